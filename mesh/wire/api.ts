@@ -1,0 +1,86 @@
+/**
+ * The coordinator's HTTP interface, version 1: paths, bodies and the request proof. Errors are RFC 9457 problems (errors.ts).
+ *
+ * | request | by | answer |
+ * |---|---|---|
+ * | GET /healthz | anybody | `{"ok":true}` |
+ * | GET /v1/server | anybody | ServerInfo |
+ * | POST /v1/setup | holder of the set-up code | SetupRequest -> LedgerHead |
+ * | GET /v1/ledger?from=N | admin, node, gate, holder of a grant key | LedgerPage |
+ * | POST /v1/ledger | admin | AppendRequest -> LedgerHead |
+ * | POST /v1/nodes | the node itself | RecordRequest -> RecordAnswer |
+ * | GET /v1/nodes | admin: all; node: those it may see | RecordList |
+ * | POST /v1/gates, GET /v1/gates | the gate itself; anybody admitted | as nodes |
+ * | GET /v1/sync | node, gate | server-sent events, see SyncEvent |
+ * | POST /v1/mail | node | MailRequest -> `{}` (delivered by sync; kept a minute) |
+ * | GET /v1/policy/draft | admin, or holder of the set-up code (`Authorization: Setup <secret base64url>`) | PolicyDraft |
+ */
+import { jws, key32, networkId, nodeId, seconds, z } from "./schema.ts";
+import { ledgerHead } from "./ledger.ts";
+
+/** Default port of the coordinator. */
+export const MESH_PORT = 7777;
+/** The name that every self-made coordinator certificate carries; clients ask for it whatever address they dial. */
+export const MESH_TLS_NAME = "coordinator.ghostmesh.internal";
+/** Clocks may differ by this much, in seconds. */
+export const MAX_CLOCK_SKEW = 300;
+/** Largest request body, in bytes. */
+export const MAX_BODY = 1 << 20;
+
+export const PROOF_TYP = "dpop+jwt";
+/** Header that carries the request proof. */
+export const PROOF_HEADER = "DPoP";
+
+/**
+ * The request proof: a DPoP-style JWS (RFC 9449 section 4.2) by the caller's key in the header's `jwk`. In place of the
+ * whole URL, `htu` holds path and query, because the host differs behind proxies; `net` binds the network instead, and `bh` the body.
+ */
+export const requestProof = z.strictObject({
+  htm: z.string().max(16),
+  htu: z.string().max(2048),
+  net: networkId,
+  /** SHA-256 of the body, base64url; of no bytes when there is no body. */
+  bh: key32,
+  iat: seconds,
+  jti: z.string().min(16).max(64),
+});
+export type RequestProof = z.infer<typeof requestProof>;
+
+export const serverInfo = z.object({
+  version: z.string().max(32),
+  claimed: z.boolean(),
+  network: z.object({ id: networkId, name: z.string().max(63) }).nullable(),
+  /** The server's clock in seconds. */
+  time: seconds,
+  authMethods: z.array(z.string().max(32)).max(16),
+});
+export type ServerInfo = z.infer<typeof serverInfo>;
+
+/** `secret` is the set-up code's secret in base64url; entries are genesis and the first policy. */
+export const setupRequest = z.strictObject({ secret: z.string().max(64), entries: z.array(jws).min(1).max(8) });
+export const appendRequest = z.strictObject({ entries: z.array(jws).min(1).max(64) });
+export const ledgerPage = z.object({ entries: z.array(jws).max(1000), head: ledgerHead });
+export type LedgerPage = z.infer<typeof ledgerPage>;
+export const recordRequest = z.strictObject({ record: jws });
+/** `cursor` is where a sync that starts now would begin. */
+export const recordAnswer = z.object({ id: nodeId, head: ledgerHead });
+export const recordList = z.object({ records: z.array(jws).max(100_000) });
+export const mailRequest = z.strictObject({ to: nodeId, box: z.string().max(16_384) });
+export const policyDraft = z.object({ source: z.string().max(900_000), sha256: key32 });
+
+/**
+ * One server-sent event: `event:` is the type, `data:` JSON, `id:` the cursor to resume from (`Last-Event-ID`).
+ * A stream without a cursor begins with a snapshot: all ledger entries from `?ledger=SEQ` on, all visible records, then `synced`.
+ */
+export const syncEvent = z.discriminatedUnion("type", [
+  z.object({ type: z.literal("ledger"), entry: jws }),
+  z.object({ type: z.literal("node"), record: jws }),
+  /** No longer to be seen: it left, was revoked, or policy hides it. */
+  z.object({ type: z.literal("node-gone"), id: nodeId }),
+  z.object({ type: z.literal("gate"), record: jws }),
+  z.object({ type: z.literal("gate-gone"), id: nodeId }),
+  z.object({ type: z.literal("mail"), from: nodeId, box: z.string().max(16_384) }),
+  /** The snapshot is complete: what was not in it no longer exists for this reader. */
+  z.object({ type: z.literal("synced"), head: ledgerHead }),
+]);
+export type SyncEvent = z.infer<typeof syncEvent>;

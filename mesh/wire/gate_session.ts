@@ -1,0 +1,143 @@
+/**
+ * The session between a node and a gate: QUIC, ALPN `ghostgate/1`, the gate's certificate pinned by the hash in its record.
+ *
+ * One bidirectional stream, opened by the node, carries control messages: a length (4 bytes, big endian, at most
+ * MAX_CONTROL) and that many bytes of JSON. Datagrams carry packets (see the frame layout below).
+ *
+ * ```
+ * node                                             gate
+ *  | hello {net, key, nonce}                        |
+ *  |--------------------------------------------->  |
+ *  |        challenge {key, nonce, proof}           |   proof: JWS SESSION_TYP by the gate over SessionClaims
+ *  | <--------------------------------------------- |
+ *  | auth {record, proof, head}                     |   proof: the same claims with role "node", by the node
+ *  |--------------------------------------------->  |
+ *  |        welcome {observed, head} | refused      |
+ * ```
+ * The proofs sign both keys, both nonces, the network and the certificate's hash, because QUIC in Deno shows no TLS
+ * exporter: a proof made for one gate cannot be relayed to another.
+ */
+import { GhostError } from "./errors.ts";
+import { fromBase32, fromUtf8, parseJson, toBase32, utf8 } from "./encoding.ts";
+import { ledgerHead } from "./ledger.ts";
+import { jws, key32, networkId, nodeId, parse, z } from "./schema.ts";
+
+export const GATE_ALPN = "ghostgate/1";
+/** Default UDP port of a gate's QUIC server; its STUN service is on the next one. */
+export const GATE_PORT = 3478;
+export const SESSION_TYP = "ghostmesh-session+jwt";
+/** Largest control message, in bytes. */
+export const MAX_CONTROL = 65_536;
+/** Largest sealed signalling message, in base64url characters. */
+export const MAX_BOX = 16_384;
+
+/** What both ends of a session sign. */
+export const sessionClaims = z.strictObject({
+  role: z.enum(["gate", "node"]),
+  net: networkId,
+  gate: key32,
+  node: key32,
+  cert: key32,
+  nonces: z.tuple([key32, key32]),
+});
+export type SessionClaims = z.infer<typeof sessionClaims>;
+
+const ping = z.strictObject({ t: z.literal("ping"), n: z.int().min(0) });
+const pong = z.strictObject({ t: z.literal("pong"), n: z.int().min(0) });
+
+/** Control messages of a node. */
+export const fromNode = z.discriminatedUnion("t", [
+  z.strictObject({ t: z.literal("hello"), net: networkId, key: key32, nonce: key32 }),
+  z.strictObject({ t: z.literal("auth"), record: jws, proof: jws, head: ledgerHead }),
+  /** A newer record of the same node. */
+  z.strictObject({ t: z.literal("record"), record: jws }),
+  z.strictObject({ t: z.literal("signal"), to: nodeId, box: z.string().max(MAX_BOX) }),
+  /** Tell from now on whether these nodes have a session here (replaces the list before). */
+  z.strictObject({ t: z.literal("watch"), nodes: z.array(nodeId).max(2000) }),
+  ping,
+  pong,
+]);
+export type FromNode = z.infer<typeof fromNode>;
+
+/** Control messages of a gate. */
+export const fromGate = z.discriminatedUnion("t", [
+  z.strictObject({ t: z.literal("challenge"), key: key32, nonce: key32, proof: jws }),
+  z.strictObject({ t: z.literal("welcome"), observed: z.string().max(64), head: ledgerHead }),
+  z.strictObject({ t: z.literal("refused"), code: z.string().max(64), message: z.string().max(512) }),
+  z.strictObject({ t: z.literal("signal"), from: nodeId, box: z.string().max(MAX_BOX) }),
+  z.strictObject({ t: z.literal("presence"), node: nodeId, up: z.boolean() }),
+  z.strictObject({ t: z.literal("head"), head: ledgerHead }),
+  ping,
+  pong,
+]);
+export type FromGate = z.infer<typeof fromGate>;
+
+/** A control message with its length in front. */
+export function encodeControl(message: FromNode | FromGate): Uint8Array<ArrayBuffer> {
+  const body = utf8(JSON.stringify(message));
+  if (body.length > MAX_CONTROL) throw new GhostError("too_large", "Control message too large", { place: message.t });
+  const out = new Uint8Array(4 + body.length);
+  new DataView(out.buffer).setUint32(0, body.length);
+  out.set(body, 4);
+  return out;
+}
+
+/** Cuts a byte stream into control messages; never holds more than one message and one chunk. */
+export class ControlReader<T> {
+  #buffer: Uint8Array = new Uint8Array();
+  readonly #schema: z.ZodType<T>;
+
+  constructor(schema: z.ZodType<T>) {
+    this.#schema = schema;
+  }
+
+  /**
+   * The messages that are complete with this chunk.
+   * @throws GhostError `too_large` or `bad_input`; the stream is then of no more use
+   */
+  push(chunk: Uint8Array): T[] {
+    const all = new Uint8Array(this.#buffer.length + chunk.length);
+    all.set(this.#buffer);
+    all.set(chunk, this.#buffer.length);
+    const out: T[] = [];
+    let at = 0;
+    while (all.length - at >= 4) {
+      const length = new DataView(all.buffer, all.byteOffset + at, 4).getUint32(0);
+      if (length > MAX_CONTROL) {
+        throw new GhostError("too_large", `Control message of ${length} bytes`, { place: "control" });
+      }
+      if (all.length - at - 4 < length) break;
+      const body = fromUtf8(all.subarray(at + 4, at + 4 + length), "control");
+      out.push(parse(this.#schema, parseJson(body, { place: "control" }), "control"));
+      at += 4 + length;
+    }
+    this.#buffer = all.slice(at);
+    return out;
+  }
+}
+
+/*
+ * Datagrams. To the gate `node` is the destination, from the gate the source.
+ *
+ *   0        1                17
+ *   | type 1 | node id (16)   | packet ...                 whole packet
+ *   | type 2 | node id (16)   | serial (2) | first half    a packet too large for the path's first second (FACTS: 1162 bytes)
+ *   | type 3 | node id (16)   | serial (2) | second half
+ */
+export const FRAME_PACKET = 1;
+export const FRAME_FIRST = 2;
+export const FRAME_SECOND = 3;
+/** Bytes of type and node id before what a frame carries. */
+export const FRAME_HEADER = 17;
+/** Largest packet inside frames: a full WireGuard packet at an MTU of 1420, rounded up. */
+export const MAX_PACKET = 1500;
+
+/** The 16 bytes of a node id, as frames carry it. */
+export function nodeIdBytes(id: string): Uint8Array {
+  return fromBase32(id, "node id");
+}
+
+/** The node id in a frame; the frame must have FRAME_HEADER bytes. */
+export function frameNodeId(frame: Uint8Array): string {
+  return toBase32(frame.subarray(1, FRAME_HEADER));
+}

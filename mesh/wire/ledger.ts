@@ -1,0 +1,117 @@
+/**
+ * The ledger's entries: one append-only chain of signed statements per network (DESIGN, Trust).
+ * An entry is a compact JWS of typ `ghostmesh-ledger+jwt` by an admin's Ed25519 key; its header carries that key as `jwk`.
+ * The hash of an entry is the SHA-256 of the JWS as received. All kinds have their format from the first day, so that
+ * chains never need to change; kinds that this version cannot enforce yet are refused, never skipped.
+ */
+import { jws, key32, label, nodeId, prefix, seconds, tag, z } from "./schema.ts";
+
+export const LEDGER_TYP = "ghostmesh-ledger+jwt";
+/** Another admin's consent to an entry, for changes that need a quorum. */
+export const APPROVAL_TYP = "ghostmesh-approval+jwt";
+
+const text = (max: number) => z.string().max(max);
+
+const genesis = z.strictObject({
+  name: label,
+  /** DNS suffix of the network: `home.ghost`. */
+  suffix: text(253).regex(/^[a-z0-9-]+(\.[a-z0-9-]+)*$/),
+  admins: z.array(z.strictObject({ key: key32, name: text(64) })).min(1).max(64),
+  quorum: z.int().min(1).max(64),
+  ipv4: prefix,
+  /** Random, so that two networks of one name and admin differ. */
+  salt: key32,
+});
+const admin = z.strictObject({
+  op: z.enum(["add", "remove"]),
+  key: key32,
+  name: text(64),
+  quorum: z.int().min(1).max(64),
+});
+const policy = z.strictObject({
+  /** The whole source, so that every node compiles it itself. `computed` holds the document a policy.ts produced. */
+  format: z.enum(["toml", "ts"]),
+  source: text(900_000),
+  computed: text(900_000).optional(),
+});
+const grant = z.strictObject({
+  /** The public half of the key that the join token holds. */
+  key: key32,
+  tags: z.array(tag).max(32),
+  user: text(254).optional(),
+  prefixes: z.array(prefix).max(64),
+  ephemeral: z.boolean(),
+  /** True admits gates, false admits nodes; never both. */
+  gate: z.boolean(),
+  expires: seconds.nullable(),
+  uses: z.int().min(1).max(1_000_000).nullable(),
+});
+const gate = z.strictObject({
+  key: key32,
+  name: label,
+  region: text(64),
+  addresses: z.array(text(253)).min(1).max(16),
+});
+const route = z.strictObject({
+  op: z.enum(["add", "remove"]),
+  prefix,
+  /** Id of the node that carries it. */
+  node: nodeId,
+  metric: z.int().min(0).max(65535),
+  snat: z.boolean(),
+});
+const node = z.strictObject({
+  node: nodeId,
+  name: label.optional(),
+  tags: z.array(tag).max(32).optional(),
+  ipv4: z.ipv4().optional(),
+  expires: seconds.optional(),
+});
+const issuer = z.strictObject({ issuer: text(2048), jwks: z.array(z.record(z.string().max(64), z.unknown())).max(64) });
+const resolve = z.strictObject({ seq: z.int().min(1), keep: key32, drop: z.array(key32).min(1).max(16) });
+const revoke = z.strictObject({
+  what: z.enum(["node", "grant", "gate", "certificate"]),
+  /** The revoked public key. Never a hash over a signature: a key has one spelling (Nebula CVE-2026-25793). */
+  key: text(2048),
+  reason: text(512).optional(),
+});
+
+const BODIES = { genesis, admin, policy, grant, gate, route, node, issuer, resolve, revoke };
+
+export type LedgerKind = keyof typeof BODIES;
+export type LedgerBody<K extends LedgerKind = LedgerKind> = z.infer<(typeof BODIES)[K]>;
+export type GenesisBody = LedgerBody<"genesis">;
+export type GrantBody = LedgerBody<"grant">;
+export type RouteBody = LedgerBody<"route">;
+export type RevokeBody = LedgerBody<"revoke">;
+
+const common = {
+  v: z.literal(1),
+  /** Network id; empty in genesis only, whose hash is the network id. */
+  net: z.union([z.literal(""), z.string().length(32)]),
+  seq: z.int().min(0).max(Number.MAX_SAFE_INTEGER),
+  /** Hash of the entry before, base64url; empty in genesis only. */
+  prev: z.union([z.literal(""), key32]),
+  iat: seconds,
+  /** Consents of other admins, JWS of typ APPROVAL_TYP over {net, seq, prev, kind, body: SHA-256 of the body's JSON}. */
+  approvals: z.array(jws).max(64).optional(),
+};
+
+/** An entry's payload. */
+export const ledgerEntry = z.discriminatedUnion("kind", [
+  z.strictObject({ ...common, kind: z.literal("genesis"), body: genesis }),
+  z.strictObject({ ...common, kind: z.literal("admin"), body: admin }),
+  z.strictObject({ ...common, kind: z.literal("policy"), body: policy }),
+  z.strictObject({ ...common, kind: z.literal("grant"), body: grant }),
+  z.strictObject({ ...common, kind: z.literal("gate"), body: gate }),
+  z.strictObject({ ...common, kind: z.literal("route"), body: route }),
+  z.strictObject({ ...common, kind: z.literal("node"), body: node }),
+  z.strictObject({ ...common, kind: z.literal("issuer"), body: issuer }),
+  z.strictObject({ ...common, kind: z.literal("resolve"), body: resolve }),
+  z.strictObject({ ...common, kind: z.literal("revoke"), body: revoke }),
+]);
+export type LedgerEntry = z.infer<typeof ledgerEntry>;
+
+/** The newest entry that somebody knows of. */
+export const ledgerHead = z.strictObject({ seq: z.int().min(0), hash: key32 });
+export type LedgerHead = z.infer<typeof ledgerHead>;

@@ -1,0 +1,51 @@
+/**
+ * What two nodes tell each other through a gate or the coordinator's mailbox, sealed with HPKE (trust/seal.ts), so that
+ * neither can read or write it. Every message carries the sender's ledger head, and a counter that only grows
+ * (max(milliseconds now, last + 1)), so that a replayed or reordered old box is dropped.
+ */
+import { jws, key32, parse, port, z } from "./schema.ts";
+import { ledgerHead } from "./ledger.ts";
+
+/** An ICE candidate (RFC 8445 section 5.1). */
+export const candidate = z.strictObject({
+  type: z.enum(["host", "srflx", "prflx", "relay"]),
+  address: z.union([z.ipv4(), z.ipv6()]),
+  port,
+  priority: z.int().min(1).max(2 ** 31 - 1),
+  foundation: z.string().min(1).max(32).regex(/^[A-Za-z0-9+/]+$/),
+});
+export type WireCandidate = z.infer<typeof candidate>;
+
+const ice = {
+  ufrag: z.string().min(4).max(256).regex(/^[A-Za-z0-9+/]+$/),
+  pwd: z.string().min(22).max(256).regex(/^[A-Za-z0-9+/]+$/),
+};
+
+const body = z.discriminatedUnion("t", [
+  /** A (re)start of ICE with all candidates known so far; answered by the other side's own `ice`. `reply` marks the answer. */
+  z.strictObject({ t: z.literal("ice"), ...ice, reply: z.boolean(), candidates: z.array(candidate).max(32) }),
+  /** Trickled candidates (RFC 8838) for the generation named by ufrag. */
+  z.strictObject({ t: z.literal("candidates"), ufrag: ice.ufrag, candidates: z.array(candidate).max(32) }),
+  /** "I send on this rung now"; `serial` grows with every change. Answered by `moved-ack`. */
+  z.strictObject({ t: z.literal("moved"), rung: z.string().max(16), serial: z.int().min(0) }),
+  z.strictObject({ t: z.literal("moved-ack"), rung: z.string().max(16), serial: z.int().min(0) }),
+  /** My newest record, in case the coordinator is away or hides it. */
+  z.strictObject({ t: z.literal("record"), record: jws }),
+  /** "I have seen your next WireGuard key." */
+  z.strictObject({ t: z.literal("key-seen"), wg: key32 }),
+  /** "I use my next key now": the record that says so. */
+  z.strictObject({ t: z.literal("key-switched"), record: jws }),
+  z.strictObject({ t: z.literal("echo"), n: z.int().min(0) }),
+  z.strictObject({ t: z.literal("echo-reply"), n: z.int().min(0) }),
+  /** Ledger entries that the other side lacks. */
+  z.strictObject({ t: z.literal("entries"), entries: z.array(jws).min(1).max(64) }),
+]);
+export type SignalBody = z.infer<typeof body>;
+
+export const signal = z.strictObject({ v: z.literal(1), n: z.int().min(0), head: ledgerHead, body });
+export type Signal = z.infer<typeof signal>;
+
+/** Reads an opened box. @throws GhostError `bad_input` */
+export function parseSignal(value: unknown): Signal {
+  return parse(signal, value, "signal");
+}
