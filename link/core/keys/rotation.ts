@@ -48,7 +48,7 @@ export class Rotation {
     const run = this.#run;
     if (!run) return actions;
     if (event.type === "seen" && event.wg === run.wg) run.waiting.delete(event.peer);
-    if (event.type === "gone") run.waiting.delete(event.peer);
+    if (event.type === "gone" && run.waiting.delete(event.peer)) run.peers--;
     if (run.waiting.size === 0 || now >= run.deadline) {
       this.#run = null;
       actions.push({ type: "switch", wg: run.wg, acknowledged: run.peers - run.waiting.size, peers: run.peers });

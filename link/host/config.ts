@@ -1,0 +1,29 @@
+/** `ghostlink.toml`: every key has a default, so the file may be empty or missing. */
+import { z } from "../../mesh/wire/schema.ts";
+import { loadToml } from "../../mesh/host/config.ts";
+
+const configFile = z.strictObject({
+  link: z.strictObject({
+    /** Name of the tunnel interface. */
+    interface: z.string().regex(/^[a-z][a-z0-9_.-]{0,14}$/, "Expected an interface name of at most 15 characters").default(
+      "ghost0",
+    ),
+    /** UDP port of WireGuard; 0 lets the system choose. */
+    port: z.int().min(0).max(65535).default(51820),
+    mtu: z.int().min(1280).max(1420).default(1280),
+    /** "nft" enforces the policy on the tunnel; "none" leaves that to whoever runs this machine. */
+    firewall: z.enum(["nft", "none"]).default("nft"),
+  }).prefault({}),
+});
+
+/** The daemon's settings. */
+export type LinkConfig = z.infer<typeof configFile>["link"];
+
+/**
+ * Reads the config file, or gives the defaults without one.
+ * @throws GhostError `bad_config` with file, line and column
+ */
+export async function loadLinkConfig(path: string | undefined): Promise<LinkConfig> {
+  if (path === undefined) return configFile.parse({}).link;
+  return (await loadToml(path, configFile)).link;
+}

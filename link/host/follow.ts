@@ -1,0 +1,112 @@
+/**
+ * Follows the coordinator's event stream for as long as the daemon lives: a snapshot first, then what changes. A stream that
+ * breaks is taken up again with growing waits; everything that was connected stays as it is meanwhile.
+ */
+import type { MeshClient } from "../../mesh/client/mod.ts";
+import type { SyncEvent } from "../../mesh/wire/api.ts";
+import { errorLine } from "../../mesh/wire/errors.ts";
+import { type Change, type NetworkView } from "./network_view.ts";
+
+const FIRST_WAIT = 250;
+const LONGEST_WAIT = 10_000;
+
+/** What the follower reports. */
+export interface FollowEvents {
+  changed(change: Change): void;
+  mail(from: string, box: string): void;
+  connected(up: boolean, reason: string | null): void;
+  /** An entry or record that did not verify; the line says why. */
+  rejected(what: string, why: string): void;
+  /** The stream is up: time to publish what the coordinator may have missed. */
+  synced(): void;
+}
+
+/** Keeps a view in step with the coordinator until the signal aborts. */
+export async function follow(
+  o: { client: MeshClient; view: NetworkView; events: FollowEvents; signal: AbortSignal; random(): number },
+): Promise<void> {
+  let wait = FIRST_WAIT;
+  let cursor: string | undefined;
+  let connected = false;
+  while (!o.signal.aborted) {
+    try {
+      const seen = new Set<string>();
+      const stream = o.client.sync({
+        ...(cursor === undefined ? {} : { cursor }),
+        ledgerFrom: o.view.ledger.head.seq + 1,
+        signal: o.signal,
+      });
+      for await (const { id, event } of stream) {
+        if (!connected) {
+          connected = true;
+          o.events.connected(true, null);
+        }
+        if (event.type === "synced") {
+          if (event.snapshot) sweep(o.view, seen, o.events);
+          wait = FIRST_WAIT;
+          o.events.synced();
+        } else {
+          const subject = await take(o.view, event, o.events);
+          if (subject) seen.add(subject);
+        }
+        if (id !== "") cursor = id;
+      }
+      throw new Error("The stream ended");
+    } catch (error) {
+      if (o.signal.aborted) return;
+      if (connected) o.events.connected(false, errorLine(error));
+      connected = false;
+    }
+    await sleep(wait * (0.75 + o.random() / 2), o.signal);
+    wait = Math.min(wait * 2, LONGEST_WAIT);
+  }
+}
+
+/** Applies one event; answers with the id of the node or gate it was about. */
+async function take(view: NetworkView, event: SyncEvent, events: FollowEvents): Promise<string | null> {
+  try {
+    switch (event.type) {
+      case "ledger":
+        events.changed(await view.entry(event.entry));
+        return null;
+      case "node":
+      case "gate": {
+        const { id, change } = await view[event.type](event.record);
+        events.changed(change);
+        return id;
+      }
+      case "node-gone":
+      case "gate-gone":
+        events.changed(view.forget(event.id));
+        return null;
+      case "mail":
+        events.mail(event.from, event.box);
+        return null;
+      case "synced":
+        return null;
+    }
+  } catch (error) {
+    events.rejected(event.type, errorLine(error));
+    return null;
+  }
+}
+
+function sweep(view: NetworkView, seen: Set<string>, events: FollowEvents): void {
+  for (const id of [...view.nodes.keys(), ...view.gates.keys()]) {
+    if (!seen.has(id)) events.changed(view.forget(id));
+  }
+}
+
+/** Waits; ends early without an error when the signal aborts. */
+export function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const done = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    };
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done);
+  });
+}

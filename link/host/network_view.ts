@@ -1,0 +1,196 @@
+/**
+ * What this node holds to be true of its network: the verified ledger, the verified records of others, and what follows
+ * from both (who may be a peer, whose name and address counts, which routes are in force). Whatever arrives, from the
+ * coordinator or from a peer, passes through here and is checked here; nothing that fails its check changes anything.
+ *
+ * The coordinator's word alone can only take away (`forget`), never add or change.
+ */
+import { type Compiled, compile, type Filter, filterFor, parsePolicy, type Policy, sees } from "../../mesh/policy/mod.ts";
+import type { Ledger } from "../../mesh/trust/ledger.ts";
+import { type VerifiedGate, type VerifiedNode, verifyGateRecord, verifyNodeRecord } from "../../mesh/trust/record.ts";
+import { GhostError } from "../../mesh/wire/errors.ts";
+import type { RouteBody } from "../../mesh/wire/ledger.ts";
+
+/** A node as this machine treats it: name and IPv4 address are claims, and a claim that came second counts for nothing. */
+export interface KnownNode {
+  verified: VerifiedNode;
+  id: string;
+  name: string;
+  ipv4: string | null;
+  ipv6: string;
+}
+
+/** What changed by an entry or record. */
+export type Change = "none" | "ledger" | "nodes" | "gates";
+
+/** The network as this node knows it. */
+export class NetworkView {
+  readonly selfId: string;
+  readonly ledger: Ledger;
+  readonly #nodes = new Map<string, KnownNode>();
+  readonly #gates = new Map<string, VerifiedGate>();
+  #policy: { seq: number; policy: Policy | null; fault: string | null } = { seq: -1, policy: null, fault: null };
+  #compiled: Compiled | null = null;
+  /** Seconds since 1970. */
+  readonly #now: () => number;
+
+  constructor(o: { selfId: string; ledger: Ledger; now: () => number }) {
+    this.selfId = o.selfId;
+    this.ledger = o.ledger;
+    this.#now = o.now;
+  }
+
+  get nodes(): ReadonlyMap<string, KnownNode> {
+    return this.#nodes;
+  }
+
+  get gates(): ReadonlyMap<string, VerifiedGate> {
+    return this.#gates;
+  }
+
+  /** Why the policy in force cannot be used by this version, or null. With a fault, no peer is let in or configured anew. */
+  get policyFault(): string | null {
+    this.#compile();
+    return this.#policy.fault;
+  }
+
+  /**
+   * Appends a ledger entry and drops whoever it no longer admits.
+   * @throws GhostError as Ledger.append
+   */
+  async entry(jws: string): Promise<Change> {
+    const before = this.ledger.head.seq;
+    await this.ledger.append(jws);
+    if (this.ledger.head.seq === before) return "none";
+    this.#compiled = null;
+    await this.#recheck();
+    return "ledger";
+  }
+
+  /** Records are admitted by the ledger, so each change of it may end or change an admission. */
+  async #recheck(): Promise<void> {
+    for (const known of [...this.#nodes.values()]) {
+      const again = await this.#verify(known.verified.jws).catch(() => null);
+      if (again) this.#nodes.set(known.id, this.#claim(again));
+      else this.#nodes.delete(known.id);
+    }
+    for (const gate of [...this.#gates.values()]) {
+      const again = await verifyGateRecord(gate.jws, { ledger: this.ledger, now: this.#now() }).catch(() => null);
+      if (again) this.#gates.set(gate.id, again);
+      else this.#gates.delete(gate.id);
+    }
+  }
+
+  async #verify(jws: string): Promise<VerifiedNode> {
+    return await verifyNodeRecord(jws, { ledger: this.ledger, now: this.#now() });
+  }
+
+  #claim(verified: VerifiedNode): KnownNode {
+    const others = [...this.#nodes.values()].filter((n) => n.id !== verified.id);
+    const settled = this.ledger.nodeSettings(verified.id);
+    const free = (own: string | null, key: "name" | "ipv4", fixed: unknown) =>
+      fixed !== undefined || !others.some((n) => n[key] === own);
+    return {
+      verified,
+      id: verified.id,
+      name: free(verified.name, "name", settled?.name) ? verified.name : verified.id,
+      ipv4: free(verified.record.ipv4, "ipv4", settled?.ipv4) ? verified.record.ipv4 : null,
+      ipv6: verified.record.ipv6,
+    };
+  }
+
+  /**
+   * Takes a node's record if it verifies and is newer than what is known.
+   * @throws GhostError when it does not verify
+   */
+  async node(jws: string): Promise<{ id: string; change: Change }> {
+    const verified = await this.#verify(jws);
+    const id = verified.id;
+    const known = this.#nodes.get(id);
+    if (known && known.verified.record.seq >= verified.record.seq) return { id, change: "none" };
+    this.#nodes.set(id, this.#claim(verified));
+    this.#compiled = null;
+    return { id, change: "nodes" };
+  }
+
+  /**
+   * Takes a gate's record if it verifies and is newer.
+   * @throws GhostError when it does not verify
+   */
+  async gate(jws: string): Promise<{ id: string; change: Change }> {
+    const verified = await verifyGateRecord(jws, { ledger: this.ledger, now: this.#now() });
+    const id = verified.id;
+    const known = this.#gates.get(id);
+    if (known && known.record.seq >= verified.record.seq) return { id, change: "none" };
+    this.#gates.set(id, verified);
+    return { id, change: "gates" };
+  }
+
+  /** Forgets a node or gate that is no longer to be seen. */
+  forget(id: string): Change {
+    if (id === this.selfId) return "none";
+    if (this.#gates.delete(id)) return "gates";
+    if (!this.#nodes.delete(id)) return "none";
+    this.#compiled = null;
+    return "nodes";
+  }
+
+  #compile(): Compiled | null {
+    const source = this.ledger.policy;
+    if (!source) return null;
+    if (this.#policy.seq !== source.seq) {
+      this.#compiled = null;
+      try {
+        if (source.format !== "toml") throw new GhostError("not_supported", "This version knows TOML policies only");
+        this.#policy = { seq: source.seq, policy: parsePolicy(source.source, { file: "policy" }), fault: null };
+      } catch (error) {
+        // Fail closed: a policy that this version cannot enforce lets nobody in.
+        const fault = error instanceof GhostError ? error.line : String(error);
+        this.#policy = { seq: source.seq, policy: null, fault };
+      }
+    }
+    if (!this.#policy.policy) return null;
+    return this.#compiled ??= compile(this.#policy.policy, {
+      nodes: [...this.#nodes.values()].map((n) => ({
+        id: n.id,
+        name: n.name,
+        tags: n.verified.tags,
+        user: n.verified.user,
+        ipv4: n.ipv4,
+        ipv6: n.ipv6,
+      })),
+      routes: this.ledger.routes.map((r) => ({ prefix: r.prefix, node: r.node })),
+    });
+  }
+
+  /** The nodes that policy lets this one see. */
+  peers(): KnownNode[] {
+    const compiled = this.#compile();
+    if (!compiled || !this.#nodes.has(this.selfId)) return [];
+    return [...this.#nodes.values()].filter((n) => n.id !== this.selfId && sees(compiled, this.selfId, n.id));
+  }
+
+  /** This node's packet filter; null when there is no usable policy, and then nothing may pass. */
+  filter(): Filter | null {
+    const compiled = this.#compile();
+    return compiled && this.#nodes.has(this.selfId) ? filterFor(compiled, this.selfId) : null;
+  }
+
+  /** Routes in force that peers of this node carry, and those that it carries itself. */
+  routes(): { mine: RouteBody[]; theirs: RouteBody[] } {
+    const visible = new Set(this.peers().map((p) => p.id));
+    return {
+      mine: this.ledger.routes.filter((r) => r.node === this.selfId),
+      theirs: this.ledger.routes.filter((r) => visible.has(r.node)),
+    };
+  }
+
+  /** A peer by name, full name, id or address. */
+  find(text: string): KnownNode | undefined {
+    const name = text.toLowerCase();
+    const suffix = `.${this.ledger.network.suffix}`;
+    return [...this.#nodes.values()].find((n) =>
+      n.name === name || n.name + suffix === name || n.id === name || n.ipv4 === name || n.ipv6 === name
+    );
+  }
+}

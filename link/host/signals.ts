@@ -1,0 +1,91 @@
+/**
+ * Sealed messages between this node and its peers, whatever carries them: a gate session when both ends have one with the
+ * same gate, else the coordinator's mailbox. Sealing and opening take time, so each peer has a queue of its own in both
+ * directions and its messages keep their order.
+ */
+import { openBox, sealBox } from "../../mesh/trust/seal.ts";
+import type { BoxKey } from "../../mesh/trust/keys.ts";
+import { fromUtf8, parseJson, utf8 } from "../../mesh/wire/encoding.ts";
+import { errorLine } from "../../mesh/wire/errors.ts";
+import type { LedgerHead } from "../../mesh/wire/ledger.ts";
+import { parseSignal, type Signal, type SignalBody } from "../../mesh/wire/signal.ts";
+
+/** A box older than this is dropped even if it is the first that arrives, in ms. */
+const MAX_AGE = 300_000;
+/** Boxes of one peer that wait to be opened. */
+const MAX_WAITING = 64;
+
+/** What the channel needs from the daemon. */
+export interface SignalHost {
+  net: string;
+  self: { id: string; key: BoxKey };
+  /** The sealing key of a peer by its verified record, or undefined when it is none. */
+  sealKeyOf(id: string): string | undefined;
+  head(): LedgerHead;
+  /** Hands a box to whatever reaches the peer now. */
+  deliver(to: string, box: string): void;
+  received(from: string, signal: Signal): Promise<void> | void;
+  dropped(from: string, why: string): void;
+  /** ms since 1970. */
+  now(): number;
+}
+
+/** Sends and receives sealed signals. */
+export class Signals {
+  readonly #host: SignalHost;
+  readonly #out = new Map<string, Promise<void>>();
+  readonly #in = new Map<string, { chain: Promise<void>; waiting: number }>();
+  readonly #highest = new Map<string, number>();
+  #counter = 0;
+
+  constructor(host: SignalHost) {
+    this.#host = host;
+  }
+
+  /** Seals and sends; a peer that is not known is not sent anything. */
+  send(to: string, body: SignalBody): void {
+    const last = this.#out.get(to) ?? Promise.resolve();
+    const next = last.then(async () => {
+      const seal = this.#host.sealKeyOf(to);
+      if (seal === undefined) return;
+      this.#counter = Math.max(this.#host.now(), this.#counter + 1);
+      const signal: Signal = { v: 1, n: this.#counter, head: this.#host.head(), body };
+      const box = await sealBox({
+        plain: utf8(JSON.stringify(signal)),
+        net: this.#host.net,
+        from: this.#host.self,
+        to: { id: to, seal },
+      });
+      this.#host.deliver(to, box);
+    }).catch((error) => this.#host.dropped(to, errorLine(error)));
+    this.#out.set(to, next);
+  }
+
+  /** Takes a box that came from `from`, as the carrier says; the box itself proves it. */
+  receive(from: string, box: string): void {
+    const lane = this.#in.get(from) ?? { chain: Promise.resolve(), waiting: 0 };
+    this.#in.set(from, lane);
+    if (lane.waiting >= MAX_WAITING) return this.#host.dropped(from, "too many messages at once");
+    lane.waiting++;
+    lane.chain = lane.chain.then(() => this.#open(from, box))
+      .catch((error) => this.#host.dropped(from, errorLine(error)))
+      .finally(() => lane.waiting--);
+  }
+
+  async #open(from: string, box: string): Promise<void> {
+    const seal = this.#host.sealKeyOf(from);
+    if (seal === undefined) return this.#host.dropped(from, "no record of this node");
+    const plain = await openBox(box, { net: this.#host.net, to: this.#host.self, from: { id: from, seal } });
+    const signal = parseSignal(parseJson(fromUtf8(plain, "signal"), { place: "signal" }));
+    if (signal.n <= (this.#highest.get(from) ?? 0)) return this.#host.dropped(from, "a replayed message");
+    if (signal.n < this.#host.now() - MAX_AGE) return this.#host.dropped(from, "a message older than five minutes");
+    this.#highest.set(from, signal.n);
+    await this.#host.received(from, signal);
+  }
+
+  /** Forgets a peer's queues; the replay mark stays. */
+  drop(id: string): void {
+    this.#out.delete(id);
+    this.#in.delete(id);
+  }
+}

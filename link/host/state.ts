@@ -1,0 +1,157 @@
+/**
+ * What a node keeps on disk: its keys, where its network is, the verified ledger and the last records of its peers, so that
+ * it starts and talks with the coordinator away. Everything lies in one folder of mode 0700; files with keys are 0600.
+ *
+ * | file | content |
+ * |---|---|
+ * | identity.json | identity, WireGuard and sealing keys (secret) |
+ * | network.json | server, CA, network id, own name, own record |
+ * | ledger.jsonl | one ledger entry (JWS) a line, append-only |
+ * | records.json | newest records of nodes and gates, as JWS |
+ *
+ * Deliberately not here: anything derived (addresses of peers, compiled policy): it is computed again from signed statements.
+ */
+import { readJson, writeSecret } from "../../mesh/host/state_dir.ts";
+import { parse, z } from "../../mesh/wire/schema.ts";
+import { jws, key32, networkId } from "../../mesh/wire/schema.ts";
+import { type BoxKey, boxKeyFromSeed, type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
+import type { Bytes } from "../../mesh/wire/encoding.ts";
+import { GhostError } from "../../mesh/wire/errors.ts";
+
+const boxKey = z.strictObject({ private: key32, public: key32 });
+
+const identityFile = z.strictObject({
+  identity: z.strictObject({ seed: key32, public: key32 }),
+  wg: boxKey,
+  /** Announced to peers, not in use yet. */
+  wgNext: boxKey.nullable(),
+  seal: boxKey,
+});
+const networkFile = z.strictObject({
+  server: z.string().max(512),
+  /** PEM of the coordinator's own CA, when it has one. */
+  ca: z.string().max(16_384).nullable(),
+  net: networkId,
+  name: z.string().max(63),
+  ipv4Counter: z.int().min(0).max(15),
+  /** This node's newest record as it was published. */
+  record: jws,
+  seq: z.int().min(1),
+});
+const recordsFile = z.strictObject({ nodes: z.array(jws).max(100_000), gates: z.array(jws).max(10_000) });
+
+export type NetworkState = z.infer<typeof networkFile>;
+
+/** A node's secret keys. */
+export interface Identity {
+  identity: SigningKey;
+  wg: BoxKey;
+  wgNext: BoxKey | null;
+  seal: BoxKey;
+}
+
+/** The state folder of one node. One process at a time: the caller holds the folder's lock. */
+export class NodeState {
+  readonly dir: string;
+
+  constructor(dir: string) {
+    this.dir = dir;
+  }
+
+  async #read<T>(file: string, schema: z.ZodType<T>): Promise<T | null> {
+    const path = `${this.dir}/${file}`;
+    const value = await readJson(path);
+    return value === undefined ? null : parse(schema, value, path, "bad_config");
+  }
+
+  async #write(file: string, value: unknown): Promise<void> {
+    await writeSecret(`${this.dir}/${file}`, JSON.stringify(value));
+  }
+
+  /** The keys, or null before the first join. */
+  async identity(): Promise<Identity | null> {
+    return await this.#read("identity.json", identityFile);
+  }
+
+  /** The keys, made and saved when there are none. */
+  async identityOrNew(random: (n: number) => Bytes): Promise<Identity> {
+    const old = await this.identity();
+    if (old) return old;
+    const made: Identity = {
+      identity: await signingKeyFromSeed(random(32)),
+      wg: await boxKeyFromSeed(random(32)),
+      wgNext: null,
+      seal: await boxKeyFromSeed(random(32)),
+    };
+    await this.saveIdentity(made);
+    return made;
+  }
+
+  async saveIdentity(identity: Identity): Promise<void> {
+    await this.#write("identity.json", identity);
+  }
+
+  async network(): Promise<NetworkState | null> {
+    return await this.#read("network.json", networkFile);
+  }
+
+  async saveNetwork(network: NetworkState): Promise<void> {
+    await this.#write("network.json", network);
+  }
+
+  async records(): Promise<{ nodes: string[]; gates: string[] }> {
+    return await this.#read("records.json", recordsFile) ?? { nodes: [], gates: [] };
+  }
+
+  async saveRecords(records: { nodes: string[]; gates: string[] }): Promise<void> {
+    await this.#write("records.json", records);
+  }
+
+  /** All ledger entries on disk; a last line that a crash cut short is left out. */
+  async ledger(): Promise<string[]> {
+    let text: string;
+    try {
+      text = await Deno.readTextFile(`${this.dir}/ledger.jsonl`);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
+    }
+    const entries = text.split("\n").slice(0, -1).filter((line) => line !== "");
+    if (text !== "" && !text.endsWith("\n")) await this.saveLedger(entries); // or the next append would continue the cut line
+    return entries;
+  }
+
+  /** Replaces the ledger on disk (a first join, or a cut last line). */
+  async saveLedger(entries: readonly string[]): Promise<void> {
+    await writeSecret(`${this.dir}/ledger.jsonl`, entries.map((e) => `${e}\n`).join(""));
+  }
+
+  /** Adds entries and waits until they are on the disk. */
+  async appendLedger(entries: readonly string[]): Promise<void> {
+    if (entries.length === 0) return;
+    const file = await Deno.open(`${this.dir}/ledger.jsonl`, { append: true, create: true, mode: 0o600 });
+    try {
+      const bytes = new TextEncoder().encode(entries.map((e) => `${e}\n`).join(""));
+      for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+      await file.sync();
+    } finally {
+      file.close();
+    }
+  }
+
+  /**
+   * Keeps a second daemon off this folder until `close()`.
+   * @throws GhostError `port_in_use` when another process holds it
+   */
+  async lock(): Promise<Disposable> {
+    const file = await Deno.open(`${this.dir}/lock`, { write: true, create: true, mode: 0o600 });
+    if (!await file.tryLock(true)) {
+      file.close();
+      throw new GhostError("port_in_use", "Another ghostlink runs from this state folder", {
+        place: this.dir,
+        mend: "stop it, or give this one a folder of its own with --state-dir",
+      });
+    }
+    return { [Symbol.dispose]: () => file.close() };
+  }
+}
