@@ -1,0 +1,146 @@
+/**
+ * One HTTP exchange with a coordinator, over node:http(s), because fetch() cannot ask for a TLS name other than the host
+ * it dials, and a pinned coordinator is asked for MESH_TLS_NAME. Answers are bounded; every failure of the network is one
+ * `unreachable` that names the server.
+ */
+import { Agent as HttpAgent, type IncomingMessage, request as httpRequest } from "node:http";
+import { Agent as HttpsAgent, request as httpsRequest } from "node:https";
+import { MESH_TLS_NAME } from "../wire/api.ts";
+import { parseJson } from "../wire/encoding.ts";
+import { fromProblem, GhostError } from "../wire/errors.ts";
+import { hostOf, portOf, serverText } from "./server_address.ts";
+
+/** Milliseconds that a server has for an answer. */
+const ANSWER_TIMEOUT = 20_000;
+/** Largest answer; a ledger page of 1000 entries may hold a few long policies. */
+const MAX_ANSWER = 64 << 20;
+
+export interface HttpRequest {
+  method: "GET" | "POST";
+  /** With query. */
+  path: string;
+  headers: Record<string, string>;
+  body?: Uint8Array;
+  signal?: AbortSignal | undefined;
+}
+
+/** Connections to one coordinator. */
+export class HttpConnection {
+  readonly #server: URL;
+  readonly #ca: string | undefined;
+  readonly #agent: HttpAgent | HttpsAgent;
+
+  constructor(server: URL, ca: string | undefined) {
+    if (ca !== undefined && server.protocol !== "https:") {
+      throw new GhostError("bad_input", "A pinned certificate needs https", { place: serverText(server) });
+    }
+    this.#server = server;
+    this.#ca = ca;
+    this.#agent = server.protocol === "https:"
+      ? new HttpsAgent({ keepAlive: true })
+      : new HttpAgent({ keepAlive: true });
+  }
+
+  /** Closes idle connections; running requests end by their own. */
+  close(): void {
+    this.#agent.destroy();
+  }
+
+  /** Sends a request and gives its JSON answer. @throws GhostError of a problem answer, or `unreachable` */
+  async json(request: HttpRequest): Promise<unknown> {
+    const deadline = AbortSignal.timeout(ANSWER_TIMEOUT);
+    const signal = request.signal ? AbortSignal.any([request.signal, deadline]) : deadline;
+    const { response } = await this.open({ ...request, signal });
+    const text = await this.#read(response, MAX_ANSWER, signal);
+    let value: unknown;
+    try {
+      value = text === "" ? undefined : parseJson(text, { max: MAX_ANSWER });
+    } catch (error) {
+      if (response.statusCode! < 400) throw this.#lost(new Error("the answer is not JSON", { cause: error }));
+    }
+    if (response.statusCode! >= 300) throw fromProblem(response.statusCode!, value);
+    return value;
+  }
+
+  /** Sends a request and gives its answer as a stream once the headers are there; the signal ends it at any time. */
+  open(request: HttpRequest): Promise<{ response: IncomingMessage; destroy: () => void }> {
+    const { promise, resolve, reject } = Promise.withResolvers<{ response: IncomingMessage; destroy: () => void }>();
+    const { signal } = request;
+    if (signal?.aborted) {
+      reject(this.#lost(signal.reason));
+      return promise;
+    }
+    const tls = this.#server.protocol === "https:";
+    const pinned = this.#ca === undefined ? {} : { ca: this.#ca, servername: MESH_TLS_NAME };
+    const outgoing = (tls ? httpsRequest : httpRequest)({
+      host: hostOf(this.#server),
+      port: portOf(this.#server),
+      method: request.method,
+      path: request.path,
+      headers: {
+        host: `${this.#server.hostname}:${portOf(this.#server)}`,
+        ...request.headers,
+        ...(request.body ? { "content-length": String(request.body.length), "content-type": "application/json" } : {}),
+      },
+      // Only what may be asked twice goes over a kept connection, which the server may be closing at this moment.
+      agent: request.method === "GET" ? this.#agent : false,
+      ...(tls ? pinned : {}),
+    });
+    const destroy = () => void outgoing.destroy();
+    const abort = () => {
+      reject(this.#lost(signal!.reason));
+      destroy();
+    };
+    signal?.addEventListener("abort", abort, { once: true });
+    outgoing.once("close", () => signal?.removeEventListener("abort", abort));
+    outgoing.on("error", (error: Error) => reject(this.#lost(error)));
+    outgoing.once("response", (response: IncomingMessage) => resolve({ response, destroy }));
+    outgoing.end(request.body);
+    return promise;
+  }
+
+  async #read(response: IncomingMessage, max: number, signal: AbortSignal): Promise<string> {
+    const decoder = new TextDecoder();
+    let text = "";
+    try {
+      for await (const chunk of response as AsyncIterable<Uint8Array>) {
+        text += decoder.decode(chunk, { stream: true });
+        if (text.length > max) {
+          throw new GhostError("too_large", `The answer is longer than ${max} bytes`, {
+            place: serverText(this.#server),
+          });
+        }
+      }
+    } catch (error) {
+      throw error instanceof GhostError ? error : this.#lost(signal.aborted ? signal.reason : error);
+    }
+    return text + decoder.decode();
+  }
+
+  #lost(cause: unknown): GhostError {
+    return unreachable(this.#server, cause);
+  }
+}
+
+/** The one error for whatever keeps us from talking with a coordinator. */
+export function unreachable(server: URL, cause: unknown): GhostError {
+  const text = cause instanceof Error ? cause.message : String(cause);
+  const certificate = /certificate|UnknownIssuer|NotValidForName|self.signed/i.test(text);
+  const code = (cause as { code?: unknown } | null)?.code;
+  const why = cause instanceof DOMException && cause.name === "TimeoutError"
+    ? `no answer within ${ANSWER_TIMEOUT / 1000} s`
+    : code === "ECONNREFUSED"
+    ? "connection refused"
+    : code === "ENOTFOUND" || code === "EAI_AGAIN"
+    ? "no such host name"
+    : code === "ECONNRESET"
+    ? "connection closed"
+    : text;
+  return new GhostError("unreachable", `Cannot reach the coordinator: ${why}`, {
+    place: serverText(server),
+    cause,
+    mend: certificate
+      ? "its certificate does not fit: check the address, and whether the coordinator was set up anew"
+      : "check that it runs and that a firewall lets its port in",
+  });
+}
