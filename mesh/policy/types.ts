@@ -1,0 +1,115 @@
+/**
+ * What a policy says once it is read, and what it becomes for a network: the vocabulary of this folder.
+ *
+ * Three ideas carry everything: a rule only allows, so rules are a union and their order cannot matter; a rule is a set of
+ * source addresses, a set of destination addresses and a set of ports; and every part remembers the line it came from.
+ */
+import type { Range } from "./prefix.ts";
+
+/** Where something stands in the source; both count from 1. */
+export interface Place {
+  line: number;
+  column: number;
+}
+
+/** One fault or warning: what is wrong, where, and the mend. */
+export interface Fault extends Place {
+  message: string;
+  mend?: string;
+}
+
+/** What a rule can name. `text` is what was written. */
+export type Selector =
+  /** Every machine of this network; never addresses beyond it. */
+  | { kind: "all"; text: string }
+  /** The source's own machines: the same user on both ends. Only in `to`. */
+  | { kind: "self"; text: string }
+  /** The machines of a user, or of a group's users (groups are expanded when the policy is read). */
+  | { kind: "users"; text: string; users: readonly string[] }
+  | { kind: "tag"; text: string; tag: string }
+  /** Addresses: a host of `[hosts]`, a prefix or one address. Matches overlay addresses and routed ones. */
+  | { kind: "addresses"; text: string; range: Range }
+  /** A machine by its name, which is its own claim; therefore only in `to`. */
+  | { kind: "machine"; text: string; name: string };
+
+/** Inclusive range of port numbers. */
+export type PortRange = readonly [first: number, last: number];
+
+/** Protocols and ports that a rule opens; `null` in its place means all protocols. Ranges are sorted and disjoint. */
+export interface Ports {
+  tcp: readonly PortRange[];
+  udp: readonly PortRange[];
+  /** ICMP and ICMPv6. */
+  icmp: boolean;
+}
+
+/** One `[[allow]]`. */
+export interface Rule extends Place {
+  /** Position among the rules, from 0. */
+  index: number;
+  from: readonly Selector[];
+  to: readonly Selector[];
+  ports: Ports | null;
+}
+
+/** One `accept` or `deny` line of a `[[test]]`. */
+export interface TestCase extends Place {
+  text: string;
+  expect: "accept" | "deny";
+  from: Selector;
+  to: Selector;
+  ports: Ports | null;
+}
+
+/** A policy that was read without a fault. */
+export interface Policy {
+  file: string;
+  /** Group name -> its users, subgroups expanded. */
+  groups: ReadonlyMap<string, readonly string[]>;
+  /** `tag:web` -> users who may give it. Grants are signed by admins, so nothing depends on it yet. */
+  tags: ReadonlyMap<string, readonly string[]>;
+  hosts: ReadonlyMap<string, Range>;
+  rules: readonly Rule[];
+  /** Ways in that `[[admit]]` names; `null` when the policy says nothing of them. */
+  admit: readonly string[] | null;
+  tests: readonly TestCase[];
+  /** What is allowed but looks like a slip. */
+  warnings: readonly Fault[];
+}
+
+/** What the compiler needs to know of a machine; a verified node maps onto it. */
+export interface PolicyNode {
+  id: string;
+  name: string;
+  /** As `tag:web`. */
+  tags: readonly string[];
+  user: string | null;
+  ipv4: string | null;
+  ipv6: string;
+}
+
+/** A prefix in force and the machine that carries it. */
+export interface PolicyRoute {
+  prefix: string;
+  node: string;
+}
+
+/** One line of a filter: these sources may open flows to these destinations. All sets are prefixes in canonical form. */
+export interface FilterRule {
+  /** Index of the policy's rule, and the line where it stands. */
+  rule: number;
+  line: number;
+  sources: readonly string[];
+  destinations: readonly string[];
+  ports: Ports | null;
+}
+
+/** A machine's packet filter. What no rule names is dropped. */
+export interface Filter {
+  /** Source addresses that may come out of the tunnel at all: machines that this one sees and the prefixes that it uses. */
+  peers: readonly string[];
+  /** Flows from the tunnel to this machine's overlay addresses and to the prefixes that it carries. */
+  inbound: readonly FilterRule[];
+  /** Flows from the prefixes that this machine carries into the tunnel. */
+  outbound: readonly FilterRule[];
+}
