@@ -1,0 +1,175 @@
+/**
+ * The text of the link's own nftables table, `inet ghostlink_<iface>`. The link makes, replaces and removes this one table
+ * and touches no other.
+ *
+ * | part | chains | does |
+ * |---|---|---|
+ * | port sharing | stun_in, stun_out | WireGuard and ICE on one external UDP port: STUN goes to and comes from ICE's socket |
+ * | bridge | bridge | late packets of the quic rung get the direct pair's addresses, so that WireGuard does not roam back |
+ * | policy | as handed in | the compiled policy's chains |
+ * | guard | guard | an interface that forwards only for our sake forwards only to and from the tunnel |
+ * | carried routes | clamp, snat | MSS clamp; masquerading towards the carried prefix |
+ *
+ * Measured (Linux 6.18): the port sharing needs exactly these priorities, one before and one after conntrack, so that
+ * conntrack sees one flow; the other TTL keeps GRO from joining a check with the data before it.
+ */
+import { canonicalAddress, canonicalPrefix, familyOf } from "./prefix.ts";
+import type { Endpoint } from "./state.ts";
+
+/** A peer on its way from the quic rung to a direct path. */
+export interface Bridge {
+  /** Port of the peer's relay socket on 127.0.0.1, or on ::1 when the direct pair is IPv6. */
+  relayPort: number;
+  /** Where the peer's packets come from on the direct path. */
+  remote: Endpoint;
+  /** Our own address of the direct pair. */
+  local: string;
+}
+
+/** A prefix that this node carries for others. */
+export interface CarriedRoute {
+  prefix: string;
+  /** Leave with this machine's own address, for networks that know no way back. */
+  snat: boolean;
+}
+
+/** An interface whose forwarding we switched on. */
+export interface ForwardGuard {
+  iface: string;
+  family: 4 | 6;
+}
+
+/** What goes into the table. */
+export interface TableParts {
+  /** WireGuard's port. */
+  wgPort: number;
+  /** Port of the ICE socket; null without port sharing. */
+  stunPort: number | null;
+  bridges: readonly Bridge[];
+  /** nftables text of the policy: chains (and sets) that hook input and forward. */
+  filter: string;
+  carried: readonly CarriedRoute[];
+  guards: readonly ForwardGuard[];
+}
+
+/** Name of the table that belongs to a tunnel interface. nftables takes no `-` in names, and interfaces no `/`. */
+export function tableName(iface: string): string {
+  return `ghostlink_${iface.replaceAll("-", "/")}`;
+}
+
+/** A transaction that replaces the whole table; when it fails, the old one stays. */
+export function renderTable(iface: string, parts: TableParts): string {
+  const name = tableName(iface);
+  const body = [
+    ...(parts.stunPort === null ? [] : portSharing(parts.wgPort, parts.stunPort)),
+    ...bridge(parts),
+    parts.filter.trim(),
+    ...guard(iface, parts.guards),
+    ...carriedRoutes(iface, parts.carried),
+  ].filter((line) => line !== "");
+  return `${removeTable(iface)}table inet ${name} {\n${body.join("\n")}\n}\n`;
+}
+
+/** A transaction that removes the table, there or not. */
+export function removeTable(iface: string): string {
+  const name = tableName(iface);
+  return `add table inet ${name}\ndelete table inet ${name}\n`;
+}
+
+/** A transaction from one list of bridges to another within the loaded table; "" when they are the same. */
+export function renderBridgeChange(iface: string, from: readonly Bridge[], to: readonly Bridge[]): string {
+  const name = tableName(iface);
+  const change = (verb: "delete" | "add", bridges: readonly Bridge[]) =>
+    [4, 6].flatMap((family) => {
+      const elements = bridges.filter((b) => bridgeFamily(b) === family);
+      return elements.length === 0 ? [] : MAPS.map((map) => {
+        const list = elements.map((b) => verb === "add" ? map.element(b) : `${b.relayPort}`);
+        return `${verb} element inet ${name} ${map.name}${family} { ${list.join(", ")} }\n`;
+      });
+    });
+  const lines = (bridges: readonly Bridge[]) =>
+    new Set(bridges.map((b) => JSON.stringify(MAPS.map((m) => m.element(b)))));
+  const [before, after] = [lines(from), lines(to)];
+  const missing = (list: readonly Bridge[], others: Set<string>) =>
+    list.filter((b) => !others.has(JSON.stringify(MAPS.map((m) => m.element(b)))));
+  return [...change("delete", missing(from, after)), ...change("add", missing(to, before))].join("");
+}
+
+function portSharing(wg: number, stun: number): string[] {
+  return [
+    `chain stun_in { type filter hook prerouting priority mangle;`,
+    `  udp dport ${wg} @th,96,32 0x2112a442 udp dport set ${stun}`,
+    `}`,
+    `chain stun_out { type filter hook output priority raw;`,
+    `  udp sport ${stun} meta nfproto ipv4 ip ttl set 63`,
+    `  udp sport ${stun} meta nfproto ipv6 ip6 hoplimit set 63`,
+    `  udp sport ${stun} udp sport set ${wg}`,
+    `}`,
+  ];
+}
+
+function bridgeFamily(b: Bridge): 4 | 6 {
+  return familyOf(b.remote.address);
+}
+
+/** Keyed by the relay socket's port; the source port is set last because it is the key. */
+const MAPS: { name: string; type(family: 4 | 6): string; element(b: Bridge): string }[] = [
+  {
+    name: "bridge_local",
+    type: (family) => family === 4 ? "ipv4_addr" : "ipv6_addr",
+    element: (b) => `${b.relayPort} : ${canonicalAddress(b.local)}`,
+  },
+  {
+    name: "bridge_remote",
+    type: (family) => family === 4 ? "ipv4_addr" : "ipv6_addr",
+    element: (b) => `${b.relayPort} : ${canonicalAddress(b.remote.address)}`,
+  },
+  { name: "bridge_port", type: () => "inet_service", element: (b) => `${b.relayPort} : ${b.remote.port}` },
+];
+
+function bridge({ bridges, wgPort }: TableParts): string[] {
+  const lines: string[] = [];
+  for (const family of [4, 6] as const) {
+    for (const map of MAPS) {
+      const elements = bridges.filter((b) => bridgeFamily(b) === family).map((b) => map.element(b));
+      lines.push(`map ${map.name}${family} { type inet_service : ${map.type(family)};`);
+      if (elements.length > 0) lines.push(`  elements = { ${elements.join(", ")} }`);
+      lines.push("}");
+    }
+  }
+  const rule = (ip: "ip" | "ip6", loopback: string, family: 4 | 6) =>
+    `  oifname "lo" ${ip} saddr ${loopback} ${ip} daddr ${loopback} udp dport ${wgPort}` +
+    ` ${ip} daddr set udp sport map @bridge_local${family} ${ip} saddr set udp sport map @bridge_remote${family}` +
+    ` udp sport set udp sport map @bridge_port${family}`;
+  lines.push("chain bridge { type filter hook output priority mangle;");
+  lines.push(rule("ip", "127.0.0.1", 4), rule("ip6", "::1", 6), "}");
+  return lines;
+}
+
+function guard(iface: string, guards: readonly ForwardGuard[]): string[] {
+  if (guards.length === 0) return [];
+  return [
+    `chain guard { type filter hook forward priority filter;`,
+    ...guards.filter((g) => g.iface !== iface).map((g) =>
+      `  meta nfproto ipv${g.family} iifname "${g.iface}" oifname != "${iface}" drop`
+    ),
+    `}`,
+  ];
+}
+
+function carriedRoutes(iface: string, carried: readonly CarriedRoute[]): string[] {
+  if (carried.length === 0) return [];
+  const snat = carried.filter((c) => c.snat).map((c) => {
+    const prefix = canonicalPrefix(c.prefix);
+    return `  iifname "${iface}" oifname != "${iface}" ${
+      familyOf(prefix) === 4 ? "ip" : "ip6"
+    } daddr ${prefix} masquerade`;
+  });
+  return [
+    `chain clamp { type filter hook forward priority mangle;`,
+    `  iifname "${iface}" tcp flags syn tcp option maxseg size set rt mtu`,
+    `  oifname "${iface}" tcp flags syn tcp option maxseg size set rt mtu`,
+    `}`,
+    ...(snat.length === 0 ? [] : [`chain snat { type nat hook postrouting priority srcnat;`, ...snat, `}`]),
+  ];
+}
