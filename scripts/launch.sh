@@ -1,0 +1,134 @@
+#!/bin/sh
+# Starts one role: launch.sh mesh|gate|link|ctl ARGUMENTS
+#
+# Used by `deno task mesh|gate|link|ctl` in a clone and by the launchers that `deno task install` makes. It replaces itself
+# by Deno (exec), so signals, exit code and standard streams are the program's own.
+#
+# Permissions: the role's named set in deno.json ("permissions") holds what never changes. A set in a file cannot know the
+# folders of this machine, so they are added here, and nothing else:
+#   read and write  the state folder (--state-dir, or its default), the socket's folder (--socket, GHOSTLINK_SOCKET, or its
+#                   default), ghostctl's own folder (--config-dir, GHOSTCTL_CONFIG_DIR, or its default)
+#   read            the config file and its folder (--config), files that the config names by an absolute path (such as a
+#                   certificate), the token file (--auth @FILE), and for ghostctl the files named on its command line
+# Nothing is ever asked at run time (--no-prompt), and there is no --allow-all anywhere.
+#
+# Environment: GHOSTMESH_DENO names the Deno to use; otherwise the one that lies beside an installed copy, the one that runs
+# `deno task`, or the one on PATH. GHOSTMESH_CWD is the folder to start in (deno task itself changes into the clone).
+set -eu
+
+role=${1:?'usage: launch.sh mesh|gate|link|ctl ARGUMENTS'}
+shift
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+
+case $role in
+  mesh) program=ghostmesh ;;
+  gate) program=ghostgate ;;
+  link) program=ghostlink ;;
+  ctl) program=ghostctl ;;
+  *) echo "launch.sh: No role \"$role\"; it is one of mesh, gate, link, ctl" >&2; exit 2 ;;
+esac
+
+# An installed copy has Deno and the bundles beside this file; in a clone this file is scripts/launch.sh.
+if [ -x "$here/deno" ]; then
+  deno=$here/deno
+  settings=$here/deno.json
+  main=$here/$role/main.js
+  offline='--no-remote --no-npm --no-lock'
+  # Deno wants a cache folder, but nothing here depends on it: one that cannot be written is as good.
+  export DENO_DIR="$here/cache"
+else
+  root=$(dirname -- "$here")
+  settings=$root/deno.json
+  main=$root/$role/main.ts
+  offline=
+  deno=${GHOSTMESH_DENO:-}
+  if [ -z "$deno" ]; then
+    deno=$(readlink "/proc/$PPID/exe" 2>/dev/null || true)
+    case $deno in */deno) ;; *) deno=$(command -v deno || true) ;; esac
+  fi
+  if [ -z "$deno" ]; then
+    echo "$program: Deno is not on PATH; start it with: npx -y deno@2.9.6 task $role ..." >&2
+    exit 1
+  fi
+fi
+if [ -n "${GHOSTMESH_CWD:-}" ]; then
+  cd -- "$GHOSTMESH_CWD"
+  unset GHOSTMESH_CWD
+fi
+
+# One flag a line, because a folder's name may hold spaces; Deno wants a comma in a name doubled.
+newline='
+'
+flags=
+allow() { # allow read|write|both PATH
+  [ -n "$2" ] || return 0
+  path=$2
+  case $path in *,*) path=$(printf '%s' "$path" | sed 's/,/,,/g') ;; esac
+  case $1 in read | both) flags="$flags$newline--allow-read=$path" ;; esac
+  case $1 in write | both) flags="$flags$newline--allow-write=$path" ;; esac
+}
+
+uid=$(id -u)
+# default ROOTS_FOLDER XDG_VALUE FALLBACK: the folder that the role takes when none is named
+default() {
+  if [ "$uid" = 0 ] && [ -n "$1" ]; then echo "$1"; elif [ -n "$2" ]; then echo "$2/$program"; elif [ -n "$3" ]; then echo "$3/$program"; fi
+}
+home=${HOME:-}
+state=$(default "/var/lib/$program" "${XDG_STATE_HOME:-}" "${home:+$home/.local/state}")
+runtime=$(default /run/ghostlink "${XDG_RUNTIME_DIR:-}" '')
+[ "$uid" = 0 ] || [ -z "${XDG_RUNTIME_DIR:-}" ] || runtime=$XDG_RUNTIME_DIR/ghostlink
+config_dir=${GHOSTCTL_CONFIG_DIR:-$(default '' "${XDG_CONFIG_HOME:-}" "${home:+$home/.config}")}
+socket=${GHOSTLINK_SOCKET:-}
+config=
+
+# Only looks at the arguments; the program itself judges them.
+previous=
+for argument in "$@"; do
+  option=$previous
+  value=$argument
+  previous=
+  case $argument in
+    --*=*) option=${argument%%=*}; value=${argument#*=} ;;
+    --*) [ -n "$option" ] || { previous=$argument; continue; } ;;
+  esac
+  case $option in
+    --state-dir) state=$value ;;
+    --socket) socket=$value ;;
+    --config-dir) config_dir=$value ;;
+    --config) config=$value ;;
+    --auth) case $value in @?*) allow read "${value#@}" ;; esac ;;
+    --acls) allow read "$value" ;;
+    *)
+      if [ "$role" = ctl ]; then
+        case $value in -*) ;; */* | *.toml | *.ts) allow read "$value" ;; *) [ ! -f "$value" ] || allow read "$value" ;; esac
+      fi
+      ;;
+  esac
+done
+
+[ "$role" = ctl ] || allow both "$state"
+case $role in
+  link | ctl)
+    allow both "$runtime"
+    [ -z "$socket" ] || allow both "$(dirname -- "$socket")"
+    ;;
+esac
+[ "$role" != ctl ] || allow both "$config_dir"
+if [ -n "$config" ]; then
+  allow read "$config"
+  allow read "$(dirname -- "$config")"
+  if [ -f "$config" ] && [ -r "$config" ]; then
+    named=$(sed -n 's/^[^#]*=[[:space:]]*"\(\/[^"]*\)".*$/\1/p' "$config")
+    IFS=$newline
+    for file in $named; do allow read "$file"; done
+    unset IFS
+  fi
+fi
+
+set -f
+IFS=$newline
+# shellcheck disable=SC2086 # split at newlines on purpose
+set -- $flags "$main" "$@"
+unset IFS
+# shellcheck disable=SC2086
+exec "$deno" run --quiet --no-prompt $offline --config "$settings" -P="$role" "$@"
