@@ -1,0 +1,59 @@
+/** The mailbox: sealed boxes between nodes that have no gate in common yet. They live a minute. */
+import { GhostError } from "../wire/errors.ts";
+import { commit } from "./commit.ts";
+import { keys } from "./keys.ts";
+
+/** How long a box is kept, in milliseconds. */
+export const MAIL_LIFE = 60_000;
+/** Boxes that may wait for one node, and of one sender. */
+const MAX_WAITING = 512;
+const MAX_FROM_ONE = 64;
+
+/** A box in the store. */
+export interface StoredMail {
+  from: string;
+  box: string;
+  /** Milliseconds since 1970; `expireIn` of the store only promises not to be early. */
+  expires: number;
+}
+
+/**
+ * Leaves a box.
+ * @throws GhostError `too_many` when too many wait
+ */
+export async function postMail(
+  kv: Deno.Kv,
+  net: string,
+  { from, to, box, now }: { from: string; to: string; box: string; now: number },
+): Promise<void> {
+  let waiting = 0;
+  let mine = 0;
+  for (const { mail } of await readMail(kv, net, { to, after: 0, now })) {
+    waiting++;
+    if (mail.from === from) mine++;
+  }
+  if (waiting >= MAX_WAITING || mine >= MAX_FROM_ONE) {
+    throw new GhostError("too_many", "Too many messages wait for this node", { mend: "send again in a minute" });
+  }
+  const mail: StoredMail = { from, box, expires: now + MAIL_LIFE };
+  await commit(kv, net, () =>
+    Promise.resolve({
+      items: [{ t: "mail", to }],
+      write: (op, first) => op.set(keys.mail(net, to, first), mail, { expireIn: MAIL_LIFE }),
+      result: undefined,
+    }));
+}
+
+/** Boxes for `to` that came after feed sequence `after` and still count, oldest first. */
+export async function readMail(
+  kv: Deno.Kv,
+  net: string,
+  { to, after, now }: { to: string; after: number; now: number },
+): Promise<{ seq: number; mail: StoredMail }[]> {
+  const out: { seq: number; mail: StoredMail }[] = [];
+  const range = { prefix: keys.mailbox(net, to), start: keys.mail(net, to, after + 1) };
+  for await (const entry of kv.list<StoredMail>(range)) {
+    if (entry.value.expires > now) out.push({ seq: entry.key.at(-1) as number, mail: entry.value });
+  }
+  return out;
+}
