@@ -1,0 +1,151 @@
+/**
+ * What the entries of a ledger add up to. One function per kind; each checks everything before it changes anything, so that an
+ * entry that is refused leaves no trace. A kind without a function is refused: what this version cannot enforce it must not skip.
+ */
+import { GhostError } from "../wire/errors.ts";
+import type { GenesisBody, GrantBody, LedgerBody, LedgerKind, RevokeBody, RouteBody } from "../wire/ledger.ts";
+import { key32, nodeId as nodeIdSchema } from "../wire/schema.ts";
+import { checkSigningKey } from "./keys.ts";
+import { contains, containsAddress, type Prefix, readPrefix } from "./prefix.ts";
+
+/** The signed policy in force, and the entry it came with. */
+export interface LedgerPolicy {
+  seq: number;
+  format: "toml" | "ts";
+  source: string;
+  computed?: string;
+}
+
+/** What a `node` entry says of a node; the newest entry stands alone, so leaving a field out ends what an older one set. */
+export type NodeSettings = LedgerBody<"node">;
+/** What an admin can revoke by its key in this version. */
+export type Revocable = Exclude<RevokeBody["what"], "certificate">;
+
+/** An entry's body with what had to be computed from it before. */
+export type Effect =
+  & { seq: number; place: string }
+  & {
+    [K in LedgerKind]: { kind: K; body: LedgerBody<K>; /** Id of a revoked node. */ node: string | undefined };
+  }[LedgerKind];
+
+type Apply<K extends LedgerKind> = (s: LedgerState, e: Effect & { kind: K; body: LedgerBody<K> }) => void;
+
+/** The sum of all entries so far. */
+export class LedgerState {
+  readonly genesis: GenesisBody;
+  readonly range4: Prefix;
+  readonly range6: Prefix;
+  readonly admins: Map<string, { name: string }>;
+  readonly grants: Map<string, GrantBody> = new Map();
+  readonly routes: Map<string, RouteBody> = new Map();
+  readonly nodes: Map<string, NodeSettings> = new Map();
+  readonly revoked: Record<Revocable, Set<string>> = { node: new Set(), grant: new Set(), gate: new Set() };
+  readonly revokedNodeIds: Set<string> = new Set();
+  policy: LedgerPolicy | null = null;
+
+  /** @throws GhostError `bad_ledger` when genesis contradicts itself */
+  constructor(genesis: GenesisBody, prefix6: string) {
+    const place = "ledger[0].body";
+    this.genesis = genesis;
+    this.admins = new Map(genesis.admins.map(({ key, name }) => [key, { name }]));
+    if (this.admins.size !== genesis.admins.length) throw bad("An admin is named twice", `${place}.admins`);
+    for (const [i, { key }] of genesis.admins.entries()) checkSigningKey(key, `${place}.admins[${i}].key`);
+    if (genesis.quorum > this.admins.size) throw bad("The quorum exceeds the number of admins", `${place}.quorum`);
+    this.range4 = readPrefix(genesis.ipv4, { place: `${place}.ipv4`, code: "bad_ledger" });
+    if (this.range4.address.kind() !== "ipv4" || this.range4.length < 8 || this.range4.length > 29) {
+      throw bad("Expected an IPv4 prefix of length 8 to 29", `${place}.ipv4`);
+    }
+    this.range6 = readPrefix(prefix6, { place, code: "bad_ledger" });
+  }
+
+  /** The node that a `node` entry gave this name or IPv4 address. */
+  holderOf(field: "name" | "ipv4", value: string): string | undefined {
+    for (const [id, settings] of this.nodes) if (settings[field] === value) return id;
+    return undefined;
+  }
+
+  /** @throws GhostError `bad_ledger`, `name_taken`, `address_taken`, `not_supported`; the state is then unchanged */
+  apply(effect: Effect): void {
+    const apply = KINDS[effect.kind] as Apply<LedgerKind> | undefined;
+    if (!apply) throw unsupported(`Ledger entries of kind "${effect.kind}"`, `${effect.place}.kind`);
+    apply(this, effect);
+  }
+}
+
+const KINDS: { [K in LedgerKind]?: Apply<K> } = {
+  policy(s, { seq, body }) {
+    const { format, source, computed } = body;
+    s.policy = { seq, format, source, ...(computed === undefined ? {} : { computed }) };
+  },
+
+  grant(s, { body, place }) {
+    checkSigningKey(body.key, `${place}.body.key`);
+    if (s.revoked.grant.has(body.key)) throw bad("This grant was revoked for good", `${place}.body.key`);
+    for (const [i, p] of body.prefixes.entries()) {
+      readPrefix(p, { place: `${place}.body.prefixes[${i}]`, code: "bad_ledger" });
+    }
+    s.grants.set(body.key, body);
+  },
+
+  route(s, { body, place }) {
+    const at = `${place}.body.prefix`;
+    const prefix = readPrefix(body.prefix, { place: at, code: "bad_ledger" });
+    if (prefix.length === 0) throw unsupported(`A route for "${body.prefix}" (an exit node)`, at);
+    if (contains(s.range4, prefix) || contains(s.range6, prefix)) {
+      throw bad(`"${body.prefix}" lies within the network's own addresses`, at);
+    }
+    const key = `${body.prefix} ${body.node}`;
+    if (body.op === "remove") return void s.routes.delete(key);
+    refuseRevoked(s, body.node, place);
+    s.routes.set(key, body);
+  },
+
+  node(s, { body, place }) {
+    refuseRevoked(s, body.node, place);
+    if (body.name !== undefined) {
+      const at = `${place}.body.name`;
+      if (looksLikeId(body.name)) throw bad("A name must not look like an id", at);
+      const holder = s.holderOf("name", body.name);
+      if (holder !== undefined && holder !== body.node) {
+        throw new GhostError("name_taken", `"${body.name}" is the name of node ${holder}`, { place: at });
+      }
+    }
+    if (body.ipv4 !== undefined) {
+      const at = `${place}.body.ipv4`;
+      if (!containsAddress(s.range4, body.ipv4)) throw bad(`"${body.ipv4}" is not in ${s.range4.text}`, at);
+      const holder = s.holderOf("ipv4", body.ipv4);
+      if (holder !== undefined && holder !== body.node) {
+        throw new GhostError("address_taken", `${body.ipv4} is the address of node ${holder}`, { place: at });
+      }
+    }
+    s.nodes.set(body.node, body);
+  },
+
+  revoke(s, { body, place, node }) {
+    if (body.what === "certificate") throw unsupported("Revoking certificates", `${place}.body.what`);
+    if (!key32.safeParse(body.key).success) throw bad("Expected a key of 32 bytes in base64url", `${place}.body.key`);
+    s.revoked[body.what].add(body.key);
+    if (body.what === "grant") s.grants.delete(body.key);
+    if (body.what !== "node" || node === undefined) return;
+    s.revokedNodeIds.add(node);
+    s.nodes.delete(node);
+    for (const [key, route] of s.routes) if (route.node === node) s.routes.delete(key);
+  },
+};
+
+function bad(message: string, place: string): GhostError {
+  return new GhostError("bad_ledger", message, { place });
+}
+
+function unsupported(what: string, place: string): GhostError {
+  return new GhostError("not_supported", `${what}: this version cannot enforce it`, { place });
+}
+
+function refuseRevoked(s: LedgerState, node: string, place: string): void {
+  if (s.revokedNodeIds.has(node)) throw bad(`Node ${node} was revoked for good`, `${place}.body.node`);
+}
+
+/** Whether a name could be taken for some machine's id. */
+export function looksLikeId(name: string): boolean {
+  return nodeIdSchema.safeParse(name).success;
+}
