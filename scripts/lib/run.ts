@@ -1,8 +1,8 @@
 /** What the scripts share: the clone's folder, running tools by argv arrays, and ending with one line when something is missing. */
-import { dirname, fromFileUrl, join } from "node:path";
+import { dirname, join } from "node:path";
 
 /** The clone's root folder. */
-export const PROJECT: string = dirname(dirname(dirname(fromFileUrl(import.meta.url))));
+export const PROJECT: string = dirname(dirname(import.meta.dirname!));
 
 /** Folders of the system's programs; an ordinary user's PATH often lacks the sbin ones. */
 const TOOL_DIRS = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];

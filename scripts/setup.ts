@@ -1,0 +1,174 @@
+/**
+ * `deno task setup`: brings what GhostMesh, its demo and its tests need from the system, and says in one line what is
+ * missing when it may not. Quick when nothing is missing; the demo and the tests call it first.
+ *
+ * - Debian packages by apt when it runs as root; an ordinary user gets the line to type.
+ * - Where the kernel has no WireGuard: the newest wireguard-go, built where Go >= 1.23 is at hand, because it is several
+ *   times faster than Debian's. Without Go, or when the build fails, Debian's serves.
+ * - A look at namespaces and /dev/net/tun.
+ */
+import { dirname, join } from "node:path";
+import { exists, Failure, main, type Output, run, which } from "./lib/run.ts";
+
+/** A program and the Debian package that has it. */
+const TOOLS: readonly (readonly [string, string])[] = [
+  ["wg", "wireguard-tools"],
+  ["nft", "nftables"],
+  ["ip", "iproute2"],
+  ["ping", "iputils-ping"],
+  ["iperf3", "iperf3"],
+  ["sysctl", "procps"],
+  ["unshare", "util-linux"],
+  ["nsenter", "util-linux"],
+  ["setpriv", "util-linux"],
+];
+const WIREGUARD_GO = "v0.0.0-20260522210424-ecfc5a8d5446";
+/** Where the daemon looks for the newest wireguard-go. */
+export const SYSTEM_WIREGUARD_GO = "/usr/local/lib/ghostmesh/wireguard-go";
+
+const isRoot = () => Deno.uid() === 0;
+
+/** This user's own copy of the newest wireguard-go. */
+export function cachedWireguardGo(): string {
+  const cache = Deno.env.get("XDG_CACHE_HOME") || join(Deno.env.get("HOME") || "/root", ".cache");
+  return join(cache, "ghostmesh", "bin", "wireguard-go");
+}
+
+/** The beginning of a command line that runs the rest in namespaces of its own, as root there. */
+export function unshareArgv(): string[] {
+  return isRoot() ? ["-n", "-m", "-p", "-f"] : ["-U", "-r", "-n", "-m", "-p", "-f"];
+}
+
+async function missingPackages(): Promise<string[]> {
+  const missing = new Set<string>();
+  for (const [tool, debianPackage] of TOOLS) if (!(await which(tool))) missing.add(debianPackage);
+  if (!(await which("wireguard-go")) && !(await exists(SYSTEM_WIREGUARD_GO)) && !(await kernelWireguard())) {
+    missing.add("wireguard-go");
+  }
+  return [...missing];
+}
+
+async function installPackages(packages: readonly string[], say: (line: string) => void): Promise<void> {
+  const line = `apt-get update && apt-get install -y --no-install-recommends ${packages.join(" ")}`;
+  const apt = await which("apt-get");
+  if (!apt) throw new Failure(`Missing: ${packages.join(" ")} (names of Debian packages); install them and try again`);
+  if (!isRoot()) throw new Failure(`Missing: ${packages.join(" ")}; type this as root: ${line}`);
+  say(`installing ${packages.join(" ")}`);
+  const install = (codes: readonly number[] | "any"): Promise<Output> =>
+    run([apt, "install", "-y", "--no-install-recommends", ...packages], {
+      env: { DEBIAN_FRONTEND: "noninteractive" },
+      timeout: 600_000,
+      codes,
+    });
+  if ((await install("any")).code === 0) return;
+  await run([apt, "update"], { env: { DEBIAN_FRONTEND: "noninteractive" }, timeout: 600_000 });
+  await install([0]);
+}
+
+/** True when the kernel makes WireGuard interfaces; tried in a network namespace of its own. */
+export async function kernelWireguard(): Promise<boolean> {
+  const unshare = await which("unshare");
+  const ip = await which("ip");
+  if (!unshare || !ip) return false;
+  const argv = [unshare, ...unshareArgv(), ip, "link", "add", "ghost0", "type", "wireguard"];
+  return (await run(argv, { codes: "any" })).code === 0;
+}
+
+async function go(): Promise<string | undefined> {
+  const path = await which("go", ["/usr/local/go/bin"]);
+  if (!path) return undefined;
+  const { stdout } = await run([path, "env", "GOVERSION"], { codes: "any" });
+  const version = /^go(\d+)\.(\d+)/.exec(stdout);
+  if (!version) return undefined;
+  const [major, minor] = [Number(version[1]), Number(version[2])];
+  return major > 1 || minor >= 23 ? path : undefined;
+}
+
+/** Builds the newest wireguard-go into the user's cache, and for root into the system's place too. */
+async function buildWireguardGo(say: (line: string) => void): Promise<void> {
+  const target = cachedWireguardGo();
+  const mark = `${target}.version`;
+  const built = await Deno.readTextFile(mark).catch(() => "");
+  if (built !== WIREGUARD_GO || !(await exists(target))) {
+    const compiler = await go();
+    if (!compiler) return;
+    say(`building wireguard-go ${WIREGUARD_GO}`);
+    const folder = dirname(target);
+    await Deno.mkdir(folder, { recursive: true });
+    const fresh = await Deno.makeTempDir({ dir: folder });
+    try {
+      const argv = [compiler, "install", `golang.zx2c4.com/wireguard@${WIREGUARD_GO}`];
+      const env = { GOBIN: fresh, GOTOOLCHAIN: "local", GOFLAGS: "-mod=mod" };
+      await run(argv, { cwd: fresh, env, timeout: 300_000 });
+      await Deno.rename(join(fresh, "wireguard"), target);
+      await Deno.writeTextFile(mark, WIREGUARD_GO);
+    } catch (error) {
+      say(
+        `remark: wireguard-go was not built, Debian's serves instead (${
+          error instanceof Error ? error.message : error
+        })`,
+      );
+      return;
+    } finally {
+      await Deno.remove(fresh, { recursive: true });
+    }
+  }
+  if (isRoot() && !(await sameSize(target, SYSTEM_WIREGUARD_GO))) {
+    await Deno.mkdir(dirname(SYSTEM_WIREGUARD_GO), { recursive: true, mode: 0o755 });
+    await Deno.copyFile(target, `${SYSTEM_WIREGUARD_GO}.new`);
+    await Deno.chmod(`${SYSTEM_WIREGUARD_GO}.new`, 0o755);
+    await Deno.rename(`${SYSTEM_WIREGUARD_GO}.new`, SYSTEM_WIREGUARD_GO);
+  }
+}
+
+async function sameSize(a: string, b: string): Promise<boolean> {
+  try {
+    return (await Deno.stat(a)).size === (await Deno.stat(b)).size;
+  } catch {
+    return false;
+  }
+}
+
+/** @throws Failure when this user cannot make the namespaces that the demo and the tests live in */
+async function checkNamespaces(): Promise<void> {
+  const unshare = (await which("unshare"))!;
+  const argv = [unshare, ...unshareArgv(), "--mount-proc", "/bin/true"];
+  const { code, stderr } = await run(argv, { codes: "any" });
+  if (code === 0) return;
+  const mend = isRoot()
+    ? "a container needs --privileged for that"
+    : "run it as root, or allow it: sysctl -w kernel.unprivileged_userns_clone=1 kernel.apparmor_restrict_unprivileged_userns=0";
+  throw new Failure(`Cannot make namespaces (${stderr.trim()}); ${mend}`);
+}
+
+/** Only userspace WireGuard needs TUN. Deno opens no device file without --allow-all, so a shell tries it. */
+async function checkTun(): Promise<void> {
+  if (!(await exists("/dev/net/tun"))) {
+    throw new Failure(
+      "/dev/net/tun: No such device; as root: modprobe tun, or in a container: mkdir -p /dev/net && mknod -m 666 /dev/net/tun c 10 200",
+    );
+  }
+  const { code } = await run(["/bin/sh", "-c", ": <>/dev/net/tun"], { codes: "any" });
+  if (code !== 0) throw new Failure("/dev/net/tun: Permission denied; as root: chmod 666 /dev/net/tun");
+}
+
+/**
+ * Brings what is missing.
+ * @param say told each step that takes time
+ * @throws Failure with the one line that mends it
+ */
+export async function setUp(say: (line: string) => void): Promise<void> {
+  const missing = await missingPackages();
+  if (missing.length) await installPackages(missing, say);
+  await checkNamespaces();
+  if (await kernelWireguard()) return;
+  await buildWireguardGo(say);
+  await checkTun();
+}
+
+if (import.meta.main) {
+  await main(async () => {
+    await setUp((line) => console.log(line));
+    console.log("everything that GhostMesh needs is here");
+  });
+}
