@@ -141,15 +141,16 @@ async function checkNamespaces(): Promise<void> {
   throw new Failure(`Cannot make namespaces (${stderr.trim()}); ${mend}`);
 }
 
-/** Only userspace WireGuard needs TUN. Deno opens no device file without --allow-all, so a shell tries it. */
+/** Only userspace WireGuard needs TUN. Deno touches no device file without --allow-all, so a shell tries it. */
 async function checkTun(): Promise<void> {
-  if (!(await exists("/dev/net/tun"))) {
-    throw new Failure(
-      "/dev/net/tun: No such device; as root: modprobe tun, or in a container: mkdir -p /dev/net && mknod -m 666 /dev/net/tun c 10 200",
-    );
-  }
-  const { code } = await run(["/bin/sh", "-c", ": <>/dev/net/tun"], { codes: "any" });
-  if (code !== 0) throw new Failure("/dev/net/tun: Permission denied; as root: chmod 666 /dev/net/tun");
+  const probe = "test -e /dev/net/tun || exit 2; : <>/dev/net/tun";
+  const { code } = await run(["/bin/sh", "-c", probe], { codes: "any" });
+  if (code === 0) return;
+  throw new Failure(
+    code === 2
+      ? "/dev/net/tun: No such device; as root: modprobe tun, or in a container: mkdir -p /dev/net && mknod -m 666 /dev/net/tun c 10 200"
+      : "/dev/net/tun: Permission denied; as root: chmod 666 /dev/net/tun",
+  );
 }
 
 /**
