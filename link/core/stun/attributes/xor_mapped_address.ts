@@ -1,0 +1,19 @@
+import type { TransportAddress } from "../address.ts";
+import type { Attribute } from "../attribute.ts";
+import { decodeAddress, encodeAddress } from "./mapped_address.ts";
+
+const COOKIE = [0x21, 0x12, 0xa4, 0x42];
+
+/** The port is combined with the cookie's first half, the address with cookie and transaction id: NATs that rewrite addresses in payloads miss it. */
+function xor(value: Uint8Array, transaction: Uint8Array): Uint8Array {
+  const mask = [...COOKIE, ...transaction];
+  return value.map((byte, i) => i < 2 ? byte : byte ^ (i < 4 ? mask[i - 2]! : mask[i - 4] ?? 0));
+}
+
+/** XOR-MAPPED-ADDRESS, RFC 8489 section 14.2: where the request came from. */
+export const XOR_MAPPED_ADDRESS: Attribute<TransportAddress> = {
+  type: 0x0020,
+  name: "XOR-MAPPED-ADDRESS",
+  encode: (value, transaction) => xor(encodeAddress(value), transaction),
+  decode: (value, transaction) => decodeAddress(xor(value, transaction), "XOR-MAPPED-ADDRESS"),
+};
