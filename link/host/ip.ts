@@ -1,0 +1,179 @@
+/**
+ * Addresses and routes through `ip`. The link's routes carry a protocol number and a metric of their own: by the number it
+ * knows them, and with the metric a route of the same prefix that somebody else made is neither replaced nor outdone (a
+ * machine inside 10.1.1.0/24 goes on reaching it directly).
+ */
+import type { Runner } from "../../mesh/host/runner.ts";
+import { GhostError } from "../../mesh/wire/errors.ts";
+import { parseJson } from "../../mesh/wire/encoding.ts";
+import { parse, z } from "../../mesh/wire/schema.ts";
+import type { IpStep, ObservedAddresses, ObservedRoute } from "../core/plan/mod.ts";
+import { type LinkTools, MAX_TOOL_OUTPUT, runTool, toolError } from "./tools.ts";
+
+/** Protocol number of our routes (`ip route show proto 188`); not in iproute2's rt_protos. */
+export const ROUTE_PROTOCOL = 188;
+/** Metric of our routes: behind the kernel's own, NetworkManager's and the 1024 that IPv6 routes have by default. */
+export const ROUTE_METRIC = 18_800;
+/** Every tunnel of GhostMesh carries this in front of its owner as the interface's alias. */
+export const ALIAS_PREFIX = "ghostlink ";
+
+const text = z.string().max(256);
+const addressList = z.array(z.object({
+  ifname: text.optional(),
+  flags: z.array(text).max(64).default([]),
+  mtu: z.int().default(0),
+  ifalias: text.optional(),
+  addr_info: z.array(z.object({
+    family: text.optional(),
+    local: text.optional(),
+    address: text.optional(),
+    prefixlen: z.int().min(0).max(128).optional(),
+    scope: text.optional(),
+    deprecated: z.boolean().optional(),
+    tentative: z.boolean().optional(),
+    dadfailed: z.boolean().optional(),
+  })).max(10_000).default([]),
+})).max(10_000);
+const routeList = z.array(z.object({
+  dst: text.default("default"),
+  dev: text.optional(),
+  prefsrc: text.optional(),
+  gateway: text.optional(),
+})).max(100_000);
+
+/** An address of this machine at which peers may reach it. */
+export interface HostAddress {
+  address: string;
+  family: 4 | 6;
+  iface: string;
+}
+
+/** Where traffic to an address leaves. */
+export interface RouteTo {
+  iface: string;
+  source: string | null;
+  gateway: string | null;
+}
+
+/** The network of this machine as far as one tunnel interface needs it. */
+export class IpTool {
+  readonly iface: string;
+  readonly #runner: Runner;
+  readonly #ip: string;
+
+  constructor(o: { runner: Runner; tools: Pick<LinkTools, "ip">; iface: string }) {
+    this.#runner = o.runner;
+    this.#ip = o.tools.ip;
+    this.iface = o.iface;
+  }
+
+  /** Addresses, MTU and state of the tunnel interface. */
+  async addresses(): Promise<ObservedAddresses> {
+    return parseAddresses(await this.#json(["addr", "show", "dev", this.iface]));
+  }
+
+  /** Our routes through the tunnel interface, of both families. */
+  async routes(): Promise<ObservedRoute[]> {
+    const show = ["route", "show", "dev", this.iface, "proto", `${ROUTE_PROTOCOL}`];
+    const both = await Promise.all([this.#json(["-4", ...show]), this.#json(["-6", ...show])]);
+    return both.flatMap((json, i) => parseRoutes(json, i === 0 ? 4 : 6));
+  }
+
+  /**
+   * Applies a plan's steps; one that fails does not keep the others from being applied.
+   * @throws GhostError with the first step that failed
+   */
+  async apply(steps: readonly IpStep[]): Promise<void> {
+    if (steps.length === 0) return;
+    const lines = steps.map((step) => stepLine(step, this.iface));
+    const result = await this.#runner.run(this.#ip, ["-force", "-batch", "-"], {
+      stdin: lines.map((l) => `${l}\n`).join(""),
+    });
+    if (result.code === 0) return;
+    const line = Number(/Command failed -:(\d+)/.exec(result.stderr)?.[1] ?? 0);
+    throw toolError({ ...result, stderr: result.stderr.split("\n")[0]! }, `ip ${lines[line - 1] ?? "-batch"}`);
+  }
+
+  /** Addresses for candidates: no loopback, link-local, container or tunnel interface, and none that is going or not ready. */
+  async hostAddresses(): Promise<HostAddress[]> {
+    return parseHostAddresses(await this.#json(["addr", "show", "up"]), this.iface);
+  }
+
+  /** Where this machine would send a packet for `address`; null when it cannot. */
+  async routeTo(address: string): Promise<RouteTo | null> {
+    const result = await this.#runner.run(this.#ip, ["-json", "route", "get", address]);
+    if (result.code !== 0) return null;
+    const [route] = parse(routeList, this.#decode(result.stdout), "ip route get");
+    if (!route?.dev) return null;
+    return { iface: route.dev, source: route.prefsrc ?? null, gateway: route.gateway ?? null };
+  }
+
+  async #json(args: readonly string[]): Promise<unknown> {
+    return this.#decode(await runTool(this.#runner, [this.#ip, "-json", ...args]));
+  }
+
+  #decode(stdout: string): unknown {
+    // Some versions print nothing at all for an empty list.
+    return stdout.trim() === "" ? [] : parseJson(stdout, { place: "ip -json", max: MAX_TOOL_OUTPUT });
+  }
+}
+
+/** Reads `ip -json addr show dev IF`. */
+export function parseAddresses(json: unknown): ObservedAddresses {
+  const [link] = parse(addressList, json, "ip addr").filter((l) => l.ifname !== undefined);
+  if (!link) throw new GhostError("not_found", "No such interface", { place: "ip addr" });
+  return {
+    addresses: link.addr_info.filter((a) => a.scope !== "link" && a.local !== undefined)
+      .map((a) => `${a.local}/${a.prefixlen}`),
+    mtu: link.mtu,
+    up: link.flags.includes("UP"),
+  };
+}
+
+/** Reads `ip -4|-6 -json route show dev IF proto N`. */
+export function parseRoutes(json: unknown, family: 4 | 6): ObservedRoute[] {
+  return parse(routeList, json, "ip route").map((r) => ({
+    prefix: r.dst === "default" ? (family === 4 ? "0.0.0.0/0" : "::/0") : r.dst,
+    source: r.prefsrc ?? null,
+  }));
+}
+
+/** Bridges and ends of containers and virtual machines: their addresses are the same on many machines and lead nowhere. */
+const CONTAINER = /^(docker|br-|veth|cni|virbr|flannel|cali|podman|lxcbr|lxdbr|incusbr|vnet|kube-)/;
+
+/** Reads `ip -json addr show up` for candidates. */
+export function parseHostAddresses(json: unknown, tunnel: string): HostAddress[] {
+  const found: HostAddress[] = [];
+  for (const link of parse(addressList, json, "ip addr")) {
+    const iface = link.ifname;
+    if (iface === undefined || iface === tunnel || CONTAINER.test(iface)) continue;
+    if (link.flags.includes("LOOPBACK") || link.ifalias?.startsWith(ALIAS_PREFIX)) continue;
+    for (const a of link.addr_info) {
+      if (a.scope !== "global" || a.local === undefined || a.deprecated || a.tentative || a.dadfailed) continue;
+      if (a.local.startsWith("169.254.")) continue;
+      found.push({ address: a.local, family: a.family === "inet6" ? 6 : 4, iface });
+    }
+  }
+  return found;
+}
+
+/** One line of `ip -batch`. */
+function stepLine(step: IpStep, iface: string): string {
+  const ours = `dev ${iface} proto ${ROUTE_PROTOCOL} metric ${ROUTE_METRIC}`;
+  switch (step.type) {
+    case "mtu":
+      return `link set dev ${iface} mtu ${step.mtu}`;
+    case "up":
+      return `link set dev ${iface} up`;
+    case "address-add": // nodad: derived from the node's id, and nobody else is on this interface to ask
+      return `addr add ${step.address} dev ${iface}${step.address.includes(":") ? " nodad" : ""}`;
+    case "address-remove":
+      return `addr del ${step.address} dev ${iface}`;
+    case "route-add":
+      return `route add ${step.prefix} ${ours}${step.source === null ? "" : ` src ${step.source}`}`;
+    case "route-replace":
+      return `route replace ${step.prefix} ${ours}${step.source === null ? "" : ` src ${step.source}`}`;
+    case "route-remove":
+      return `route del ${step.prefix} ${ours}`;
+  }
+}

@@ -1,0 +1,79 @@
+/** Tells when this machine's addresses, routes or interfaces change: a supervised `ip monitor`, debounced. */
+import type { Log } from "../../mesh/host/log.ts";
+import type { Runner, RunningChild } from "../../mesh/host/runner.ts";
+import type { LinkTools } from "./tools.ts";
+
+/** Changes come in bursts (a DHCP renewal is a dozen lines); quiet for this long means it is over, in ms. */
+const SETTLE = 250;
+/** But never wait longer than this since the first one, in ms. */
+const AT_MOST = 2_000;
+/** Waits before starting it again, in ms; the last one stays. */
+const BACKOFF = [200, 1_000, 5_000];
+
+/** A running monitor. */
+export interface IpMonitor {
+  stop(): Promise<void>;
+}
+
+/**
+ * Calls `onChange` after changes that concern other interfaces than our tunnel. When `ip monitor` ended, what happened
+ * meanwhile is unknown, so its restart counts as a change too.
+ */
+export function startIpMonitor(o: {
+  runner: Runner;
+  tools: Pick<LinkTools, "ip">;
+  /** Our tunnel: its changes are our own. */
+  iface: string;
+  log: Log;
+  onChange: () => void;
+}): IpMonitor {
+  let stopped = false;
+  let first = 0;
+  let timer: number | undefined;
+  let child: RunningChild | undefined;
+  let wake = () => {};
+  const own = new RegExp(`(^|[\\s:])${o.iface.replace(/[.]/g, "\\.")}([:@\\s]|$)`);
+
+  const changed = () => {
+    const now = Date.now();
+    if (timer === undefined) first = now;
+    clearTimeout(timer);
+    timer = setTimeout(() => {
+      timer = undefined;
+      o.onChange();
+    }, Math.max(0, Math.min(SETTLE, first + AT_MOST - now)));
+  };
+
+  const supervise = async () => {
+    for (let failures = 0; !stopped; failures++) {
+      const began = Date.now();
+      child = o.runner.spawn(o.tools.ip, ["-o", "monitor", "address", "route", "link"], {
+        onLine: (line, stream) => {
+          if (stream === "stdout" && !own.test(line)) changed();
+        },
+      });
+      const { code } = await child.status;
+      if (stopped) return;
+      if (Date.now() - began > 30_000) failures = 0;
+      o.log.warn("ip monitor ended, starting it again", { code });
+      await new Promise<void>((resolve) => {
+        const pause = setTimeout(resolve, BACKOFF[Math.min(failures, BACKOFF.length - 1)]);
+        wake = () => {
+          clearTimeout(pause);
+          resolve();
+        };
+      });
+      if (!stopped) changed();
+    }
+  };
+  const ended = supervise();
+  return {
+    async stop() {
+      stopped = true;
+      clearTimeout(timer);
+      wake();
+      child?.kill();
+      await ended;
+    },
+  };
+}

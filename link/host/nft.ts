@@ -1,0 +1,96 @@
+/**
+ * The link's own nftables table: loaded whole in one transaction (a load that fails leaves the old one in force), with
+ * small changes of the bridges as elements of its maps. No other table is read or touched.
+ */
+import type { Runner } from "../../mesh/host/runner.ts";
+import {
+  type Bridge,
+  removeTable,
+  renderBridgeChange,
+  renderTable,
+  tableName,
+  type TableParts,
+} from "../core/plan/mod.ts";
+import { type LinkTools, toolError } from "./tools.ts";
+
+/** The table of one tunnel interface. Calls are done one after another. */
+export class LinkTable {
+  readonly iface: string;
+  readonly #runner: Runner;
+  readonly #nft: string;
+  #loaded: { text: string; parts: TableParts } | null = null;
+  #last: Promise<unknown> = Promise.resolve();
+
+  constructor(o: { runner: Runner; tools: Pick<LinkTools, "nft">; iface: string }) {
+    this.#runner = o.runner;
+    this.#nft = o.tools.nft;
+    this.iface = o.iface;
+  }
+
+  /**
+   * Makes the table say exactly `parts`, and what a crashed daemon left is replaced with it. Only bridges changed: elements
+   * are changed and nothing is reloaded.
+   * @returns false when it said so already
+   * @throws GhostError `missing_privilege`, or what nft said; the table in force stays as it was
+   */
+  load(parts: TableParts): Promise<boolean> {
+    return this.#next(() => this.#load(parts));
+  }
+
+  /** Changes only the bridges of the table in force; without one it does nothing, the next `load` has to name them. */
+  setBridges(bridges: readonly Bridge[]): Promise<boolean> {
+    return this.#next(async () => this.#loaded ? await this.#load({ ...this.#loaded.parts, bridges }) : false);
+  }
+
+  /**
+   * Loads the table again if somebody removed it (`nft flush ruleset`, a restart of the host's firewall): without it the
+   * policy would not be enforced.
+   * @returns true when it was gone
+   */
+  ensure(): Promise<boolean> {
+    return this.#next(async () => {
+      if (!this.#loaded) return false;
+      const { code } = await this.#runner.run(this.#nft, ["-t", "list", "table", "inet", tableName(this.iface)]);
+      if (code === 0) return false;
+      const { parts } = this.#loaded;
+      this.#loaded = null;
+      return await this.#load(parts);
+    });
+  }
+
+  /** Removes the table, there or not. */
+  remove(): Promise<void> {
+    return this.#next(async () => {
+      await this.#apply(removeTable(this.iface));
+      this.#loaded = null;
+    });
+  }
+
+  async #load(parts: TableParts): Promise<boolean> {
+    const text = renderTable(this.iface, parts);
+    const old = this.#loaded;
+    if (old?.text === text) return false;
+    const onlyBridges = old !== null && renderTable(this.iface, { ...parts, bridges: old.parts.bridges }) === old.text;
+    if (!onlyBridges || !await this.#tryBridges(old.parts.bridges, parts.bridges)) await this.#apply(text);
+    this.#loaded = { text, parts };
+    return true;
+  }
+
+  async #tryBridges(from: readonly Bridge[], to: readonly Bridge[]): Promise<boolean> {
+    const change = renderBridgeChange(this.iface, from, to);
+    if (change === "") return true;
+    // It fails when somebody flushed the table; the whole load that follows mends that.
+    return (await this.#runner.run(this.#nft, ["-f", "-"], { stdin: change })).code === 0;
+  }
+
+  async #apply(text: string): Promise<void> {
+    const result = await this.#runner.run(this.#nft, ["-f", "-"], { stdin: text });
+    if (result.code !== 0) throw toolError(result, `nft table inet ${tableName(this.iface)}`);
+  }
+
+  #next<T>(run: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(run);
+    this.#last = done.catch(() => {});
+    return done;
+  }
+}
