@@ -29,7 +29,7 @@ export function startIpMonitor(o: {
 }): IpMonitor {
   let stopped = false;
   let first = 0;
-  let timer: number | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
   let child: RunningChild | undefined;
   let wake = () => {};
   const own = new RegExp(`(^|[\\s:])${o.iface.replace(/[.]/g, "\\.")}([:@\\s]|$)`);

@@ -243,9 +243,11 @@ class UserspaceDevice implements Device {
       if (this.#closed) return;
       try {
         await this.#link.remove();
+        if (this.#closed) return;
         await this.#launch();
         if (!this.#closed) await this.#o.onRestart();
       } catch (error) {
+        if (this.#closed) return;
         this.#o.log.error("Cannot bring the tunnel back yet", { error });
       }
     }

@@ -33,9 +33,9 @@ export interface CarriedRoute {
   snat: boolean;
 }
 
-/** An interface whose forwarding we switched on. */
+/** An interface whose forwarding we switched on; null is the whole machine. */
 export interface ForwardGuard {
-  iface: string;
+  iface: string | null;
   family: 4 | 6;
 }
 
@@ -151,7 +151,9 @@ function guard(iface: string, guards: readonly ForwardGuard[]): string[] {
   return [
     `chain guard { type filter hook forward priority filter;`,
     ...guards.filter((g) => g.iface !== iface).map((g) =>
-      `  meta nfproto ipv${g.family} iifname "${g.iface}" oifname != "${iface}" drop`
+      `  meta nfproto ipv${g.family} iifname ${
+        g.iface === null ? `!= "${iface}"` : `"${g.iface}"`
+      } oifname != "${iface}" drop`
     ),
     `}`,
   ];
