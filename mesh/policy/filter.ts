@@ -1,0 +1,42 @@
+/**
+ * The packet filter of one machine, at the destination: who may open flows to it and to what it carries. Each line
+ * remembers the policy's rule, so that a verdict can be explained. How a filter is put in force is another matter (render_nft.ts).
+ */
+import { carriedPart, type Compiled, families, type Machine, ownPart, routesFor, sameUser, seenBy } from "./compile.ts";
+import { type Range, toPrefixes } from "./prefix.ts";
+import type { Filter, FilterRule, Rule } from "./types.ts";
+
+/** The filter of machine `self`; that of a machine that is not there lets nothing pass. */
+export function filterFor(compiled: Compiled, self: string): Filter {
+  const machine = compiled.machines.get(self);
+  if (!machine) return { peers: [], inbound: [], outbound: [] };
+  const others = seenBy(compiled, self).map((id) => compiled.machines.get(id)!);
+  const inbound: FilterRule[] = [], outbound: FilterRule[] = [];
+  for (const { rule, from, to, self: toSelf } of compiled.rules) {
+    const whole = (other: Machine, side: typeof from) => [...ownPart(side, other), ...carriedPart(side, other)];
+    const here = whole(machine, to);
+    if (here.length > 0) inbound.push(...line(rule, others.flatMap((other) => whole(other, from)), here));
+    if (toSelf) {
+      const mine = others.filter((other) => sameUser(machine, other));
+      inbound.push(...line(rule, mine.flatMap((other) => ownPart(from, other)), machine.own));
+    }
+    const carried = carriedPart(from, machine);
+    if (carried.length > 0) outbound.push(...line(rule, carried, others.flatMap((other) => whole(other, to))));
+  }
+  const used = routesFor(compiled, self).flatMap((route) => route.effective);
+  return { peers: toPrefixes([...others.flatMap((other) => other.own), ...used]), inbound, outbound };
+}
+
+/** The line for these sources and destinations, without the families that only one side has; none when nothing is left. */
+function line(rule: Rule, sources: readonly Range[], destinations: readonly Range[]): FilterRule[] {
+  const common = families(sources) & families(destinations);
+  if (common === 0) return [];
+  const within = (ranges: readonly Range[]) => toPrefixes(ranges.filter((range) => families([range]) & common));
+  return [{
+    rule: rule.index,
+    line: rule.line,
+    sources: within(sources),
+    destinations: within(destinations),
+    ports: rule.ports,
+  }];
+}

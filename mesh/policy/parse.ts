@@ -1,0 +1,208 @@
+/**
+ * acls.toml -> Policy. One pass notes every fault with its line and column; what this version cannot enforce is a fault
+ * too, because a rule that is silently ignored is a promise broken.
+ */
+import { GhostError } from "../wire/errors.ts";
+import { readGroups, readTags } from "./groups.ts";
+import { isLabel, suggest } from "./names.ts";
+import { joinPorts, readPort } from "./ports.ts";
+import type { Range } from "./prefix.ts";
+import { type Names, type Position, readRange, readSelector } from "./selector.ts";
+import { checkKeys, Notes, quoted, tableOf, tablesOf, type Word, wordOf, wordsOf } from "./shape.ts";
+import { readToml, type TomlTable } from "./toml.ts";
+import type { Fault, Policy, Ports, Rule, Selector, TestCase } from "./types.ts";
+
+/** What a ledger entry can carry (wire/ledger.ts). */
+const MAX_SOURCE = 900_000;
+const SECTIONS = ["groups", "tags", "hosts", "allow", "routes", "admit", "test"];
+const LATER = {
+  posture: "posture is",
+  dns: "DNS is",
+  firewall: "firewall rules are",
+  exit: "exit nodes are",
+  grace: "grace periods are",
+  expiry: "key expiry is",
+};
+const LATER_IN_RULES = { via: "routing via a machine is", posture: "posture is" };
+const LATER_METHODS = ["oidc", "mtls"];
+
+/** The outcome of reading a policy: `policy` is null when there is any fault. Faults are in the order of the file. */
+export interface PolicyCheck {
+  policy: Policy | null;
+  faults: Fault[];
+  warnings: Fault[];
+}
+
+/**
+ * Reads a policy.
+ * @throws GhostError `bad_policy` for the first fault, with `place` as `acls.toml:12:3` and the mend
+ */
+export function parsePolicy(source: string, { file = "acls.toml" }: { file?: string } = {}): Policy {
+  const { policy, faults } = checkPolicy(source, { file });
+  if (policy) return policy;
+  throw faultError(faults[0]!, file);
+}
+
+/** A fault as the error that is shown and thrown. */
+export function faultError(fault: Fault, file: string): GhostError {
+  const place = `${file}:${fault.line}:${fault.column}`;
+  return new GhostError(
+    "bad_policy",
+    fault.message,
+    fault.mend === undefined ? { place } : { place, mend: fault.mend },
+  );
+}
+
+/** Reads a policy and tells every fault and warning. */
+export function checkPolicy(source: string, { file = "acls.toml" }: { file?: string } = {}): PolicyCheck {
+  const notes = new Notes();
+  const policy = read(source, file, notes);
+  const inOrder = (list: Fault[]) => list.sort((a, b) => a.line - b.line || a.column - b.column);
+  return {
+    policy: notes.faults.length === 0 ? policy : null,
+    faults: inOrder(notes.faults),
+    warnings: inOrder(notes.warnings),
+  };
+}
+
+function read(source: string, file: string, notes: Notes): Policy | null {
+  const top = { line: 1, column: 1 };
+  if (source.length > MAX_SOURCE) {
+    notes.fault(top, `Longer than ${MAX_SOURCE} characters`, "use groups and tags instead of many single names");
+    return null;
+  }
+  const root = readToml(source);
+  if (!("kind" in root)) {
+    notes.fault(root, root.message, root.mend);
+    return null;
+  }
+  checkKeys(root, { known: SECTIONS, later: LATER, where: "the policy", notes });
+  const groups = readGroups(tableOf(root, "groups", notes), notes);
+  const tags = readTags(tableOf(root, "tags", notes), { groups, notes });
+  const hosts = readHosts(tableOf(root, "hosts", notes), notes);
+  const names: Names = { groups, tags: new Set(tags.keys()), hosts };
+  const rules = (tablesOf(root, "allow", notes) ?? []).map((table, index) => readRule(table, { index, names, notes }));
+  refuseRoutes(tableOf(root, "routes", notes), notes);
+  const admit = readAdmit(tablesOf(root, "admit", notes), notes);
+  const tests = (tablesOf(root, "test", notes) ?? []).flatMap((table) => readTest(table, names, notes));
+  return { file, groups, tags, hosts, rules, admit, tests, warnings: notes.warnings };
+}
+
+function readHosts(table: TomlTable | undefined, notes: Notes): Map<string, Range> {
+  const hosts = new Map<string, Range>();
+  for (const [name, { key }] of table?.entries ?? []) {
+    if (!isLabel(name)) {
+      notes.fault(key, `Bad name ${quoted(name)}`, "use a-z, 0-9 and -, at most 63 characters");
+    } else if (name === "self") notes.fault(key, `"self" has a meaning of its own in rules`, "choose another name");
+    const word = wordOf(table!, name, notes);
+    const range = word && readRange(word, notes);
+    if (range) hosts.set(name, range);
+    else hosts.set(name, { family: 4, first: 0n, last: 0n }); // its fault is noted; rules that name it have none of their own
+  }
+  return hosts;
+}
+
+interface Context {
+  names: Names;
+  notes: Notes;
+}
+
+function readRule(table: TomlTable, { index, names, notes }: Context & { index: number }): Rule {
+  checkKeys(table, { known: ["from", "to", "ports"], later: LATER_IN_RULES, where: "[[allow]]", notes });
+  const selectors = (name: "from" | "to", example: string): Selector[] => {
+    const words = required(table, name, { example, notes });
+    return words.map((word) => readSelector(word, { names, position: name, notes })).filter((s) => s !== undefined);
+  };
+  const { line, column } = table;
+  const from = selectors("from", "*");
+  const to = selectors("to", "self");
+  let ports: Ports | null = null;
+  const entry = table.entries.get("ports");
+  if (entry) {
+    const words = wordsOf(table, "ports", notes);
+    if (words?.length === 0) {
+      notes.fault(entry.value, '"ports" is empty, so the rule allows nothing', "leave it out for all protocols");
+    }
+    ports = readPorts(words ?? [], notes);
+  }
+  return { line, column, index, from, to, ports };
+}
+
+/** The words of a list that must be there and must not be empty. */
+function required(
+  table: TomlTable,
+  name: string,
+  { example, notes }: { example: string; notes: Notes },
+): Word[] {
+  const entry = table.entries.get(name);
+  if (!entry) notes.fault(table, `[[allow]] has no "${name}"`, `add ${name} = ["${example}"]`);
+  const words = wordsOf(table, name, notes);
+  if (words?.length === 0 && entry?.value.kind === "array" && entry.value.items.length === 0) {
+    notes.fault(entry.value, `"${name}" is empty, so the rule allows nothing`, `write ${name} = ["${example}"]`);
+  }
+  return words ?? [];
+}
+
+function readPorts(words: readonly Word[], notes: Notes): Ports {
+  return joinPorts(words.map((word) => readPort(word, notes)).filter((p) => p !== undefined));
+}
+
+function refuseRoutes(table: TomlTable | undefined, notes: Notes): void {
+  for (const [name, { key }] of table?.entries ?? []) {
+    if (name === "exit") {
+      notes.fault(key, '"exit" in [routes]: exit nodes are not enforced by this version', "leave it out");
+    } else {
+      notes.fault(
+        key,
+        `${quoted(name)} in [routes]: approval of announced routes is not enforced by this version`,
+        `leave it out and sign the route with: ghostctl route add ${name} via NAME`,
+      );
+    }
+  }
+}
+
+function readAdmit(tables: TomlTable[] | undefined, notes: Notes): string[] | null {
+  if (!tables) return null;
+  const methods: string[] = [];
+  for (const table of tables) {
+    const method = wordOf(table, "method", notes);
+    if (method === undefined) {
+      if (!table.entries.has("method")) notes.fault(table, '[[admit]] has no "method"', 'add method = "static"');
+    } else if (method.text === "static") {
+      checkKeys(table, { known: ["method"], where: "[[admit]]", notes });
+      methods.push(method.text);
+    } else if (LATER_METHODS.includes(method.text)) {
+      notes.fault(
+        method,
+        `Admission by ${quoted(method.text)} is not enforced by this version`,
+        'use method = "static"',
+      );
+    } else {
+      const mend = suggest(method.text, ["static", ...LATER_METHODS], 'use method = "static"');
+      notes.fault(method, `Unknown admission method ${quoted(method.text)}`, mend);
+    }
+  }
+  return methods;
+}
+
+function readTest(table: TomlTable, names: Names, notes: Notes): TestCase[] {
+  checkKeys(table, { known: ["from", "accept", "deny"], where: "[[test]]", notes });
+  const source = wordOf(table, "from", notes);
+  if (!table.entries.has("from")) notes.fault(table, '[[test]] has no "from"', 'add from = "ann@example.com"');
+  if (!table.entries.has("accept") && !table.entries.has("deny")) {
+    notes.fault(table, '[[test]] has neither "accept" nor "deny"', 'add accept = ["tag:web tcp/443"]');
+  }
+  const read = (word: Word, position: Position) => readSelector(word, { names, position, notes });
+  const from = source && read(source, "test from");
+  return (["accept", "deny"] as const).flatMap((expect) =>
+    (wordsOf(table, expect, notes) ?? []).flatMap((word): TestCase[] => {
+      const [target = "", ...services] = word.text.trim().split(/\s+/);
+      const { line, column, text } = word;
+      const to = read({ text: target, line, column }, "test to");
+      const ports = services.length === 0
+        ? null
+        : readPorts(services.map((service) => ({ text: service, line, column })), notes);
+      return from && to ? [{ line, column, text, expect, from, to, ports }] : [];
+    })
+  );
+}

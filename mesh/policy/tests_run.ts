@@ -1,0 +1,115 @@
+/**
+ * The policy's own `[[test]]` rows. They are about machines as the policy names them, not about those that exist: "a machine
+ * of ann's", "a machine with tag:web, of no user". `accept` holds when all of what it names is let through, `deny` when none is.
+ */
+import { faultError } from "./parse.ts";
+import { IP_PROTOCOL, opens, samples, type Service } from "./ports.ts";
+import { intersect, type Range } from "./prefix.ts";
+import { quoted } from "./shape.ts";
+import type { Fault, Policy, Rule, Selector, TestCase } from "./types.ts";
+
+/** Somebody whom a rule can match: an imagined machine, or one address of a network behind one. */
+type Subject = { user?: string; tag?: string; name?: string } | { address: Range };
+
+/**
+ * Runs the tests.
+ * @throws GhostError `bad_policy` at the first one that fails
+ */
+export function runPolicyTests(policy: Policy): void {
+  const [fault] = failedTests(policy);
+  if (fault) throw faultError(fault, policy.file);
+}
+
+/** All tests that fail. */
+export function failedTests(policy: Policy): Fault[] {
+  return policy.tests.flatMap((test) => run(test, policy.rules) ?? []);
+}
+
+function run(test: TestCase, rules: readonly Rule[]): Fault | undefined {
+  const { line, column, expect, from, to } = test;
+  const sources = subjects(from, rules);
+  const services = samples(test.ports, rules.map((rule) => rule.ports));
+  let asked = false;
+  for (const source of sources) {
+    const targets = to.kind === "self" ? ("user" in source ? [{ ...source }] : []) : subjects(to, rules);
+    for (const target of targets) {
+      if ("address" in source && "address" in target && source.address.family !== target.address.family) continue;
+      for (const service of services) {
+        asked = true;
+        const allowing = rules.find((rule) => allows(rule, { source, target, service }));
+        if ((allowing !== undefined) === (expect === "accept")) continue;
+        const what = `${quoted(from.text)} ${allowing ? "can" : "cannot"} reach ${quoted(to.text)} on ${told(service)}`;
+        const message = `Test ${expect} ${quoted(test.text)} fails: ${what}`;
+        return { line, column, message, mend: allowing ? `line ${allowing.line} allows it` : "no rule allows it" };
+      }
+    }
+  }
+  if (asked) return undefined;
+  return {
+    line,
+    column,
+    message: `Test ${expect} ${quoted(test.text)} names nobody`,
+    mend: "name somebody who can exist",
+  };
+}
+
+function told({ protocol, port }: Service): string {
+  if (protocol === IP_PROTOCOL.tcp) return `tcp/${port}`;
+  if (protocol === IP_PROTOCOL.udp) return `udp/${port}`;
+  return protocol === IP_PROTOCOL.icmp ? "icmp" : "other protocols than tcp, udp and icmp";
+}
+
+function subjects(selector: Selector, rules: readonly Rule[]): Subject[] {
+  switch (selector.kind) {
+    case "users":
+      return selector.users.map((user) => ({ user }));
+    case "tag":
+      return [{ tag: selector.tag }];
+    case "machine":
+      return [{ name: selector.name }];
+    case "addresses":
+      return addressSamples(selector.range, rules).map((address) => ({ address }));
+    default:
+      return [];
+  }
+}
+
+/** Addresses that stand for all of `range`: between one and the next no rule's answer changes. */
+function addressSamples(range: Range, rules: readonly Rule[]): Range[] {
+  const edges = rules.flatMap((rule) => [...rule.from, ...rule.to]).flatMap((selector) => {
+    const cut = selector.kind === "addresses" ? intersect(selector.range, range) : null;
+    return cut ? [cut.first, cut.last + 1n] : [];
+  });
+  return [...new Set([range.first, ...edges.filter((edge) => range.first < edge && edge <= range.last)])]
+    .map((first) => ({ family: range.family, first, last: first }));
+}
+
+function allows(
+  rule: Rule,
+  { source, target, service }: { source: Subject; target: Subject; service: Service },
+): boolean {
+  return opens(rule.ports, service) && rule.from.some((selector) => matches(selector, source)) &&
+    rule.to.some((selector) =>
+      selector.kind === "self"
+        ? "user" in source && "user" in target && source.user === target.user
+        : matches(selector, target)
+    );
+}
+
+function matches(selector: Selector, subject: Subject): boolean {
+  if ("address" in subject) {
+    return selector.kind === "addresses" && intersect(selector.range, subject.address) !== null;
+  }
+  switch (selector.kind) {
+    case "all":
+      return true;
+    case "users":
+      return subject.user !== undefined && selector.users.includes(subject.user);
+    case "tag":
+      return subject.tag === selector.tag;
+    case "machine":
+      return subject.name === selector.name;
+    default:
+      return false;
+  }
+}
