@@ -147,8 +147,9 @@ export class Forwarding {
     return out.split("\n").flatMap((line): [string, string][] => {
       // `sysctl -a` writes eth0.100 as eth0/100 and separates by dots.
       const match = /^net\.ipv6\.conf\.(.+)\.[a-z_]+ = (-?\d+)$/.exec(line.trim());
-      const iface = match?.[1]!.replaceAll("/", ".");
-      return match && iface !== "all" && iface !== "default" ? [[`${folder}/${iface}/${name}`, match[2]!]] : [];
+      if (!match) return [];
+      const iface = match[1]!.replaceAll("/", ".");
+      return iface === "all" || iface === "default" ? [] : [[`${folder}/${iface}/${name}`, match[2]!]];
     });
   }
 

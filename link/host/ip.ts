@@ -10,8 +10,8 @@ import { parse, z } from "../../mesh/wire/schema.ts";
 import type { IpStep, ObservedAddresses, ObservedRoute } from "../core/plan/mod.ts";
 import { type LinkTools, MAX_TOOL_OUTPUT, runTool, toolError } from "./tools.ts";
 
-/** Protocol number of our routes (`ip route show proto 188`); not in iproute2's rt_protos. */
-export const ROUTE_PROTOCOL = 188;
+/** Protocol number of our routes (`ip route show proto 207`); free in iproute2's rt_protos. */
+export const ROUTE_PROTOCOL = 207;
 /** Metric of our routes: behind the kernel's own, NetworkManager's and the 1024 that IPv6 routes have by default. */
 export const ROUTE_METRIC = 18_800;
 /** Every tunnel of GhostMesh carries this in front of its owner as the interface's alias. */
@@ -96,7 +96,7 @@ export class IpTool {
 
   /** Addresses for candidates: no loopback, link-local, container or tunnel interface, and none that is going or not ready. */
   async hostAddresses(): Promise<HostAddress[]> {
-    return parseHostAddresses(await this.#json(["addr", "show", "up"]), this.iface);
+    return parseHostAddresses(await this.#json(["-details", "addr", "show", "up"]), this.iface);
   }
 
   /** Where this machine would send a packet for `address`; null when it cannot. */
@@ -141,7 +141,7 @@ export function parseRoutes(json: unknown, family: 4 | 6): ObservedRoute[] {
 /** Bridges and ends of containers and virtual machines: their addresses are the same on many machines and lead nowhere. */
 const CONTAINER = /^(docker|br-|veth|cni|virbr|flannel|cali|podman|lxcbr|lxdbr|incusbr|vnet|kube-)/;
 
-/** Reads `ip -json addr show up` for candidates. */
+/** Reads `ip -json -details addr show up` for candidates. */
 export function parseHostAddresses(json: unknown, tunnel: string): HostAddress[] {
   const found: HostAddress[] = [];
   for (const link of parse(addressList, json, "ip addr")) {

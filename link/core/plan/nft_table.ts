@@ -5,10 +5,10 @@
  * | part | chains | does |
  * |---|---|---|
  * | port sharing | stun_in, stun_out | WireGuard and ICE on one external UDP port: STUN goes to and comes from ICE's socket |
- * | bridge | bridge | late packets of the quic rung get the direct pair's addresses, so that WireGuard does not roam back |
+ * | bridge | link_bridge | late packets of the quic rung get the direct pair's addresses, so that WireGuard does not roam back |
  * | policy | as handed in | the compiled policy's chains |
- * | guard | guard | an interface that forwards only for our sake forwards only to and from the tunnel |
- * | carried routes | clamp, snat | MSS clamp; masquerading towards the carried prefix |
+ * | guard | link_guard | an interface that forwards only for our sake forwards only to and from the tunnel |
+ * | carried routes | link_clamp, link_snat | MSS clamp; masquerading towards the carried prefix |
  *
  * Measured (Linux 6.18): the port sharing needs exactly these priorities, one before and one after conntrack, so that
  * conntrack sees one flow; the other TTL keeps GRO from joining a check with the data before it.
@@ -141,7 +141,7 @@ function bridge({ bridges, wgPort }: TableParts): string[] {
     `  oifname "lo" ${ip} saddr ${loopback} ${ip} daddr ${loopback} udp dport ${wgPort}` +
     ` ${ip} daddr set udp sport map @bridge_local${family} ${ip} saddr set udp sport map @bridge_remote${family}` +
     ` udp sport set udp sport map @bridge_port${family}`;
-  lines.push("chain bridge { type filter hook output priority mangle;");
+  lines.push("chain link_bridge { type filter hook output priority mangle;");
   lines.push(rule("ip", "127.0.0.1", 4), rule("ip6", "::1", 6), "}");
   return lines;
 }
@@ -149,7 +149,7 @@ function bridge({ bridges, wgPort }: TableParts): string[] {
 function guard(iface: string, guards: readonly ForwardGuard[]): string[] {
   if (guards.length === 0) return [];
   return [
-    `chain guard { type filter hook forward priority filter;`,
+    `chain link_guard { type filter hook forward priority filter;`,
     ...guards.filter((g) => g.iface !== iface).map((g) =>
       `  meta nfproto ipv${g.family} iifname ${
         g.iface === null ? `!= "${iface}"` : `"${g.iface}"`
@@ -168,10 +168,10 @@ function carriedRoutes(iface: string, carried: readonly CarriedRoute[]): string[
     } daddr ${prefix} masquerade`;
   });
   return [
-    `chain clamp { type filter hook forward priority mangle;`,
+    `chain link_clamp { type filter hook forward priority mangle;`,
     `  iifname "${iface}" tcp flags syn tcp option maxseg size set rt mtu`,
     `  oifname "${iface}" tcp flags syn tcp option maxseg size set rt mtu`,
     `}`,
-    ...(snat.length === 0 ? [] : [`chain snat { type nat hook postrouting priority srcnat;`, ...snat, `}`]),
+    ...(snat.length === 0 ? [] : [`chain link_snat { type nat hook postrouting priority srcnat;`, ...snat, `}`]),
   ];
 }
