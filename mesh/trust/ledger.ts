@@ -20,7 +20,7 @@ import {
   type LedgerKind,
   type RouteBody,
 } from "../wire/ledger.ts";
-import { parse } from "../wire/schema.ts";
+import { key32, parse } from "../wire/schema.ts";
 import { networkPrefix6 } from "./address.ts";
 import { QUORUM_KINDS, readApprovals } from "./approval.ts";
 import { signJws, verifyJws } from "./jws.ts";
@@ -57,7 +57,7 @@ async function check(jws: string, place: string): Promise<CheckedEntry> {
   const approvers = entry.approvals === undefined
     ? []
     : await readApprovals({ ...entry, body }, entry.approvals, place);
-  const revokesNode = entry.kind === "revoke" && entry.body.what === "node";
+  const revokesNode = entry.kind === "revoke" && entry.body.what === "node" && key32.safeParse(entry.body.key).success;
   const node = revokesNode ? await nodeIdOf(entry.body.key) : undefined;
   return { jws, place, hash: await hashOf(jws), signer: key, entry, approvers, node };
 }
@@ -173,7 +173,7 @@ export class Ledger {
     }
   }
 
-  /** All entries as received, genesis first. */
+  /** All entries as received, genesis first; the list grows with the ledger. */
   get entries(): readonly string[] {
     return this.#entries;
   }
@@ -227,7 +227,7 @@ export class Ledger {
 
   /** The node that a `node` entry gave this name or IPv4 address. */
   holderOf(field: "name" | "ipv4", value: string): string | undefined {
-    return this.#state.holderOf(field, value);
+    return this.#state.holders[field].get(value);
   }
 
   /** Whether a key was revoked; revocations are for good. */

@@ -39,6 +39,8 @@ export class LedgerState {
   readonly grants: Map<string, GrantBody> = new Map();
   readonly routes: Map<string, RouteBody> = new Map();
   readonly nodes: Map<string, NodeSettings> = new Map();
+  /** Which node a `node` entry gave a name or an IPv4 address. */
+  readonly holders: Record<"name" | "ipv4", Map<string, string>> = { name: new Map(), ipv4: new Map() };
   readonly revoked: Record<Revocable, Set<string>> = { node: new Set(), grant: new Set(), gate: new Set() };
   readonly revokedNodeIds: Set<string> = new Set();
   policy: LedgerPolicy | null = null;
@@ -58,10 +60,15 @@ export class LedgerState {
     this.range6 = readPrefix(prefix6, { place, code: "bad_ledger" });
   }
 
-  /** The node that a `node` entry gave this name or IPv4 address. */
-  holderOf(field: "name" | "ipv4", value: string): string | undefined {
-    for (const [id, settings] of this.nodes) if (settings[field] === value) return id;
-    return undefined;
+  /** Replaces what was said of a node; undefined says nothing more of it. */
+  setNode(id: string, settings: NodeSettings | undefined): void {
+    const before = this.nodes.get(id);
+    for (const field of ["name", "ipv4"] as const) {
+      if (before?.[field] !== undefined) this.holders[field].delete(before[field]);
+      if (settings?.[field] !== undefined) this.holders[field].set(settings[field], id);
+    }
+    if (settings) this.nodes.set(id, settings);
+    else this.nodes.delete(id);
   }
 
   /** @throws GhostError `bad_ledger`, `name_taken`, `address_taken`, `not_supported`; the state is then unchanged */
@@ -105,7 +112,7 @@ const KINDS: { [K in LedgerKind]?: Apply<K> } = {
     if (body.name !== undefined) {
       const at = `${place}.body.name`;
       if (looksLikeId(body.name)) throw bad("A name must not look like an id", at);
-      const holder = s.holderOf("name", body.name);
+      const holder = s.holders.name.get(body.name);
       if (holder !== undefined && holder !== body.node) {
         throw new GhostError("name_taken", `"${body.name}" is the name of node ${holder}`, { place: at });
       }
@@ -113,12 +120,12 @@ const KINDS: { [K in LedgerKind]?: Apply<K> } = {
     if (body.ipv4 !== undefined) {
       const at = `${place}.body.ipv4`;
       if (!containsAddress(s.range4, body.ipv4)) throw bad(`"${body.ipv4}" is not in ${s.range4.text}`, at);
-      const holder = s.holderOf("ipv4", body.ipv4);
+      const holder = s.holders.ipv4.get(body.ipv4);
       if (holder !== undefined && holder !== body.node) {
         throw new GhostError("address_taken", `${body.ipv4} is the address of node ${holder}`, { place: at });
       }
     }
-    s.nodes.set(body.node, body);
+    s.setNode(body.node, body);
   },
 
   revoke(s, { body, place, node }) {
@@ -128,7 +135,7 @@ const KINDS: { [K in LedgerKind]?: Apply<K> } = {
     if (body.what === "grant") s.grants.delete(body.key);
     if (body.what !== "node" || node === undefined) return;
     s.revokedNodeIds.add(node);
-    s.nodes.delete(node);
+    s.setNode(node, undefined);
     for (const [key, route] of s.routes) if (route.node === node) s.routes.delete(key);
   },
 };

@@ -49,5 +49,6 @@ export async function verifyTokenProof(proof: TokenProof, { key, ledger }: Admis
     throw refuse("token_expired", `The token expired at ${new Date(grant.expires * 1000).toISOString()}`);
   }
   const { tags, user, prefixes, ephemeral, gate } = grant;
-  return { method: "token", tags, user: user ?? null, prefixes, ephemeral, gate, grant: grantKey };
+  const copies = { tags: [...tags], prefixes: [...prefixes] };
+  return { method: "token", ...copies, user: user ?? null, ephemeral, gate, grant: grantKey };
 }
