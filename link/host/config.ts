@@ -5,9 +5,10 @@ import { loadToml } from "../../mesh/host/config.ts";
 const configFile = z.strictObject({
   link: z.strictObject({
     /** Name of the tunnel interface. */
-    interface: z.string().regex(/^[a-z][a-z0-9_.-]{0,14}$/, "Expected an interface name of at most 15 characters").default(
-      "ghost0",
-    ),
+    interface: z.string().regex(/^[a-z][a-z0-9_.-]{0,14}$/, "Expected an interface name of at most 15 characters")
+      .default(
+        "ghost0",
+      ),
     /** UDP port of WireGuard; 0 lets the system choose. */
     port: z.int().min(0).max(65535).default(51820),
     mtu: z.int().min(1280).max(1420).default(1280),

@@ -6,16 +6,16 @@
  * and joined at the other end; none is lost for its size. The outgoing queue is bounded and drops the oldest.
  */
 import {
-  encodeControl,
   ControlReader,
+  encodeControl,
   FRAME_FIRST,
   FRAME_HEADER,
   FRAME_PACKET,
   FRAME_SECOND,
+  frameNodeId,
   type FromGate,
   fromGate,
   type FromNode,
-  frameNodeId,
   GATE_ALPN,
   MAX_PACKET,
   nodeIdBytes,
@@ -100,7 +100,7 @@ export class GateClient {
    */
   static async connect(o: GateConnectOptions, events: GateEvents): Promise<GateClient> {
     const endpoint = new Deno.QuicEndpoint({ hostname: o.host.includes(":") ? "::" : "0.0.0.0", port: 0 });
-    let timer: number | undefined;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     const timeout = new Promise<never>((_, reject) => {
       timer = setTimeout(
         () => reject(new GhostError("timeout", "The gate does not answer", { place: `gate ${o.gate.record.name}` })),

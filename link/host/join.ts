@@ -54,9 +54,13 @@ export async function join(state: NodeState, o: JoinOptions): Promise<Joined> {
   const token = decodeToken(o.auth);
   const before = await state.network();
   if (before && before.net !== token.net) {
-    throw new GhostError("wrong_network", `This machine belongs to network ${before.net}, the token is of ${token.net}`, {
-      mend: "give the other network a folder of its own with --state-dir",
-    });
+    throw new GhostError(
+      "wrong_network",
+      `This machine belongs to network ${before.net}, the token is of ${token.net}`,
+      {
+        mend: "give the other network a folder of its own with --state-dir",
+      },
+    );
   }
   const server = parseServer(o.server ?? token.server);
   const identity = await state.identityOrNew(o.random);
@@ -104,7 +108,13 @@ export async function join(state: NodeState, o: JoinOptions): Promise<Joined> {
     version: o.machine.version,
     proof,
   };
-  const published = await publish(client(identity.identity), { record, identity, ledger, id, fixedName: o.name !== undefined });
+  const published = await publish(client(identity.identity), {
+    record,
+    identity,
+    ledger,
+    id,
+    fixedName: o.name !== undefined,
+  });
   const network: NetworkState = {
     server: server.href,
     ca: ca ?? null,
@@ -129,21 +139,37 @@ async function checkServer(client: MeshClient, token: JoinToken, now: number): P
       { mend: "set the clock (for example: timedatectl set-ntp true) and join again" },
     );
   }
-  if (!info.network) throw new GhostError("not_claimed", "The coordinator has no network yet", { mend: "run: ghostctl init" });
+  if (!info.network) {
+    throw new GhostError("not_claimed", "The coordinator has no network yet", { mend: "run: ghostctl init" });
+  }
   if (info.network.id !== token.net) {
-    throw new GhostError("token_foreign", `The token is of network ${token.net}, the server's network is ${info.network.id}`, {
-      mend: "make a token for this network with: ghostctl token create",
-    });
+    throw new GhostError(
+      "token_foreign",
+      `The token is of network ${token.net}, the server's network is ${info.network.id}`,
+      {
+        mend: "make a token for this network with: ghostctl token create",
+      },
+    );
   }
 }
 
 async function fetchLedger(client: MeshClient, token: JoinToken): Promise<Ledger> {
-  const ledger = await Ledger.open(await client.ledger(0), { net: token.net });
+  const first = await client.ledger(0);
+  const ledger = await Ledger.open(first.entries, { net: token.net });
+  while (ledger.head.seq < first.head.seq) {
+    const { entries } = await client.ledger(ledger.head.seq + 1);
+    if (entries.length === 0) break; // less than it promised: the token's head decides whether that matters
+    for (const entry of entries) await ledger.append(entry);
+  }
   if ((await ledger.hashAt(token.head.seq)) !== token.head.hash) {
-    throw new GhostError("ledger_rollback", "The server's ledger lacks an entry that was there when the token was made", {
-      place: `ledger entry ${token.head.seq}`,
-      mend: "ask the network's admin: the server is behind or is hiding entries",
-    });
+    throw new GhostError(
+      "ledger_rollback",
+      "The server's ledger lacks an entry that was there when the token was made",
+      {
+        place: `ledger entry ${token.head.seq}`,
+        mend: "ask the network's admin: the server is behind or is hiding entries",
+      },
+    );
   }
   return ledger;
 }

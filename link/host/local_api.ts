@@ -10,11 +10,11 @@ import { GhostError, toProblem } from "../../mesh/wire/errors.ts";
 import {
   type localJoinAnswer,
   localJoinRequest,
+  type LocalPeer,
   type localPingAnswer,
   localPingRequest,
   type localRotateAnswer,
   type localRoutes,
-  type LocalPeer,
   type LocalStatus,
 } from "../../mesh/wire/local.ts";
 import { parse, type z } from "../../mesh/wire/schema.ts";

@@ -5,7 +5,15 @@
  *
  * The coordinator's word alone can only take away (`forget`), never add or change.
  */
-import { type Compiled, compile, type Filter, filterFor, parsePolicy, type Policy, sees } from "../../mesh/policy/mod.ts";
+import {
+  compile,
+  type Compiled,
+  type Filter,
+  filterFor,
+  parsePolicy,
+  type Policy,
+  sees,
+} from "../../mesh/policy/mod.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { type VerifiedGate, type VerifiedNode, verifyGateRecord, verifyNodeRecord } from "../../mesh/trust/record.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";

@@ -1,0 +1,593 @@
+/**
+ * The daemon: starts from the state folder, follows the coordinator, keeps gate sessions, and holds a `Peer` for everybody
+ * whom the policy lets this node see. All of it meets in one place, `#reconcile`: whatever changes only says that something
+ * changed, and one run at a time brings the machine in line.
+ *
+ * With the coordinator away everything goes on from the verified ledger and records on disk; with the gates away direct
+ * paths go on by themselves.
+ */
+import { MeshClient } from "../../mesh/client/mod.ts";
+import type { Log } from "../../mesh/host/log.ts";
+import { systemRunner } from "../../mesh/host/runner.ts";
+import { Ledger } from "../../mesh/trust/ledger.ts";
+import { nodeIdOf } from "../../mesh/trust/keys.ts";
+import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
+import type { LedgerHead } from "../../mesh/wire/ledger.ts";
+import type { Signal } from "../../mesh/wire/signal.ts";
+import { RetiringKeys, Rotation } from "../core/keys/rotation.ts";
+import type { LinkConfig } from "./config.ts";
+import { stunCrypto } from "./crypto.ts";
+import { follow } from "./follow.ts";
+import { Gates } from "./gates.ts";
+import { IceHub } from "./ice_hub.ts";
+import { type IpMonitor, startIpMonitor } from "./ip_monitor.ts";
+import { addressesOf, join, type Machine as MachineFacts } from "./join.ts";
+import { type LocalServer, serveLocal } from "./local_api.ts";
+import { Machine } from "./machine.ts";
+import { type Change, NetworkView } from "./network_view.ts";
+import { OwnRecord } from "./own_record.ts";
+import { Peer } from "./peer.ts";
+import { random } from "./random.ts";
+import { Report } from "./report.ts";
+import { Rotator } from "./rotator.ts";
+import { Signals } from "./signals.ts";
+import type { NodeState } from "./state.ts";
+import { checkTools } from "./tools.ts";
+
+/** How often the machine is compared with what it should be even if nothing is known to have changed, in ms. */
+const AUDIT_EVERY = 30_000;
+/** Entries that are handed to a peer who is behind, in characters, so that they fit one sealed box. */
+const MAX_GOSSIP = 8_000;
+
+/** What the daemon is started with. */
+export interface DaemonOptions {
+  state: NodeState;
+  config: LinkConfig;
+  socket: string;
+  log: Log;
+  /** For people who watch: name, addresses, and each peer's path as it changes. */
+  say(line: string): void;
+  machine: MachineFacts;
+  signal: AbortSignal;
+}
+
+/** The client daemon of one node. */
+export class Daemon {
+  readonly #o: DaemonOptions;
+  readonly #id: string;
+  readonly #own: OwnRecord;
+  readonly #view: NetworkView;
+  readonly #machine: Machine;
+  readonly #hub: IceHub;
+  readonly #gates: Gates;
+  readonly #signals: Signals;
+  readonly #mesh: MeshClient;
+  readonly #rotator: Rotator;
+  readonly #retiring = new RetiringKeys();
+  readonly #peers = new Map<string, Peer>();
+  readonly #report: Report;
+  readonly #stop = new AbortController();
+  #meshUp = false;
+  #published = "";
+  #persistedSeq: number;
+  #reconciling: Promise<void> = Promise.resolve();
+  #queued: Promise<void> | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #saving: ReturnType<typeof setTimeout> | undefined;
+
+  /** Runs a daemon until the signal aborts; everything that it made on the machine is gone when this returns. */
+  static async run(o: DaemonOptions): Promise<void> {
+    using _lock = await o.state.lock();
+    const identity = await o.state.identity();
+    const network = await o.state.network();
+    if (!identity || !network) {
+      throw new GhostError("not_admitted", "This machine has not joined a network", {
+        place: o.state.dir,
+        mend: "run: ghostlink join --server HOST --auth TOKEN",
+      });
+    }
+    const entries = await o.state.ledger();
+    const ledger = await Ledger.open(entries, { net: network.net });
+    const tools = await checkTools(systemRunner);
+    const own = new OwnRecord({ state: o.state, identity, network, random, now: () => Date.now() });
+    await own.heal();
+    const id = await nodeIdOf(identity.identity.public);
+    const hub = new IceHub({ log: o.log, crypto: stunCrypto, now: () => Date.now() });
+    let daemon: Daemon | null = null;
+    const machine = await Machine.open({
+      iface: o.config.interface,
+      owner: id,
+      port: o.config.port,
+      mtu: o.config.mtu,
+      firewall: o.config.firewall,
+      stunPort: hub.port,
+      stateDir: o.state.dir,
+      runner: systemRunner,
+      tools,
+      log: o.log,
+      onDeviceRestart: () => daemon?.reconcile(),
+    });
+    try {
+      daemon = new Daemon(o, { id, own, ledger, machine, hub });
+      await daemon.#serve(tools);
+    } finally {
+      daemon?.close();
+      await machine.close();
+      hub.close();
+      o.log.info("Stopped");
+    }
+  }
+
+  private constructor(
+    o: DaemonOptions,
+    p: { id: string; own: OwnRecord; ledger: Ledger; machine: Machine; hub: IceHub },
+  ) {
+    this.#o = o;
+    this.#id = p.id;
+    this.#own = p.own;
+    this.#machine = p.machine;
+    this.#hub = p.hub;
+    this.#persistedSeq = p.ledger.head.seq;
+    const now = () => Date.now();
+    this.#view = new NetworkView({ selfId: p.id, ledger: p.ledger, now: () => Math.floor(now() / 1000) });
+    const { identity, network } = p.own;
+    this.#mesh = new MeshClient({
+      server: network.server,
+      ca: network.ca,
+      net: network.net,
+      key: identity.identity,
+      now,
+      random,
+    });
+    this.#gates = new Gates({
+      net: network.net,
+      key: identity.identity,
+      record: () => this.#own.jws,
+      head: () => this.#view.ledger.head,
+      random,
+      now,
+      session: (gate, up, reason) => this.#gateSession(gate, up, reason),
+      signal: (from, box) => this.#signals.receive(from, box),
+      presence: (gate, node, up) => this.#presence(gate, node, up),
+      packet: (from, packet) => this.#peers.get(from)?.relayed(packet),
+      headSeen: (head) => this.#headSeen(head),
+    });
+    this.#signals = new Signals({
+      net: network.net,
+      self: { id: p.id, key: identity.seal },
+      sealKeyOf: (id) => this.#peers.has(id) ? this.#view.nodes.get(id)?.verified.record.seal : undefined,
+      head: () => this.#view.ledger.head,
+      deliver: (to, box) => this.#deliver(to, box),
+      received: (from, signal) => this.#received(from, signal),
+      dropped: (from, why) => o.log.debug("A signal was dropped", { from: this.#nameOf(from), why }),
+      now,
+    });
+    this.#rotator = new Rotator({
+      own: p.own,
+      machine: new Rotation(),
+      now,
+      peersOnline: () => [...this.#peers.values()].filter((peer) => this.#reachable(peer.id)).map((peer) => peer.id),
+      tell: (id, kind) => this.#signals.send(id, { t: kind, record: this.#own.jws }),
+      allPeers: () => [...this.#peers.keys()],
+      changed: () => this.#ownChanged(),
+      reconcile: () => this.reconcile(),
+      rearm: () => this.#arm(),
+    });
+    this.#report = new Report({
+      view: this.#view,
+      own: p.own,
+      gates: this.#gates,
+      machine: p.machine,
+      peers: this.#peers,
+      meshUp: () => this.#meshUp,
+      reachable: (id) => this.#reachable(id),
+      runner: systemRunner,
+    });
+    this.#hub.onCandidates = () => {
+      for (const peer of this.#peers.values()) peer.candidatesChanged();
+      this.#arm();
+    };
+  }
+
+  async #serve(tools: { ip: string }): Promise<void> {
+    const { state, log } = this.#o;
+    const saved = await state.records();
+    await this.#takeOwn();
+    for (const jws of saved.nodes) await this.#view.node(jws).catch((error) => this.#rejected("saved record", error));
+    for (const jws of saved.gates) await this.#view.gate(jws).catch((error) => this.#rejected("saved record", error));
+    // Fail closed: the first run has to succeed, policy and all, before anything else starts.
+    this.#syncPeers();
+    await this.#reconcile();
+    const monitor: IpMonitor = startIpMonitor({
+      runner: systemRunner,
+      tools,
+      iface: this.#machine.device.name,
+      log,
+      onChange: () => void this.#networkChanged(),
+    });
+    let local: LocalServer | null = null;
+    const audit = setInterval(() => void this.#audit(), AUDIT_EVERY);
+    try {
+      local = await serveLocal({
+        socket: this.#o.socket,
+        random,
+        handlers: {
+          status: () => Promise.resolve(this.#report.status()),
+          peers: () => this.#report.peers(),
+          ping: (o) => this.#report.ping(o),
+          routes: () => Promise.resolve(this.#report.routes()),
+          rotate: () => this.#rotator.rotate(),
+          join: async (o) => {
+            const { server, name, auth } = o;
+            const joined = await join(state, {
+              auth,
+              ...(server === undefined ? {} : { server }),
+              ...(name === undefined ? {} : { name }),
+              machine: this.#o.machine,
+              random,
+              now: () => Date.now(),
+            });
+            return { name: joined.network.name, id: joined.id, addresses: joined.addresses };
+          },
+        },
+      });
+      const { name } = this.#own.network;
+      this.#o.say(`${name} is up: ${addressesOf(this.#own.record).join(", ")} on ${this.#machine.device.name}`);
+      log.info("Running", { interface: this.#machine.device.name, wireguard: this.#machine.device.kind });
+      await this.#refreshCandidates();
+      this.#gates.want([...this.#view.gates.values()]);
+      const following = follow({
+        client: this.#mesh,
+        view: this.#view,
+        signal: this.#stop.signal,
+        random: Math.random,
+        events: {
+          changed: (change) => this.#changed(change),
+          mail: (from, box) => this.#signals.receive(from, box),
+          connected: (up, reason) => this.#meshConnected(up, reason),
+          rejected: (what, why) => this.#rejected(what, why),
+          synced: () => void this.#publish(),
+        },
+      });
+      await Promise.race([following, aborted(this.#o.signal)]);
+    } finally {
+      clearInterval(audit);
+      await local?.close();
+      await monitor.stop();
+    }
+  }
+
+  /** Stops everything that runs in this process; the machine itself is put back by its own close. */
+  close(): void {
+    this.#stop.abort();
+    clearTimeout(this.#timer);
+    clearTimeout(this.#saving);
+    this.#gates.close();
+    this.#mesh.close();
+    for (const peer of this.#peers.values()) peer.close();
+  }
+
+  // What others say ------------------------------------------------------------------------------
+
+  #changed(change: Change): void {
+    if (change === "none") return;
+    if (change === "ledger") {
+      void this.#persistLedger();
+      if (!this.#view.nodes.has(this.#id)) {
+        this.#o.log.error("This node is no longer admitted to the network; all tunnels are closed");
+      }
+      if (this.#view.policyFault) {
+        this.#o.log.error("The policy in force cannot be used", { why: this.#view.policyFault });
+      }
+    }
+    this.#saveSoon();
+    this.#syncPeers();
+    this.#gates.want([...this.#view.gates.values()]);
+    void this.#refreshCandidates();
+    void this.reconcile();
+  }
+
+  #rejected(what: string, why: unknown): void {
+    this.#o.log.warn("Refused what did not verify", { what, why: typeof why === "string" ? why : errorLine(why) });
+  }
+
+  #meshConnected(up: boolean, reason: string | null): void {
+    this.#meshUp = up;
+    if (up) this.#o.log.info("Following the coordinator");
+    else this.#o.log.warn("The coordinator is away; what is connected stays connected", { why: reason });
+    for (const peer of this.#peers.values()) this.#tellReach(peer);
+  }
+
+  #gateSession(id: string, up: boolean, reason: string | null): void {
+    const gate = this.#view.gates.get(id)?.record.name ?? id;
+    if (up) this.#o.log.info("Session with a gate", { gate });
+    else this.#o.log.warn("No session with a gate", { gate, why: reason });
+    if (up && this.#own.record.gates[0] !== this.#gates.home) {
+      const gates = this.#gates.home === null ? [] : [this.#gates.home];
+      void this.#own.change({ gates }).then(() => this.#ownChanged()).catch((error) =>
+        this.#rejected("own record", error)
+      );
+    }
+  }
+
+  #presence(gate: string, node: string, up: boolean): void {
+    const peer = this.#peers.get(node);
+    if (!peer) return;
+    if (this.#gates.towards(node)) {
+      const rtt = this.#gates.list().find((g) => g.gate.id === gate)?.rttMs ?? null;
+      const name = this.#view.gates.get(gate)?.record.name ?? gate;
+      peer.event({ kind: "gateUp", endpoint: name, ...(rtt === null ? {} : { rttMs: rtt }) });
+      // Peers that the coordinator cannot tell just now learn our newest record from us.
+      if (up && !this.#meshUp) this.#signals.send(node, { t: "record", record: this.#own.jws });
+    } else {
+      peer.event({ kind: "gateDown" });
+      this.#rotator.gone(node);
+    }
+    this.#tellReach(peer);
+    this.#arm();
+  }
+
+  /** True when a signal can reach this peer now. */
+  #reachable(id: string): boolean {
+    return this.#gates.towards(id) !== null;
+  }
+
+  #tellReach(peer: Peer): void {
+    const reach = this.#reachable(peer.id) || this.#meshUp;
+    peer.event({ kind: reach ? "peerOnline" : "peerOffline" });
+    this.#arm();
+  }
+
+  #deliver(to: string, box: string): void {
+    const session = this.#gates.towards(to);
+    if (session) session.send({ t: "signal", to, box });
+    else if (this.#meshUp) {
+      this.#mesh.mail(to, box).catch((error) => this.#o.log.debug("Mail was not taken", { why: errorLine(error) }));
+    }
+  }
+
+  async #received(from: string, { head, body }: Signal): Promise<void> {
+    this.#headSeen(head);
+    if (head.seq < this.#view.ledger.head.seq) this.#gossip(from, head);
+    switch (body.t) {
+      case "record":
+      case "key-switched":
+        return this.#changed((await this.#view.node(body.record)).change);
+      case "entries":
+        for (const entry of body.entries) this.#changed(await this.#view.entry(entry));
+        return;
+      case "key-seen":
+        return this.#rotator.seen(from, body.wg);
+      case "echo":
+        return this.#signals.send(from, { t: "echo-reply", n: body.n });
+      case "echo-reply":
+        return;
+      default:
+        this.#peers.get(from)?.signal(body);
+        this.#arm();
+    }
+  }
+
+  /** Hands a peer that is behind what it lacks: the coordinator may be hiding it. */
+  #gossip(to: string, head: LedgerHead): void {
+    const entries: string[] = [];
+    for (let seq = head.seq + 1, size = 0; entries.length < 64; seq++) {
+      const entry = this.#view.ledger.at(seq);
+      if (entry === undefined || (size += entry.length) > MAX_GOSSIP) break;
+      entries.push(entry);
+    }
+    if (entries.length > 0) this.#signals.send(to, { t: "entries", entries });
+  }
+
+  #headSeen(head: LedgerHead): void {
+    const own = this.#view.ledger;
+    const known = own.hashAt(head.seq);
+    if (known !== undefined && known !== head.hash) {
+      this.#o.log.error("Two ledger entries with one number: somebody shows different ledgers to different nodes", {
+        seq: head.seq,
+      });
+      this.#report.forkAt(head.seq);
+    }
+  }
+
+  // Own record -----------------------------------------------------------------------------------
+
+  async #takeOwn(): Promise<void> {
+    try {
+      await this.#view.node(this.#own.jws);
+    } catch (error) {
+      this.#o.log.error("This node's own record does not verify", { why: errorLine(error) });
+    }
+  }
+
+  async #ownChanged(): Promise<void> {
+    await this.#takeOwn();
+    this.#gates.announce(this.#own.jws);
+    await this.#publish();
+  }
+
+  async #publish(): Promise<void> {
+    try {
+      if (this.#own.dueForRenewal) await this.#own.change({});
+      if (this.#published === this.#own.jws) return;
+      const record = this.#own.jws;
+      await this.#mesh.publishNode(record);
+      this.#published = record;
+    } catch (error) {
+      // It is published again when the stream is taken up.
+      this.#o.log.warn("The own record was not published", { why: errorLine(error) });
+    }
+  }
+
+  // This machine ---------------------------------------------------------------------------------
+
+  #syncPeers(): void {
+    const wanted = new Map(this.#view.peers().map((p) => [p.id, p]));
+    for (const [id, peer] of this.#peers) {
+      if (wanted.has(id)) continue;
+      peer.close();
+      this.#peers.delete(id);
+      this.#retiring.drop(id);
+      this.#signals.drop(id);
+      this.#rotator.gone(id);
+    }
+    const now = Date.now();
+    for (const [id, known] of wanted) {
+      const { wg, wgNext } = known.verified.record;
+      this.#retiring.use(id, wg, now);
+      if (!this.#peers.has(id)) this.#peers.set(id, this.#newPeer(id));
+      if (wgNext !== undefined) this.#rotator.acknowledge(id, wgNext, (body) => this.#signals.send(id, body));
+    }
+    this.#gates.watch([...this.#peers.keys()].sort());
+    this.#arm();
+  }
+
+  #newPeer(id: string): Peer {
+    const peer = new Peer(id, {
+      selfId: this.#id,
+      hub: this.#hub,
+      crypto: stunCrypto,
+      tieBreaker: new DataView(random(8).buffer).getBigUint64(0),
+      wgPort: () => this.#machine.wgPort,
+      signal: (to, body) => this.#signals.send(to, body),
+      relay: (to, packet) => this.#gates.towards(to)?.sendPacket(to, packet),
+      changed: () => this.reconcile(),
+      moved: (moved) => this.#say(moved),
+      now: () => Date.now(),
+    });
+    queueMicrotask(() => this.#tellReach(peer));
+    return peer;
+  }
+
+  #say(peer: Peer): void {
+    const { rung, endpoint, rttMs } = peer.state;
+    const over = rung === "none" ? "no path" : `${rung}${endpoint ? ` ${endpoint}` : ""}`;
+    this.#o.say(`${this.#nameOf(peer.id)}: ${over}${rttMs === null ? "" : ` (${rttMs.toFixed(1)} ms)`}`);
+  }
+
+  #nameOf(id: string): string {
+    return this.#view.nodes.get(id)?.name ?? id;
+  }
+
+  async #networkChanged(): Promise<void> {
+    const before = JSON.stringify(this.#hub.candidates().filter((c) => c.type === "host"));
+    await this.#refreshCandidates();
+    if (JSON.stringify(this.#hub.candidates().filter((c) => c.type === "host")) !== before) {
+      for (const peer of this.#peers.values()) peer.networkChanged();
+    }
+    await this.reconcile();
+  }
+
+  async #refreshCandidates(): Promise<void> {
+    const own = new Set(addressesOf(this.#own.record));
+    const addresses = (await this.#machine.ip.hostAddresses()).map((a) => a.address).filter((a) => !own.has(a));
+    this.#hub.setHost(addresses, this.#machine.wgPort);
+    const servers = [];
+    for (const gate of this.#view.gates.values()) {
+      for (const host of gate.record.hosts) {
+        if (!/^[0-9.]+$|:/.test(host)) continue; // names are resolved by the session; STUN takes addresses
+        const base = (await this.#machine.ip.routeTo(host))?.source;
+        if (base) servers.push({ server: { address: host, port: gate.record.stun }, base });
+      }
+    }
+    this.#hub.setServers(servers);
+    this.#arm();
+  }
+
+  /** Brings the machine in line; resolves when a run that began after this call has ended. */
+  reconcile(): Promise<void> {
+    this.#queued ??= this.#reconciling.then(() => {
+      this.#queued = null;
+      return this.#reconciling = this.#reconcile().catch((error) => {
+        this.#report.fault(errorLine(error));
+        this.#o.log.error("The machine could not be brought in line; what was in force stays", {
+          why: errorLine(error),
+        });
+      });
+    });
+    return this.#queued;
+  }
+
+  async #reconcile(): Promise<void> {
+    const now = Date.now();
+    await this.#machine.apply({
+      publicKey: this.#own.identity.wg.public,
+      privateKey: (publicKey) => this.#own.privateKey(publicKey),
+      addresses: addressesOf(this.#own.record),
+      peers: [...this.#peers.values()].flatMap((peer) => {
+        const known = this.#view.nodes.get(peer.id);
+        if (!known) return [];
+        const addresses = addressesOf(known);
+        return [{ id: peer.id, wg: known.verified.record.wg, addresses, ...peer.wanted() }];
+      }),
+      retiring: this.#retiring.keys(now),
+      filter: this.#view.filter(),
+      routes: this.#view.routes(),
+    });
+    this.#report.fault(null);
+    this.#arm();
+  }
+
+  async #audit(): Promise<void> {
+    try {
+      await this.#machine.ensureTable();
+    } catch (error) {
+      this.#o.log.error("The nftables table could not be loaded", { why: errorLine(error) });
+    }
+    if (this.#own.dueForRenewal && this.#meshUp) await this.#publish();
+    await this.reconcile();
+  }
+
+  // Time -----------------------------------------------------------------------------------------
+
+  /** Sets the one timer to the earliest deadline of all state machines. */
+  #arm(): void {
+    if (this.#stop.signal.aborted) return;
+    const deadlines = [
+      this.#hub.nextDeadline(),
+      this.#retiring.nextDeadline(),
+      this.#rotator.nextDeadline(),
+      ...[...this.#peers.values()].map((p) => p.nextDeadline()),
+    ].filter((d) => d !== null);
+    clearTimeout(this.#timer);
+    if (deadlines.length === 0) return;
+    this.#timer = setTimeout(() => this.#tick(), Math.max(0, Math.min(...deadlines) - Date.now()));
+  }
+
+  #tick(): void {
+    const now = Date.now();
+    this.#hub.tick();
+    for (const peer of this.#peers.values()) peer.tick();
+    this.#rotator.tick();
+    const retiring = this.#retiring.nextDeadline();
+    if (retiring !== null && retiring <= now) void this.reconcile();
+    this.#arm();
+  }
+
+  // The state folder -----------------------------------------------------------------------------
+
+  async #persistLedger(): Promise<void> {
+    const entries = this.#view.ledger.entries.slice(this.#persistedSeq + 1);
+    this.#persistedSeq = this.#view.ledger.head.seq;
+    try {
+      await this.#o.state.appendLedger(entries);
+    } catch (error) {
+      this.#o.log.error("The ledger could not be saved", { why: errorLine(error) });
+    }
+  }
+
+  #saveSoon(): void {
+    this.#saving ??= setTimeout(() => {
+      this.#saving = undefined;
+      this.#o.state.saveRecords({
+        nodes: [...this.#view.nodes.values()].map((n) => n.verified.jws),
+        gates: [...this.#view.gates.values()].map((g) => g.jws),
+      }).catch((error) => this.#o.log.error("Records could not be saved", { why: errorLine(error) }));
+    }, 500);
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}

@@ -1,0 +1,174 @@
+/**
+ * Which gates this node has sessions with: its home (the first that answered when it had none) and the homes of its peers,
+ * so that every peer can be met. A session that ends is made again with growing waits; a gate that is no longer in the view
+ * is left at once.
+ */
+import type { Bytes } from "../../mesh/wire/encoding.ts";
+import { errorLine } from "../../mesh/wire/errors.ts";
+import type { LedgerHead } from "../../mesh/wire/ledger.ts";
+import type { SigningKey } from "../../mesh/trust/keys.ts";
+import type { VerifiedGate } from "../../mesh/trust/record.ts";
+import { sleep } from "./follow.ts";
+import { GateClient } from "./gate_client.ts";
+
+const FIRST_WAIT = 250;
+const LONGEST_WAIT = 8_000;
+/** Sessions are pinged this often, in ms; it also measures their round trip. */
+const PING_EVERY = 15_000;
+
+/** What the sessions tell the daemon. */
+export interface GatesHost {
+  net: string;
+  key: SigningKey;
+  record(): string;
+  head(): LedgerHead;
+  random(n: number): Bytes;
+  now(): number;
+  /** A session came up or ended; `reason` says why it ended or could not be made. */
+  session(gate: string, up: boolean, reason: string | null): void;
+  signal(from: string, box: string): void;
+  presence(gate: string, node: string, up: boolean): void;
+  packet(from: string, packet: Uint8Array): void;
+  headSeen(head: LedgerHead): void;
+}
+
+interface Kept {
+  gate: VerifiedGate;
+  client: GateClient | null;
+  abort: AbortController;
+  present: Set<string>;
+}
+
+/** The node's gate sessions. */
+export class Gates {
+  readonly #host: GatesHost;
+  readonly #kept = new Map<string, Kept>();
+  #watched: string[] = [];
+  #home: string | null = null;
+  readonly #pinger: ReturnType<typeof setInterval>;
+
+  constructor(host: GatesHost) {
+    this.#host = host;
+    this.#pinger = setInterval(() => {
+      for (const kept of this.#kept.values()) kept.client?.ping();
+    }, PING_EVERY);
+  }
+
+  /** Id of the gate where others find this node, or null before the first session. */
+  get home(): string | null {
+    return this.#home;
+  }
+
+  /** Wants sessions with exactly these gates. */
+  want(gates: VerifiedGate[]): void {
+    const wanted = new Map(gates.map((g) => [g.id, g]));
+    for (const [id, kept] of [...this.#kept]) {
+      const gate = wanted.get(id);
+      // A gate that moved, or that has a new certificate, is dialled again; the session that works is left alone otherwise.
+      const moved = gate && (gate.record.cert !== kept.gate.record.cert || gate.record.quic !== kept.gate.record.quic);
+      if (!gate || moved) this.#leave(id, gate ? "the gate's record changed" : "the gate is gone");
+      else kept.gate = gate;
+    }
+    for (const [id, gate] of wanted) {
+      if (this.#kept.has(id)) continue;
+      const kept: Kept = { gate, client: null, abort: new AbortController(), present: new Set() };
+      this.#kept.set(id, kept);
+      void this.#keep(kept);
+    }
+  }
+
+  #leave(id: string, reason: string): void {
+    const kept = this.#kept.get(id);
+    if (!kept) return;
+    this.#kept.delete(id);
+    kept.abort.abort();
+    kept.client?.close(reason);
+    if (this.#home === id) this.#home = null;
+  }
+
+  async #keep(kept: Kept): Promise<void> {
+    let wait = FIRST_WAIT;
+    while (!kept.abort.signal.aborted) {
+      const ended = Promise.withResolvers<string>();
+      const client = await this.#connect(kept, ended.resolve);
+      if (client && !kept.abort.signal.aborted) {
+        wait = FIRST_WAIT;
+        kept.client = client;
+        this.#home ??= client.gateId;
+        client.send({ t: "watch", nodes: this.#watched });
+        this.#host.session(kept.gate.id, true, null);
+        const reason = await ended.promise;
+        kept.client = null;
+        for (const node of kept.present) this.#host.presence(kept.gate.id, node, false);
+        kept.present.clear();
+        this.#host.session(kept.gate.id, false, reason);
+      } else client?.close();
+      await sleep(wait * (0.75 + this.#host.random(1)[0]! / 512), kept.abort.signal);
+      wait = Math.min(wait * 2, LONGEST_WAIT);
+    }
+  }
+
+  async #connect(kept: Kept, ended: (reason: string) => void): Promise<GateClient | null> {
+    for (const host of kept.gate.record.hosts) {
+      if (kept.abort.signal.aborted) return null;
+      try {
+        return await GateClient.connect({
+          gate: kept.gate,
+          host,
+          net: this.#host.net,
+          key: this.#host.key,
+          record: this.#host.record(),
+          head: this.#host.head(),
+          random: (n) => this.#host.random(n),
+          now: () => this.#host.now(),
+        }, {
+          signal: (from, box) => this.#host.signal(from, box),
+          presence: (node, up) => {
+            if (up) kept.present.add(node);
+            else kept.present.delete(node);
+            this.#host.presence(kept.gate.id, node, up);
+          },
+          packet: (from, packet) => this.#host.packet(from, packet),
+          head: (head) => this.#host.headSeen(head),
+          closed: ended,
+        });
+      } catch (error) {
+        this.#host.session(kept.gate.id, false, errorLine(error));
+      }
+    }
+    return null;
+  }
+
+  /** Asks all gates to tell whether these nodes are there. */
+  watch(nodes: string[]): void {
+    if (nodes.length === this.#watched.length && nodes.every((n, i) => n === this.#watched[i])) return;
+    this.#watched = nodes;
+    for (const kept of this.#kept.values()) kept.client?.send({ t: "watch", nodes });
+  }
+
+  /** Shows all gates a newer record of this node. */
+  announce(record: string): void {
+    for (const kept of this.#kept.values()) kept.client?.send({ t: "record", record });
+  }
+
+  /** A session over which `node` can be reached now. */
+  towards(node: string): GateClient | null {
+    for (const kept of this.#kept.values()) if (kept.client && kept.present.has(node)) return kept.client;
+    return null;
+  }
+
+  /** State of every gate that is wanted. */
+  list(): { gate: VerifiedGate; connected: boolean; rttMs: number | null }[] {
+    return [...this.#kept.values()].map((k) => ({
+      gate: k.gate,
+      connected: k.client !== null,
+      rttMs: k.client?.rttMs ?? null,
+    }));
+  }
+
+  /** Ends all sessions. */
+  close(): void {
+    clearInterval(this.#pinger);
+    for (const id of [...this.#kept.keys()]) this.#leave(id, "the daemon stops");
+  }
+}

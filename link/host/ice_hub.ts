@@ -1,0 +1,211 @@
+/**
+ * The one UDP socket of all ICE agents. nftables makes it share WireGuard's external port (core/plan/nft_table.ts), so what a
+ * check opens, the tunnel may use. It hands each datagram to the agent or STUN client that it belongs to, and learns this
+ * machine's candidates: its own addresses, and how the gates' STUN services see it.
+ */
+import {
+  type BindingAction,
+  decodeStun,
+  isStun,
+  read,
+  StunBinding,
+  type StunCrypto,
+  type StunMessage,
+  type TransportAddress,
+  USERNAME,
+} from "../core/stun/mod.ts";
+import type { Log } from "../../mesh/host/log.ts";
+
+/** Requests under way that are remembered to find their answers' owner; the oldest is forgotten first. */
+const MAX_TRANSACTIONS = 4096;
+
+/** Takes datagrams that belong to one peer. */
+export interface StunReceiver {
+  datagram(from: TransportAddress, bytes: Uint8Array): void;
+}
+
+/** A candidate of this machine, before it is anybody's. */
+export interface LocalCandidate {
+  type: "host" | "srflx";
+  address: string;
+  port: number;
+  base: TransportAddress;
+}
+
+interface Binding {
+  machine: StunBinding;
+  mapped: TransportAddress | null;
+  base: string;
+}
+
+/** The shared socket and what is known about it. */
+export class IceHub {
+  readonly #socket: Deno.DatagramConn;
+  readonly #dualStack: boolean;
+  readonly #byUfrag = new Map<string, StunReceiver>();
+  readonly #byTransaction = new Map<string, StunReceiver>();
+  readonly #log: Log;
+  readonly #crypto: StunCrypto;
+  readonly #now: () => number;
+  /** WireGuard's port, which is what the outside sees of every host candidate. */
+  #wgPort = 0;
+  #hostAddresses: string[] = [];
+  readonly #bindings = new Map<string, Binding>();
+  /** Called when the candidates changed. */
+  onCandidates: () => void = () => {};
+
+  constructor(o: { log: Log; crypto: StunCrypto; now: () => number }) {
+    this.#log = o.log;
+    this.#crypto = o.crypto;
+    this.#now = o.now;
+    let socket: Deno.DatagramConn;
+    let dualStack = true;
+    try {
+      socket = Deno.listenDatagram({ transport: "udp", hostname: "::", port: 0 });
+    } catch {
+      socket = Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: 0 }); // no IPv6 on this machine
+      dualStack = false;
+    }
+    this.#socket = socket;
+    this.#dualStack = dualStack;
+    void this.#read();
+  }
+
+  /** The socket's own port, for nftables. */
+  get port(): number {
+    return (this.#socket.addr as Deno.NetAddr).port;
+  }
+
+  async #read(): Promise<void> {
+    for await (const [bytes, from] of this.#socket) {
+      if (from.transport !== "udp") continue;
+      const address = from.hostname.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, "");
+      this.#route({ address, port: from.port }, bytes);
+    }
+  }
+
+  #route(from: TransportAddress, bytes: Uint8Array): void {
+    if (!isStun(bytes)) return;
+    let message: StunMessage;
+    try {
+      message = decodeStun(bytes);
+    } catch {
+      return; // anybody can send here
+    }
+    if (message.class === "request" || message.class === "indication") {
+      const ufrag = read(message, USERNAME)?.split(":")[0];
+      if (ufrag !== undefined) this.#byUfrag.get(ufrag)?.datagram(from, bytes);
+      return;
+    }
+    const key = transactionOf(bytes);
+    const receiver = this.#byTransaction.get(key);
+    this.#byTransaction.delete(key);
+    receiver?.datagram(from, bytes);
+  }
+
+  /** Sends a STUN message; answers to a request go to `owner`. */
+  send(to: TransportAddress, bytes: Uint8Array, owner: StunReceiver): void {
+    if ((bytes[0]! & 0x01) === 0 && (bytes[1]! & 0x10) === 0) {
+      if (this.#byTransaction.size >= MAX_TRANSACTIONS) {
+        this.#byTransaction.delete(this.#byTransaction.keys().next().value!);
+      }
+      this.#byTransaction.set(transactionOf(bytes), owner);
+    }
+    const v6 = to.address.includes(":");
+    if (v6 && !this.#dualStack) return;
+    const hostname = v6 || !this.#dualStack ? to.address : `::ffff:${to.address}`;
+    this.#socket.send(bytes, { transport: "udp", hostname, port: to.port })
+      .catch((error) => this.#log.debug("a check could not be sent", { to: to.address, error }));
+  }
+
+  /** Directs requests for this user name fragment to `receiver`. */
+  listen(ufrag: string, receiver: StunReceiver): void {
+    this.#byUfrag.set(ufrag, receiver);
+  }
+
+  /** Forgets everything of a receiver. */
+  forget(receiver: StunReceiver): void {
+    for (const map of [this.#byUfrag, this.#byTransaction]) {
+      for (const [key, r] of map) if (r === receiver) map.delete(key);
+    }
+  }
+
+  /** Sets the addresses of this machine and WireGuard's port. */
+  setHost(addresses: string[], wgPort: number): void {
+    const same = wgPort === this.#wgPort && addresses.length === this.#hostAddresses.length &&
+      addresses.every((a, i) => a === this.#hostAddresses[i]);
+    if (same) return;
+    this.#hostAddresses = addresses;
+    this.#wgPort = wgPort;
+    this.onCandidates();
+  }
+
+  /** Asks these STUN services how they see this machine. `base` is the own address that the route towards one leaves from. */
+  setServers(servers: { server: TransportAddress; base: string }[]): void {
+    const wanted = new Map(servers.map((s) => [`${s.server.address} ${s.server.port}`, s]));
+    for (const [key, old] of this.#bindings) if (wanted.get(key)?.base !== old.base) this.#bindings.delete(key);
+    for (const [key, { server, base }] of wanted) {
+      if (this.#bindings.has(key)) continue;
+      const machine = new StunBinding({
+        base: { address: base, port: this.#wgPort },
+        servers: [server],
+        crypto: this.#crypto,
+      });
+      this.#bindings.set(key, { machine, mapped: null, base });
+    }
+    this.tick();
+  }
+
+  /** This machine's candidates now. */
+  candidates(): LocalCandidate[] {
+    const port = this.#wgPort;
+    const host = this.#hostAddresses.map((address): LocalCandidate => (
+      { type: "host", address, port, base: { address, port } }
+    ));
+    const seen = new Set(host.map((c) => `${c.address} ${c.port}`));
+    const reflexive: LocalCandidate[] = [];
+    for (const { mapped, base } of this.#bindings.values()) {
+      if (!mapped || seen.has(`${mapped.address} ${mapped.port}`)) continue;
+      seen.add(`${mapped.address} ${mapped.port}`);
+      reflexive.push({ type: "srflx", ...mapped, base: { address: base, port } });
+    }
+    return [...host, ...reflexive];
+  }
+
+  /** Runs the STUN clients' timers. */
+  tick(): void {
+    for (const binding of this.#bindings.values()) {
+      this.#apply(binding, binding.machine.handle({ kind: "tick" }, this.#now()));
+    }
+  }
+
+  /** When `tick` is due, in ms. */
+  nextDeadline(): number | null {
+    const all = [...this.#bindings.values()].map((b) => b.machine.nextDeadline()).filter((d) => d !== null);
+    return all.length === 0 ? null : Math.min(...all);
+  }
+
+  #apply(binding: Binding, actions: BindingAction[]): void {
+    for (const action of actions) {
+      if (action.kind === "send") {
+        this.send(action.to, action.bytes, {
+          datagram: (from, bytes) =>
+            this.#apply(binding, binding.machine.handle({ kind: "datagram", from, bytes }, this.#now())),
+        });
+      } else {
+        binding.mapped = action.kind === "mapped" ? action.mapped : null;
+        this.onCandidates();
+      }
+    }
+  }
+
+  /** Closes the socket. */
+  close(): void {
+    this.#socket.close();
+  }
+}
+
+/** A STUN transaction id as a map key (RFC 8489 section 5: bytes 8 to 19). */
+function transactionOf(bytes: Uint8Array): string {
+  return String.fromCharCode(...bytes.subarray(8, 20));
+}

@@ -1,0 +1,28 @@
+/** `ghostlink join` beside a running daemon: asks it over its socket instead of writing into its state. */
+import { fromProblem } from "../../mesh/wire/errors.ts";
+import { localJoinAnswer, type localJoinRequest } from "../../mesh/wire/local.ts";
+import { parse, type z } from "../../mesh/wire/schema.ts";
+
+/** The daemon's answer, or null when none runs behind this socket. @throws GhostError when it refuses */
+export async function askDaemon(
+  socket: string,
+  request: z.infer<typeof localJoinRequest>,
+): Promise<z.infer<typeof localJoinAnswer> | null> {
+  let secret: string;
+  try {
+    secret = await Deno.readTextFile(`${socket.slice(0, socket.lastIndexOf("/"))}/token`);
+    (await Deno.connect({ transport: "unix", path: socket })).close();
+  } catch {
+    return null; // no daemon: no socket, a stale one, or not ours to use
+  }
+  using client = Deno.createHttpClient({ proxy: { transport: "unix", path: socket } });
+  const response = await fetch("http://ghostlink/v1/join", {
+    client,
+    method: "POST",
+    headers: { authorization: `Bearer ${secret}` },
+    body: JSON.stringify(request),
+  });
+  const body: unknown = await response.json();
+  if (!response.ok) throw fromProblem(response.status, body);
+  return parse(localJoinAnswer, body, "daemon's answer");
+}

@@ -1,0 +1,240 @@
+/**
+ * Brings this machine in line with what the network view and the peers want: nftables first, then WireGuard, then addresses
+ * and routes. Every run is a diff against what is really there, so a run that failed half-way is finished by the next one.
+ *
+ * The order is what a climb needs: the bridge for late relayed packets stands before WireGuard's endpoint becomes the direct
+ * one, and is gone before it becomes the relay's again (FACTS: otherwise WireGuard roams back).
+ */
+import ipaddr from "ipaddr.js";
+import {
+  type Bridge,
+  type DesiredPeer,
+  type DesiredRoute,
+  planAddresses,
+  planRoutes,
+  planWireGuard,
+} from "../core/plan/mod.ts";
+import type { Log } from "../../mesh/host/log.ts";
+import type { Runner } from "../../mesh/host/runner.ts";
+import { type Filter, renderFilter } from "../../mesh/policy/mod.ts";
+import type { RouteBody } from "../../mesh/wire/ledger.ts";
+import { errorLine } from "../../mesh/wire/errors.ts";
+import { type Egress, Forwarding } from "./forwarding.ts";
+import { IpTool } from "./ip.ts";
+import { LinkTable } from "./nft.ts";
+import type { LinkTools } from "./tools.ts";
+import { type Device, openDevice } from "./wg_device.ts";
+import { WireGuard } from "./wg.ts";
+
+/** A peer as it should stand in WireGuard. */
+export interface WantedPeer {
+  id: string;
+  /** WireGuard public key in use, base64url. */
+  wg: string;
+  addresses: string[];
+  endpoint: { address: string; port: number };
+  bridge: Bridge | null;
+}
+
+/** Everything that the machine should be brought in line with. */
+export interface Wanted {
+  publicKey: string;
+  privateKey: (publicKey: string) => string;
+  addresses: string[];
+  peers: WantedPeer[];
+  /** Peers' replaced keys that are still decrypted. */
+  retiring: string[];
+  /** Null: there is no usable policy, so nothing may pass. */
+  filter: Filter | null;
+  routes: { mine: RouteBody[]; theirs: RouteBody[] };
+}
+
+/** A route as this machine treats it. */
+export interface RouteUse {
+  route: RouteBody;
+  active: boolean;
+  reason: string | null;
+}
+
+/** WireGuard's own interval that keeps NAT mappings of direct paths open, in seconds. */
+const KEEPALIVE = 25;
+
+/** Without a usable policy nothing passes: fail closed. */
+const NOTHING: Filter = { peers: [], inbound: [], outbound: [] };
+
+/** What a machine is made of. */
+export interface MachineOptions {
+  iface: string;
+  owner: string;
+  port: number;
+  mtu: number;
+  firewall: "nft" | "none";
+  stunPort: number;
+  stateDir: string;
+  runner: Runner;
+  tools: LinkTools;
+  log: Log;
+  onDeviceRestart: () => void | Promise<void>;
+}
+
+/** The tunnel interface with all that belongs to it. */
+export class Machine {
+  readonly ip: IpTool;
+  readonly wg: WireGuard;
+  readonly device: Device;
+  readonly #o: MachineOptions;
+  readonly #table: LinkTable;
+  readonly #forwarding: Forwarding;
+  #wgPort: number;
+  #uses: RouteUse[] = [];
+
+  private constructor(o: MachineOptions, device: Device, forwarding: Forwarding) {
+    this.#o = o;
+    this.device = device;
+    this.ip = new IpTool({ runner: o.runner, tools: o.tools, iface: o.iface });
+    this.wg = new WireGuard({ runner: o.runner, tools: o.tools, iface: o.iface });
+    this.#table = new LinkTable({ runner: o.runner, tools: o.tools, iface: o.iface });
+    this.#forwarding = forwarding;
+    this.#wgPort = o.port;
+  }
+
+  /** Brings up the interface with nothing in it. @throws GhostError for what is missing */
+  static async open(o: MachineOptions): Promise<Machine> {
+    const file = `${o.stateDir}/forwarding.json`;
+    const forwarding = new Forwarding({ runner: o.runner, tools: o.tools, iface: o.iface, file });
+    await forwarding.recover();
+    const device = await openDevice({
+      name: o.iface,
+      owner: o.owner,
+      runner: o.runner,
+      tools: o.tools,
+      log: o.log,
+      onRestart: o.onDeviceRestart,
+    });
+    return new Machine(o, device, forwarding);
+  }
+
+  /** WireGuard's UDP port. */
+  get wgPort(): number {
+    return this.#wgPort;
+  }
+
+  /** What became of each route at the last run. */
+  get routeUses(): readonly RouteUse[] {
+    return this.#uses;
+  }
+
+  /**
+   * One run.
+   * @throws GhostError with what could not be done; nothing is opened by a run that failed
+   */
+  async apply(wanted: Wanted): Promise<void> {
+    const observed = await this.wg.show();
+    // Port 0 means: the one that the system gave. It must be known before nftables can share it.
+    if (this.#wgPort === 0) this.#wgPort = observed.listenPort;
+    const routes = await this.#chooseRoutes(wanted);
+    const carried = wanted.routes.mine.map((r) => ({ prefix: r.prefix, snat: r.snat }));
+    const guards = await this.#forwarding.set(await this.#egress(carried.map((c) => c.prefix)));
+    await this.#table.load({
+      wgPort: this.#wgPort,
+      stunPort: this.#o.stunPort,
+      bridges: await this.#bridges(wanted.peers),
+      filter: this.#o.firewall === "none" ? "" : renderFilter(wanted.filter ?? NOTHING, { iface: this.#o.iface }),
+      carried,
+      guards,
+    });
+    const peers = this.#peers(wanted, routes);
+    const port = this.#wgPort === 0 ? null : this.#wgPort;
+    const steps = planWireGuard({ publicKey: wanted.publicKey, listenPort: port, peers }, observed);
+    await this.wg.apply(steps, wanted.privateKey);
+    const state = await this.ip.addresses();
+    const addresses = wanted.addresses.map((a) => `${a}/${a.includes(":") ? 128 : 32}`);
+    await this.ip.apply(planAddresses({ addresses, mtu: this.#o.mtu }, state));
+    const desired: DesiredRoute[] = wanted.peers.flatMap((p) => p.addresses.map((a) => ({ prefix: hostPrefix(a) })));
+    for (const use of routes) if (use.active) desired.push({ prefix: use.route.prefix });
+    await this.ip.apply(planRoutes(desired, await this.ip.routes()));
+    this.#uses = routes;
+  }
+
+  /** Puts the table back if somebody flushed it. */
+  async ensureTable(): Promise<void> {
+    if (await this.#table.ensure()) this.#o.log.warn("The link's nftables table was gone and has been loaded again");
+  }
+
+  /** The bridges, each with the address that this machine really sends from towards the peer. */
+  async #bridges(peers: WantedPeer[]): Promise<Bridge[]> {
+    const bridges = await Promise.all(peers.map(async ({ bridge }) => {
+      if (!bridge) return null;
+      const source = (await this.ip.routeTo(bridge.remote.address))?.source;
+      return { ...bridge, local: source ?? bridge.local };
+    }));
+    return bridges.filter((b) => b !== null);
+  }
+
+  /** Where traffic to the carried prefixes leaves this machine. */
+  async #egress(prefixes: string[]): Promise<Egress[]> {
+    const found = new Map<string, Egress>();
+    for (const prefix of prefixes) {
+      const route = await this.ip.routeTo(ipaddr.parseCIDR(prefix)[0].toString());
+      const family = prefix.includes(":") ? 6 : 4;
+      if (route && route.iface !== this.#o.iface) found.set(`${route.iface} ${family}`, { iface: route.iface, family });
+    }
+    return [...found.values()];
+  }
+
+  #peers(wanted: Wanted, routes: RouteUse[]): DesiredPeer[] {
+    const peers = wanted.peers.map((p): DesiredPeer => ({
+      publicKey: p.wg,
+      endpoint: p.endpoint,
+      endpointPolicy: "pin",
+      allowedIps: [
+        ...p.addresses.map(hostPrefix),
+        ...routes.filter((u) => u.active && u.route.node === p.id).map((u) => u.route.prefix),
+      ],
+      keepalive: KEEPALIVE,
+    }));
+    const current = new Set(peers.map((p) => p.publicKey));
+    for (const publicKey of wanted.retiring) {
+      if (current.has(publicKey)) continue;
+      peers.push({ publicKey, endpoint: null, endpointPolicy: "roam", allowedIps: [], keepalive: 0 });
+    }
+    return peers;
+  }
+
+  /** One carrier a prefix (lowest metric, then id), and none that would cut this machine off from where it is. */
+  async #chooseRoutes(wanted: Wanted): Promise<RouteUse[]> {
+    const own = (await this.ip.hostAddresses()).map((a) => a.address);
+    const chosen = new Map<string, RouteBody>();
+    const sorted = [...wanted.routes.theirs].sort((a, b) => a.metric - b.metric || (a.node < b.node ? -1 : 1));
+    return sorted.map((route): RouteUse => {
+      const mine = wanted.routes.mine.some((r) => r.prefix === route.prefix);
+      if (mine) return { route, active: false, reason: "this machine carries the prefix itself" };
+      const inside = own.find((address) => contains(route.prefix, address));
+      if (inside) return { route, active: false, reason: `this machine is inside the prefix (${inside})` };
+      if (chosen.has(route.prefix)) {
+        return { route, active: false, reason: "another machine carries it with a better metric" };
+      }
+      chosen.set(route.prefix, route);
+      return { route, active: true, reason: null };
+    });
+  }
+
+  /** Removes interface, routes and table, and restores forwarding. */
+  async close(): Promise<void> {
+    const failures: unknown[] = [];
+    for (const step of [() => this.device.close(), () => this.#table.remove(), () => this.#forwarding.restore()]) {
+      await step().catch((error: unknown) => failures.push(error));
+    }
+    for (const failure of failures) this.#o.log.error("Could not clean up", { why: errorLine(failure) });
+  }
+}
+
+function hostPrefix(address: string): string {
+  return `${address}/${address.includes(":") ? 128 : 32}`;
+}
+
+function contains(prefix: string, address: string): boolean {
+  const [network, bits] = ipaddr.parseCIDR(prefix);
+  const ip = ipaddr.parse(address);
+  return ip.kind() === network.kind() && ip.match(network, bits);
+}

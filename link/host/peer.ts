@@ -1,0 +1,259 @@
+/**
+ * One peer as this machine reaches it: its relay socket on the loopback (where WireGuard sends while the path goes through a
+ * gate), its ICE agent and its path machine, and what the two machines decided so far. It changes nothing on the machine
+ * itself: `wanted()` is what the daemon's next reconciliation applies.
+ */
+import { IceAgent } from "../core/ice/mod.ts";
+import type { IceAction, IceEvent, SelectedPair } from "../core/ice/event.ts";
+import type { PathAction, PathEvent } from "../core/path/event.ts";
+import { PathMachine } from "../core/path/mod.ts";
+import type { Bridge, Endpoint } from "../core/plan/mod.ts";
+import type { StunCrypto, TransportAddress } from "../core/stun/mod.ts";
+import type { Rung } from "../../mesh/wire/local.ts";
+import type { SignalBody } from "../../mesh/wire/signal.ts";
+import type { IceHub } from "./ice_hub.ts";
+
+/** What a peer needs of the daemon. */
+export interface PeerHost {
+  selfId: string;
+  hub: IceHub;
+  crypto: StunCrypto;
+  tieBreaker: bigint;
+  wgPort(): number;
+  signal(to: string, body: SignalBody): void;
+  /** Hands a WireGuard packet to the gate session that reaches the peer. */
+  relay(to: string, packet: Uint8Array): void;
+  /** What `wanted()` gives has changed; the promise resolves when the machine has been brought into line with it. */
+  changed(): Promise<void>;
+  moved(peer: Peer): void;
+  now(): number;
+}
+
+/** How a peer is reached now. */
+export interface PathState {
+  rung: Rung;
+  endpoint: string | null;
+  rttMs: number | null;
+  /** ms since 1970. */
+  since: number;
+}
+
+/** A peer. */
+export class Peer {
+  readonly id: string;
+  readonly #host: PeerHost;
+  readonly #path: PathMachine;
+  readonly #ice: IceAgent;
+  readonly #relay4: Deno.DatagramConn;
+  #relay6: Deno.DatagramConn | null = null;
+  #use: { rung: Rung; direct: Endpoint | null } = { rung: "none", direct: null };
+  #bridge: SelectedPair | null = null;
+  /** The generation whose `ice` message has been sent; later candidates trickle. */
+  #offered: string | null = null;
+  /** Candidates of the hub that the agent has been told of. */
+  readonly #told = new Set<string>();
+  state: PathState;
+
+  constructor(id: string, host: PeerHost) {
+    this.id = id;
+    this.#host = host;
+    this.#relay4 = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+    void this.#readRelay(this.#relay4);
+    // One side has to decide; ids differ, so exactly one is smaller.
+    const role = host.selfId < id ? "controlling" : "controlled";
+    this.#ice = new IceAgent({ role, tieBreaker: host.tieBreaker, crypto: host.crypto });
+    this.#path = new PathMachine({ controlling: role === "controlling" });
+    this.state = { rung: "none", endpoint: null, rttMs: null, since: host.now() };
+    host.hub.listen(this.#ice.local.ufrag, this);
+  }
+
+  async #readRelay(socket: Deno.DatagramConn): Promise<void> {
+    for await (const [packet, from] of socket) {
+      // Anybody on this machine can send here; WireGuard's own port is who should.
+      if (from.transport === "udp" && from.port === this.#host.wgPort()) this.#host.relay(this.id, packet);
+    }
+  }
+
+  /** A WireGuard packet that came through a gate. */
+  relayed(packet: Uint8Array): void {
+    // The bridge rewrites within one family, so packets of an IPv6 pair take the IPv6 loopback.
+    const v6 = this.#bridge?.remote.address.includes(":") ?? false;
+    const socket = v6 ? this.#socket6() : this.#relay4;
+    const to: Deno.NetAddr = { transport: "udp", hostname: v6 ? "::1" : "127.0.0.1", port: this.#host.wgPort() };
+    socket.send(packet, to).catch(() => {}); // WireGuard is being restarted: the sender's TCP will send again
+  }
+
+  #socket6(): Deno.DatagramConn {
+    if (!this.#relay6) {
+      this.#relay6 = Deno.listenDatagram({ transport: "udp", hostname: "::1", port: 0 });
+      void this.#readRelay(this.#relay6);
+    }
+    return this.#relay6;
+  }
+
+  /** A STUN datagram for this peer's agent. */
+  datagram(from: TransportAddress, bytes: Uint8Array): void {
+    this.#iceEvent({ kind: "datagram", from, to: null, bytes });
+  }
+
+  /** Tells the path machine that something happened. */
+  event(event: PathEvent): void {
+    this.#pathActions(this.#path.handle(event, this.#host.now()));
+  }
+
+  /** A signal of this peer about paths. */
+  signal(body: SignalBody): void {
+    switch (body.t) {
+      case "ice": {
+        this.#tellCandidates();
+        this.#iceEvent({ kind: "remoteCredentials", ufrag: body.ufrag, pwd: body.pwd, reply: body.reply });
+        for (const candidate of body.candidates) {
+          this.#iceEvent({ kind: "remoteCandidate", candidate, ufrag: body.ufrag });
+        }
+        if (!body.reply) {
+          this.event({ kind: "iceStarted" });
+          this.#sendIce(true);
+        }
+        return;
+      }
+      case "candidates":
+        for (const candidate of body.candidates) {
+          this.#iceEvent({ kind: "remoteCandidate", candidate, ufrag: body.ufrag });
+        }
+        return;
+      case "moved":
+        return this.event({ kind: "peerMoved", rung: body.rung as Rung, serial: body.serial });
+      case "moved-ack":
+        return this.event({ kind: "peerMovedAck", serial: body.serial });
+    }
+  }
+
+  /** The machine's candidates changed. */
+  candidatesChanged(): void {
+    if (this.#offered !== null) this.#tellCandidates();
+  }
+
+  /** The machine is on another network: everything learnt about paths is void. */
+  networkChanged(): void {
+    this.#told.clear();
+    this.#iceEvent({ kind: "networkChanged" });
+    this.event({ kind: "networkChanged" });
+  }
+
+  #tellCandidates(): void {
+    for (const c of this.#host.hub.candidates()) {
+      const key = `${c.type} ${c.address} ${c.port}`;
+      if (this.#told.has(key)) continue;
+      this.#told.add(key);
+      this.#iceEvent({ kind: "localCandidate", ...c });
+    }
+  }
+
+  #sendIce(reply: boolean): void {
+    this.#tellCandidates();
+    const { ufrag, pwd } = this.#ice.local;
+    this.#host.hub.listen(ufrag, this);
+    this.#offered = ufrag;
+    this.#host.signal(this.id, { t: "ice", ufrag, pwd, reply, candidates: this.#ice.candidates().slice(0, 32) });
+  }
+
+  #iceEvent(event: IceEvent): void {
+    const trickle = [];
+    for (const action of this.#ice.handle(event, this.#host.now())) {
+      if (action.kind === "candidate") trickle.push(action.candidate);
+      else this.#iceAction(action);
+    }
+    const { ufrag } = this.#ice.local;
+    this.#host.hub.listen(ufrag, this);
+    if (trickle.length > 0 && this.#offered === ufrag) {
+      this.#host.signal(this.id, { t: "candidates", ufrag, candidates: trickle.slice(0, 32) });
+    }
+  }
+
+  #iceAction(action: Exclude<IceAction, { kind: "candidate" }>): void {
+    switch (action.kind) {
+      case "send":
+        return this.#host.hub.send(action.to, action.bytes, this);
+      case "selected":
+        return this.event({ kind: "iceSelected", pair: action.pair, rttMs: action.rttMs });
+      case "consentLost":
+        return this.event({ kind: "iceConsentLost" });
+      case "failed":
+        return this.event({ kind: "iceFailed" });
+      case "state":
+        return;
+    }
+  }
+
+  #pathActions(actions: PathAction[]): void {
+    let settled: Promise<void> | null = null;
+    for (const action of actions) {
+      switch (action.kind) {
+        case "use":
+          this.#use = { rung: action.rung, direct: action.rung === "direct" ? action.pair.remote : null };
+          settled = this.#host.changed();
+          break;
+        case "bridgeLateRelayed":
+          this.#bridge = action.on ? action.pair : null;
+          settled = this.#host.changed();
+          break;
+        case "sendMoved": {
+          // Only when it is true: after WireGuard sends on the new rung.
+          const { rung, serial } = action;
+          void (settled ?? Promise.resolve()).then(() => this.#host.signal(this.id, { t: "moved", rung, serial }));
+          break;
+        }
+        case "sendMovedAck":
+          this.#host.signal(this.id, { t: "moved-ack", rung: action.rung, serial: action.serial });
+          break;
+        case "startIce":
+          this.#sendIce(false);
+          break;
+        case "restartIce":
+          this.#iceEvent({ kind: "restart" });
+          this.#sendIce(false);
+          break;
+        case "release":
+          break;
+        case "notify":
+          this.state = { rung: action.rung, endpoint: action.endpoint, rttMs: action.rttMs, since: action.since };
+          this.#host.moved(this);
+          break;
+      }
+    }
+  }
+
+  /** Runs both machines' timers. */
+  tick(): void {
+    const now = this.#host.now();
+    const due = (deadline: number | null) => deadline !== null && deadline <= now;
+    if (due(this.#ice.nextDeadline())) this.#iceEvent({ kind: "tick" });
+    if (due(this.#path.nextDeadline())) this.event({ kind: "tick" });
+  }
+
+  /** When `tick` is due, in ms; null when nothing is waited for. */
+  nextDeadline(): number | null {
+    const all = [this.#ice.nextDeadline(), this.#path.nextDeadline()].filter((d) => d !== null);
+    return all.length === 0 ? null : Math.min(...all);
+  }
+
+  /** What WireGuard and nftables should have for this peer. */
+  wanted(): { endpoint: Endpoint; bridge: Bridge | null } {
+    const relay = { address: "127.0.0.1", port: (this.#relay4.addr as Deno.NetAddr).port };
+    const pair = this.#bridge;
+    if (!pair) return { endpoint: this.#use.direct ?? relay, bridge: null };
+    const v6 = pair.remote.address.includes(":");
+    const relayPort = v6 ? (this.#socket6().addr as Deno.NetAddr).port : relay.port;
+    return {
+      endpoint: this.#use.direct ?? relay,
+      bridge: { relayPort, remote: pair.remote, local: pair.local.base.address },
+    };
+  }
+
+  /** Closes its sockets. */
+  close(): void {
+    this.#host.hub.forget(this);
+    this.#relay4.close();
+    this.#relay6?.close();
+  }
+}

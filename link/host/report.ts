@@ -1,0 +1,160 @@
+/** What the daemon tells of itself: the answers of the local API, in the shapes of mesh/wire/local.ts. */
+import type { Runner } from "../../mesh/host/runner.ts";
+import { GhostError } from "../../mesh/wire/errors.ts";
+import type { LocalPeer, localPingAnswer, localRoutes, LocalStatus } from "../../mesh/wire/local.ts";
+import type { z } from "../../mesh/wire/schema.ts";
+import type { Gates } from "./gates.ts";
+import { addressesOf } from "./join.ts";
+import type { Machine } from "./machine.ts";
+import type { KnownNode, NetworkView } from "./network_view.ts";
+import type { OwnRecord } from "./own_record.ts";
+import type { Peer } from "./peer.ts";
+
+const PING = "/usr/bin/ping";
+/** A peer whose last handshake is younger than this talks, whatever else is known, in ms (WireGuard's REJECT_AFTER_TIME). */
+const HANDSHAKE_FRESH = 180_000;
+
+/** Where the report looks. */
+export interface ReportSources {
+  view: NetworkView;
+  own: OwnRecord;
+  gates: Gates;
+  machine: Machine;
+  peers: ReadonlyMap<string, Peer>;
+  meshUp(): boolean;
+  reachable(id: string): boolean;
+  runner: Runner;
+}
+
+/** Answers questions about the daemon. */
+export class Report {
+  readonly #o: ReportSources;
+  #fault: string | null = null;
+  #fork: number | null = null;
+
+  constructor(o: ReportSources) {
+    this.#o = o;
+  }
+
+  /** What the last run could not do, or null. */
+  fault(line: string | null): void {
+    this.#fault = line;
+  }
+
+  /** Somebody showed another entry of this number. */
+  forkAt(seq: number): void {
+    this.#fork = seq;
+  }
+
+  status(): LocalStatus {
+    const { own, view, gates, machine } = this.#o;
+    const self = view.nodes.get(view.selfId);
+    return {
+      self: {
+        name: self?.name ?? own.record.name,
+        id: view.selfId,
+        addresses: addressesOf(self ?? own.record),
+        interface: machine.device.name,
+      },
+      network: {
+        id: view.ledger.network.id,
+        name: view.ledger.network.name,
+        server: own.network.server,
+        connected: this.#o.meshUp(),
+        ledgerSeq: view.ledger.head.seq,
+      },
+      gates: gates.list().map(({ gate, connected, rttMs }) => ({
+        name: gate.record.name,
+        id: gate.id,
+        region: gate.record.region,
+        connected,
+        rttMs,
+      })),
+      warnings: this.#warnings(self),
+    };
+  }
+
+  #warnings(self: KnownNode | undefined): string[] {
+    const { view, own, gates } = this.#o;
+    const list: string[] = [];
+    if (!self) list.push("this node is no longer admitted to the network: join again with a new token");
+    if (view.policyFault) list.push(`the policy in force cannot be used, so nothing may pass: ${view.policyFault}`);
+    if (this.#fault) list.push(`not everything could be set up: ${this.#fault}`);
+    if (this.#fork !== null) {
+      list.push(`the ledger forked at entry ${this.#fork}: different nodes are shown different entries`);
+    }
+    if (!this.#o.meshUp()) {
+      list.push("the coordinator is away: what is connected stays connected, nothing new is learnt");
+    }
+    if (view.gates.size === 0) {
+      list.push("the network has no gate: only machines that reach each other directly can talk");
+    } else if (!gates.list().some((g) => g.connected)) list.push("no gate can be reached");
+    if (self && self.name !== own.record.name) {
+      list.push(`the name "${own.record.name}" was taken first by another machine`);
+    }
+    if (self && self.ipv4 === null && own.record.ipv4 !== null) {
+      list.push("another machine had this IPv4 address first");
+    }
+    return list;
+  }
+
+  async peers(): Promise<LocalPeer[]> {
+    const observed = new Map((await this.#o.machine.wg.show()).peers.map((p) => [p.publicKey, p]));
+    return [...this.#o.peers.values()].flatMap((peer): LocalPeer[] => {
+      const known = this.#o.view.nodes.get(peer.id);
+      if (!known) return [];
+      const wg = observed.get(known.verified.record.wg);
+      const fresh = wg?.lastHandshake != null && Date.now() - wg.lastHandshake < HANDSHAKE_FRESH;
+      const { rung, endpoint, rttMs, since } = peer.state;
+      return [{
+        name: known.name,
+        id: peer.id,
+        addresses: addressesOf(known),
+        online: this.#o.reachable(peer.id) || (rung === "direct" && fresh),
+        path: { rung, endpoint, rttMs, since: rung === "none" ? null : new Date(since).toISOString() },
+        rxBytes: wg?.rxBytes ?? 0,
+        txBytes: wg?.txBytes ?? 0,
+        lastHandshake: wg?.lastHandshake == null ? null : new Date(wg.lastHandshake).toISOString(),
+      }];
+    }).sort((a, b) => a.name < b.name ? -1 : 1);
+  }
+
+  /**
+   * Pings a peer through the tunnel.
+   * @throws GhostError `not_found` when there is no such peer
+   */
+  async ping({ peer: text, count }: { peer: string; count: number }): Promise<z.infer<typeof localPingAnswer>> {
+    const known = this.#o.view.find(text);
+    const peer = known && this.#o.peers.get(known.id);
+    if (!known || !peer) {
+      throw new GhostError("not_found", `No peer "${text}"`, {
+        mend: "ghostctl peers lists those that policy lets this machine see",
+      });
+    }
+    const address = addressesOf(known)[0]!;
+    const replies: z.infer<typeof localPingAnswer>["replies"] = [];
+    for (let seq = 1; seq <= count; seq++) {
+      const { stdout } = await this.#o.runner.run(PING, ["-n", "-c", "1", "-W", "2", address]);
+      const time = /time=([\d.]+) ms/.exec(stdout)?.[1];
+      replies.push({ seq, rttMs: time === undefined ? null : Number(time), rung: peer.state.rung });
+    }
+    return { name: known.name, address, replies };
+  }
+
+  routes(): z.infer<typeof localRoutes> {
+    const { view, machine } = this.#o;
+    const row = (route: { prefix: string; node: string; metric: number; snat: boolean }) => ({
+      prefix: route.prefix,
+      via: view.nodes.get(route.node)?.name ?? route.node,
+      node: route.node,
+      metric: route.metric,
+      snat: route.snat,
+    });
+    return {
+      routes: [
+        ...view.routes().mine.map((r) => ({ ...row(r), active: true, reason: "carried by this machine" })),
+        ...machine.routeUses.map((u) => ({ ...row(u.route), active: u.active, reason: u.reason })),
+      ],
+    };
+  }
+}
