@@ -1,0 +1,63 @@
+/** ghostgate.toml. Everything has a default. */
+import ipaddr from "ipaddr.js";
+import { loadToml } from "../../mesh/host/config.ts";
+import { GATE_PORT } from "../../mesh/wire/gate_session.ts";
+import { GhostError } from "../../mesh/wire/errors.ts";
+import { label, z } from "../../mesh/wire/schema.ts";
+
+/** What a gate offers to nodes that have no direct path. */
+const FALLBACKS = ["ice", "turn", "stun"] as const;
+
+const listen = z.string().max(64).transform((text, context) => {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([0-9.]+)):(\d{1,5})$/i.exec(text);
+  const hostname = match?.[1] ?? match?.[2] ?? "";
+  const port = Number(match?.[3]);
+  const valid = match?.[1] === undefined ? ipaddr.IPv4.isValidFourPartDecimal(hostname) : ipaddr.IPv6.isValid(hostname);
+  if (valid && port <= 65535) return { hostname, port };
+  context.addIssue({ code: "custom", message: 'Expected an address and a port such as "0.0.0.0:3478" or "[::]:3478"' });
+  return z.NEVER;
+});
+
+const host = z.string().min(1).max(253).regex(/^[A-Za-z0-9_.:-]+$/, "Expected a host name or an address without port");
+
+const schema = z.strictObject({
+  relay: z.strictObject({
+    /** Where the QUIC server listens; [::] serves IPv4 too. Port 0 takes a free one. */
+    listen: listen.prefault(`0.0.0.0:${GATE_PORT}`),
+    use_quic: z.boolean().default(true),
+    fallback: z.array(z.enum(FALLBACKS, { error: `Unknown; known are: ${FALLBACKS.join(", ")}` })).max(8)
+      .default([...FALLBACKS]),
+    /** Default: the host name's first label. */
+    name: label.optional(),
+    region: z.string().max(64).default(""),
+    /** UDP port of the STUN service; default: the one after `listen`. */
+    stun: z.int().min(1).max(65535).optional(),
+    /** Host names or addresses that nodes use; default: the host's own addresses. */
+    advertise: z.array(host).min(1).max(16).optional(),
+  }).prefault({}),
+});
+
+/** The settings of `[relay]`. */
+export type GateConfig = z.infer<typeof schema>["relay"];
+
+/**
+ * Reads the file, or gives the defaults when there is none to read.
+ * @throws GhostError `bad_config` with place and mend
+ */
+export async function loadGateConfig(path: string | undefined): Promise<GateConfig> {
+  if (path === undefined) return schema.parse({}).relay;
+  const { relay } = await loadToml(path, schema);
+  if (relay.stun === relay.listen.port) {
+    throw new GhostError("bad_config", "The STUN service needs a port of its own", {
+      place: `${path} relay.stun`,
+      mend: "leave it out to use the port after listen's",
+    });
+  }
+  if (relay.stun === undefined && relay.listen.port === 65535) {
+    throw new GhostError("bad_config", "There is no port after 65535 for the STUN service", {
+      place: `${path} relay.listen`,
+      mend: "set stun to a free port",
+    });
+  }
+  return relay;
+}

@@ -1,0 +1,60 @@
+/** Signs and checks for the core: session proofs by keys, records by the gate's own verified ledger. */
+import type { Ledger } from "../../mesh/trust/ledger.ts";
+import type { SigningKey } from "../../mesh/trust/keys.ts";
+import { verifyNodeRecord } from "../../mesh/trust/record.ts";
+import { signSession, verifySession } from "../../mesh/trust/session.ts";
+import { GhostError } from "../../mesh/wire/errors.ts";
+import type { SessionClaims } from "../../mesh/wire/gate_session.ts";
+import type { Member } from "../core/event.ts";
+import type { Judge } from "./quic.ts";
+
+export interface LedgerJudgeOptions {
+  key: SigningKey;
+  ledger: Ledger;
+  /** Asks once for newer ledger entries; true when there were some. */
+  catchUp(): Promise<boolean>;
+  now(): number;
+}
+
+export class LedgerJudge implements Judge {
+  readonly #o: LedgerJudgeOptions;
+
+  constructor(o: LedgerJudgeOptions) {
+    this.#o = o;
+  }
+
+  prove(claims: SessionClaims): Promise<string> {
+    return signSession(claims, this.#o.key);
+  }
+
+  async verify(o: { claims: SessionClaims; proof: string; record: string }): Promise<Member> {
+    await verifySession(o.proof, o.claims, o.claims.node);
+    try {
+      return await this.recheck({ key: o.claims.node, record: o.record });
+    } catch (error) {
+      // The grant may be newer than this gate's ledger.
+      const unknown = error instanceof GhostError && error.code === "not_admitted";
+      if (!unknown || !await this.#o.catchUp()) throw error;
+      return await this.recheck({ key: o.claims.node, record: o.record });
+    }
+  }
+
+  async recheck(o: { key: string; record: string }): Promise<Member> {
+    const { ledger } = this.#o;
+    while (true) {
+      const { seq } = ledger.head;
+      const node = await verifyNodeRecord(o.record, { ledger, now: Math.floor(this.#o.now() / 1000) });
+      if (node.key !== o.key) {
+        throw new GhostError("unauthorized", "The record is another node's", { place: "auth.record" });
+      }
+      // An entry that came while signatures were checked may revoke what they rest on.
+      if (ledger.head.seq !== seq) continue;
+      const ends = ledger.nodeSettings(node.id)?.expires ?? Infinity;
+      return { id: node.id, key: node.key, grant: node.admission.grant, expires: Math.min(node.record.exp, ends) };
+    }
+  }
+
+  behind(): void {
+    this.#o.catchUp();
+  }
+}

@@ -1,0 +1,155 @@
+/**
+ * The gate's place in its network: the verified ledger, kept on disk and followed through the coordinator's event stream.
+ * With the coordinator away everything goes on from what is known, and the stream is taken up again with growing waits.
+ */
+import type { MeshClient } from "../../mesh/client/mod.ts";
+import type { LedgerFile } from "../../mesh/host/ledger_file.ts";
+import type { Log } from "../../mesh/host/log.ts";
+import { Ledger } from "../../mesh/trust/ledger.ts";
+import { GhostError } from "../../mesh/wire/errors.ts";
+import type { LedgerEntry } from "../../mesh/wire/ledger.ts";
+import { Retry } from "../core/retry.ts";
+
+/** Strangers can make the gate ask the coordinator for newer entries; not more often than this, in ms. */
+const ASK_EVERY = 1_000;
+/** How long a node's admission may wait for the coordinator, in ms. */
+const ASK_TIME = 2_000;
+
+export interface MembershipOptions {
+  ledger: Ledger;
+  file: LedgerFile;
+  client: MeshClient;
+  log: Log;
+  now(): number;
+  /** From 0 up to 1. */
+  random(): number;
+}
+
+export class Membership {
+  readonly ledger: Ledger;
+  /** Called with entries that were added. */
+  onEntries: (entries: LedgerEntry[]) => void = () => {};
+  /** Called when the coordinator is there (again). */
+  onConnected: () => Promise<void> = () => Promise.resolve();
+  readonly #o: MembershipOptions;
+  #adding: Promise<unknown> = Promise.resolve();
+  #asking: Promise<boolean> | null = null;
+  #askedAt = -Infinity;
+
+  constructor(o: MembershipOptions) {
+    this.#o = o;
+    this.ledger = o.ledger;
+  }
+
+  /**
+   * Opens the ledger on disk.
+   * @throws GhostError when it is damaged or of another network
+   */
+  static async openLedger(file: LedgerFile, net: string): Promise<Ledger> {
+    try {
+      return await Ledger.open(await file.read(), { net });
+    } catch (cause) {
+      if (!(cause instanceof GhostError)) throw cause;
+      throw new GhostError(cause.code, `The ledger on disk does not verify: ${cause.message}`, {
+        place: file.path,
+        mend: "move the state folder away and admit the gate again with a new token",
+        cause,
+      });
+    }
+  }
+
+  /** Appends what continues the ledger; one call at a time. Entries that are known already change nothing. */
+  add(entries: readonly string[]): Promise<boolean> {
+    const work = this.#adding.then(() => this.#add(entries));
+    this.#adding = work.catch(() => {});
+    return work;
+  }
+
+  async #add(entries: readonly string[]): Promise<boolean> {
+    const added: LedgerEntry[] = [];
+    const from = this.ledger.head.seq + 1;
+    try {
+      for (const jws of entries) {
+        const before = this.ledger.head.seq;
+        const entry = await this.ledger.append(jws);
+        if (this.ledger.head.seq > before) added.push(entry);
+      }
+    } finally {
+      // What was taken before a bad entry counts.
+      if (added.length > 0) {
+        await this.#o.file.append(this.ledger.entries.slice(from));
+        this.onEntries(added);
+      }
+    }
+    return added.length > 0;
+  }
+
+  /** Asks the coordinator once for newer entries; true when there were some. Never throws. */
+  catchUp(): Promise<boolean> {
+    if (this.#asking) return this.#asking;
+    if (this.#o.now() < this.#askedAt + ASK_EVERY) return Promise.resolve(false);
+    this.#askedAt = this.#o.now();
+    this.#asking = this.#ask().catch((error) => {
+      this.#o.log.debug("cannot ask for newer entries", { error });
+      return false;
+    }).finally(() => this.#asking = null);
+    return this.#asking;
+  }
+
+  async #ask(): Promise<boolean> {
+    const signal = AbortSignal.timeout(ASK_TIME);
+    let any = false;
+    while (true) {
+      const page = await this.#o.client.ledger(this.ledger.head.seq + 1, { signal });
+      if (!await this.add(page.entries)) return any;
+      any = true;
+    }
+  }
+
+  /** Follows the coordinator until the signal aborts. */
+  async follow(signal: AbortSignal): Promise<void> {
+    const { client, log } = this.#o;
+    const retry = new Retry({ first: 250, last: 10_000, random: this.#o.random });
+    let cursor: string | undefined;
+    let told: string | null = null;
+    while (!signal.aborted) {
+      try {
+        for await (const { id, event } of client.sync({ cursor, ledgerFrom: this.ledger.head.seq + 1, signal })) {
+          if (event.type === "ledger") await this.add([event.entry]);
+          if (event.type === "synced") {
+            if (event.head.seq < this.ledger.head.seq) {
+              log.warn("the coordinator shows an older ledger than this gate has", { theirs: event.head.seq });
+            }
+            retry.reset();
+            log.info("in step with the coordinator", { ledger: this.ledger.head.seq });
+            told = null;
+            await this.onConnected();
+          }
+          if (id !== "") cursor = id;
+        }
+      } catch (error) {
+        if (signal.aborted) return;
+        // A cursor that the coordinator refuses would be refused for ever.
+        if (!(error instanceof GhostError) || error.code !== "unreachable") cursor = undefined;
+        const line = error instanceof GhostError ? error.line : String(error);
+        if (line !== told) log.warn("the coordinator is away; going on from what is known", { error: line });
+        told = line;
+      }
+      await sleep(retry.wait(), signal);
+    }
+  }
+}
+
+/** Waits, at most until the signal aborts. */
+export function sleep(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) return resolve();
+    const timer = setTimeout(done, ms);
+    signal.addEventListener("abort", done, { once: true });
+    function done() {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    }
+  });
+}

@@ -1,0 +1,202 @@
+/**
+ * The QUIC server: accepts connections, feeds the core with what they say, and does what the core asks.
+ *
+ * Measured on Deno 2.9.6: a QuicIncoming is used up by the first look at it (its address too), so the bound per source
+ * applies right after the handshake, and the bound on handshakes under way is over all sources.
+ */
+import { GATE_ALPN, type SessionClaims } from "../../mesh/wire/gate_session.ts";
+import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
+import type { Log } from "../../mesh/host/log.ts";
+import { CLOSE, type ConnId, type GateAction, type GateEvent, type Member } from "../core/event.ts";
+import type { GateCore } from "../core/gate.ts";
+import { sourceOf } from "../core/source.ts";
+import type { Certificate } from "./certificate.ts";
+import { Line } from "./line.ts";
+
+/** Handshakes under way at once. */
+const MAX_HANDSHAKES = 256;
+/** Nodes keep their sessions alive every 3 s, so a dead one is known after this many ms. */
+const IDLE = 10_000;
+/** How long the closing of all sessions gets to leave the machine, in ms. */
+const FAREWELL = 100;
+
+/** Signs and checks on the core's behalf. */
+export interface Judge {
+  prove(claims: SessionClaims): Promise<string>;
+  /** @throws GhostError whose code the node is told */
+  verify(o: { claims: SessionClaims; proof: string; record: string }): Promise<Member>;
+  /** @throws GhostError */
+  recheck(o: { key: string; record: string }): Promise<Member>;
+  /** Somebody knows a longer ledger. */
+  behind(): void;
+}
+
+export interface GateServerOptions {
+  endpoint: Deno.QuicEndpoint;
+  certificate: Certificate;
+  core: GateCore;
+  judge: Judge;
+  log: Log;
+  now(): number;
+}
+
+export class GateServer {
+  readonly #o: GateServerOptions;
+  readonly #listener: Deno.QuicListener;
+  readonly #lines = new Map<ConnId, Line>();
+  /** The nodes of live sessions, and the records that these stand on. */
+  readonly #members = new Map<ConnId, { node: string; record: string }>();
+  #nextConn = 1;
+  #handshakes = 0;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #timerAt = Infinity;
+  #closed = false;
+
+  constructor(o: GateServerOptions) {
+    this.#o = o;
+    this.#listener = o.endpoint.listen({
+      cert: o.certificate.cert,
+      key: o.certificate.key,
+      alpnProtocols: [GATE_ALPN],
+      congestionControl: "low-latency",
+      maxIdleTimeout: IDLE,
+      maxConcurrentBidirectionalStreams: 1,
+      maxConcurrentUnidirectionalStreams: 0,
+    });
+    this.#listen();
+  }
+
+  async #listen(): Promise<void> {
+    for await (const incoming of this.#listener) {
+      if (this.#handshakes < MAX_HANDSHAKES) this.#accept(incoming);
+      else incoming.refuse();
+    }
+  }
+
+  async #accept(incoming: Deno.QuicIncoming): Promise<void> {
+    this.#handshakes++;
+    try {
+      this.#opened(await incoming.accept());
+    } catch {
+      // The handshake came to nothing: a scanner, a lost packet, another protocol.
+    } finally {
+      this.#handshakes--;
+    }
+  }
+
+  #opened(conn: Deno.QuicConn): void {
+    if (this.#closed) return conn.close({ closeCode: CLOSE.shutdown, reason: "" });
+    const id = this.#nextConn++;
+    const { hostname, port } = conn.remoteAddr;
+    const source = sourceOf(hostname, port);
+    const line = new Line(conn, {
+      message: (message) => this.handle({ t: "message", conn: id, message }),
+      datagram: (frame) => {
+        const to = this.#o.core.datagram(id, frame, this.#o.now());
+        if (to !== undefined) this.#lines.get(to)?.wakePackets();
+      },
+      closed: (reason) => {
+        const member = this.#members.get(id);
+        if (member) this.#o.log.info("session ended", { node: member.node, reason });
+        this.#lines.delete(id);
+        this.#members.delete(id);
+        this.handle({ t: "closed", conn: id });
+      },
+      nextControl: () => this.#o.core.nextControl(id),
+      nextPacket: () => this.#o.core.nextPacket(id),
+    });
+    this.#lines.set(id, line);
+    this.handle({ t: "opened", conn: id, observed: source.text, source: source.group });
+    line.start();
+  }
+
+  /** Tells the core and does what it asks. */
+  handle(event: GateEvent): void {
+    for (const action of this.#o.core.handle(event, this.#o.now())) this.#do(action);
+    this.#arm();
+  }
+
+  #do(action: GateAction): void {
+    switch (action.t) {
+      case "wake":
+        this.#lines.get(action.conn)?.wakeControl();
+        return;
+      case "end":
+        this.#lines.get(action.conn)?.end(action.code, action);
+        return;
+      case "behind":
+        return this.#o.judge.behind();
+      case "prove":
+        this.#answer(action.conn, async () => {
+          this.handle({ t: "proved", conn: action.conn, proof: await this.#o.judge.prove(action.claims) });
+        });
+        return;
+      case "verify":
+      case "recheck":
+        this.#answer(action.conn, async () => {
+          const member = action.t === "verify"
+            ? await this.#o.judge.verify(action)
+            : await this.#o.judge.recheck(action);
+          if (!this.#lines.has(action.conn)) return;
+          this.#members.set(action.conn, { node: member.id, record: action.record });
+          if (action.t === "verify") this.#o.log.info("session", { node: member.id });
+          this.handle({ t: "verified", conn: action.conn, member });
+        });
+        return;
+    }
+  }
+
+  /** Runs a piece of the judge's work; its refusal is the node's answer. */
+  async #answer(conn: ConnId, work: () => Promise<void>): Promise<void> {
+    try {
+      await work();
+    } catch (error) {
+      if (!(error instanceof GhostError)) this.#o.log.error("cannot check a node", { error });
+      const code = error instanceof GhostError ? error.code : "internal";
+      const message = error instanceof GhostError ? error.line : "The gate failed";
+      this.#o.log.debug("refused", { code, message });
+      this.handle({ t: "rejected", conn, code, message });
+    }
+  }
+
+  /** Checks every live session's record anew, after the ledger has changed what records are judged by. */
+  async recheckAll(): Promise<void> {
+    for (const [conn, { record }] of [...this.#members]) {
+      const member = this.#o.core.memberOf(conn);
+      if (!member) continue;
+      try {
+        await this.#o.judge.recheck({ key: member.key, record });
+      } catch (error) {
+        // Only if it still stands on that record: a newer one may have come meanwhile.
+        if (this.#members.get(conn)?.record === record) this.handle({ t: "cut", conn, message: errorLine(error) });
+      }
+    }
+  }
+
+  #arm(): void {
+    const at = this.#o.core.nextDeadline();
+    if (at === this.#timerAt || this.#closed) return;
+    clearTimeout(this.#timer);
+    this.#timerAt = at;
+    if (at === Infinity) return;
+    // A day at most: longer times than 24.8 days do not fit a timer.
+    const wait = Math.min(Math.max(at - this.#o.now(), 10), 86_400_000);
+    this.#timer = setTimeout(() => {
+      this.#timerAt = Infinity;
+      this.handle({ t: "tick" });
+    }, wait);
+  }
+
+  /** Closes all sessions and stops listening; the endpoint is closed too. */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    this.#closed = true;
+    clearTimeout(this.#timer);
+    this.#listener.stop();
+    for (const line of [...this.#lines.values()]) {
+      line.end(CLOSE.shutdown, { reason: "The gate is shutting down", flush: false });
+    }
+    this.#o.endpoint.close({ closeCode: CLOSE.shutdown, reason: "The gate is shutting down" });
+    await new Promise((resolve) => setTimeout(resolve, FAREWELL));
+  }
+}

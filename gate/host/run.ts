@@ -1,0 +1,247 @@
+/**
+ * A whole gate, from its configuration to its end: ports, keys, admission, the QUIC and STUN services, and the membership
+ * that keeps it in step. Without a network it answers STUN, refuses sessions and says how to admit it.
+ */
+import { MeshClient, parseServer } from "../../mesh/client/mod.ts";
+import { serverText } from "../../mesh/client/server_address.ts";
+import type { Log } from "../../mesh/host/log.ts";
+import { nodeIdOf, type SigningKey } from "../../mesh/trust/keys.ts";
+import { type Bytes, toBase64Url } from "../../mesh/wire/encoding.ts";
+import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
+import { VERSION } from "../../mesh/wire/version.ts";
+import { GateCore } from "../core/gate.ts";
+import { hostsOf } from "./addresses.ts";
+import { type Certificate, openCertificate } from "./certificate.ts";
+import type { GateConfig } from "./config.ts";
+import { enrol, overlayOf } from "./enrol.ts";
+import { LedgerJudge } from "./judge.ts";
+import { Membership, sleep } from "./membership.ts";
+import { type GateFacts, Publisher } from "./publisher.ts";
+import { GateServer, type Judge } from "./quic.ts";
+import { openSockets, type Sockets } from "./sockets.ts";
+import type { GateState, NetworkState } from "./state.ts";
+import { StunServer } from "./stun.ts";
+
+/** How often the host's addresses and the record's age are looked at, in ms. */
+const LOOK_AGAIN = 60_000;
+
+/** The world around a gate. */
+export interface GateWorld {
+  log: Log;
+  now(): number;
+  random(n: number): Bytes;
+  hostname(): string;
+  /** Addresses of the host's interfaces. */
+  addresses(): string[];
+}
+
+export interface RunOptions {
+  config: GateConfig;
+  /** Name of the configuration in refusals and hints. */
+  file: string;
+  state: GateState;
+  /** Text of a join token. */
+  auth: string | undefined;
+  server: string | undefined;
+  /** Ends the gate. */
+  signal: AbortSignal;
+  world: GateWorld;
+}
+
+/**
+ * Runs until the signal aborts.
+ * @throws GhostError when it cannot start; nothing has changed then
+ */
+export async function runGate(o: RunOptions): Promise<void> {
+  const { config, world } = o;
+  if (!config.use_quic && o.auth !== undefined) {
+    throw new GhostError("bad_config", "A gate without QUIC has no sessions that a token could admit it for", {
+      place: `${o.file} relay.use_quic`,
+      mend: "set use_quic = true, or leave out --auth",
+    });
+  }
+  using _lock = await o.state.lock();
+  using sockets = openSockets(config, o.file);
+  const key = await o.state.identity(world.random);
+  const certificate = await openCertificate(o.state.dir, world);
+  const gate = new Gate(o, { sockets, key, certificate });
+  const network = await gate.network();
+  if (config.fallback.includes("turn")) {
+    world.log.info('this version has no turn rung; "turn" in fallback waits for it');
+  }
+  const stun = sockets.stun && new StunServer(sockets.stun);
+  if (stun) world.log.info("answering STUN", { udp: `${config.listen.hostname}:${sockets.stunPort}` });
+  try {
+    if (sockets.endpoint) await gate.serve(sockets.endpoint, network);
+    else world.log.info("use_quic = false: only STUN runs, nodes get no sessions here");
+    await new Promise<void>((resolve) => {
+      if (o.signal.aborted) resolve();
+      else o.signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+  } finally {
+    stun?.close();
+    await gate.close();
+  }
+}
+
+class Gate {
+  readonly #o: RunOptions;
+  readonly #sockets: Sockets;
+  readonly #key: SigningKey;
+  readonly #certificate: Certificate;
+  #server: GateServer | null = null;
+  readonly #stop = new AbortController();
+  #working: Promise<unknown>[] = [];
+
+  constructor(o: RunOptions, { sockets, key, certificate }: {
+    sockets: Sockets;
+    key: SigningKey;
+    certificate: Certificate;
+  }) {
+    this.#o = o;
+    this.#sockets = sockets;
+    this.#key = key;
+    this.#certificate = certificate;
+  }
+
+  /** The network that this gate belongs to, joined now if there is a token. */
+  async network(): Promise<NetworkState | null> {
+    const { auth, server, state, world } = this.#o;
+    if (auth !== undefined) {
+      return await enrol({ ...world, auth, server, state, key: this.#key, facts: (overlay) => this.#facts(overlay) });
+    }
+    const network = await state.network();
+    if (server === undefined) return network;
+    if (!network) {
+      const mend = "give the token too: --auth @FILE, from ghostctl token create --gate";
+      throw new GhostError("bad_input", "This gate is in no network yet", { place: "--server", mend });
+    }
+    const moved = { ...network, server: serverText(parseServer(server)) };
+    if (moved.server !== network.server) await state.saveNetwork(moved);
+    return moved;
+  }
+
+  #facts(overlay: string[]): GateFacts {
+    const { config, world } = this.#o;
+    return {
+      name: config.name ?? labelOf(world.hostname()),
+      region: config.region,
+      hosts: config.advertise ?? hostsOf({ listen: config.listen.hostname, own: world.addresses(), overlay }),
+      quic: this.#sockets.quicPort,
+      stun: this.#sockets.stunPort,
+      cert: this.#certificate.hash,
+      version: VERSION,
+    };
+  }
+
+  async serve(endpoint: Deno.QuicEndpoint, network: NetworkState | null): Promise<void> {
+    const { config, world } = this.#o;
+    const core = new GateCore({
+      key: this.#key.public,
+      cert: this.#certificate.hash,
+      nonce: () => toBase64Url(world.random(32)),
+    });
+    const open = (judge: Judge) => {
+      this.#server = new GateServer({ ...world, endpoint, certificate: this.#certificate, core, judge });
+      return this.#server;
+    };
+    const udp = `${config.listen.hostname}:${this.#sockets.quicPort}`;
+    if (!network) {
+      open(NOBODY);
+      world.log.warn(
+        "in no network yet: sessions are refused. To admit this gate, type on the admin's machine: " +
+          "ghostctl token create --gate > gate.token; then here: " +
+          `ghostgate --config ${this.#o.file} --server HOST --auth @gate.token`,
+        { udp },
+      );
+      return;
+    }
+    const ledger = await Membership.openLedger(this.#o.state.ledger, network.net);
+    const client = new MeshClient({
+      ...world,
+      server: network.server,
+      ca: network.ca,
+      net: network.net,
+      key: this.#key,
+    });
+    this.#stop.signal.addEventListener("abort", () => client.close());
+    const membership = new Membership({
+      ledger,
+      file: this.#o.state.ledger,
+      client,
+      log: world.log,
+      now: world.now,
+      random: () => new DataView(world.random(4).buffer).getUint32(0) / 2 ** 32,
+    });
+    const judge = new LedgerJudge({ key: this.#key, ledger, catchUp: () => membership.catchUp(), now: world.now });
+    const server = open(judge);
+    server.handle({ t: "ledger", net: network.net, head: ledger.head });
+    this.#watchLedger(membership, server);
+    const overlay = await overlayOf(ledger);
+    const publisher = new Publisher({ ...world, state: this.#o.state, network, client, key: this.#key, ledger });
+    const publish = async () => {
+      try {
+        const facts = this.#facts(overlay);
+        if (await publisher.update(facts)) world.log.info("record published", { hosts: facts.hosts.join(",") });
+      } catch (error) {
+        const away = error instanceof GhostError && error.code === "unreachable";
+        if (!away) world.log.error("cannot publish this gate's record", { error: errorLine(error) });
+      }
+    };
+    membership.onConnected = publish;
+    this.#working.push(membership.follow(this.#stop.signal), this.#repeat(publish));
+    const { hosts } = this.#facts(overlay);
+    if (hosts.every((host) => host === "127.0.0.1")) {
+      world.log.warn("nodes on other machines cannot reach this gate: set advertise", { place: this.#o.file });
+    }
+    const gate = await nodeIdOf(this.#key.public);
+    world.log.info("ready for sessions", { gate, network: network.net, udp, hosts: hosts.join(",") });
+  }
+
+  /** Lets the sessions follow the ledger: what is revoked is cut at once, what depends on other entries after a check. */
+  #watchLedger(membership: Membership, server: GateServer): void {
+    const net = membership.ledger.network.id;
+    let checking = Promise.resolve();
+    membership.onEntries = (entries) => {
+      for (const { kind, body } of entries) {
+        if (kind !== "revoke") continue;
+        if (body.what === "node" || body.what === "grant") {
+          server.handle({ t: "revoked", net, what: body.what, key: body.key });
+        } else if (body.what === "gate" && body.key === this.#key.public) {
+          this.#o.world.log.error("this gate was revoked: nodes refuse it from now on");
+        }
+      }
+      server.handle({ t: "ledger", net, head: membership.ledger.head });
+      if (entries.some(({ kind }) => kind === "revoke" || kind === "node" || kind === "grant")) {
+        checking = checking.then(() => server.recheckAll());
+      }
+    };
+  }
+
+  async #repeat(work: () => Promise<void>): Promise<void> {
+    while (!this.#stop.signal.aborted) {
+      await sleep(LOOK_AGAIN, this.#stop.signal);
+      if (!this.#stop.signal.aborted) await work();
+    }
+  }
+
+  async close(): Promise<void> {
+    this.#stop.abort();
+    await this.#server?.close();
+    await Promise.allSettled(this.#working);
+  }
+}
+
+/** Judges for a gate without a network: the core refuses before it asks. */
+const NOBODY: Judge = {
+  prove: () => Promise.reject(new GhostError("not_claimed", "This gate belongs to no network yet")),
+  verify: () => Promise.reject(new GhostError("not_claimed", "This gate belongs to no network yet")),
+  recheck: () => Promise.reject(new GhostError("not_claimed", "This gate belongs to no network yet")),
+  behind: () => {},
+};
+
+/** The host name's first part as a name in the network. */
+function labelOf(hostname: string): string {
+  const text = hostname.split(".")[0]!.toLowerCase().replace(/[^a-z0-9-]+/g, "-").slice(0, 63).replace(/^-+|-+$/g, "");
+  return text || "gate";
+}

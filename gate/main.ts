@@ -1,0 +1,70 @@
+/**
+ * ghostgate, the relay: sessions over QUIC and STUN for the nodes of one network. See gate/host/run.ts for what it does.
+ */
+import { Command } from "@commander-js/extra-typings";
+import { loadGateConfig } from "./host/config.ts";
+import { runGate } from "./host/run.ts";
+import { GateState } from "./host/state.ts";
+import { runMain } from "../mesh/host/exit.ts";
+import { createLog } from "../mesh/host/log.ts";
+import { openStateDir } from "../mesh/host/state_dir.ts";
+import { GhostError } from "../mesh/wire/errors.ts";
+import { VERSION } from "../mesh/wire/version.ts";
+
+/** `-` reads the token from standard input, `@FILE` from a file; anything else is the token. */
+async function readAuth(text: string): Promise<string> {
+  if (text === "-") return await new Response(Deno.stdin.readable).text();
+  if (!text.startsWith("@")) return text;
+  try {
+    return await Deno.readTextFile(text.slice(1));
+  } catch (cause) {
+    const mend = "check the file's name and its mode";
+    throw new GhostError("bad_token", "Cannot read the token's file", { place: text.slice(1), mend, cause });
+  }
+}
+
+async function main(): Promise<number> {
+  const program = new Command("ghostgate")
+    .description("The GhostMesh relay")
+    .option("--config <file>", "ghostgate.toml (without it, everything has its default)")
+    .option("--server <host>", "the coordinator, if it is not the one that the token names")
+    .option(
+      "--auth <token>",
+      "a token of `ghostctl token create --gate`; - reads it from standard input, @FILE from a file",
+    )
+    .option("--state-dir <dir>", "where keys and state are kept")
+    .version(VERSION)
+    .showSuggestionAfterError()
+    .exitOverride();
+  try {
+    program.parse(Deno.args, { from: "user" });
+  } catch (error) {
+    // commander has told what is wrong already; its errors carry an exit code.
+    const exit = (error as { exitCode?: unknown }).exitCode;
+    if (typeof exit !== "number") throw error;
+    return exit === 0 ? 0 : 2;
+  }
+  const o = program.opts();
+  const config = await loadGateConfig(o.config);
+  const auth = o.auth === undefined ? undefined : await readAuth(o.auth);
+  const stop = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => stop.abort());
+  await runGate({
+    config,
+    file: o.config ?? "ghostgate.toml",
+    state: new GateState(await openStateDir("ghostgate", o.stateDir)),
+    auth,
+    server: o.server,
+    signal: stop.signal,
+    world: {
+      log: createLog("ghostgate"),
+      now: () => Date.now(),
+      random: (n) => crypto.getRandomValues(new Uint8Array(n)),
+      hostname: () => Deno.hostname(),
+      addresses: () => Deno.networkInterfaces().map((i) => i.address),
+    },
+  });
+  return 0;
+}
+
+await runMain(main, "ghostgate");

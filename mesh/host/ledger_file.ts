@@ -1,0 +1,42 @@
+/**
+ * A ledger on disk: one entry (JWS) a line, append-only. An entry counts as kept when its line is complete and flushed; a
+ * last line that a crash cut short is left out and overwritten. What is read is verified by whoever opens it.
+ */
+import { writeSecret } from "./state_dir.ts";
+
+export class LedgerFile {
+  readonly path: string;
+
+  constructor(path: string) {
+    this.path = path;
+  }
+
+  /** All complete entries; none when there is no file. */
+  async read(): Promise<string[]> {
+    let text: string;
+    try {
+      text = await Deno.readTextFile(this.path);
+    } catch (error) {
+      if (error instanceof Deno.errors.NotFound) return [];
+      throw error;
+    }
+    const entries = text.split("\n").slice(0, -1).filter((line) => line !== "");
+    // Else the next append would continue the cut line.
+    if (text !== "" && !text.endsWith("\n")) await this.replace(entries);
+    return entries;
+  }
+
+  /** Writes the whole file anew, atomically. */
+  async replace(entries: readonly string[]): Promise<void> {
+    await writeSecret(this.path, entries.map((entry) => `${entry}\n`).join(""));
+  }
+
+  /** Adds entries and waits until they are on the disk. */
+  async append(entries: readonly string[]): Promise<void> {
+    if (entries.length === 0) return;
+    using file = await Deno.open(this.path, { append: true, create: true, mode: 0o600 });
+    const bytes = new TextEncoder().encode(entries.map((entry) => `${entry}\n`).join(""));
+    for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
+    await file.sync();
+  }
+}
