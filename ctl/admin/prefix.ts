@@ -1,0 +1,45 @@
+/** Prefixes as people type them for routes. */
+import { isBad, isEverything, parsePrefix } from "../../mesh/policy/prefix.ts";
+import { networkPrefix6 } from "../../mesh/trust/address.ts";
+import type { Ledger } from "../../mesh/trust/ledger.ts";
+import { contains, type Prefix, readPrefix } from "../../mesh/trust/prefix.ts";
+import { GhostError } from "../../mesh/wire/errors.ts";
+import type { Call } from "../call.ts";
+
+/**
+ * Reads a route's prefix.
+ * @throws UsageError, GhostError `not_supported` for the whole internet
+ */
+export function readRoutePrefix(text: string, call: Call): Prefix {
+  const range = parsePrefix(text);
+  if (isBad(range)) {
+    if (range.canonical) throw call.wrong(`"${text}" names a host in a network`, `did you mean ${range.canonical}?`);
+    throw call.wrong(`Expected a prefix such as 10.1.1.0/24, got "${text}": ${range.problem}`);
+  }
+  if (isEverything(range)) {
+    throw new GhostError("not_supported", `"${text}" would make an exit node, which is not supported yet`, {
+      mend: "name the networks behind the machine",
+    });
+  }
+  if (!text.includes("/")) {
+    throw call.wrong(`"${text}" has no length`, `did you mean ${text}/${range.family === 4 ? 32 : 128}?`);
+  }
+  try {
+    return readPrefix(text, { place: "PREFIX", code: "bad_input" });
+  } catch (error) {
+    if (error instanceof GhostError) throw call.wrong(error.message);
+    throw error;
+  }
+}
+
+/** @throws GhostError `bad_input` when the prefix holds addresses of the network's own machines */
+export async function refuseOverlap(prefix: Prefix, ledger: Ledger): Promise<void> {
+  for (const text of [ledger.network.ipv4, await networkPrefix6(ledger.network.id)]) {
+    const own = readPrefix(text, { place: "ledger", code: "bad_ledger" });
+    if (contains(own, prefix) || contains(prefix, own)) {
+      throw new GhostError("bad_input", `${prefix.text} overlaps ${text}, the addresses of the network itself`, {
+        mend: "choose a prefix beside it",
+      });
+    }
+  }
+}

@@ -1,0 +1,54 @@
+/** `ghostctl status` */
+import type { LocalStatus } from "../../mesh/wire/local.ts";
+import type { Call } from "../call.ts";
+import { askDaemon } from "../daemon.ts";
+import { milliseconds, pairs, table } from "../output/text.ts";
+
+const LIKE = {
+  self: { name: "", id: "", addresses: [""], interface: "" },
+  network: { id: "", name: "", server: "", connected: true, ledgerSeq: 0 },
+  gates: [{ name: "", id: "", region: "", connected: true, rttMs: 0 }],
+  warnings: [""],
+};
+
+export async function run(call: Call): Promise<void> {
+  const status = await askDaemon<LocalStatus>(call, { method: "GET", path: "/v1/status", like: LIKE });
+  const warnings = [...status.warnings];
+  if (await administers(call, status.network.id)) {
+    const { draftWarning } = await import("../admin/draft_warning.ts");
+    const warning = await draftWarning(call, status.network.id);
+    if (warning !== null) warnings.push(warning);
+  }
+  const { self, network, gates } = status;
+  call.out.answer({ self, network, gates, warnings }, () => human({ self, network, gates, warnings }, call.out.colour));
+}
+
+/** Only the machine that administers the network asks the coordinator anything; elsewhere this costs one look at a file. */
+async function administers(call: Call, net: string): Promise<boolean> {
+  try {
+    const { configDir } = await import("../paths.ts");
+    return (await Deno.stat(`${configDir(call)}/${net}.json`)).isFile;
+  } catch {
+    return false;
+  }
+}
+
+function human({ self, network, gates, warnings }: LocalStatus, colour: boolean): string {
+  const lines = [
+    pairs([
+      ["machine", `${self.name} (${self.id})`],
+      ["addresses", self.addresses.join(", ")],
+      ["interface", self.interface],
+      ["network", `${network.name} (${network.id}), ledger entry ${network.ledgerSeq}`],
+      ["coordinator", `${network.server}, ${network.connected ? "connected" : "not connected"}`],
+    ]),
+    "",
+    gates.length === 0 ? "no gates: ghostctl token create --gate" : table(
+      ["GATE", "REGION", "CONNECTED", "RTT", "ID"],
+      gates.map((g) => [g.name, g.region, g.connected ? "yes" : "no", milliseconds(g.rttMs), g.id]),
+      { colour },
+    ),
+  ];
+  if (warnings.length) lines.push("", ...warnings.map((w) => `warning: ${w}`));
+  return lines.join("\n");
+}

@@ -1,0 +1,41 @@
+/** Help, made from the command table. */
+import { type CommandSpec, type OptionSpec, usageOf } from "../spec.ts";
+
+/** The list of all verbs. */
+export function overview(commands: readonly CommandSpec[], globals: readonly OptionSpec[]): string {
+  return [
+    "ghostctl controls GhostMesh: this machine's daemon, and the networks that you administer.",
+    "",
+    "usage: ghostctl COMMAND [options]",
+    "",
+    "commands:",
+    columns(commands.map((c) => [c.name, c.summary])),
+    "",
+    "options of every command:",
+    columns(globals.map(optionRow)),
+    "",
+    "exit codes: 0 done, 1 failed, 2 wrong usage, 3 daemon or server not reachable",
+    "more: ghostctl help COMMAND",
+  ].join("\n");
+}
+
+/** All about one verb. */
+export function commandHelp(command: CommandSpec, globals: readonly OptionSpec[]): string {
+  const lines = [`usage: ${usageOf(command)}`, "", `${command.summary}.`];
+  for (const detail of command.details ?? []) lines.push("", detail);
+  const args = (command.arguments ?? []).filter((a) => !a.literal);
+  if (args.length) lines.push("", "arguments:", columns(args.map((a) => [a.name.toUpperCase(), a.summary])));
+  if (command.options?.length) lines.push("", "options:", columns(command.options.map(optionRow)));
+  lines.push("", "options of every command:", columns(globals.map(optionRow)));
+  lines.push("", "examples:", ...command.examples.map((e) => `  ${e.line}\n      ${e.what}`));
+  return lines.join("\n");
+}
+
+function optionRow(option: OptionSpec): [string, string] {
+  return [`--${option.name}${option.value ? ` ${option.value}` : ""}`, option.summary];
+}
+
+function columns(rows: readonly (readonly [string, string])[]): string {
+  const width = Math.max(...rows.map(([left]) => left.length));
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join("\n");
+}

@@ -1,0 +1,65 @@
+/** What a verb is: the one description from which parsing, help, COMMANDS.md and the tests are made. */
+import type { Call } from "./call.ts";
+
+/** `--name VALUE`, or a switch when there is no value. */
+export interface OptionSpec {
+  name: string;
+  /** What stands for the value in help. */
+  value?: string;
+  summary: string;
+  /** May be given more than once. */
+  repeat?: true;
+  required?: true;
+}
+
+export interface ArgumentSpec {
+  name: string;
+  summary: string;
+  optional?: true;
+  /** A word to be typed as it is, such as `via`. */
+  literal?: true;
+}
+
+/** The module of a verb. */
+export interface CommandModule {
+  /** @returns the exit code, 0 for none */
+  run(call: Call): Promise<number | void>;
+}
+
+export interface CommandSpec {
+  /** One or two words. */
+  name: string;
+  summary: string;
+  arguments?: readonly ArgumentSpec[];
+  options?: readonly OptionSpec[];
+  /** What one should know beyond the options, a paragraph each. */
+  details?: readonly string[];
+  examples: readonly { line: string; what: string }[];
+  /** An answer as `--json` prints it, without `version`. */
+  json: Record<string, unknown>;
+  /** Loads the verb's code; nothing of it is loaded before it is used. */
+  load(): Promise<CommandModule>;
+}
+
+/** A command line, read. Options by their name: a text, a list, or true for a switch. */
+export interface Parsed {
+  command: CommandSpec;
+  args: readonly string[];
+  options: Readonly<Record<string, string | readonly string[] | true>>;
+}
+
+/** `ghostctl route add PREFIX via NAME [--metric N]` */
+export function usageOf(command: CommandSpec): string {
+  const parts = ["ghostctl", command.name];
+  const args = command.arguments ?? [];
+  for (let i = 0; i < args.length; i++) {
+    const arg = args[i]!;
+    const text = arg.literal ? `${arg.name} ${args[++i]!.name.toUpperCase()}` : arg.name.toUpperCase();
+    parts.push(arg.optional ? `[${text}]` : text);
+  }
+  for (const o of command.options ?? []) {
+    const text = `--${o.name}${o.value ? ` ${o.value}` : ""}`;
+    parts.push(o.required ? text : `[${text}]${o.repeat ? "..." : ""}`);
+  }
+  return parts.join(" ");
+}

@@ -1,0 +1,234 @@
+/** All verbs of ghostctl. Plain data with lazy loaders: reading this file must stay cheap, every start does it. */
+import type { CommandSpec, OptionSpec } from "./spec.ts";
+
+/** Options of every verb. */
+export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
+  { name: "json", summary: 'print one JSON object, {"version":1, ...}, on standard output' },
+  {
+    name: "socket",
+    value: "FILE",
+    summary: "the daemon's socket (GHOSTLINK_SOCKET; /run/ghostlink/ghostlink.sock as root, else in XDG_RUNTIME_DIR)",
+  },
+  {
+    name: "config-dir",
+    value: "DIR",
+    summary: "admin keys and known networks (GHOSTCTL_CONFIG_DIR; ghostctl in XDG_CONFIG_HOME or ~/.config)",
+  },
+  { name: "network", value: "NAME|ID", summary: "which network, when the config folder knows several" },
+  { name: "help", summary: "say what a command does" },
+];
+
+const id = "f4k2q3x7m5v6b2n4c7d3s5a2ga";
+const net = "aq7x2m4k6p3v5b7n2c4d6s3f5h7j2l4w";
+const key = "8J1Yc0m3mJb0m1oX3vTq2n4l5k6j7h8g9f0d1s2a3sE";
+
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: "init",
+    summary: "Found a network on a new coordinator",
+    options: [
+      { name: "server", value: "HOST", summary: "the coordinator: host, host:port or URL", required: true },
+      {
+        name: "setup",
+        value: "CODE",
+        summary: "the set-up code that it printed; - reads it from standard input",
+        required: true,
+      },
+      {
+        name: "acls",
+        value: "FILE",
+        summary: "the first policy; without it a starter policy that lets members reach each other",
+      },
+      {
+        name: "accept-draft",
+        value: "SHA256",
+        summary: "sign the draft that the coordinator serves, if it has this hash",
+      },
+      { name: "name", value: "NAME", summary: "the network's name (home)" },
+      { name: "suffix", value: "DOMAIN", summary: "its DNS suffix (NAME.ghost)" },
+      { name: "ipv4", value: "PREFIX", summary: "its IPv4 range (100.64.0.0/10)" },
+      { name: "quorum", value: "N", summary: "admins that a change of admins needs (1)" },
+    ],
+    details: [
+      "The admin key is made on this machine and stays in the config folder; the coordinator never has it. Keep a copy of that folder in a safe place.",
+      "After a failure type the same line again: it finishes what was begun.",
+    ],
+    examples: [
+      { line: "ghostctl init --server mesh.example.com --setup setup1_...", what: "found the network home" },
+      {
+        line: "ghostctl init --server mesh.example.com --setup - --acls acls.toml --name lab",
+        what: "with a policy of one's own",
+      },
+    ],
+    json: {
+      network: {
+        id: net,
+        name: "home",
+        suffix: "home.ghost",
+        ipv4: "100.64.0.0/10",
+        server: "https://mesh.example.com:7777",
+      },
+      admin: { key },
+      policy: { source: "starter" },
+      ledgerSeq: 1,
+    },
+    load: () => import("./commands/init.ts"),
+  },
+  {
+    name: "token create",
+    summary: "Make a join token; it stands alone on standard output",
+    options: [
+      { name: "uses", value: "N", summary: "machines that it admits (1)" },
+      { name: "expires", value: "TIME", summary: "how long it admits: 90m, 24h, 7d or never (24h)" },
+      { name: "tag", value: "TAG", summary: "tag of the machines that it admits, such as tag:web", repeat: true },
+      { name: "ephemeral", summary: "its machines leave the network when they go offline" },
+      { name: "gate", summary: "admits a gate instead of a machine" },
+    ],
+    examples: [
+      { line: "ghostctl token create", what: "for one machine, within a day" },
+      { line: "ghostctl token create --uses 20 --expires 7d --tag tag:web", what: "for twenty web servers" },
+      { line: "ghostctl token create --gate", what: "for a gate" },
+    ],
+    json: {
+      token: "ghost1_...",
+      grant: { key, tags: ["tag:web"], ephemeral: false, gate: false, uses: 1, expires: "2026-01-02T00:00:00.000Z" },
+      ledgerSeq: 2,
+    },
+    load: () => import("./commands/token_create.ts"),
+  },
+  {
+    name: "status",
+    summary: "Show this machine, its network and its gates",
+    examples: [{ line: "ghostctl status", what: "what the daemon knows" }],
+    json: {
+      self: { name: "alice", id, addresses: ["100.64.7.9", "fd12::9"], interface: "ghost0" },
+      network: { id: net, name: "home", server: "https://mesh.example.com:7777", connected: true, ledgerSeq: 12 },
+      gates: [{ name: "gate1", id, region: "eu", connected: true, rttMs: 8.1 }],
+      warnings: [""],
+    },
+    load: () => import("./commands/status.ts"),
+  },
+  {
+    name: "peers",
+    summary: "List the machines that this one can see, and the path to each",
+    details: ["Paths, best first: direct, lane (a gate's kernel), quic (a gate session), turn, none."],
+    examples: [{ line: "ghostctl peers --json", what: "for programs" }],
+    json: {
+      peers: [{
+        name: "bob",
+        id,
+        addresses: ["100.64.3.4", "fd12::4"],
+        online: true,
+        path: { rung: "direct", endpoint: "203.0.113.7:51820", rttMs: 4.2, since: "2026-01-01T00:00:00.000Z" },
+        rxBytes: 1024,
+        txBytes: 2048,
+        lastHandshake: "2026-01-01T00:00:00.000Z",
+      }],
+    },
+    load: () => import("./commands/peers.ts"),
+  },
+  {
+    name: "ping",
+    summary: "Ping a machine through the tunnel and say by which path",
+    arguments: [{ name: "peer", summary: "its name, id or address" }],
+    options: [{ name: "count", value: "N", summary: "pings, one a second (4)" }],
+    details: ["The exit code is 1 when no ping was answered."],
+    examples: [{ line: "ghostctl ping bob --count 10", what: "ten pings" }],
+    json: { name: "bob", address: "100.64.3.4", replies: [{ seq: 1, rttMs: 4.2, rung: "direct" }] },
+    load: () => import("./commands/ping.ts"),
+  },
+  {
+    name: "nodes list",
+    summary: "List all machines of the network (admin)",
+    examples: [{ line: "ghostctl nodes list", what: "as the signed records say" }],
+    json: {
+      nodes: [{
+        name: "alice",
+        id,
+        addresses: ["100.64.7.9", "fd12::9"],
+        tags: ["tag:web"],
+        user: "ann@example.com",
+        ephemeral: false,
+        os: "linux",
+        version: "0.1.0",
+        seen: "2026-01-01T00:00:00.000Z",
+        expires: "2026-02-01T00:00:00.000Z",
+      }],
+    },
+    load: () => import("./commands/nodes_list.ts"),
+  },
+  {
+    name: "route add",
+    summary: "Reach a network behind a machine (admin)",
+    arguments: [
+      { name: "prefix", summary: "the network behind it, such as 10.1.1.0/24" },
+      { name: "via", summary: "", literal: true },
+      { name: "name", summary: "the machine that carries it, by name or id" },
+    ],
+    options: [
+      { name: "metric", value: "N", summary: "of several carriers the lowest is taken (100)" },
+      {
+        name: "keep-source",
+        summary: "leave the senders' addresses as they are; the network behind then needs a way back",
+      },
+    ],
+    details: [
+      "Machines use a route only where a policy rule names its prefix; without such a rule a remark says so.",
+      "Exit nodes (0.0.0.0/0, ::/0) are not supported yet.",
+    ],
+    examples: [{ line: "ghostctl route add 10.1.1.0/24 via carol", what: "the office behind carol" }],
+    json: {
+      changed: true,
+      route: { prefix: "10.1.1.0/24", via: "carol", node: id, metric: 100, snat: true },
+      ledgerSeq: 3,
+    },
+    load: () => import("./commands/route_add.ts"),
+  },
+  {
+    name: "route list",
+    summary: "List the routes in force",
+    details: [
+      "Asks this machine's daemon, which also says whether it uses a route; without a daemon, or with --network or --config-dir, the ledger (then active is null).",
+    ],
+    examples: [{ line: "ghostctl route list", what: "all routes" }],
+    json: {
+      routes: [{ prefix: "10.1.1.0/24", via: "carol", node: id, metric: 100, snat: true, active: true, reason: "" }],
+    },
+    load: () => import("./commands/route_list.ts"),
+  },
+  {
+    name: "route remove",
+    summary: "Take a route out (admin)",
+    arguments: [
+      { name: "prefix", summary: "the route's prefix" },
+      { name: "via", summary: "", literal: true, optional: true },
+      { name: "name", summary: "its carrier by name or id, when there are several", optional: true },
+    ],
+    examples: [{ line: "ghostctl route remove 10.1.1.0/24", what: "whoever carries it" }],
+    json: { changed: true, route: { prefix: "10.1.1.0/24", via: "carol", node: id }, ledgerSeq: 4 },
+    load: () => import("./commands/route_remove.ts"),
+  },
+  {
+    name: "keys rotate",
+    summary: "Give this machine a new WireGuard key, without losing a packet",
+    examples: [{ line: "ghostctl keys rotate", what: "peers acknowledge the new key before it is used" }],
+    json: { wg: key, acknowledged: 3, peers: 3 },
+    load: () => import("./commands/keys_rotate.ts"),
+  },
+  {
+    name: "policy push",
+    summary: "Check, sign and publish a policy (admin)",
+    arguments: [{ name: "file", summary: "the policy, such as acls.toml" }],
+    details: ["Its tests run first. One that is in force already changes nothing."],
+    examples: [{ line: "ghostctl policy push acls.toml", what: "put it in force" }],
+    json: { changed: true, sha256: key, ledgerSeq: 5 },
+    load: () => import("./commands/policy_push.ts"),
+  },
+  {
+    name: "version",
+    summary: "Show the version",
+    examples: [{ line: "ghostctl version", what: "of ghostctl and of the Deno that runs it" }],
+    json: { ghostctl: "0.1.0", deno: "2.9.6" },
+    load: () => import("./commands/version.ts"),
+  },
+];
