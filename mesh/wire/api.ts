@@ -80,7 +80,10 @@ export const syncEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("gate"), record: jws }),
   z.object({ type: z.literal("gate-gone"), id: nodeId }),
   z.object({ type: z.literal("mail"), from: nodeId, box: z.string().max(16_384) }),
-  /** The snapshot is complete: what was not in it no longer exists for this reader. */
-  z.object({ type: z.literal("synced"), head: ledgerHead }),
+  /**
+   * The reader is up to date. With `snapshot`, all that was sent since the stream began was the whole picture: what was not in
+   * it no longer exists for this reader. Without, the stream was resumed and only what was missed came.
+   */
+  z.object({ type: z.literal("synced"), head: ledgerHead, snapshot: z.boolean() }),
 ]);
 export type SyncEvent = z.infer<typeof syncEvent>;
