@@ -1,6 +1,7 @@
 /**
  * Machines and cables inside a world. A host has its own network, mounts and name, so it looks like a machine of its own: each
- * has its own /run, /var/lib/ghost* and home folder, and the programs use their default places exactly as on a real one.
+ * has its own /run, /var/lib/ghost* and home folder, and the programs use their default places exactly as on a real one. On
+ * PATH are ghostmesh, ghostgate, ghostlink and ghostctl of this clone.
  */
 import { join } from "node:path";
 import { Failure, type Output, PROJECT, run, type RunOptions, signal } from "../lib/run.ts";
@@ -17,7 +18,13 @@ for role in ghostmesh ghostgate ghostlink; do mount -t tmpfs -o mode=755 none /v
 resolv=$(readlink -f /etc/resolv.conf) && : >/run/resolv.conf && mkdir -p "$(dirname "$resolv")" &&
   { [ -e "$resolv" ] || : >"$resolv"; } && mount --bind /run/resolv.conf "$resolv"
 ip link set lo up
+mkdir /run/home/bin
+for pair in mesh:ghostmesh gate:ghostgate link:ghostlink ctl:ghostctl; do
+  printf '#!/bin/sh\\nexec /bin/sh "%s/launch.sh" %s "$@"\\n' "$2" "${pair%%:*}" >"/run/home/bin/${pair#*:}"
+done
+chmod 755 /run/home/bin/*
 `;
+const SCRIPTS = join(PROJECT, "scripts");
 /** The home and working folder of every host. */
 export const HOME = "/run/home";
 
@@ -34,7 +41,7 @@ export class Host {
     this.name = name;
     this.keeper = keeper;
     this.env = {
-      PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+      PATH: `${HOME}/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin`,
       HOME,
       LANG: "C.UTF-8",
       NO_COLOR: "1",
@@ -80,14 +87,9 @@ export class Host {
     });
   }
 
-  /** The command line of a role of this clone, as `deno task ROLE ARGS` runs it. */
-  role(role: "mesh" | "gate" | "link" | "ctl", args: readonly string[]): string[] {
-    return ["/bin/sh", join(PROJECT, "scripts", "launch.sh"), role, ...args];
-  }
-
   /** Runs ghostctl here to its end. */
   async ctl(args: readonly string[], options: RunOptions = {}): Promise<Output> {
-    return await this.run(this.role("ctl", args), options);
+    return await this.run(["ghostctl", ...args], options);
   }
 
   /** Runs ghostctl with `--json` and gives what it printed. */
@@ -116,7 +118,7 @@ export class Lab {
   /** Makes a machine without cables. */
   async addHost(name: string): Promise<Host> {
     const keeper = new Deno.Command("unshare", {
-      args: ["-n", "-m", "-u", "/bin/sh", "-c", `set -eu\n${HOST_SCRIPT}\necho ready\nexec sleep infinity`, "sh", name],
+      args: ["-n", "-m", "-u", "/bin/sh", "-c", `set -eu\n${HOST_SCRIPT}\necho ready\nexec sleep infinity`, "sh", name, SCRIPTS],
       stdin: "null",
       stdout: "piped",
       stderr: "inherit",
@@ -138,6 +140,29 @@ export class Lab {
     await run(["ip", "link", "add", ...ends]);
     await run(["ip", "-n", a.name, "link", "set", ifA, "up"]);
     await run(["ip", "-n", b.name, "link", "set", ifB, "up"]);
+  }
+
+  /**
+   * Writes `/run/lab/on`, which runs a command on a host of this lab (`on alice ghostctl peers`), or a shell without one.
+   * @returns its path
+   */
+  async writeEntry(): Promise<string> {
+    const path = "/run/lab/on";
+    const cases = [...this.hosts.values()].map((host) => `  ${host.name}) keeper=${host.keeper} ;;`).join("\n");
+    const [first] = this.hosts.values();
+    const env = Object.entries(first?.env ?? {}).map(([name, value]) => `${name}='${value}'`).join(" ");
+    const script = `#!/bin/sh
+case \${1:-} in
+${cases}
+  *) echo "usage: on HOST [COMMAND...], HOST one of: ${[...this.hosts.keys()].join(" ")}" >&2; exit 2 ;;
+esac
+shift
+[ $# -gt 0 ] || set -- /bin/bash --norc
+exec nsenter -t "$keeper" -n -m -u -- env -i TERM="$TERM" ${env} /bin/sh -c 'cd && exec "$@"' sh "$@"
+`;
+    await Deno.writeTextFile(path, script);
+    await Deno.chmod(path, 0o755);
+    return path;
   }
 
   /** The last lines of every program that ran, for a report of a failure. */

@@ -8,7 +8,7 @@
  */
 import { join } from "node:path";
 import { PROJECT } from "../lib/run.ts";
-import { type Host, Lab } from "./lab.ts";
+import type { Host, Lab } from "./lab.ts";
 
 /** Addresses of the public machines. */
 export const COORDINATOR = "203.0.113.10";

@@ -10,6 +10,7 @@
  * Leaves out: anything about time. A world has the machine's clock.
  */
 import { join } from "node:path";
+import { waitFor } from "./process.ts";
 import { cachedWireguardGo, unshareArgv } from "../setup.ts";
 import { exists, PROJECT, run, signal, which } from "../lib/run.ts";
 
@@ -65,9 +66,10 @@ export async function runInWorld(program: readonly string[]): Promise<number> {
   const path = `${Deno.env.get("PATH") ?? ""}:/usr/local/sbin:/usr/sbin:/sbin:/usr/bin:/bin`;
   const child = new Deno.Command(await tool("setpriv"), {
     args: argv,
-    stdin: "null",
+    stdin: "piped",
     env: { [MARK]: "1", PATH: path, GHOSTMESH_DENO: Deno.execPath(), DENO_DIR: await denoDir() },
   }).spawn();
+  tellPid(child).catch(() => {});
   let killedBy: number | undefined;
   const end = (code: number) => {
     killedBy ??= code;
@@ -89,6 +91,22 @@ export async function runInWorld(program: readonly string[]): Promise<number> {
     clearInterval(watch);
     for (const remove of handlers) remove();
   }
+}
+
+/** Tells process 1 of the world its id outside, on its standard input, because it cannot see that itself. */
+async function tellPid(child: Deno.ChildProcess): Promise<void> {
+  const find = ["ps", "-o", "pid=", "--ppid", String(child.pid)];
+  const pid = await waitFor("the first process of the world", async () => {
+    return (await run(find, { codes: "any" })).stdout.trim();
+  });
+  await child.stdin.getWriter().write(new TextEncoder().encode(`${pid}\n`));
+}
+
+/** Inside: the process id outside of the world by which `nsenter` gets in; to be asked once. */
+export async function worldPid(): Promise<number> {
+  const buffer = new Uint8Array(32);
+  const length = await Deno.stdin.read(buffer);
+  return Number(new TextDecoder().decode(buffer.subarray(0, length ?? 0)).trim());
 }
 
 /** Deno's cache folder: inside a world HOME may be another one, and there is no network to fill a new cache. */

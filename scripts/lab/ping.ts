@@ -1,0 +1,65 @@
+/** A ping that runs while something happens, and what became of each of its packets. */
+import { median } from "../lib/stats.ts";
+import type { Host } from "./lab.ts";
+import type { Process } from "./process.ts";
+
+/** What a ping measured. */
+export interface PingResult {
+  sent: number;
+  received: number;
+  /** Packets without an answer, by sequence number; those still under way when it was stopped do not count. */
+  lost: number[];
+  /** Ms from its start to the first answer. */
+  firstMs: number;
+  /** The longest time between two answers, in ms. */
+  longestGapMs: number;
+  medianMs: number;
+}
+
+/** A running ping. */
+export class Ping {
+  readonly process: Process;
+  readonly started = performance.now();
+  #interval: number;
+
+  /** @param intervalMs between two packets */
+  constructor(host: Host, address: string, intervalMs = 5) {
+    this.#interval = intervalMs;
+    this.process = host.spawn(`ping ${address}`, ["ping", "-n", "-i", String(intervalMs / 1000), "-s", "56", address]);
+  }
+
+  /** Waits for the first answer and gives its number and when it came (`performance.now()`). */
+  async first(timeout = 30_000): Promise<{ seq: number; at: number }> {
+    const { at, match } = await this.process.line(/icmp_seq=(\d+) .*time=/, { timeout });
+    return { seq: Number(match[1]), at };
+  }
+
+  /** Sends on for `ms`, then stops and counts. */
+  async stop(ms = 0): Promise<PingResult> {
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    await this.process.stop("SIGINT");
+    const answers = new Map<number, { at: number; ms: number }>();
+    let sent = 0;
+    for (const { at, text } of this.process.lines) {
+      const answer = /icmp_seq=(\d+) .*time=([\d.]+) ms/.exec(text);
+      if (answer && !text.includes("DUP!")) answers.set(Number(answer[1]), { at, ms: Number(answer[2]) });
+      const summary = /^(\d+) packets transmitted/.exec(text);
+      if (summary) sent = Number(summary[1]);
+    }
+    const times = [...answers.values()];
+    // Answers take a moment: a packet counts as lost when 200 ms went by without its answer.
+    const judged = Math.max(0, sent - Math.ceil(200 / this.#interval), ...answers.keys());
+    const lost = [];
+    for (let seq = 1; seq <= judged; seq++) if (!answers.has(seq)) lost.push(seq);
+    let longestGapMs = 0;
+    times.forEach(({ at }, i) => longestGapMs = Math.max(longestGapMs, i === 0 ? 0 : at - times[i - 1]!.at));
+    const firstMs = (times[0]?.at ?? Infinity) - this.started;
+    return { sent, received: answers.size, lost, firstMs, longestGapMs, medianMs: median(times.map((t) => t.ms)) };
+  }
+}
+
+/** "0 of 1,200 lost", or which ones. */
+export function lossText({ lost, sent }: PingResult): string {
+  const which = lost.length === 0 ? "" : ` (${lost.slice(0, 8).join(", ")}${lost.length > 8 ? ", ..." : ""})`;
+  return `${lost.length} of ${sent} lost${which}`;
+}
