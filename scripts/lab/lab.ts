@@ -8,22 +8,6 @@ import { Failure, type Output, PROJECT, run, type RunOptions, signal } from "../
 import { Process, waitFor } from "./process.ts";
 import { inWorld } from "./world.ts";
 
-const HOST_SCRIPT = `
-hostname "$1"
-mount -t sysfs sysfs /sys 2>/dev/null || true
-mount -t tmpfs -o mode=755 none /run
-[ "$(readlink -f /var/run)" = /run ] || mount --rbind /run /var/run
-mkdir -p /run/wireguard /run/netns /run/home
-for role in ghostmesh ghostgate ghostlink; do mount -t tmpfs -o mode=755 none /var/lib/$role; done
-resolv=$(readlink -f /etc/resolv.conf) && : >/run/resolv.conf && mkdir -p "$(dirname "$resolv")" &&
-  { [ -e "$resolv" ] || : >"$resolv"; } && mount --bind /run/resolv.conf "$resolv"
-ip link set lo up
-mkdir /run/home/bin
-for pair in mesh:ghostmesh gate:ghostgate link:ghostlink ctl:ghostctl; do
-  printf '#!/bin/sh\\nexec /bin/sh "%s/launch.sh" %s "$@"\\n' "$2" "${pair%%:*}" >"/run/home/bin/${pair#*:}"
-done
-chmod 755 /run/home/bin/*
-`;
 const SCRIPTS = join(PROJECT, "scripts");
 /** The home and working folder of every host. */
 export const HOME = "/run/home";
@@ -118,7 +102,7 @@ export class Lab {
   /** Makes a machine without cables. */
   async addHost(name: string): Promise<Host> {
     const keeper = new Deno.Command("unshare", {
-      args: ["-n", "-m", "-u", "/bin/sh", "-c", `set -eu\n${HOST_SCRIPT}\necho ready\nexec sleep infinity`, "sh", name, SCRIPTS],
+      args: ["-n", "-m", "-u", "/bin/sh", join(SCRIPTS, "lab", "prepare_host.sh"), name, SCRIPTS],
       stdin: "null",
       stdout: "piped",
       stderr: "inherit",
