@@ -72,9 +72,9 @@ export class GhostError extends Error {
 }
 
 function oneLine(text: string): string {
-  // Control characters in what a stranger sent must not reach a terminal or split a log line.
+  // Control characters in what a stranger sent must not reach a terminal or split a log line, nor turn its direction.
   // deno-lint-ignore no-control-regex
-  return text.replace(/[\u0000-\u001f\u007f]+/g, " ").slice(0, 2000);
+  return text.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+/g, " ").slice(0, 2000);
 }
 
 /** One line for any thrown value. */
