@@ -1,0 +1,89 @@
+/**
+ * The coordinator as a fetch handler: a Hono app over a Deno KV. It holds no truth in memory and no signing key; any number
+ * of instances can serve one store. Files, sockets and signals are the business of main.ts; edge.ts has none.
+ */
+import { Hono } from "hono";
+import type { Bytes } from "../wire/encoding.ts";
+import { readClaim, setSetupSecret } from "../store/mod.ts";
+import { Appender } from "./append.ts";
+import type { Deps, Env, Network, ServerConfig } from "./context.ts";
+import { SyncHub } from "./hub.ts";
+import { claimed } from "./middleware/claimed.ts";
+import { notFound, problem } from "./middleware/problems.ts";
+import { Replica } from "./replica.ts";
+import { gates } from "./routes/gates.ts";
+import { health } from "./routes/health.ts";
+import { ledger } from "./routes/ledger.ts";
+import { mail } from "./routes/mail.ts";
+import { nodes } from "./routes/nodes.ts";
+import { policy } from "./routes/policy.ts";
+import { server } from "./routes/server_info.ts";
+import { setup } from "./routes/setup.ts";
+import { sync } from "./routes/sync.ts";
+
+export type { Draft, ServerConfig } from "./context.ts";
+
+/** Milliseconds between comments on an event stream, unless configured. */
+const HEARTBEAT = 15_000;
+
+export interface AppOptions {
+  kv: Deno.Kv;
+  /** Milliseconds since 1970. */
+  now: () => number;
+  random: (length: number) => Bytes;
+  config: ServerConfig;
+}
+
+/** A running coordinator. */
+export interface MeshApp {
+  fetch(request: Request): Promise<Response>;
+  /** As `fetch`, for tests. */
+  request: Hono<Env>["request"];
+  /** The network that it serves, null before set-up. */
+  network(): Promise<Network | null>;
+  /** Makes a new one-time secret in place of any before; null when the coordinator is claimed. */
+  newSetupSecret(): Promise<Bytes | null>;
+  /** Ends all event streams; the store is the caller's. */
+  close(): Promise<void>;
+}
+
+/** Makes the coordinator's app. */
+export function createApp({ kv, now, random, config }: AppOptions): MeshApp {
+  const log = config.log ?? (() => {});
+  let known: Network | null = null;
+  const network = async () => {
+    if (known !== null) return known;
+    const claim = await readClaim(kv);
+    // A claim is for good, so it may be remembered; another request may have been here meanwhile.
+    if (claim !== null && known === null) known = makeNetwork(claim.net);
+    return known;
+  };
+  const makeNetwork = (net: string): Network => {
+    const replica = new Replica(kv, { net, now });
+    const hub = new SyncHub({ kv, replica, now, heartbeat: config.heartbeat ?? HEARTBEAT, log });
+    return { net, replica, hub, appender: new Appender(kv, replica) };
+  };
+  const deps: Deps = { kv, now, config, network };
+
+  const app = new Hono<Env>();
+  app.onError((error) => problem(error, log));
+  app.notFound(notFound(app));
+  app.use(async (c, next) => {
+    c.set("deps", deps);
+    await next();
+    c.header("cache-control", "no-store");
+  });
+  app.use(claimed);
+  for (const route of [health, server, setup, ledger, nodes, gates, sync, mail, policy]) app.route("/", route);
+
+  return {
+    fetch: async (request) => await app.fetch(request),
+    request: app.request.bind(app),
+    network,
+    newSetupSecret: async () => {
+      const secret = random(16);
+      return await setSetupSecret(kv, secret) ? secret : null;
+    },
+    close: async () => await known?.hub.close(),
+  };
+}

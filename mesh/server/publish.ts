@@ -1,0 +1,121 @@
+/** Taking in records at the door: what every peer checks again, and what only the door can: uses, names, addresses. */
+import { GhostError } from "../wire/errors.ts";
+import { type Holding, type NewRecord, publishRecord, removeLapsed, type StoredRecord } from "../store/mod.ts";
+import type { Ledger } from "../trust/ledger.ts";
+import type { VerifiedGate, VerifiedNode } from "../trust/record.ts";
+import { verifyGateRecord, verifyNodeRecord } from "../trust/record.ts";
+import { type Ctx, seconds } from "./context.ts";
+import { useOnce } from "./middleware/caller.ts";
+import { selectorsOf, type View } from "./view.ts";
+
+/** Times that a record is verified anew because the ledger moved on meanwhile. */
+const MAX_TRIES = 20;
+/** Seconds that an ephemeral node's name and address outlive its record, for one that is only late. */
+const LAPSE = 3600;
+/** Lapsed nodes that are cleared away per record that comes in. */
+const CLEAR = 4;
+
+/** Takes in the caller's own node record. @throws GhostError for everything that the contract names */
+export async function publishNode(c: Ctx, jws: string): Promise<{ id: string; head: Ledger["head"] }> {
+  const answer = await publish(c, jws, { verify: verifyNodeRecord, toRecord: nodeFields });
+  const { deps, network, view } = c.var;
+  const now = seconds(deps);
+  const lapsed: string[] = [];
+  for (const { stored } of view.nodes.values()) {
+    if (stored.lapses !== null && stored.lapses < now && lapsed.length < CLEAR) lapsed.push(stored.id);
+  }
+  await removeLapsed(deps.kv, network.net, { ids: lapsed, now });
+  return answer;
+}
+
+/** Takes in the caller's own gate record. */
+export async function publishGate(c: Ctx, jws: string): Promise<{ id: string; head: Ledger["head"] }> {
+  return await publish(c, jws, { verify: verifyGateRecord, toRecord: gateFields });
+}
+
+type Fields = Pick<NewRecord, "kind" | "holds" | "selectors" | "lapses">;
+
+interface Kind<V> {
+  verify(jws: string, context: { ledger: Ledger; now: number }): Promise<V>;
+  toRecord(verified: V, ledger: Ledger): Fields;
+}
+
+async function publish<V extends VerifiedNode | VerifiedGate>(
+  c: Ctx,
+  jws: string,
+  kind: Kind<V>,
+): Promise<{ id: string; head: Ledger["head"] }> {
+  const { deps, network, caller } = c.var;
+  for (let n = 0; n < MAX_TRIES; n++) {
+    const view = n === 0 ? c.var.view : await network.replica.refresh();
+    const { ledger } = view;
+    const now = seconds(deps);
+    const base = ledger.head.hash; // before verifying: the ledger may grow meanwhile
+    const verified = await kind.verify(jws, { ledger, now });
+    if (verified.key !== caller.key) {
+      throw new GhostError("forbidden", "A record is published by the key that signed it", { place: "record" });
+    }
+    checkStatic(view);
+    if (n === 0) await useOnce(c);
+    const grant = ledger.grant(verified.admission.grant);
+    const result = await publishRecord(deps.kv, network.net, {
+      record: {
+        id: verified.id,
+        key: verified.key,
+        grant: verified.admission.grant,
+        seq: verified.record.seq,
+        jws,
+        limits: { uses: grant?.uses ?? null, expires: grant?.expires ?? null },
+        ...kind.toRecord(verified, ledger),
+      },
+      ledger: base,
+      now,
+      isFree: (holding, id, holder) => isFree(ledger, { holding, id, holder, now }),
+    });
+    if (result !== "moved") return { id: verified.id, head: (await network.replica.refresh()).ledger.head };
+  }
+  throw new GhostError("too_many", "The ledger changes too fast", { mend: "try again in a moment" });
+}
+
+/** A signed policy may close the way in by token. */
+function checkStatic({ policy }: View): void {
+  if (policy === null || policy.admit === null || policy.admit.includes("static")) return;
+  throw new GhostError("not_admitted", "The network's policy admits nobody by token", {
+    mend: 'an admin can allow it: [[admit]] method = "static"',
+  });
+}
+
+function nodeFields(node: VerifiedNode, ledger: Ledger): Fields {
+  const { record, name, admission } = node;
+  if (name !== record.name && ledger.nodeSettings(node.id)?.name === undefined) {
+    throw new GhostError("name_taken", `An admin gave the name "${record.name}" to another machine`, {
+      place: "record.name",
+      mend: "choose another with --name",
+    });
+  }
+  const holds: Holding[] = [{ kind: "name", value: name }];
+  if (record.ipv4 !== null) holds.push({ kind: "ipv4", value: record.ipv4 });
+  for (const key of new Set([record.wg, record.wgNext])) if (key !== undefined) holds.push({ kind: "wg", value: key });
+  const lapses = admission.ephemeral ? record.exp + LAPSE : null;
+  return { kind: "node", holds, selectors: selectorsOf(node), lapses };
+}
+
+function gateFields(): Fields {
+  return { kind: "gate", holds: [], selectors: "", lapses: null };
+}
+
+interface Claimed {
+  holding: Holding;
+  id: string;
+  holder: StoredRecord | null;
+  now: number;
+}
+
+/** First come, first served, until an admin settles it, the holder is revoked, or an ephemeral holder has lapsed. */
+function isFree(ledger: Ledger, { holding, id, holder, now }: Claimed): boolean {
+  const { kind, value } = holding;
+  if (kind !== "wg" && ledger.holderOf(kind, value) === id) return false;
+  if (holder === null || !holder.holds.some((h) => h.kind === kind && h.value === value)) return true;
+  if (holder.lapses !== null && holder.lapses < now) return true;
+  return ledger.isRevoked("node", holder.key) || (holder.grant !== null && ledger.isRevoked("grant", holder.grant));
+}

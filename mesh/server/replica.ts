@@ -1,0 +1,172 @@
+/**
+ * An instance's copy of a network, brought up to date from the store by the change feed. Nothing in it is truth: each request
+ * and each stream calls `refresh()` first, which costs one read of the head when nothing has changed. What has changed
+ * is told to streams as a step from one view to the next.
+ */
+import { type FeedItem, type Head, readFeed, readHead, readLedger, readMachine, readMachines } from "../store/mod.ts";
+import { GhostError } from "../wire/errors.ts";
+import { Ledger } from "../trust/ledger.ts";
+import { gateSlot, nodeSlot } from "./slots.ts";
+import { entryOf, touch, type Touched, untouched } from "./touch.ts";
+import { compileFor, type GateSlot, type NodeSlot, readPolicy, selectorsOf, type View } from "./view.ts";
+
+/** Records verified side by side while loading. */
+const BATCH = 64;
+
+/** From one view to the next. */
+export interface Step {
+  before: View;
+  after: View;
+  /** Ledger entries that are new. */
+  entries: string[];
+  touched: Touched;
+  /** Nodes to whom mail has come. */
+  mail: Set<string>;
+}
+
+export class Replica {
+  readonly net: string;
+  readonly #kv: Deno.Kv;
+  readonly #now: () => number;
+  readonly #listeners = new Set<(step: Step | null) => void>();
+  #view: View | null = null;
+  #running: Promise<View> | null = null;
+  #waiting: Promise<View> | null = null;
+
+  /** `now` is in milliseconds. */
+  constructor(kv: Deno.Kv, { net, now }: { net: string; now: () => number }) {
+    this.#kv = kv;
+    this.net = net;
+    this.#now = now;
+  }
+
+  /** The view of the last `refresh()`, null before the first. */
+  get view(): View | null {
+    return this.#view;
+  }
+
+  /**
+   * Calls `listener` with every step, synchronously with the change of the view, and with null when the view was lost and no
+   * step leads to the next one. Gives back what ends that.
+   */
+  onStep(listener: (step: Step | null) => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  /** The view as of the store's head at some moment after this call. Calls that come together share the work. */
+  async refresh(): Promise<View> {
+    if (this.#running === null) return await this.#start();
+    this.#waiting ??= this.#running.catch(() => {}).then(() => {
+      this.#waiting = null;
+      return this.#start();
+    });
+    return await this.#waiting;
+  }
+
+  #start(): Promise<View> {
+    const run = this.#update().finally(() => {
+      if (this.#running === run) this.#running = null;
+    });
+    this.#running = run;
+    return run;
+  }
+
+  async #update(): Promise<View> {
+    const head = await readHead(this.#kv, this.net);
+    if (head === null) throw new GhostError("internal", "The store has lost its network");
+    const view = this.#view;
+    if (view?.seq === head.seq && view.ledger.head.hash === head.ledger.hash) return view;
+    const items = view === null ? null : await readFeed(this.#kv, this.net, { after: view.seq, upto: head.seq });
+    try {
+      return view === null || items === null ? await this.#load(head) : await this.#advance(view, { head, items });
+    } catch (error) {
+      this.#view = null; // its ledger may have grown: begin anew
+      for (const listener of this.#listeners) listener(null);
+      throw error;
+    }
+  }
+
+  async #load(head: Head): Promise<View> {
+    const kv = this.#kv;
+    const entries = await readLedger(kv, this.net, { from: 0, upto: head.ledger.seq });
+    const ledger = await Ledger.open(entries, { net: this.net });
+    const context = { ledger, now: this.#now() / 1000 };
+    const nodes = new Map<string, NodeSlot>();
+    const gates = new Map<string, GateSlot>();
+    await inBatches(readMachines(kv, this.net, "node"), async (s) => void nodes.set(s.id, await nodeSlot(s, context)));
+    await inBatches(readMachines(kv, this.net, "gate"), async (s) => void gates.set(s.id, await gateSlot(s, context)));
+    const policy = readPolicy(ledger);
+    const compiled = compileFor(policy, ledger, nodes);
+    const view: View = { seq: head.seq, ledger, nodes, gates, policy, compiled };
+    const before = this.#view;
+    if (before === null) return this.#view = view;
+    const touched = untouched();
+    touched.all = true;
+    for (const id of [...before.gates.keys(), ...gates.keys()]) touched.gates.add(id);
+    const mail = new Set(nodes.keys());
+    return this.#emit({ before, after: view, entries: entries.slice(before.ledger.head.seq + 1), touched, mail });
+  }
+
+  async #advance(before: View, { head, items }: { head: Head; items: FeedItem[] }): Promise<View> {
+    const { ledger } = before;
+    const touched = untouched();
+    const mail = new Set<string>();
+    for (const item of items) {
+      if (item.t === "node") touched.nodes.add(item.id);
+      else if (item.t === "gate") touched.gates.add(item.id);
+      else if (item.t === "mail") mail.add(item.to);
+    }
+    const from = ledger.head.seq + 1;
+    const entries = await readLedger(this.#kv, this.net, { from, upto: head.ledger.seq });
+    for (const jws of entries) {
+      touch(touched, entryOf(jws), before);
+      await ledger.append(jws);
+    }
+    const after = await this.#rebuild(before, { seq: head.seq, touched });
+    return this.#emit({ before, after, entries, touched, mail });
+  }
+
+  /** The next view: touched machines read and verified again, compiled again only when something asks for it. */
+  async #rebuild(before: View, { seq, touched }: { seq: number; touched: Touched }): Promise<View> {
+    const { ledger } = before;
+    const context = { ledger, now: this.#now() / 1000 };
+    const nodes = touched.nodes.size > 0 ? new Map(before.nodes) : before.nodes as Map<string, NodeSlot>;
+    let selectors = false;
+    for (const id of touched.nodes) {
+      const stored = await readMachine(this.#kv, this.net, { kind: "node", id });
+      const old = before.nodes.get(id)?.machine ?? null;
+      const slot = stored === null ? null : await nodeSlot(stored, context);
+      if (slot === null) nodes.delete(id);
+      else nodes.set(id, slot);
+      selectors ||= (old && selectorsOf(old)) !== (slot?.machine ? selectorsOf(slot.machine) : null);
+    }
+    const gates = touched.gates.size > 0 ? new Map(before.gates) : before.gates as Map<string, GateSlot>;
+    for (const id of touched.gates) {
+      const stored = await readMachine(this.#kv, this.net, { kind: "gate", id });
+      if (stored === null) gates.delete(id);
+      else gates.set(id, await gateSlot(stored, context));
+    }
+    const policy = touched.policy ? readPolicy(ledger) : before.policy;
+    const again = touched.policy || touched.routes || selectors;
+    const compiled = again ? compileFor(policy, ledger, nodes) : before.compiled;
+    return { seq, ledger, nodes, gates, policy, compiled };
+  }
+
+  #emit(step: Step): View {
+    this.#view = step.after;
+    for (const listener of this.#listeners) listener(step);
+    return step.after;
+  }
+}
+
+async function inBatches<T>(source: AsyncIterable<T>, work: (item: T) => Promise<void>): Promise<void> {
+  let batch: Promise<void>[] = [];
+  for await (const item of source) {
+    batch.push(work(item));
+    if (batch.length < BATCH) continue;
+    await Promise.all(batch);
+    batch = [];
+  }
+  await Promise.all(batch);
+}

@@ -1,0 +1,48 @@
+/** From stored records to slots: verified under the ledger, whatever the clock says of their end. */
+import { fromBase64Url, fromUtf8, parseJson } from "../wire/encoding.ts";
+import { GhostError } from "../wire/errors.ts";
+import { gateRecord, nodeRecord } from "../wire/record.ts";
+import { parse, type z } from "../wire/schema.ts";
+import type { StoredRecord } from "../store/mod.ts";
+import type { Ledger } from "../trust/ledger.ts";
+import { verifyGateRecord, verifyNodeRecord } from "../trust/record.ts";
+import type { GateSlot, NodeSlot } from "./view.ts";
+
+/** A record verified as of `now` (seconds), or as of its last second when that is past: its end is looked at when it is used. */
+export async function nodeSlot(stored: StoredRecord, { ledger, now }: SlotContext): Promise<NodeSlot> {
+  const record = payloadOf(stored.jws, nodeRecord);
+  const membership = ledger.nodeSettings(stored.id)?.expires ?? Infinity;
+  const until = Math.min(record.exp, membership + 1);
+  const machine = await held(verifyNodeRecord(stored.jws, { ledger, now: Math.min(now, until - 1) }));
+  return { stored, machine, until, claims: { name: record.name, ipv4: record.ipv4 } };
+}
+
+/** As `nodeSlot`, for gates. */
+export async function gateSlot(stored: StoredRecord, { ledger, now }: SlotContext): Promise<GateSlot> {
+  const until = payloadOf(stored.jws, gateRecord).exp;
+  return {
+    stored,
+    machine: await held(verifyGateRecord(stored.jws, { ledger, now: Math.min(now, until - 1) })),
+    until,
+  };
+}
+
+export interface SlotContext {
+  ledger: Ledger;
+  now: number;
+}
+
+/** What a record says, unverified. */
+export function payloadOf<T>(jws: string, schema: z.ZodType<T>): T {
+  const text = fromUtf8(fromBase64Url(jws.split(".")[1] ?? "", "record"), "record");
+  return parse(schema, parseJson(text, { place: "record" }), "record", "bad_record");
+}
+
+async function held<V>(verified: Promise<V>): Promise<V | null> {
+  try {
+    return await verified;
+  } catch (error) {
+    if (error instanceof GhostError) return null;
+    throw error;
+  }
+}
