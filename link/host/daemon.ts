@@ -86,7 +86,7 @@ export class Daemon {
         mend: "run: ghostlink join --server HOST --auth TOKEN",
       });
     }
-    const entries = await o.state.ledger();
+    const entries = await o.state.ledger.read();
     const ledger = await Ledger.open(entries, { net: network.net });
     const tools = await checkTools(systemRunner);
     const own = new OwnRecord({ state: o.state, identity, network, random, now: () => Date.now() });
@@ -570,7 +570,7 @@ export class Daemon {
     const entries = this.#view.ledger.entries.slice(this.#persistedSeq + 1);
     this.#persistedSeq = this.#view.ledger.head.seq;
     try {
-      await this.#o.state.appendLedger(entries);
+      await this.#o.state.ledger.append(entries);
     } catch (error) {
       this.#o.log.error("The ledger could not be saved", { why: errorLine(error) });
     }

@@ -66,7 +66,7 @@ export async function join(state: NodeState, o: JoinOptions): Promise<Joined> {
   const identity = await state.identityOrNew(o.random);
   const id = await nodeIdOf(identity.identity.public);
   if (before) {
-    const ledger = await Ledger.open(await state.ledger(), { net: before.net });
+    const ledger = await Ledger.open(await state.ledger.read(), { net: before.net });
     const { record } = await verifyNodeRecord(before.record, { ledger, now: Math.floor(o.now() / 1000) });
     return { network: before, id, addresses: addressesOf(record) };
   }
@@ -124,7 +124,7 @@ export async function join(state: NodeState, o: JoinOptions): Promise<Joined> {
     record: published.jws,
     seq: 1,
   };
-  await state.saveLedger(ledger.entries);
+  await state.ledger.replace(ledger.entries);
   await state.saveNetwork(network);
   return { network, id, addresses: addressesOf(published.record) };
 }

@@ -11,6 +11,7 @@
  *
  * Deliberately not here: anything derived (addresses of peers, compiled policy): it is computed again from signed statements.
  */
+import { LedgerFile } from "../../mesh/host/ledger_file.ts";
 import { readJson, writeSecret } from "../../mesh/host/state_dir.ts";
 import { parse, z } from "../../mesh/wire/schema.ts";
 import { jws, key32, networkId } from "../../mesh/wire/schema.ts";
@@ -53,9 +54,11 @@ export interface Identity {
 /** The state folder of one node. One process at a time: the caller holds the folder's lock. */
 export class NodeState {
   readonly dir: string;
+  readonly ledger: LedgerFile;
 
   constructor(dir: string) {
     this.dir = dir;
+    this.ledger = new LedgerFile(`${dir}/ledger.jsonl`);
   }
 
   async #read<T>(file: string, schema: z.ZodType<T>): Promise<T | null> {
@@ -105,38 +108,6 @@ export class NodeState {
 
   async saveRecords(records: { nodes: string[]; gates: string[] }): Promise<void> {
     await this.#write("records.json", records);
-  }
-
-  /** All ledger entries on disk; a last line that a crash cut short is left out. */
-  async ledger(): Promise<string[]> {
-    let text: string;
-    try {
-      text = await Deno.readTextFile(`${this.dir}/ledger.jsonl`);
-    } catch (error) {
-      if (error instanceof Deno.errors.NotFound) return [];
-      throw error;
-    }
-    const entries = text.split("\n").slice(0, -1).filter((line) => line !== "");
-    if (text !== "" && !text.endsWith("\n")) await this.saveLedger(entries); // or the next append would continue the cut line
-    return entries;
-  }
-
-  /** Replaces the ledger on disk (a first join, or a cut last line). */
-  async saveLedger(entries: readonly string[]): Promise<void> {
-    await writeSecret(`${this.dir}/ledger.jsonl`, entries.map((e) => `${e}\n`).join(""));
-  }
-
-  /** Adds entries and waits until they are on the disk. */
-  async appendLedger(entries: readonly string[]): Promise<void> {
-    if (entries.length === 0) return;
-    const file = await Deno.open(`${this.dir}/ledger.jsonl`, { append: true, create: true, mode: 0o600 });
-    try {
-      const bytes = new TextEncoder().encode(entries.map((e) => `${e}\n`).join(""));
-      for (let at = 0; at < bytes.length;) at += await file.write(bytes.subarray(at));
-      await file.sync();
-    } finally {
-      file.close();
-    }
   }
 
   /**

@@ -1,0 +1,95 @@
+import assert from "node:assert/strict";
+import { GhostError } from "../../mesh/wire/errors.ts";
+import { defaultSocket, localApp, type LocalHandlers, serveLocal } from "./local_api.ts";
+import { random } from "./random.ts";
+
+const handlers: LocalHandlers = {
+  status: () => Promise.reject(new GhostError("internal", "Not asked for here")),
+  peers: () => Promise.resolve([]),
+  ping: ({ peer, count }) =>
+    Promise.resolve({
+      name: peer,
+      address: "100.64.0.1",
+      replies: Array(count).fill({ seq: 1, rttMs: 1, rung: "quic" }),
+    }),
+  join: () => Promise.reject(new GhostError("wrong_network", "Another network")),
+  rotate: () => Promise.resolve({ wg: "k", acknowledged: 0, peers: 0 }),
+  routes: () => Promise.resolve({ routes: [] }),
+};
+const app = localApp(handlers, "s3cret");
+const good = { authorization: "Bearer s3cret" };
+const url = (path: string) => `http://ghostlink${path}`;
+
+Deno.test("localApp answers who has the secret and nobody else", async () => {
+  assert.equal((await app.request(url("/v1/peers"), { headers: good })).status, 200);
+  for (const authorization of ["", "Bearer", "Bearer s3cre", "Bearer s3cret2", "bearer s3cret", "Basic s3cret"]) {
+    assert.equal((await app.request(url("/v1/peers"), { headers: { authorization } })).status, 401, authorization);
+  }
+  assert.equal((await app.request(url("/v1/peers"))).status, 401);
+});
+
+Deno.test("localApp refuses what a web page could send", async () => {
+  const origin = { ...good, origin: "https://evil.example" };
+  assert.equal((await app.request(url("/v1/keys/rotate"), { method: "POST", headers: origin })).status, 403);
+  assert.equal((await app.request("http://127.0.0.1/v1/peers", { headers: good })).status, 403);
+  assert.equal((await app.request("http://ghostlink.evil.example/v1/peers", { headers: good })).status, 403);
+});
+
+Deno.test("localApp tells errors as problems with their place", async () => {
+  const ask = (path: string, body: string) => app.request(url(path), { method: "POST", headers: good, body });
+  const missing = await app.request(url("/v1/nothing"), { headers: good });
+  assert.equal(missing.status, 404);
+  assert.equal(missing.headers.get("content-type"), "application/problem+json");
+  assert.equal((await ask("/v1/ping", "{")).status, 400);
+  const bad = await (await ask("/v1/ping", '{"peer":"bob","count":0}')).json();
+  assert.equal(bad.code, "bad_input");
+  assert.equal(bad.place, "request.count");
+  assert.equal((await ask("/v1/ping", `{"peer":"${"x".repeat(70_000)}"}`)).status, 413);
+  assert.equal((await (await ask("/v1/join", '{"auth":"t"}')).json()).code, "wrong_network");
+  assert.equal((await (await ask("/v1/ping", '{"peer":"bob","count":2}')).json()).replies.length, 2);
+});
+
+Deno.test("serveLocal serves on a private socket, replaces a stale one, refuses a live one, and leaves nothing", async () => {
+  const base = await Deno.makeTempDir();
+  const socket = `${base}/run/ghostlink.sock`;
+  try {
+    const first = await serveLocal({ socket, handlers, random });
+    const mode = (path: string) => Deno.statSync(path).mode! & 0o777;
+    assert.equal(mode(`${base}/run`), 0o700);
+    assert.equal(mode(socket), 0o600);
+    assert.equal(mode(`${base}/run/token`), 0o600);
+    const secret = await Deno.readTextFile(`${base}/run/token`);
+    using client = Deno.createHttpClient({ proxy: { transport: "unix", path: socket } });
+    const answer = await fetch(url("/v1/peers"), { client, headers: { authorization: `Bearer ${secret}` } });
+    assert.deepEqual(await answer.json(), { peers: [] });
+    await assert.rejects(serveLocal({ socket, handlers, random }), { code: "port_in_use" });
+    await first.close();
+    assert.deepEqual([...Deno.readDirSync(`${base}/run`)], []);
+    // A crashed daemon's socket: there, but nobody listens.
+    Deno.listen({ transport: "unix", path: socket }).close();
+    await (await serveLocal({ socket, handlers, random })).close();
+  } finally {
+    await Deno.remove(base, { recursive: true });
+  }
+});
+
+Deno.test("serveLocal does not share a folder that others may look into", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    await Deno.chmod(dir, 0o755);
+    await assert.rejects(serveLocal({ socket: `${dir}/s.sock`, handlers, random }), { code: "bad_config" });
+    assert.equal(Deno.statSync(dir).mode! & 0o777, 0o755, "somebody else's folder is left as it is");
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("defaultSocket follows the environment, then the user", () => {
+  assert.equal(defaultSocket((n) => n === "GHOSTLINK_SOCKET" ? "/a/b" : undefined, 0), "/a/b");
+  assert.equal(defaultSocket(() => undefined, 0), "/run/ghostlink/ghostlink.sock");
+  assert.equal(
+    defaultSocket((n) => n === "XDG_RUNTIME_DIR" ? "/run/user/1" : undefined, 1),
+    "/run/user/1/ghostlink/ghostlink.sock",
+  );
+  assert.throws(() => defaultSocket(() => undefined, 1), { code: "bad_config" });
+});

@@ -1,0 +1,134 @@
+import assert from "node:assert/strict";
+import { signGateRecord, signNodeRecord } from "../../mesh/trust/record.ts";
+import { Ledger, signEntry } from "../../mesh/trust/ledger.ts";
+import { add, admin, gateRecordOf, network, nodeRecordOf, NOW, second } from "../../mesh/trust/testdata/network.ts";
+import { STARTER_POLICY } from "../../mesh/policy/mod.ts";
+import { ghost } from "../../mesh/trust/testdata/assert.ts";
+import type { NodeRecord } from "../../mesh/wire/record.ts";
+import { NetworkView } from "./network_view.ts";
+
+/** A view as `alice` has it, of a network with the starter policy. */
+async function view(policy: string | null = STARTER_POLICY): Promise<NetworkView> {
+  const ledger = await network();
+  if (policy !== null) await add(ledger, "policy", { format: "toml", source: policy });
+  const alice = await nodeRecordOf(ledger, "alice");
+  const v = new NetworkView({ selfId: alice.id, ledger, now: () => NOW });
+  await v.node(await signNodeRecord(alice.record, alice.key));
+  return v;
+}
+
+async function join(v: NetworkView, name: string, change: Partial<NodeRecord> = {}): Promise<string> {
+  const node = await nodeRecordOf(v.ledger, name, change);
+  await v.node(await signNodeRecord(node.record, node.key));
+  return node.id;
+}
+
+/** Appends an entry as it would arrive from outside. */
+async function entry(v: NetworkView, kind: "revoke" | "node" | "policy", body: never, by = admin): Promise<void> {
+  await v.entry(await signEntry({ ledger: v.ledger, admin: by, kind, body, iat: NOW }));
+}
+
+Deno.test("NetworkView makes peers of those whom policy lets see each other, and of nobody without a policy", async () => {
+  const v = await view();
+  const bob = await join(v, "bob");
+  assert.deepEqual(v.peers().map((p) => p.id), [bob]);
+  const bare = await view(null);
+  await join(bare, "bob");
+  assert.deepEqual(bare.peers(), []);
+  assert.equal(bare.filter(), null);
+});
+
+Deno.test("NetworkView fails closed when the policy in force is not one that it can enforce", async () => {
+  const v = await view('[[firewall]]\ntag = "tag:web"\n');
+  await join(v, "bob");
+  assert.deepEqual(v.peers(), []);
+  assert.equal(v.filter(), null);
+  assert.match(v.policyFault!, /firewall/);
+});
+
+Deno.test("NetworkView takes only newer records, and none that does not verify", async () => {
+  const v = await view();
+  const bob = await nodeRecordOf(v.ledger, "bob", { seq: 5 });
+  assert.equal((await v.node(await signNodeRecord(bob.record, bob.key))).change, "nodes");
+  assert.equal((await v.node(await signNodeRecord({ ...bob.record, seq: 4 }, bob.key))).change, "none");
+  const mallory = await nodeRecordOf(v.ledger, "mallory");
+  await assert.rejects(
+    v.node(await signNodeRecord({ ...mallory.record, proof: bob.record.proof }, mallory.key)),
+    (error) => ghost("not_admitted")(error),
+  );
+  assert.equal(v.nodes.size, 2);
+});
+
+Deno.test("NetworkView drops a revoked node at once, and itself too", async () => {
+  const v = await view();
+  const bob = await nodeRecordOf(v.ledger, "bob");
+  await join(v, "bob");
+  assert.equal(v.peers().length, 1);
+  await entry(v, "revoke", { what: "node", key: bob.key.public } as never);
+  assert.equal(v.peers().length, 0);
+  assert.equal(v.nodes.has(bob.id), false);
+  const alice = await nodeRecordOf(v.ledger, "alice");
+  await join(v, "carol");
+  await entry(v, "revoke", { what: "node", key: alice.key.public } as never);
+  assert.deepEqual(v.peers(), [], "a revoked node has no peers");
+  assert.equal(v.filter(), null);
+});
+
+Deno.test("NetworkView refuses entries of a stranger and keeps what it had", async () => {
+  const v = await view();
+  await join(v, "bob");
+  const head = v.ledger.head;
+  await assert.rejects(entry(v, "policy", { format: "toml", source: "" } as never, second));
+  assert.deepEqual(v.ledger.head, head);
+  assert.equal(v.peers().length, 1);
+});
+
+Deno.test("NetworkView leaves a name and an address with whoever was seen first, until an admin settles it", async () => {
+  const v = await view();
+  const bob = await nodeRecordOf(v.ledger, "bob");
+  await join(v, "bob");
+  const thief = await nodeRecordOf(v.ledger, "thief", { name: "bob" });
+  await v.node(await signNodeRecord(thief.record, thief.key));
+  assert.equal(v.find("bob")!.id, bob.id);
+  assert.equal(v.nodes.get(thief.id)!.name, thief.id);
+  await entry(v, "node", { node: thief.id, name: "robert" } as never);
+  assert.equal(v.find("robert")!.id, thief.id);
+  assert.equal(v.find("bob.home.ghost")!.id, bob.id);
+});
+
+Deno.test("NetworkView forgets what is gone, but never itself", async () => {
+  const v = await view();
+  const bob = await join(v, "bob");
+  const gate = await gateRecordOf(v.ledger, "fra");
+  assert.equal((await v.gate(await signGateRecord(gate.record, gate.key))).change, "gates");
+  assert.equal(v.forget(bob), "nodes");
+  assert.equal(v.forget(gate.id), "gates");
+  assert.equal(v.forget(v.selfId), "none");
+  assert.deepEqual([...v.nodes.keys()], [v.selfId]);
+});
+
+Deno.test("NetworkView separates the routes that it carries from those of visible peers", async () => {
+  const v = await view();
+  const bob = await join(v, "bob");
+  const stranger = (await nodeRecordOf(v.ledger, "stranger")).id;
+  const route = (node: string, prefix: string) =>
+    add(v.ledger, "route", { op: "add", prefix, node, metric: 0, snat: true });
+  await route(bob, "10.1.1.0/24");
+  await route(v.selfId, "10.2.0.0/16");
+  await route(stranger, "10.3.0.0/16");
+  assert.deepEqual(v.routes().mine.map((r) => r.prefix), ["10.2.0.0/16"]);
+  assert.deepEqual(v.routes().theirs.map((r) => r.prefix), ["10.1.1.0/24"]);
+});
+
+Deno.test("NetworkView built from another node's copy of the ledger sees the same", async () => {
+  const v = await view();
+  await join(v, "bob");
+  const copy = new NetworkView({
+    selfId: v.selfId,
+    ledger: await Ledger.open([...v.ledger.entries], { net: v.ledger.network.id }),
+    now: () => NOW,
+  });
+  for (const known of v.nodes.values()) await copy.node(known.verified.jws);
+  assert.deepEqual(copy.peers(), v.peers());
+  assert.deepEqual(copy.filter(), v.filter());
+});
