@@ -13,7 +13,7 @@ const [url, path] = Deno.args;
 const response = await fetch(url);
 const started = performance.now();
 await response.body.pipeTo((await Deno.open(path, { write: true, create: true, truncate: true })).writable);
-console.log(performance.now() - started);
+console.log(performance.now() - started, (await Deno.stat(path)).size);
 `;
 const FILE = `${HOME}/file.bin`;
 const PORT = 8080;
@@ -32,11 +32,11 @@ export async function serveFile(host: Host, bytes: number): Promise<{ sha256: st
 }
 
 /** Fetches the file and gives the time and what arrived. */
-export async function fetchFile(host: Host, address: string, bytes: number): Promise<{ mbit: number; sha256: string }> {
+export async function fetchFile(host: Host, address: string): Promise<{ mbit: number; sha256: string }> {
   await host.write("fetch.ts", CLIENT);
   const url = `http://${address.includes(":") ? `[${address}]` : address}:${PORT}/`;
-  const { stdout } = await host.run([...deno("fetch.ts", `--allow-write=${FILE}`), url, FILE]);
-  const ms = Number(stdout.trim());
+  const { stdout } = await host.run([...deno("fetch.ts", `--allow-write=${FILE}`, `--allow-read=${FILE}`), url, FILE]);
+  const [ms = NaN, bytes = NaN] = stdout.trim().split(" ").map(Number);
   if (!(ms > 0)) throw new Failure(`The fetch from ${url} told no time: ${stdout}`);
   return { mbit: bytes * 8 / ms / 1000, sha256: await sha256(host) };
 }

@@ -15,6 +15,8 @@ import { cachedWireguardGo, unshareArgv } from "../setup.ts";
 import { exists, PROJECT, run, signal, which } from "../lib/run.ts";
 
 const MARK = "GHOSTMESH_WORLD";
+/** "1" when the world was made by an ordinary user. */
+const USER_MARK = "GHOSTMESH_WORLD_USER";
 
 /** True in a program that runs inside a world. */
 export function inWorld(): boolean {
@@ -67,7 +69,13 @@ export async function runInWorld(program: readonly string[]): Promise<number> {
   const child = new Deno.Command(await tool("setpriv"), {
     args: argv,
     stdin: "piped",
-    env: { [MARK]: "1", PATH: path, GHOSTMESH_DENO: Deno.execPath(), DENO_DIR: await denoDir() },
+    env: {
+      [MARK]: "1",
+      [USER_MARK]: Deno.uid() === 0 ? "0" : "1",
+      PATH: path,
+      GHOSTMESH_DENO: Deno.execPath(),
+      DENO_DIR: await denoDir(),
+    },
   }).spawn();
   tellPid(child).catch(() => {});
   let killedBy: number | undefined;
@@ -102,8 +110,14 @@ async function tellPid(child: Deno.ChildProcess): Promise<void> {
   await child.stdin.getWriter().write(new TextEncoder().encode(`${pid}\n`));
 }
 
-/** Inside: the process id outside of the world by which `nsenter` gets in; to be asked once. */
-export async function worldPid(): Promise<number> {
+/** Inside: the arguments of `nsenter` that lead into this world from outside; to be asked once. */
+export async function entryArgs(): Promise<string[]> {
+  const user = Deno.env.get(USER_MARK) === "1" ? ["-U", "--preserve-credentials"] : [];
+  return ["-t", String(await worldPid()), ...user, "-n", "-m", "-p"];
+}
+
+/** Inside: the process id outside of the world of process 1. */
+async function worldPid(): Promise<number> {
   const buffer = new Uint8Array(32);
   const length = await Deno.stdin.read(buffer);
   return Number(new TextDecoder().decode(buffer.subarray(0, length ?? 0)).trim());
