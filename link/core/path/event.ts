@@ -16,8 +16,8 @@ export type PathEvent =
   | { kind: "iceSelected"; pair: SelectedPair; rttMs: number }
   | { kind: "iceConsentLost" }
   | { kind: "iceFailed" }
-  /** The peer's `moved` and `moved-ack` signals. */
-  | { kind: "peerMoved"; rung: Rung; serial: number }
+  /** The peer's `moved` and `moved-ack` signals; a peer of a later version may name rungs that are unknown here. */
+  | { kind: "peerMoved"; rung: string; serial: number }
   | { kind: "peerMovedAck"; serial: number }
   /** WireGuard wants a handshake and gets none over the rung in use. */
   | { kind: "wgHandshakeStale" }
@@ -37,7 +37,7 @@ export type PathAction =
   | { kind: "bridgeLateRelayed"; on: true; pair: SelectedPair }
   | { kind: "bridgeLateRelayed"; on: false }
   | { kind: "sendMoved"; rung: Rung; serial: number }
-  | { kind: "sendMovedAck"; rung: Rung; serial: number }
+  | { kind: "sendMovedAck"; rung: string; serial: number }
   /** Begin ICE and send an `ice` message (`reply: false`). */
   | { kind: "startIce" }
   /** The same with new credentials (agent event `restart`). */

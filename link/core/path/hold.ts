@@ -1,0 +1,53 @@
+/** Waits that grow while something keeps failing, and are forgotten after a minute of health. */
+
+export interface HoldOptions {
+  firstMs: number;
+  longestMs: number;
+  /** So long without a failure, and the next one counts as the first. */
+  healthyMs: number;
+}
+
+export class Hold {
+  readonly #o: HoldOptions;
+  #failures = 0;
+  #until = 0;
+  #upSince: number | null = null;
+
+  constructor(o: HoldOptions) {
+    this.#o = o;
+  }
+
+  /** It failed: not again before `until`. */
+  fail(now: number): void {
+    if (this.#upSince !== null && now - this.#upSince >= this.#o.healthyMs) this.#failures = 0;
+    this.#upSince = null;
+    this.#until = now + Math.min(this.#o.firstMs * 2 ** this.#failures, this.#o.longestMs);
+    this.#failures = Math.min(this.#failures + 1, 30);
+  }
+
+  /** It works from now on. */
+  up(now: number): void {
+    this.#upSince ??= now;
+  }
+
+  /** Forget: what happened says nothing any more. */
+  reset(): void {
+    this.#failures = 0;
+    this.#until = 0;
+    this.#upSince = null;
+  }
+
+  /** The wait is over by decision, the count stays. */
+  lift(): void {
+    this.#until = 0;
+  }
+
+  holds(now: number): boolean {
+    return now < this.#until;
+  }
+
+  /** When it may be tried again. */
+  get until(): number {
+    return this.#until;
+  }
+}

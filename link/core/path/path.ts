@@ -1,0 +1,216 @@
+/**
+ * Which rung carries the packets to one peer.
+ *
+ * Relayed at once, direct when ICE has found a pair, back within seconds when the pair dies. WireGuard has one endpoint a
+ * peer and roams to wherever the last authentic packet came from, so on a climb packets that are still under way over the relay
+ * would pull it back: `bridgeLateRelayed` is on before the endpoint is set to direct and for as long as direct is in use. On a fall
+ * it is off first, because the relay's packets must then be allowed to pull WireGuard away from the dead pair.
+ *
+ * The two ends decide for themselves and tell each other with `moved`. Who hears that the peer has fallen from direct falls
+ * too, although its own half may still seem to work; who hears that the peer has climbed does not wait for its own hold.
+ * A rung that failed is held down with growing waits. A held rung is still better than none.
+ */
+import { endpointText, sameAddress } from "../stun/address.ts";
+import type { PathAction, PathEvent, Rung, SelectedPair } from "./event.ts";
+import { Hold } from "./hold.ts";
+import { IceClock } from "./ice_clock.ts";
+import { Mover } from "./mover.ts";
+import { best } from "./score.ts";
+
+/** 1 s, 2 s, 4 s ... 60 s; a minute of health forgives. */
+const HOLD = { firstMs: 1_000, longestMs: 60_000, healthyMs: 60_000 };
+
+type Relay = Exclude<Rung, "direct" | "none">;
+
+/** A rung that is up. */
+type Live =
+  | { rung: "direct"; pair: SelectedPair; endpoint: string; rttMs: number | null }
+  | { rung: Relay; endpoint: string | null; rttMs: number | null };
+
+/** What a path looks like from outside. */
+export interface PathView {
+  rung: Rung;
+  endpoint: string | null;
+  rttMs: number | null;
+  /** Time of the last change of rung; null before the first. */
+  since: number | null;
+}
+
+export class Path {
+  readonly #live = new Map<Rung, Live>();
+  readonly #holds = new Map<Rung, Hold>();
+  readonly #mover = new Mover();
+  readonly #ice = new IceClock();
+  #now = 0;
+  #online = false;
+  #bridge = false;
+  #current: Live | null = null;
+  #since: number | null = null;
+  #actions: PathAction[] = [];
+
+  get view(): PathView {
+    const { rung = "none", endpoint = null } = this.#current ?? {};
+    return { rung, endpoint, rttMs: this.#current?.rttMs ?? null, since: this.#since };
+  }
+
+  /** What the peer has said that it sends on; null before its first word. */
+  get peerRung(): string | null {
+    return this.#mover.peerRung;
+  }
+
+  handle(event: PathEvent, now: number): PathAction[] {
+    this.#actions = [];
+    this.#now = now;
+    this.#take(event, now);
+    this.#choose(now);
+    this.#actions.push(...this.#mover.tick(now, this.#canSignal));
+    const drained = this.#mover.drained(now);
+    if (drained !== undefined) {
+      this.#use();
+      if (drained !== null) this.#actions.push({ kind: "release", rung: drained });
+    }
+    const ice = this.#ice.tick(now, this.#canSignal);
+    if (ice) this.#actions.push(ice);
+    return this.#actions;
+  }
+
+  nextDeadline(): number | null {
+    const held = [...this.#live.keys()].filter((rung) => rung !== this.#current?.rung)
+      .map((rung) => this.#hold(rung).until).filter((until) => until > this.#now);
+    const next = Math.min(
+      ...held,
+      this.#mover.nextDeadline(this.#canSignal),
+      this.#ice.nextDeadline(this.#now, this.#canSignal),
+    );
+    return Number.isFinite(next) ? next : null;
+  }
+
+  get #canSignal(): boolean {
+    return this.#online || this.#live.has("quic");
+  }
+
+  #take(event: PathEvent, now: number): void {
+    switch (event.kind) {
+      case "gateUp":
+        if (!this.#canSignal) this.#ice.hurry();
+        this.#live.set("quic", { rung: "quic", endpoint: event.endpoint ?? null, rttMs: event.rttMs ?? null });
+        break;
+      case "gateDown":
+        this.#fail("quic", now);
+        break;
+      case "peerOnline":
+        if (!this.#canSignal) this.#ice.hurry();
+        this.#online = true;
+        break;
+      case "peerOffline":
+        this.#online = false;
+        break;
+      case "iceStarted":
+        this.#ice.started(now);
+        break;
+      case "iceSelected":
+        this.#ice.succeeded(now);
+        this.#live.set("direct", {
+          rung: "direct",
+          pair: event.pair,
+          endpoint: endpointText(event.pair.remote),
+          rttMs: event.rttMs,
+        });
+        break;
+      case "iceConsentLost":
+        this.#fail("direct", now);
+        this.#ice.failed(now);
+        break;
+      case "iceFailed":
+        this.#ice.failed(now);
+        break;
+      case "peerMoved":
+        this.#peerMoved(event.rung, event.serial, now);
+        break;
+      case "peerMovedAck":
+        this.#mover.peerAcked(event.serial, now);
+        break;
+      case "wgHandshakeStale":
+        this.#stale(now);
+        break;
+      case "networkChanged":
+        for (const hold of this.#holds.values()) hold.reset();
+        this.#ice.renew();
+        break;
+      case "tick":
+        break;
+    }
+  }
+
+  #peerMoved(rung: string, serial: number, now: number): void {
+    const before = this.#mover.peerRung;
+    const news = this.#mover.peerMoved(rung, serial, now);
+    // An old serial is a repetition whose acknowledgement was lost, or older than what the peer has said since.
+    if (news || serial === this.#mover.peerSerial) this.#actions.push({ kind: "sendMovedAck", rung, serial });
+    if (!news) return;
+    if (rung === "direct") this.#hold("direct").lift();
+    else if (before === "direct" && this.#current?.rung === "direct") this.#fail("direct", now);
+  }
+
+  /** The rung in use does not deliver. One that is the only one stays: it may come to itself. */
+  #stale(now: number): void {
+    const rung = this.#current?.rung;
+    if (rung === "direct") {
+      this.#fail("direct", now);
+      this.#ice.failed(now);
+    } else if (rung !== undefined && this.#live.size > 1) {
+      this.#hold(rung).fail(now);
+    }
+  }
+
+  #fail(rung: Rung, now: number): void {
+    if (!this.#live.delete(rung)) return;
+    if (this.#current?.rung === rung) this.#hold(rung).fail(now);
+  }
+
+  #hold(rung: Rung): Hold {
+    const hold = this.#holds.get(rung) ?? new Hold(HOLD);
+    this.#holds.set(rung, hold);
+    return hold;
+  }
+
+  #choose(now: number): void {
+    const options = [...this.#live.values()].map((live) => ({ ...live, held: this.#hold(live.rung).holds(now) }));
+    const choice = best(options);
+    const live = choice === undefined ? null : this.#live.get(choice.rung)!;
+    if (live === this.#current) return;
+    const moved = live?.rung !== this.#current?.rung || !sameEnd(live, this.#current);
+    const rungChanged = live?.rung !== this.#current?.rung;
+    this.#current = live;
+    if (!moved) return;
+    if (rungChanged) this.#since = now;
+    if (live) this.#hold(live.rung).up(now);
+    this.#bridgeFor(live);
+    this.#use();
+    this.#mover.moved(live?.rung ?? "none", now);
+    const { rung, endpoint, rttMs } = this.view;
+    this.#actions.push({ kind: "notify", rung, endpoint, rttMs, since: this.#since ?? now });
+  }
+
+  #bridgeFor(live: Live | null): void {
+    if (live?.rung === "direct") this.#actions.push({ kind: "bridgeLateRelayed", on: true, pair: live.pair });
+    else if (this.#bridge) this.#actions.push({ kind: "bridgeLateRelayed", on: false });
+    this.#bridge = live?.rung === "direct";
+  }
+
+  /** Said again when a move has settled, because packets over the old rung may have made WireGuard roam meanwhile. */
+  #use(): void {
+    const live = this.#current;
+    if (live === null) this.#actions.push({ kind: "use", rung: "none" });
+    else if (live.rung !== "direct") this.#actions.push({ kind: "use", rung: live.rung, endpoint: live.endpoint });
+    else this.#actions.push({ kind: "use", rung: "direct", endpoint: live.endpoint, pair: live.pair });
+  }
+}
+
+function sameEnd(a: Live | null, b: Live | null): boolean {
+  if (a === null || b === null) return a === b;
+  if (a.rung === "direct" && b.rung === "direct") {
+    return sameAddress(a.pair.remote, b.pair.remote) && sameAddress(a.pair.local.base, b.pair.local.base);
+  }
+  return a.endpoint === b.endpoint;
+}
