@@ -94,7 +94,7 @@ export interface PolicyRoute {
   node: string;
 }
 
-/** One line of a filter: these sources may open flows to these destinations. All sets are prefixes in canonical form. */
+/** One line of a filter: these sources may open flows to these destinations. All sets are prefixes in canonical form, IPv4 and IPv6 together. */
 export interface FilterRule {
   /** Index of the policy's rule, and the line where it stands. */
   rule: number;
