@@ -6,7 +6,8 @@
  * With the coordinator away everything goes on from the verified ledger and records on disk; with the gates away direct
  * paths go on by themselves.
  */
-import { MeshClient } from "../../mesh/client/mod.ts";
+import ipaddr from "ipaddr.js";
+import { hostOf, MeshClient } from "../../mesh/client/mod.ts";
 import type { Log } from "../../mesh/host/log.ts";
 import { systemRunner } from "../../mesh/host/runner.ts";
 import { Ledger } from "../../mesh/trust/ledger.ts";
@@ -15,6 +16,7 @@ import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
 import type { LedgerHead } from "../../mesh/wire/ledger.ts";
 import type { Signal } from "../../mesh/wire/signal.ts";
 import { RetiringKeys, Rotation } from "../core/keys/rotation.ts";
+import { Coalesced, DeadlineTimer } from "./coalesced.ts";
 import type { LinkConfig } from "./config.ts";
 import { stunCrypto } from "./crypto.ts";
 import { follow } from "./follow.ts";
@@ -27,12 +29,14 @@ import { Machine } from "./machine.ts";
 import { type Change, NetworkView } from "./network_view.ts";
 import { OwnRecord } from "./own_record.ts";
 import { Peer } from "./peer.ts";
+import { Publisher } from "./publisher.ts";
 import { random } from "./random.ts";
 import { Report } from "./report.ts";
 import { Rotator } from "./rotator.ts";
 import { Signals } from "./signals.ts";
 import type { NodeState } from "./state.ts";
 import { checkTools } from "./tools.ts";
+import { ViewSaver } from "./view_saver.ts";
 
 /** How often the machine is compared with what it should be even if nothing is known to have changed, in ms. */
 const AUDIT_EVERY = 30_000;
@@ -68,12 +72,15 @@ export class Daemon {
   readonly #report: Report;
   readonly #stop = new AbortController();
   #meshUp = false;
-  #published = "";
-  #persistedSeq: number;
-  #reconciling: Promise<void> = Promise.resolve();
-  #queued: Promise<void> | null = null;
-  #timer: ReturnType<typeof setTimeout> | undefined;
-  #saving: ReturnType<typeof setTimeout> | undefined;
+  readonly #saver: ViewSaver;
+  readonly #publisher: Publisher;
+  readonly #runs = new Coalesced(() => this.#reconcile().catch((error) => this.#failed(error)));
+  readonly #timer = new DeadlineTimer(() => [
+    this.#hub.nextDeadline(),
+    this.#retiring.nextDeadline(),
+    this.#rotator.nextDeadline(),
+    ...[...this.#peers.values()].map((p) => p.nextDeadline()),
+  ], () => this.#tick());
 
   /** Runs a daemon until the signal aborts; everything that it made on the machine is gone when this returns. */
   static async run(o: DaemonOptions): Promise<void> {
@@ -127,9 +134,9 @@ export class Daemon {
     this.#own = p.own;
     this.#machine = p.machine;
     this.#hub = p.hub;
-    this.#persistedSeq = p.ledger.head.seq;
     const now = () => Date.now();
     this.#view = new NetworkView({ selfId: p.id, ledger: p.ledger, now: () => Math.floor(now() / 1000) });
+    this.#saver = new ViewSaver({ state: o.state, view: this.#view, log: o.log });
     const { identity, network } = p.own;
     this.#mesh = new MeshClient({
       server: network.server,
@@ -138,6 +145,12 @@ export class Daemon {
       key: identity.identity,
       now,
       random,
+    });
+    this.#publisher = new Publisher({
+      mesh: this.#mesh,
+      own: p.own,
+      log: o.log,
+      renewed: () => this.#ownRenewed(),
     });
     this.#gates = new Gates({
       net: network.net,
@@ -171,7 +184,7 @@ export class Daemon {
       allPeers: () => [...this.#peers.keys()],
       changed: () => this.#ownChanged(),
       reconcile: () => this.reconcile(),
-      rearm: () => this.#arm(),
+      rearm: () => this.#timer.arm(),
     });
     this.#report = new Report({
       view: this.#view,
@@ -185,7 +198,7 @@ export class Daemon {
     });
     this.#hub.onCandidates = () => {
       for (const peer of this.#peers.values()) peer.candidatesChanged();
-      this.#arm();
+      this.#timer.arm();
     };
   }
 
@@ -246,7 +259,7 @@ export class Daemon {
           mail: (from, box) => this.#signals.receive(from, box),
           connected: (up, reason) => this.#meshConnected(up, reason),
           rejected: (what, why) => this.#rejected(what, why),
-          synced: () => void this.#publish(),
+          synced: () => void this.#publisher.publish(),
         },
       });
       await Promise.race([following, aborted(this.#o.signal)]);
@@ -254,14 +267,14 @@ export class Daemon {
       clearInterval(audit);
       await local?.close();
       await monitor.stop();
+      await this.#saver.close();
     }
   }
 
   /** Stops everything that runs in this process; the machine itself is put back by its own close. */
   close(): void {
     this.#stop.abort();
-    clearTimeout(this.#timer);
-    clearTimeout(this.#saving);
+    this.#timer.stop();
     this.#gates.close();
     this.#mesh.close();
     for (const peer of this.#peers.values()) peer.close();
@@ -272,7 +285,7 @@ export class Daemon {
   #changed(change: Change): void {
     if (change === "none") return;
     if (change === "ledger") {
-      void this.#persistLedger();
+      this.#saver.ledger();
       if (!this.#view.nodes.has(this.#id)) {
         this.#o.log.error("This node is no longer admitted to the network; all tunnels are closed");
       }
@@ -280,7 +293,7 @@ export class Daemon {
         this.#o.log.error("The policy in force cannot be used", { why: this.#view.policyFault });
       }
     }
-    this.#saveSoon();
+    this.#saver.records();
     this.#syncPeers();
     this.#gates.want([...this.#view.gates.values()]);
     void this.#refreshCandidates();
@@ -324,7 +337,7 @@ export class Daemon {
       this.#rotator.gone(node);
     }
     this.#tellReach(peer);
-    this.#arm();
+    this.#timer.arm();
   }
 
   /** True when a signal can reach this peer now. */
@@ -335,7 +348,7 @@ export class Daemon {
   #tellReach(peer: Peer): void {
     const reach = this.#reachable(peer.id) || this.#meshUp;
     peer.event({ kind: reach ? "peerOnline" : "peerOffline" });
-    this.#arm();
+    this.#timer.arm();
   }
 
   #deliver(to: string, box: string): void {
@@ -364,7 +377,7 @@ export class Daemon {
         return;
       default:
         this.#peers.get(from)?.signal(body);
-        this.#arm();
+        this.#timer.arm();
     }
   }
 
@@ -400,23 +413,15 @@ export class Daemon {
     }
   }
 
-  async #ownChanged(): Promise<void> {
+  /** The own record is a new one: here and at the gates at once. */
+  async #ownRenewed(): Promise<void> {
     await this.#takeOwn();
     this.#gates.announce(this.#own.jws);
-    await this.#publish();
   }
 
-  async #publish(): Promise<void> {
-    try {
-      if (this.#own.dueForRenewal) await this.#own.change({});
-      if (this.#published === this.#own.jws) return;
-      const record = this.#own.jws;
-      await this.#mesh.publishNode(record);
-      this.#published = record;
-    } catch (error) {
-      // It is published again when the stream is taken up.
-      this.#o.log.warn("The own record was not published", { why: errorLine(error) });
-    }
+  async #ownChanged(): Promise<void> {
+    await this.#ownRenewed();
+    await this.#publisher.publish();
   }
 
   // This machine ---------------------------------------------------------------------------------
@@ -439,7 +444,7 @@ export class Daemon {
       if (wgNext !== undefined) this.#rotator.acknowledge(id, wgNext, (body) => this.#signals.send(id, body));
     }
     this.#gates.watch([...this.#peers.keys()].sort());
-    this.#arm();
+    this.#timer.arm();
   }
 
   #newPeer(id: string): Peer {
@@ -448,6 +453,7 @@ export class Daemon {
       hub: this.#hub,
       crypto: stunCrypto,
       tieBreaker: new DataView(random(8).buffer).getBigUint64(0),
+      accept: (address) => !this.#view.isOverlay(address),
       wgPort: () => this.#machine.wgPort,
       signal: (to, body) => this.#signals.send(to, body),
       relay: (to, packet) => this.#gates.towards(to)?.sendPacket(to, packet),
@@ -491,21 +497,17 @@ export class Daemon {
       }
     }
     this.#hub.setServers(servers);
-    this.#arm();
+    this.#timer.arm();
   }
 
   /** Brings the machine in line; resolves when a run that began after this call has ended. */
   reconcile(): Promise<void> {
-    this.#queued ??= this.#reconciling.then(() => {
-      this.#queued = null;
-      return this.#reconciling = this.#reconcile().catch((error) => {
-        this.#report.fault(errorLine(error));
-        this.#o.log.error("The machine could not be brought in line; what was in force stays", {
-          why: errorLine(error),
-        });
-      });
-    });
-    return this.#queued;
+    return this.#runs.request();
+  }
+
+  #failed(error: unknown): void {
+    this.#report.fault(errorLine(error));
+    this.#o.log.error("The machine could not be brought in line; what was in force stays", { why: errorLine(error) });
   }
 
   async #reconcile(): Promise<void> {
@@ -523,9 +525,15 @@ export class Daemon {
       retiring: this.#retiring.keys(now),
       filter: this.#view.filter(),
       routes: this.#view.routes(),
+      outside: this.#outside(),
     });
     this.#report.fault(null);
-    this.#arm();
+    this.#timer.arm();
+  }
+
+  #outside(): string[] {
+    const hosts = [...this.#view.gates.values()].flatMap((gate) => gate.record.hosts);
+    return [...hosts, hostOf(this.#mesh.server)].filter((host) => ipaddr.isValid(host));
   }
 
   async #audit(): Promise<void> {
@@ -534,24 +542,8 @@ export class Daemon {
     } catch (error) {
       this.#o.log.error("The nftables table could not be loaded", { why: errorLine(error) });
     }
-    if (this.#own.dueForRenewal && this.#meshUp) await this.#publish();
+    if (this.#meshUp) await this.#publisher.publish();
     await this.reconcile();
-  }
-
-  // Time -----------------------------------------------------------------------------------------
-
-  /** Sets the one timer to the earliest deadline of all state machines. */
-  #arm(): void {
-    if (this.#stop.signal.aborted) return;
-    const deadlines = [
-      this.#hub.nextDeadline(),
-      this.#retiring.nextDeadline(),
-      this.#rotator.nextDeadline(),
-      ...[...this.#peers.values()].map((p) => p.nextDeadline()),
-    ].filter((d) => d !== null);
-    clearTimeout(this.#timer);
-    if (deadlines.length === 0) return;
-    this.#timer = setTimeout(() => this.#tick(), Math.max(0, Math.min(...deadlines) - Date.now()));
   }
 
   #tick(): void {
@@ -561,29 +553,6 @@ export class Daemon {
     this.#rotator.tick();
     const retiring = this.#retiring.nextDeadline();
     if (retiring !== null && retiring <= now) void this.reconcile();
-    this.#arm();
-  }
-
-  // The state folder -----------------------------------------------------------------------------
-
-  async #persistLedger(): Promise<void> {
-    const entries = this.#view.ledger.entries.slice(this.#persistedSeq + 1);
-    this.#persistedSeq = this.#view.ledger.head.seq;
-    try {
-      await this.#o.state.ledger.append(entries);
-    } catch (error) {
-      this.#o.log.error("The ledger could not be saved", { why: errorLine(error) });
-    }
-  }
-
-  #saveSoon(): void {
-    this.#saving ??= setTimeout(() => {
-      this.#saving = undefined;
-      this.#o.state.saveRecords({
-        nodes: [...this.#view.nodes.values()].map((n) => n.verified.jws),
-        gates: [...this.#view.gates.values()].map((g) => g.jws),
-      }).catch((error) => this.#o.log.error("Records could not be saved", { why: errorLine(error) }));
-    }, 500);
   }
 }
 

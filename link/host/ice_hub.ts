@@ -3,21 +3,22 @@
  * check opens, the tunnel may use. It hands each datagram to the agent or STUN client that it belongs to, and learns this
  * machine's candidates: its own addresses, and how the gates' STUN services see it.
  */
+import { receiverOf } from "../core/ice/mod.ts";
 import {
   type BindingAction,
   decodeStun,
   isStun,
-  read,
   StunBinding,
   type StunCrypto,
   type StunMessage,
   type TransportAddress,
-  USERNAME,
 } from "../core/stun/mod.ts";
 import type { Log } from "../../mesh/host/log.ts";
 
 /** Requests under way that are remembered to find their answers' owner; the oldest is forgotten first. */
 const MAX_TRANSACTIONS = 4096;
+/** User name fragments of one receiver. */
+const MAX_UFRAGS = 4;
 
 /** Takes datagrams that belong to one peer. */
 export interface StunReceiver {
@@ -93,8 +94,8 @@ export class IceHub {
       return; // anybody can send here
     }
     if (message.class === "request" || message.class === "indication") {
-      const ufrag = read(message, USERNAME)?.split(":")[0];
-      if (ufrag !== undefined) this.#byUfrag.get(ufrag)?.datagram(from, bytes);
+      const ufrag = receiverOf(message);
+      if (ufrag !== null) this.#byUfrag.get(ufrag)?.datagram(from, bytes);
       return;
     }
     const key = transactionOf(bytes);
@@ -118,8 +119,11 @@ export class IceHub {
       .catch((error) => this.#log.debug("a check could not be sent", { to: to.address, error }));
   }
 
-  /** Directs requests for this user name fragment to `receiver`. */
+  /** Directs requests for this user name fragment to `receiver`; its last few stay, for checks to a generation before. */
   listen(ufrag: string, receiver: StunReceiver): void {
+    if (this.#byUfrag.get(ufrag) === receiver) return;
+    const own = [...this.#byUfrag].filter(([, r]) => r === receiver).map(([u]) => u);
+    if (own.length >= MAX_UFRAGS) this.#byUfrag.delete(own[0]!);
     this.#byUfrag.set(ufrag, receiver);
   }
 

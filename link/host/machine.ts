@@ -47,6 +47,8 @@ export interface Wanted {
   /** Null: there is no usable policy, so nothing may pass. */
   filter: Filter | null;
   routes: { mine: RouteBody[]; theirs: RouteBody[] };
+  /** Addresses that must stay reachable outside of the tunnel: gates and the coordinator. */
+  outside: string[];
 }
 
 /** A route as this machine treats it. */
@@ -211,6 +213,10 @@ export class Machine {
       if (mine) return { route, active: false, reason: "this machine carries the prefix itself" };
       const inside = own.find((address) => contains(route.prefix, address));
       if (inside) return { route, active: false, reason: `this machine is inside the prefix (${inside})` };
+      const outside = wanted.outside.find((address) => contains(route.prefix, address));
+      if (outside) {
+        return { route, active: false, reason: `a gate or the coordinator is inside the prefix (${outside})` };
+      }
       if (chosen.has(route.prefix)) {
         return { route, active: false, reason: "another machine carries it with a better metric" };
       }

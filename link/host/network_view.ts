@@ -6,6 +6,7 @@
  * The coordinator's word alone can only take away (`forget`), never add or change.
  */
 import {
+  admits,
   compile,
   type Compiled,
   type Filter,
@@ -19,17 +20,25 @@ import { type VerifiedGate, type VerifiedNode, verifyGateRecord, verifyNodeRecor
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { RouteBody } from "../../mesh/wire/ledger.ts";
 
-/** A node as this machine treats it: name and IPv4 address are claims, and a claim that came second counts for nothing. */
+/**
+ * A node as this machine treats it: name, IPv4 address and WireGuard key are claims, and a claim that came second counts for
+ * nothing. (A record does not prove that its node has the WireGuard key, so a member could name a peer's key as its own.)
+ */
 export interface KnownNode {
   verified: VerifiedNode;
   id: string;
   name: string;
   ipv4: string | null;
   ipv6: string;
+  /** False when another node named its WireGuard key first: it is not configured. */
+  keyed: boolean;
 }
 
 /** What changed by an entry or record. */
 export type Change = "none" | "ledger" | "nodes" | "gates";
+
+/** What the policy calls each kind of admission proof. */
+const METHODS = { token: "static" } as const;
 
 /** The network as this node knows it. */
 export class NetworkView {
@@ -104,6 +113,7 @@ export class NetworkView {
       name: free(verified.name, "name", settled?.name) ? verified.name : verified.id,
       ipv4: free(verified.record.ipv4, "ipv4", settled?.ipv4) ? verified.record.ipv4 : null,
       ipv6: verified.record.ipv6,
+      keyed: !others.some((n) => n.keyed && sharesKey(n.verified, verified)),
     };
   }
 
@@ -158,8 +168,10 @@ export class NetworkView {
       }
     }
     if (!this.#policy.policy) return null;
-    return this.#compiled ??= compile(this.#policy.policy, {
-      nodes: [...this.#nodes.values()].map((n) => ({
+    const { policy } = this.#policy;
+    return this.#compiled ??= compile(policy, {
+      // A way in that the policy has closed since closes for those who came by it.
+      nodes: [...this.#nodes.values()].filter((n) => admits(policy, METHODS[n.verified.admission.method])).map((n) => ({
         id: n.id,
         name: n.name,
         tags: n.verified.tags,
@@ -175,7 +187,9 @@ export class NetworkView {
   peers(): KnownNode[] {
     const compiled = this.#compile();
     if (!compiled || !this.#nodes.has(this.selfId)) return [];
-    return [...this.#nodes.values()].filter((n) => n.id !== this.selfId && sees(compiled, this.selfId, n.id));
+    return [...this.#nodes.values()].filter((n) =>
+      n.id !== this.selfId && n.keyed && sees(compiled, this.selfId, n.id)
+    );
   }
 
   /** This node's packet filter; null when there is no usable policy, and then nothing may pass. */
@@ -193,6 +207,11 @@ export class NetworkView {
     };
   }
 
+  /** True for addresses inside the overlay, which can never be a way to reach a node from outside. */
+  isOverlay(address: string): boolean {
+    return [...this.#nodes.values()].some((n) => n.ipv4 === address || n.ipv6 === address);
+  }
+
   /** A peer by name, full name, id or address. */
   find(text: string): KnownNode | undefined {
     const name = text.toLowerCase();
@@ -201,4 +220,9 @@ export class NetworkView {
       n.name === name || n.name + suffix === name || n.id === name || n.ipv4 === name || n.ipv6 === name
     );
   }
+}
+
+function sharesKey(a: VerifiedNode, b: VerifiedNode): boolean {
+  const keys = new Set([a.record.wg, a.record.wgNext]);
+  return keys.has(b.record.wg) || (b.record.wgNext !== undefined && keys.has(b.record.wgNext));
 }

@@ -96,6 +96,17 @@ Deno.test("NetworkView leaves a name and an address with whoever was seen first,
   assert.equal(v.find("bob.home.ghost")!.id, bob.id);
 });
 
+Deno.test("NetworkView configures nobody who names another node's WireGuard key", async () => {
+  const v = await view();
+  const bob = await nodeRecordOf(v.ledger, "bob");
+  await join(v, "bob");
+  await join(v, "thief", { wg: bob.record.wg });
+  await join(v, "sly", { wgNext: bob.record.wg });
+  const alice = v.nodes.get(v.selfId)!.verified.record;
+  await join(v, "mirror", { wg: alice.wg });
+  assert.deepEqual(v.peers().map((p) => p.id), [bob.id]);
+});
+
 Deno.test("NetworkView forgets what is gone, but never itself", async () => {
   const v = await view();
   const bob = await join(v, "bob");

@@ -19,6 +19,8 @@ export interface PeerHost {
   hub: IceHub;
   crypto: StunCrypto;
   tieBreaker: bigint;
+  /** False for addresses that must not be candidates: the overlay's own. */
+  accept(address: string): boolean;
   wgPort(): number;
   signal(to: string, body: SignalBody): void;
   /** Hands a WireGuard packet to the gate session that reaches the peer. */
@@ -61,7 +63,7 @@ export class Peer {
     void this.#readRelay(this.#relay4);
     // One side has to decide; ids differ, so exactly one is smaller.
     const role = host.selfId < id ? "controlling" : "controlled";
-    this.#ice = new IceAgent({ role, tieBreaker: host.tieBreaker, crypto: host.crypto });
+    this.#ice = new IceAgent({ role, tieBreaker: host.tieBreaker, crypto: host.crypto, accept: host.accept });
     this.#path = new PathMachine({ controlling: role === "controlling" });
     this.state = { rung: "none", endpoint: null, rttMs: null, since: host.now() };
     host.hub.listen(this.#ice.local.ufrag, this);

@@ -1,0 +1,53 @@
+/** One run at a time of something that may be asked for at any moment, and one timer for many deadlines. */
+
+/** Runs `work` after each request, never twice at once; requests that come while one waits share it. */
+export class Coalesced {
+  readonly #work: () => Promise<void>;
+  #running: Promise<void> = Promise.resolve();
+  #queued: Promise<void> | null = null;
+
+  /** @param work must not throw */
+  constructor(work: () => Promise<void>) {
+    this.#work = work;
+  }
+
+  /** Resolves when a run that began after this call has ended. */
+  request(): Promise<void> {
+    this.#queued ??= this.#running.then(() => {
+      this.#queued = null;
+      return this.#running = this.#work();
+    });
+    return this.#queued;
+  }
+}
+
+/** Calls `tick` when the earliest of some deadlines is there. */
+export class DeadlineTimer {
+  readonly #deadlines: () => (number | null)[];
+  readonly #tick: () => void;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #stopped = false;
+
+  /** @param deadlines ms since 1970; null is no deadline */
+  constructor(deadlines: () => (number | null)[], tick: () => void) {
+    this.#deadlines = deadlines;
+    this.#tick = tick;
+  }
+
+  /** Looks at the deadlines again. */
+  arm(): void {
+    clearTimeout(this.#timer);
+    if (this.#stopped) return;
+    const next = Math.min(...this.#deadlines().map((d) => d ?? Infinity));
+    if (!Number.isFinite(next)) return;
+    this.#timer = setTimeout(() => {
+      this.#tick();
+      this.arm();
+    }, Math.max(0, next - Date.now()));
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    clearTimeout(this.#timer);
+  }
+}
