@@ -38,6 +38,8 @@ export interface GateServerOptions {
   judge: Judge;
   log: Log;
   now(): number;
+  /** After how many ms without a sign of life a connection is gone. */
+  idle?: number;
 }
 
 export class GateServer {
@@ -59,7 +61,7 @@ export class GateServer {
       key: o.certificate.key,
       alpnProtocols: [GATE_ALPN],
       congestionControl: "low-latency",
-      maxIdleTimeout: IDLE,
+      maxIdleTimeout: o.idle ?? IDLE,
       maxConcurrentBidirectionalStreams: 1,
       maxConcurrentUnidirectionalStreams: 0,
     });

@@ -31,6 +31,7 @@ class World implements AsyncDisposable {
     dir: string;
     certificate: Awaited<ReturnType<typeof openCertificate>>;
     limits: Partial<Limits>;
+    idle: number | undefined;
   }) {
     this.network = o.network;
     this.grant = o.grant;
@@ -43,11 +44,19 @@ class World implements AsyncDisposable {
     this.gate = { port: endpoint.addr.port, key: o.key.public, cert };
     const judge = new LedgerJudge({ key: o.key, ledger: o.network.ledger, catchUp: () => this.newer(), now });
     const log = createLog("ghostgate", { write: () => {} });
-    this.server = new GateServer({ endpoint, certificate: o.certificate, core: this.core, judge, log, now });
+    this.server = new GateServer({
+      endpoint,
+      certificate: o.certificate,
+      core: this.core,
+      judge,
+      log,
+      now,
+      ...(o.idle ? { idle: o.idle } : {}),
+    });
     this.head();
   }
 
-  static async create(limits: Partial<Limits> = {}): Promise<World> {
+  static async create(limits: Partial<Limits> = {}, idle?: number): Promise<World> {
     const network = await TestNetwork.create();
     const dir = await Deno.makeTempDir();
     return new World({
@@ -57,6 +66,7 @@ class World implements AsyncDisposable {
       dir,
       certificate: await openCertificate(dir, { now: () => Date.now(), random }),
       limits,
+      idle,
     });
   }
 
@@ -279,6 +289,18 @@ Deno.test("a gate bounds strangers: those who say nothing, say nonsense, or come
   await rude.send({ t: "nonsense" } as never);
   assert.equal((await until("its end", () => rude.closed)).code, CLOSE.protocol);
   await until("nobody left", () => w.core.counts().unproved === 0);
+});
+
+Deno.test("a gate notices a node that is gone without a word", async () => {
+  await using w = await World.create({}, 500);
+  const watcher = await w.join("watcher");
+  const gone = await w.network.node("gone", w.grant);
+  const client = await TestClient.join(w.gate, gone, { keepAlive: false });
+  w.clients.push(client);
+  await watcher.client.send({ t: "watch", nodes: [gone.id] });
+  await until("presence", () => watcher.client.of("presence").some((m) => m.up));
+  await until("absence", () => watcher.client.of("presence").some((m) => !m.up));
+  assert.equal(w.core.counts().sessions, 1);
 });
 
 Deno.test("a gate that stops tells its sessions", async () => {

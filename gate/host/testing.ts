@@ -176,7 +176,7 @@ export class TestClient {
   }
 
   /** Connects, pinned to the certificate. */
-  static async connect(gate: TestGate): Promise<TestClient> {
+  static async connect(gate: TestGate, o: { keepAlive?: boolean } = {}): Promise<TestClient> {
     const endpoint = new Deno.QuicEndpoint({ hostname: "127.0.0.1", port: 0 });
     const options: Deno.ConnectQuicOptions<false> & { serverCertificateHashes: unknown } = {
       hostname: "127.0.0.1",
@@ -184,7 +184,7 @@ export class TestClient {
       serverName: "ghostgate",
       alpnProtocols: [GATE_ALPN],
       serverCertificateHashes: [{ algorithm: "sha-256", value: fromBase64Url(gate.cert) }],
-      keepAliveInterval: 3000,
+      ...(o.keepAlive === false ? {} : { keepAliveInterval: 100 }),
       maxIdleTimeout: 10_000,
       endpoint,
     };
@@ -193,8 +193,8 @@ export class TestClient {
   }
 
   /** Connects and opens a session; the outcome is `welcome`, or a message `refused` in `got`. */
-  static async join(gate: TestGate, node: TestNode): Promise<TestClient> {
-    const client = await TestClient.connect(gate);
+  static async join(gate: TestGate, node: TestNode, o: { keepAlive?: boolean } = {}): Promise<TestClient> {
+    const client = await TestClient.connect(gate, o);
     const { challenge, claims } = await client.hello(gate, node);
     await client.send({
       t: "auth",

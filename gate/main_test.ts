@@ -1,0 +1,323 @@
+/** The program itself, as a subprocess, beside a stand-in for the coordinator that stores what it is given and checks nothing. */
+import assert from "node:assert/strict";
+import { verifyGateRecord } from "../mesh/trust/record.ts";
+import { GhostError, toProblem } from "../mesh/wire/errors.ts";
+import { encodeToken } from "../mesh/wire/token.ts";
+import type { SigningKey } from "../mesh/trust/keys.ts";
+import { CLOSE } from "./core/event.ts";
+import { random, seconds, TestClient, type TestGate, TestNetwork, until } from "./host/testing.ts";
+
+class Coordinator implements AsyncDisposable {
+  readonly network: TestNetwork;
+  readonly records: string[] = [];
+  refusal: GhostError | null = null;
+  readonly #streams = new Set<ReadableStreamDefaultController<Uint8Array>>();
+  #server: Deno.HttpServer<Deno.NetAddr>;
+  readonly port: number;
+
+  constructor(network: TestNetwork) {
+    this.network = network;
+    this.#server = this.#serve(0);
+    this.port = this.#server.addr.port;
+  }
+
+  #serve(port: number): Deno.HttpServer<Deno.NetAddr> {
+    return Deno.serve({ hostname: "127.0.0.1", port, onListen: () => {} }, (request) => this.#answer(request));
+  }
+
+  async #answer(request: Request): Promise<Response> {
+    const { pathname, searchParams } = new URL(request.url);
+    const { ledger } = this.network;
+    const body = await request.text();
+    if (this.refusal) return Response.json(toProblem(this.refusal), { status: toProblem(this.refusal).status });
+    if (pathname === "/v1/ledger") {
+      return Response.json({ entries: ledger.entries.slice(Number(searchParams.get("from"))), head: ledger.head });
+    }
+    if (pathname === "/v1/gates") {
+      this.records.push(JSON.parse(body).record);
+      return Response.json({ id: "a".repeat(26), head: ledger.head });
+    }
+    let mine: ReadableStreamDefaultController<Uint8Array>;
+    const stream = new ReadableStream<Uint8Array>({
+      start: (controller) => {
+        mine = controller;
+        this.#streams.add(controller);
+        const from = Number(searchParams.get("ledger"));
+        for (const entry of ledger.entries.slice(from)) this.#event(controller, "ledger", { entry });
+        this.#event(controller, "synced", { head: ledger.head, snapshot: true });
+      },
+      cancel: () => void this.#streams.delete(mine),
+    });
+    return new Response(stream, { headers: { "content-type": "text/event-stream" } });
+  }
+
+  #event(to: ReadableStreamDefaultController<Uint8Array>, type: string, data: object): void {
+    to.enqueue(
+      new TextEncoder().encode(
+        `event: ${type}\nid: c${this.network.ledger.head.seq}\ndata: ${JSON.stringify(data)}\n\n`,
+      ),
+    );
+  }
+
+  /** Appends an entry and tells those who follow. */
+  async append(...o: Parameters<TestNetwork["append"]>): Promise<void> {
+    const entry = await this.network.append(...o);
+    for (const stream of this.#streams) this.#event(stream, "ledger", { entry });
+  }
+
+  token(key: SigningKey, change: Partial<Parameters<typeof encodeToken>[0]> = {}): string {
+    const { id: net, ledger } = this.network;
+    return encodeToken({ server: `http://127.0.0.1:${this.port}`, net, head: ledger.head, key: key.seed, ...change });
+  }
+
+  async stop(): Promise<void> {
+    for (const stream of this.#streams) stream.close();
+    this.#streams.clear();
+    await this.#server.shutdown();
+  }
+
+  start(): void {
+    this.#server = this.#serve(this.port);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+const ROOT = new URL("..", import.meta.url).pathname;
+
+/** A ghostgate process, with the permissions that its launcher gives it: the named set and its own folder. */
+class Program implements AsyncDisposable {
+  log = "";
+  readonly #child: Deno.ChildProcess;
+  readonly #read: Promise<void>;
+
+  constructor(args: string[], dir?: string) {
+    const folder = dir ? [`--allow-read=${dir}`, `--allow-write=${dir}`] : [];
+    this.#child = new Deno.Command(Deno.execPath(), {
+      args: ["run", "-P=gate", `--config=${ROOT}deno.json`, "--no-prompt", ...folder, `${ROOT}gate/main.ts`, ...args],
+      env: { NO_COLOR: "1" },
+      stdin: "null",
+      stdout: "piped",
+      stderr: "piped",
+    }).spawn();
+    const take = async (stream: ReadableStream<Uint8Array>) => {
+      for await (const text of stream.pipeThrough(new TextDecoderStream())) this.log += text;
+    };
+    this.#read = Promise.all([take(this.#child.stdout), take(this.#child.stderr)]).then(() => {});
+  }
+
+  /** Waits for a line, and gives its match. */
+  async line(pattern: RegExp): Promise<RegExpExecArray> {
+    try {
+      return await until(String(pattern), () => pattern.exec(this.log));
+    } catch (error) {
+      throw new Error(`${(error as Error).message}; the log is:\n${this.log}`);
+    }
+  }
+
+  async end(): Promise<number> {
+    const { code } = await this.#child.status;
+    await this.#read;
+    return code;
+  }
+
+  async stop(): Promise<number> {
+    try {
+      this.#child.kill("SIGTERM");
+    } catch { /* ended */ }
+    return await this.end();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+  }
+}
+
+class Folder implements AsyncDisposable {
+  readonly dir: string = Deno.makeTempDirSync();
+  readonly args: string[];
+
+  constructor(relay = 'listen = "127.0.0.1:0"') {
+    Deno.writeTextFileSync(`${this.dir}/ghostgate.toml`, `[relay]\nname = "gate1"\n${relay}\n`);
+    this.args = ["--config", `${this.dir}/ghostgate.toml`, "--state-dir", `${this.dir}/state`];
+  }
+
+  auth(token: string): string[] {
+    Deno.writeTextFileSync(`${this.dir}/token`, token);
+    return ["--auth", `@${this.dir}/token`];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Deno.remove(this.dir, { recursive: true });
+  }
+}
+
+async function publishedGate(coordinator: Coordinator, port?: number): Promise<TestGate> {
+  const jws = coordinator.records.at(-1)!;
+  const gate = await verifyGateRecord(jws, { ledger: coordinator.network.ledger, now: seconds() });
+  return { port: port ?? gate.record.quic, key: gate.key, cert: gate.record.cert };
+}
+
+Deno.test("ghostgate without a network answers STUN, refuses sessions and tells how to admit it", async () => {
+  await using folder = new Folder();
+  await using program = new Program(folder.args, folder.dir);
+  const [, port] = await program.line(/in no network yet.*ghostctl token create --gate.* udp=127\.0\.0\.1:(\d+)/);
+  const [, stun] = await program.line(/answering STUN udp=127\.0\.0\.1:(\d+)/);
+  await program.line(/this version has no turn rung/);
+  const own = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  try {
+    const request = Uint8Array.from([0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, ...random(12)]);
+    await own.send(request, { transport: "udp", hostname: "127.0.0.1", port: Number(stun) });
+    const [answer] = await own.receive();
+    assert.deepEqual([...answer.subarray(0, 4)], [1, 1, 0, 12]);
+  } finally {
+    own.close();
+  }
+  const stored = JSON.parse(await Deno.readTextFile(`${folder.dir}/state/certificate.json`));
+  const der = Uint8Array.from(atob(stored.cert.replace(/-----[^-]*-----|\s/g, "")), (c) => c.charCodeAt(0));
+  const cert = new Uint8Array(await crypto.subtle.digest("SHA-256", der)).toBase64({
+    alphabet: "base64url",
+    omitPadding: true,
+  });
+  const network = await TestNetwork.create();
+  const client = await TestClient.connect({ port: Number(port), key: "", cert });
+  await client.send({ t: "hello", net: network.id, key: network.admin.public, nonce: network.admin.public });
+  assert.equal((await until("refusal", () => client.of("refused")[0])).code, "not_claimed");
+  await client.close();
+  assert.equal(await program.stop(), 0);
+});
+
+Deno.test("ghostgate joins by a token, serves, follows the ledger, and comes back without coordinator and token", async () => {
+  const network = await TestNetwork.create();
+  await using coordinator = new Coordinator(network);
+  const [gates, nodes] = [await network.grant({ gate: true }), await network.grant()];
+  await using folder = new Folder();
+  let client: TestClient;
+  const node = await network.node("a", nodes);
+  {
+    await using program = new Program([...folder.args, ...folder.auth(coordinator.token(gates))], folder.dir);
+    await program.line(/in step with the coordinator/);
+    const gate = await publishedGate(coordinator);
+    client = await TestClient.join(gate, node);
+    assert(client.welcome);
+    // A grant that comes later, and a revocation, reach the gate by themselves.
+    const late = await network.node("b", await network.grant());
+    const second = await TestClient.join(gate, late);
+    assert(second.welcome, "the gate asks for a grant that it does not know");
+    await coordinator.append("revoke", { what: "node", key: late.key.public });
+    assert.equal((await until("the cut", () => second.closed)).code, CLOSE.cut);
+    await second.close();
+    assert.equal(client.closed, null);
+    assert.equal(await program.stop(), 0);
+    assert.equal((await until("the farewell", () => client.closed)).code, CLOSE.shutdown);
+    await client.close();
+  }
+  assert.equal(coordinator.records.length, 1);
+  await coordinator.stop();
+  {
+    await using program = new Program(folder.args, folder.dir);
+    const [, port] = await program.line(/ready for sessions .* udp=127\.0\.0\.1:(\d+)/);
+    await program.line(/the coordinator is away/);
+    client = await TestClient.join(await publishedGate(coordinator, Number(port)), node);
+    assert(client.welcome);
+    await client.close();
+    // The port is a new one, so the record is too, as soon as somebody takes it.
+    coordinator.start();
+    await program.line(/record published/);
+    const before = await verifyGateRecord(coordinator.records[0]!, { ledger: network.ledger, now: seconds() });
+    const after = await verifyGateRecord(coordinator.records[1]!, { ledger: network.ledger, now: seconds() });
+    assert(after.record.seq > before.record.seq);
+    assert.deepEqual([after.record.quic, after.record.cert, after.id], [Number(port), before.record.cert, before.id]);
+  }
+  // The same token again changes nothing, also with the coordinator away.
+  await coordinator.stop();
+  await using program = new Program([...folder.args, ...folder.auth(coordinator.token(gates))], folder.dir);
+  await program.line(/ready for sessions/);
+  coordinator.start();
+});
+
+Deno.test("ghostgate refuses in one line that names place and mend, and exits with 1", async () => {
+  const network = await TestNetwork.create();
+  const other = await TestNetwork.create();
+  await using coordinator = new Coordinator(network);
+  const gates = await network.grant({ gate: true });
+  const old = await network.grant({ gate: true, expires: seconds() - 10 });
+  const busy = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const taken = (busy.addr as Deno.NetAddr).port;
+  const plain = `listen = "127.0.0.1:0"`;
+  const good = coordinator.token(gates);
+  const refused = (code: ConstructorParameters<typeof GhostError>[0], message: string) =>
+    new GhostError(code, message, { mend: "do this" });
+  try {
+    for (
+      const [what, relay, auth, pattern, refusal] of [
+        ["config", `liste = 1`, null, /ghostgate\.toml:3:1 relay\.liste: Unknown key; did you mean "listen"\?/],
+        [
+          "port",
+          `listen = "127.0.0.1:${taken}"`,
+          null,
+          new RegExp(`relay\\.listen: UDP port ${taken} is in use; stop`),
+        ],
+        ["cut token", plain, good.slice(0, -9), /--auth: The join token is malformed or cut short; make a new one/],
+        [
+          "node's token",
+          plain,
+          coordinator.token(await network.grant()),
+          /--auth: The token admits nodes, not gates; make/,
+        ],
+        ["expired token", plain, coordinator.token(old), /--auth: The token expired at \S+; make/],
+        [
+          "unknown grant",
+          plain,
+          coordinator.token(network.admin),
+          /--auth: The token's grant is not in this network's/,
+        ],
+        ["wrong network", plain, coordinator.token(gates, { net: other.id }), /Expected network \w+, found \w+/],
+        ["rollback", plain, coordinator.token(gates, { head: { ...network.ledger.head, seq: 99 } }), /older ledger/],
+        ["other ledger", plain, coordinator.token(gates, { head: { ...other.ledger.head, seq: 1 } }), /another ledger/],
+        ["used up", plain, good, /used up; do this/, refused("token_used_up", "The token is used up")],
+        ["wrong clock", plain, good, /400 s behind; do this/, refused("clock_skew", "This clock is 400 s behind")],
+        ["nobody there", plain, coordinator.token(gates, { server: "http://127.0.0.1:9" }), /127\.0\.0\.1:9/],
+        ["no QUIC", `${plain}\nuse_quic = false`, good, /relay\.use_quic: A gate without QUIC/],
+      ] as const
+    ) {
+      await using folder = new Folder(relay);
+      coordinator.refusal = refusal ?? null;
+      await using program = new Program([...folder.args, ...(auth ? folder.auth(auth) : [])], folder.dir);
+      assert.equal(await program.end(), 1, `${what}: ${program.log}`);
+      const lines = program.log.split("\n").filter((line) => line.startsWith("ghostgate: "));
+      assert.equal(lines.length, 1, `${what}: ${program.log}`);
+      assert.match(lines[0]!, pattern, what);
+      if (auth) assert(!program.log.includes(auth.slice(10, 60)), "no token in the log");
+      const network = await Deno.stat(`${folder.dir}/state/network.json`).catch(() => null);
+      assert.equal(network, null, what);
+    }
+    assert.equal(coordinator.records.length, 0);
+  } finally {
+    busy.close();
+  }
+});
+
+Deno.test("ghostgate with use_quic = false runs STUN alone and says so", async () => {
+  await using folder = new Folder(`listen = "127.0.0.1:0"\nuse_quic = false`);
+  await using program = new Program(folder.args, folder.dir);
+  await program.line(/answering STUN/);
+  await program.line(/use_quic = false: only STUN runs/);
+  assert.equal(await program.stop(), 0);
+});
+
+Deno.test("ghostgate --version and --help answer, wrong usage ends with 2", async () => {
+  for (
+    const [args, code, pattern] of [[["--version"], 0, /^\d+\.\d+\.\d+$/m], [["--help"], 0, /--auth/], [
+      ["--no"],
+      2,
+      /unknown/,
+    ]] as const
+  ) {
+    await using program = new Program([...args]);
+    assert.equal(await program.end(), code);
+    assert.match(program.log, pattern);
+  }
+});
