@@ -9,14 +9,8 @@ import { wireguardKind } from "./lab/bare.ts";
 import { Lab } from "./lab/lab.ts";
 import { buildHomes } from "./lab/topology.ts";
 import { entryArgs, insideWorld, inWorld } from "./lab/world.ts";
-import { Failure, main, PROJECT, run } from "./lib/run.ts";
-import { setUp } from "./setup.ts";
-
-/** Fetches what the programs import, because the world has no network. */
-async function fetchImports(): Promise<void> {
-  const mains = ["mesh", "gate", "link", "ctl"].map((role) => `${role}/main.ts`);
-  await run([Deno.execPath(), "cache", "--quiet", ...mains], { cwd: PROJECT, timeout: 300_000 });
-}
+import { Failure, main } from "./lib/run.ts";
+import { fetchImports, setUp } from "./setup.ts";
 
 async function keepOpen(lab: Lab): Promise<never> {
   const on = `nsenter ${(await entryArgs()).join(" ")} ${await lab.writeEntry()}`;

@@ -8,7 +8,7 @@
  * - A look at namespaces and /dev/net/tun.
  */
 import { dirname, join } from "node:path";
-import { exists, Failure, main, type Output, run, which } from "./lib/run.ts";
+import { exists, Failure, main, type Output, PROJECT, run, which } from "./lib/run.ts";
 
 /** A program and the Debian package that has it. */
 const TOOLS: readonly (readonly [string, string])[] = [
@@ -165,6 +165,11 @@ export async function setUp(say: (line: string) => void): Promise<void> {
   if (await kernelWireguard()) return;
   await buildWireguardGo(say);
   await checkTun();
+}
+
+/** Fetches what the programs and the tests import into Deno's cache, because a world has no network. */
+export async function fetchImports(): Promise<void> {
+  await run([Deno.execPath(), "install", "--quiet"], { cwd: PROJECT, timeout: 300_000 });
 }
 
 if (import.meta.main) {
