@@ -9,11 +9,14 @@ import { parseServer, serverText } from "../../mesh/client/server_address.ts";
 import { hashOf, networkIdOf, type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
 import { Ledger, signEntry } from "../../mesh/trust/ledger.ts";
 import { type Bytes, toBase64Url } from "../../mesh/wire/encoding.ts";
-import { GhostError } from "../../mesh/wire/errors.ts";
+import { type ErrorCode, GhostError } from "../../mesh/wire/errors.ts";
 import { decodeSetupCode } from "../../mesh/wire/token.ts";
 import { random, unixTime } from "./host.ts";
 import { AdminNetwork } from "./network.ts";
 import type { KnownNetwork, NetworkStore } from "./store.ts";
+
+/** Failures after which the coordinator may have the network all the same. */
+const MAYBE_TAKEN: ReadonlySet<ErrorCode> = new Set(["unreachable", "timeout", "internal", "already_claimed"]);
 
 /** What the founder decides. */
 export interface Wish {
@@ -112,9 +115,14 @@ export class Founding {
     return known;
   }
 
-  /** Hands genesis and policy to the coordinator. */
+  /** Hands genesis and policy to the coordinator. What it certainly did not take is forgotten here, too. */
   async claim(known: KnownNetwork): Promise<void> {
-    await this.#client(known.network.id).setup(this.#secret, known.entries);
+    try {
+      await this.#client(known.network.id).setup(this.#secret, known.entries);
+    } catch (error) {
+      if (error instanceof GhostError && !MAYBE_TAKEN.has(error.code)) await this.#store.remove(known.network.id);
+      throw error;
+    }
   }
 
   /** Makes sure that the coordinator shows this network from genesis on, and makes it one that is administered from here. */

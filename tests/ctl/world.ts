@@ -1,0 +1,172 @@
+/** For the command line's tests: a real coordinator behind TLS, ghostctl as a process under its own permissions, machines that join. */
+import { MeshClient } from "../../mesh/client/mesh_client.ts";
+import { makeTestTls } from "../../mesh/client/testing_tls.ts";
+import { createApp, type Draft, type MeshApp } from "../../mesh/server/mod.ts";
+import { ipv4Of, ipv6Of } from "../../mesh/trust/address.ts";
+import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
+import { boxKeyFromSeed, nodeIdOf, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
+import { signNodeRecord } from "../../mesh/trust/record.ts";
+import { type Bytes, fromBase64Url } from "../../mesh/wire/encoding.ts";
+import { decodeToken, encodeSetupCode } from "../../mesh/wire/token.ts";
+
+const ROOT = new URL("../..", import.meta.url).pathname;
+
+const random = (n: number): Bytes => crypto.getRandomValues(new Uint8Array(n));
+
+/** How a ghostctl process ended. */
+export interface Ended {
+  code: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs the real ghostctl under its named permission set; nothing but `env` and the given folders is open to it. */
+export async function ghostctl(
+  args: string[],
+  { env = {}, open = [], stdin }: { env?: Record<string, string>; open?: string[]; stdin?: string } = {},
+): Promise<Ended> {
+  const folders = open.flatMap((dir) => [`--allow-read=${dir}`, `--allow-write=${dir}`]);
+  const child = new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--quiet",
+      "--no-prompt",
+      `--config=${ROOT}deno.json`,
+      "-P=ctl",
+      ...folders,
+      `${ROOT}ctl/main.ts`,
+      ...args,
+    ],
+    clearEnv: true,
+    env: { HOME: "/nonexistent", DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`, ...env },
+    stdin: stdin === undefined ? "null" : "piped",
+    stdout: "piped",
+    stderr: "piped",
+  }).spawn();
+  if (stdin !== undefined) {
+    const writer = child.stdin.getWriter();
+    await writer.write(new TextEncoder().encode(stdin));
+    await writer.close();
+  }
+  const { code, stdout, stderr } = await child.output();
+  const decoder = new TextDecoder();
+  return { code, stdout: decoder.decode(stdout), stderr: decoder.decode(stderr) };
+}
+
+/** A coordinator that waits to be claimed, and a folder for ghostctl. */
+export class World implements AsyncDisposable {
+  readonly app: MeshApp;
+  readonly dir: string;
+  readonly server: string;
+  setupCode = "";
+  /** Answers of this many next appends are lost on their way back. */
+  loseAnswers = 0;
+  draft: Draft | null = null;
+  readonly #kv: Deno.Kv;
+  readonly #http: Deno.HttpServer<Deno.NetAddr>;
+
+  private constructor(kv: Deno.Kv, dir: string, tls: { cert: string; key: string }) {
+    this.#kv = kv;
+    this.dir = dir;
+    this.app = createApp({
+      kv,
+      now: () => Date.now(),
+      random,
+      config: { version: "0.1.0", authMethods: ["static"], draft: () => Promise.resolve(this.draft) },
+    });
+    this.#http = Deno.serve(
+      { hostname: "127.0.0.1", port: 0, cert: tls.cert, key: tls.key, onListen() {} },
+      async (request) => {
+        const lossy = request.method === "POST" && this.loseAnswers > 0;
+        const response = await this.app.fetch(request);
+        if (!lossy) return response;
+        this.loseAnswers--;
+        return new Response("lost", { status: 502 });
+      },
+    );
+    this.server = `127.0.0.1:${this.#http.addr.port}`;
+  }
+
+  static async make(): Promise<World> {
+    const tls = await makeTestTls();
+    const world = new World(await Deno.openKv(":memory:"), await Deno.makeTempDir(), tls);
+    const secret = await world.app.newSetupSecret();
+    world.setupCode = encodeSetupCode({ secret: secret!, ca: tls.hash });
+    return world;
+  }
+
+  /** ghostctl with this world's config folder. */
+  ctl(...args: string[]): Promise<Ended> {
+    return ghostctl(args, { env: { GHOSTCTL_CONFIG_DIR: `${this.dir}/ctl` }, open: [this.dir] });
+  }
+
+  /** As `ctl` with --json; the answer. */
+  // deno-lint-ignore no-explicit-any
+  async json(...args: string[]): Promise<any> {
+    const { code, stdout, stderr } = await this.ctl(...args, "--json");
+    if (code !== 0) throw new Error(`ghostctl ${args.join(" ")}: code ${code}: ${stderr}`);
+    return JSON.parse(stdout);
+  }
+
+  init(...more: string[]): Promise<Ended> {
+    return this.ctl("init", "--server", this.server, "--setup", this.setupCode, ...more);
+  }
+
+  async file(name: string, content: string): Promise<string> {
+    const path = `${this.dir}/${name}`;
+    await Deno.writeTextFile(path, content);
+    return path;
+  }
+
+  /** The CA that ghostctl pinned. */
+  async #ca(): Promise<string> {
+    for await (const { name } of Deno.readDir(`${this.dir}/ctl`)) {
+      return JSON.parse(await Deno.readTextFile(`${this.dir}/ctl/${name}`)).ca;
+    }
+    throw new Error("ghostctl knows no network");
+  }
+
+  /** A machine that joins with a token and publishes its record; its id. */
+  async join(token: string, name: string): Promise<string> {
+    const { net, key: seed } = decodeToken(token);
+    const grantKey = await signingKeyFromSeed(fromBase64Url(seed));
+    const key = await signingKeyFromSeed(random(32));
+    const id = await nodeIdOf(key.public);
+    const iat = Math.floor(Date.now() / 1000);
+    const record = await signNodeRecord({
+      v: 1,
+      net,
+      seq: 1,
+      iat,
+      exp: iat + 86_400,
+      name,
+      wg: (await boxKeyFromSeed(random(32))).public,
+      seal: (await boxKeyFromSeed(random(32))).public,
+      ipv6: await ipv6Of(net, id),
+      ipv4: await ipv4Of(net, id, 0, "100.64.0.0/10"),
+      gates: [],
+      routes: [],
+      tags: [],
+      os: "linux",
+      version: "0.1.0",
+      proof: await makeTokenProof({ grantKey, net, sub: key.public, iat }),
+    }, key);
+    using client = new MeshClient({
+      server: this.server,
+      ca: await this.#ca(),
+      net,
+      key,
+      now: () => Date.now(),
+      random,
+    });
+    await client.publishNode(record);
+    return id;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.app.close();
+    await this.#http.shutdown();
+    this.#kv.close();
+    await Deno.remove(this.dir, { recursive: true });
+  }
+}
