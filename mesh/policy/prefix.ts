@@ -85,6 +85,7 @@ export function intersect(a: Range, b: Range): Range | null {
 
 /** All common parts of two sets of ranges. */
 export function intersectAll(a: readonly Range[], b: readonly Range[]): Range[] {
+  if (a.length === 0 || b.length === 0) return [];
   return a.flatMap((x) => b.map((y) => intersect(x, y)).filter((r) => r !== null));
 }
 
