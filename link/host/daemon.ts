@@ -161,7 +161,7 @@ export class Daemon {
       now,
       session: (gate, up, reason) => this.#gateSession(gate, up, reason),
       signal: (from, box) => this.#signals.receive(from, box),
-      presence: (gate, node, up) => this.#presence(gate, node, up),
+      presence: (_gate, node, up) => this.#presence(node, up),
       packet: (from, packet) => this.#peers.get(from)?.relayed(packet),
       headSeen: (head) => this.#headSeen(head),
     });
@@ -323,21 +323,13 @@ export class Daemon {
     }
   }
 
-  #presence(gate: string, node: string, up: boolean): void {
+  #presence(node: string, up: boolean): void {
     const peer = this.#peers.get(node);
     if (!peer) return;
-    if (this.#gates.towards(node)) {
-      const rtt = this.#gates.list().find((g) => g.gate.id === gate)?.rttMs ?? null;
-      const name = this.#view.gates.get(gate)?.record.name ?? gate;
-      peer.event({ kind: "gateUp", endpoint: name, ...(rtt === null ? {} : { rttMs: rtt }) });
-      // Peers that the coordinator cannot tell just now learn our newest record from us.
-      if (up && !this.#meshUp) this.#signals.send(node, { t: "record", record: this.#own.jws });
-    } else {
-      peer.event({ kind: "gateDown" });
-      this.#rotator.gone(node);
-    }
     this.#tellReach(peer);
-    this.#timer.arm();
+    if (!this.#reachable(node)) this.#rotator.gone(node);
+    // Peers that the coordinator cannot tell just now learn our newest record from us.
+    else if (up && !this.#meshUp) this.#signals.send(node, { t: "record", record: this.#own.jws });
   }
 
   /** True when a signal can reach this peer now. */
@@ -345,7 +337,13 @@ export class Daemon {
     return this.#gates.towards(id) !== null;
   }
 
+  /** Tells a peer's path machine what leads to it now. */
   #tellReach(peer: Peer): void {
+    const session = this.#gates.towards(peer.id);
+    if (session) {
+      const endpoint = this.#view.gates.get(session.gateId)?.record.name ?? session.gateId;
+      peer.event({ kind: "gateUp", endpoint, ...(session.rttMs === null ? {} : { rttMs: session.rttMs }) });
+    } else peer.event({ kind: "gateDown" });
     const reach = this.#reachable(peer.id) || this.#meshUp;
     peer.event({ kind: reach ? "peerOnline" : "peerOffline" });
     this.#timer.arm();
@@ -490,10 +488,9 @@ export class Daemon {
     this.#hub.setHost(addresses, this.#machine.wgPort);
     const servers = [];
     for (const gate of this.#view.gates.values()) {
-      for (const host of gate.record.hosts) {
-        if (!/^[0-9.]+$|:/.test(host)) continue; // names are resolved by the session; STUN takes addresses
-        const base = (await this.#machine.ip.routeTo(host))?.source;
-        if (base) servers.push({ server: { address: host, port: gate.record.stun }, base });
+      for (const address of (await Promise.all(gate.record.hosts.map(resolve))).flat()) {
+        const base = (await this.#machine.ip.routeTo(address))?.source;
+        if (base) servers.push({ server: { address, port: gate.record.stun }, base });
       }
     }
     this.#hub.setServers(servers);
@@ -559,4 +556,11 @@ export class Daemon {
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
+}
+
+/** Addresses of a host name; an address is its own. A name that does not resolve now is asked again at the next change. */
+async function resolve(host: string): Promise<string[]> {
+  if (ipaddr.isValid(host)) return [host];
+  const both = await Promise.allSettled([Deno.resolveDns(host, "A"), Deno.resolveDns(host, "AAAA")]);
+  return both.flatMap((answer) => answer.status === "fulfilled" ? answer.value : []);
 }

@@ -87,7 +87,7 @@ export class Machine {
   readonly #o: MachineOptions;
   readonly #table: LinkTable;
   readonly #forwarding: Forwarding;
-  #wgPort: number;
+  readonly #wgPort: number;
   #uses: RouteUse[] = [];
 
   private constructor(o: MachineOptions, device: Device, forwarding: Forwarding) {
@@ -97,7 +97,7 @@ export class Machine {
     this.wg = new WireGuard({ runner: o.runner, tools: o.tools, iface: o.iface });
     this.#table = new LinkTable({ runner: o.runner, tools: o.tools, iface: o.iface });
     this.#forwarding = forwarding;
-    this.#wgPort = o.port;
+    this.#wgPort = o.port === 0 ? freePort() : o.port;
   }
 
   /** Brings up the interface with nothing in it. @throws GhostError for what is missing */
@@ -132,8 +132,6 @@ export class Machine {
    */
   async apply(wanted: Wanted): Promise<void> {
     const observed = await this.wg.show();
-    // Port 0 means: the one that the system gave. It must be known before nftables can share it.
-    if (this.#wgPort === 0) this.#wgPort = observed.listenPort;
     const routes = await this.#chooseRoutes(wanted);
     const carried = wanted.routes.mine.map((r) => ({ prefix: r.prefix, snat: r.snat }));
     const guards = await this.#forwarding.set(await this.#egress(carried.map((c) => c.prefix)));
@@ -146,8 +144,7 @@ export class Machine {
       guards,
     });
     const peers = this.#peers(wanted, routes);
-    const port = this.#wgPort === 0 ? null : this.#wgPort;
-    const steps = planWireGuard({ publicKey: wanted.publicKey, listenPort: port, peers }, observed);
+    const steps = planWireGuard({ publicKey: wanted.publicKey, listenPort: this.#wgPort, peers }, observed);
     await this.wg.apply(steps, wanted.privateKey);
     const state = await this.ip.addresses();
     const addresses = wanted.addresses.map((a) => `${a}/${a.includes(":") ? 128 : 32}`);
@@ -233,6 +230,14 @@ export class Machine {
     }
     for (const failure of failures) this.#o.log.error("Could not clean up", { why: errorLine(failure) });
   }
+}
+
+/** A UDP port that nobody uses now: nftables has to know WireGuard's port before WireGuard has it. */
+function freePort(): number {
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: 0 });
+  const { port } = socket.addr as Deno.NetAddr;
+  socket.close();
+  return port;
 }
 
 function hostPrefix(address: string): string {

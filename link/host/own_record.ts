@@ -24,6 +24,8 @@ export class OwnRecord {
   #identity: Identity;
   #network: NetworkState;
   #record: NodeRecord;
+  /** Changes are made one after another: each takes the next number. */
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(
     o: { state: NodeState; identity: Identity; network: NetworkState; random: (n: number) => Bytes; now: () => number },
@@ -54,7 +56,13 @@ export class OwnRecord {
   }
 
   /** Signs and saves a record with these changes, whose number is above `above` as well. */
-  async change(change: RecordChange, above = 0): Promise<void> {
+  change(change: RecordChange, above = 0): Promise<void> {
+    const done = this.#last.then(() => this.#change(change, above));
+    this.#last = done.catch(() => {});
+    return done;
+  }
+
+  async #change(change: RecordChange, above: number): Promise<void> {
     const now = Math.floor(this.#now() / 1000);
     const { wgNext: _, ...kept } = this.#record;
     const next = this.#identity.wgNext === null ? {} : { wgNext: this.#identity.wgNext.public };

@@ -6,7 +6,7 @@
 import { IceAgent } from "../core/ice/mod.ts";
 import type { IceAction, IceEvent, SelectedPair } from "../core/ice/event.ts";
 import type { PathAction, PathEvent } from "../core/path/event.ts";
-import { PathMachine } from "../core/path/mod.ts";
+import { Path } from "../core/path/mod.ts";
 import type { Bridge, Endpoint } from "../core/plan/mod.ts";
 import type { StunCrypto, TransportAddress } from "../core/stun/mod.ts";
 import type { Rung } from "../../mesh/wire/local.ts";
@@ -44,7 +44,7 @@ export interface PathState {
 export class Peer {
   readonly id: string;
   readonly #host: PeerHost;
-  readonly #path: PathMachine;
+  readonly #path = new Path();
   readonly #ice: IceAgent;
   readonly #relay4: Deno.DatagramConn;
   #relay6: Deno.DatagramConn | null = null;
@@ -64,7 +64,6 @@ export class Peer {
     // One side has to decide; ids differ, so exactly one is smaller.
     const role = host.selfId < id ? "controlling" : "controlled";
     this.#ice = new IceAgent({ role, tieBreaker: host.tieBreaker, crypto: host.crypto, accept: host.accept });
-    this.#path = new PathMachine({ controlling: role === "controlling" });
     this.state = { rung: "none", endpoint: null, rttMs: null, since: host.now() };
     host.hub.listen(this.#ice.local.ufrag, this);
   }
