@@ -74,7 +74,7 @@ export class NetworkStore {
         if (network) found.push(network);
       }
     } catch (error) {
-      if (error instanceof Deno.errors.PermissionDenied) {
+      if (error instanceof Deno.errors.PermissionDenied || error instanceof Deno.errors.NotCapable) {
         throw new GhostError("bad_config", "May not read this folder", {
           place: this.dir,
           mend: "run ghostctl as its owner, or name another with --config-dir",

@@ -1,0 +1,208 @@
+/** The verbs about this machine, against the daemon's own API server. */
+import assert from "node:assert/strict";
+import { type LocalHandlers, serveLocal } from "../../link/host/local_api.ts";
+import { hashOf } from "../../mesh/trust/keys.ts";
+import { GhostError } from "../../mesh/wire/errors.ts";
+import type { LocalPeer, LocalStatus } from "../../mesh/wire/local.ts";
+import { type Ended, ghostctl, World } from "./world.ts";
+
+const ID = "f4k2q3x7m5v6b2n4c7d3s5a2ga";
+
+const STATUS: LocalStatus = {
+  self: { name: "alice", id: ID, addresses: ["100.64.7.9", "fd12::9"], interface: "ghost0" },
+  network: { id: "a".repeat(32), name: "home", server: "https://127.0.0.1:7777", connected: true, ledgerSeq: 12 },
+  gates: [{ name: "gate1", id: ID, region: "eu", connected: true, rttMs: 8.1 }],
+  warnings: ["The gate gate1 is old"],
+};
+const PEERS: LocalPeer[] = [
+  {
+    name: "bob",
+    id: ID,
+    addresses: ["100.64.3.4"],
+    online: true,
+    path: { rung: "direct", endpoint: "203.0.113.7:51820", rttMs: 4.2, since: "2026-01-01T00:00:00.000Z" },
+    rxBytes: 1500,
+    txBytes: 20,
+    lastHandshake: "2026-01-01T00:00:00.000Z",
+  },
+  {
+    name: "carol",
+    id: ID,
+    addresses: [],
+    online: false,
+    path: { rung: "none", endpoint: null, rttMs: null, since: null },
+    rxBytes: 0,
+    txBytes: 0,
+    lastHandshake: null,
+  },
+];
+
+/** A daemon's API with answers of the test's choice. */
+async function withDaemon(
+  answers: Partial<LocalHandlers>,
+  run: (ctl: (...args: string[]) => Promise<Ended>, socket: string) => Promise<void>,
+  parent?: string,
+): Promise<void> {
+  const refuse = () => Promise.reject(new GhostError("not_supported", "Not in this test"));
+  const dir = await Deno.makeTempDir(parent === undefined ? {} : { dir: parent });
+  const socket = `${dir}/ghostlink.sock`;
+  const server = await serveLocal({
+    socket,
+    random: (n) => crypto.getRandomValues(new Uint8Array(n)),
+    handlers: { status: refuse, peers: refuse, ping: refuse, join: refuse, rotate: refuse, routes: refuse, ...answers },
+  });
+  try {
+    await run((...args) => ghostctl(args, { env: { GHOSTLINK_SOCKET: socket }, open: [dir] }), socket);
+  } finally {
+    await server.close();
+    await Deno.remove(dir, { recursive: true });
+  }
+}
+
+Deno.test("ghostctl status and peers show what the daemon says", () =>
+  withDaemon({ status: () => Promise.resolve(STATUS), peers: () => Promise.resolve(PEERS) }, async (ctl) => {
+    assert.deepEqual(JSON.parse((await ctl("status", "--json")).stdout), { version: 1, ...STATUS });
+    const status = await ctl("status");
+    assert.equal(status.stderr, "");
+    assert.match(status.stdout, /^machine +alice \(f4k2q3/);
+    assert.match(status.stdout, /gate1 +eu +yes +8\.1 ms/);
+    assert.match(status.stdout, /warning: The gate gate1 is old/);
+
+    assert.deepEqual(JSON.parse((await ctl("peers", "--json")).stdout), { version: 1, peers: PEERS });
+    const lines = (await ctl("peers")).stdout.split("\n");
+    assert.match(lines[0]!, /^PEER +ADDRESSES +ONLINE +PATH +ENDPOINT/);
+    assert.match(lines[1]!, /^bob +100\.64\.3\.4 +yes +direct +203\.0\.113\.7:51820 +4\.2 ms .* 1\.5 kB +20 B /);
+    assert.match(lines[2]!, /^carol +- +no +none +- +- /);
+  }));
+
+Deno.test("ghostctl ping tells each answer, and fails when there was none", async () => {
+  const ping = (rtt: number | null) => ({
+    ping: ({ peer, count }: { peer: string; count: number }) => {
+      if (peer !== "bob") return Promise.reject(new GhostError("not_found", `No peer "${peer}"`));
+      assert.equal(count, 1);
+      const rung = rtt === null ? "none" as const : "direct" as const;
+      return Promise.resolve({ name: "bob", address: "100.64.3.4", replies: [{ seq: 1, rttMs: rtt, rung }] });
+    },
+  });
+  await withDaemon(ping(0.5), async (ctl) => {
+    const ended = await ctl("ping", "bob", "--count", "2");
+    assert.equal(ended.code, 0);
+    assert.equal(
+      ended.stdout,
+      "bob (100.64.3.4) seq 1: 0.5 ms, direct\nbob (100.64.3.4) seq 2: 0.5 ms, direct\n2 sent, 2 answered\n",
+    );
+    const unknown = await ctl("ping", "nobody");
+    assert.deepEqual([unknown.code, unknown.stderr], [1, 'ghostctl: No peer "nobody"\n']);
+  });
+  await withDaemon(ping(null), async (ctl) => {
+    const ended = await ctl("ping", "bob", "--count", "1", "--json");
+    assert.equal(ended.code, 1);
+    assert.deepEqual(JSON.parse(ended.stdout).replies, [{ seq: 1, rttMs: null, rung: "none" }]);
+  });
+});
+
+Deno.test("ghostctl keys rotate and route list ask the daemon", async () => {
+  const route = {
+    prefix: "10.1.1.0/24",
+    via: "carol",
+    node: ID,
+    metric: 100,
+    snat: true,
+    active: false,
+    reason: "no rule",
+  };
+  await withDaemon({
+    rotate: () => Promise.resolve({ wg: "A".repeat(43), acknowledged: 2, peers: 3 }),
+    routes: () => Promise.resolve({ routes: [route] }),
+  }, async (ctl) => {
+    assert.match((await ctl("keys", "rotate")).stdout, /2 of 3 peers acknowledged/);
+    assert.deepEqual(JSON.parse((await ctl("route", "list", "--json")).stdout), { version: 1, routes: [route] });
+    assert.match((await ctl("route", "list")).stdout, /10\.1\.1\.0\/24 +carol +100 +yes +no: no rule/);
+  });
+});
+
+Deno.test("ghostctl says when daemon and ghostctl do not understand each other", async () => {
+  const strange = { self: {} } as unknown as LocalStatus;
+  await withDaemon({ status: () => Promise.resolve(strange) }, async (ctl) => {
+    const ended = await ctl("status");
+    assert.equal(ended.code, 1);
+    assert.match(ended.stderr, /^ghostctl: .*ghostlink\.sock: The daemon's answer is not understood; /);
+  });
+});
+
+Deno.test("ghostctl exits with 3 when no daemon answers, also at a socket that a crash left", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const socket = `${dir}/ghostlink.sock`;
+    const run = (...args: string[]) => ghostctl([...args, "--socket", socket], { open: [dir] });
+    for (const verb of [["status"], ["peers"], ["ping", "bob"], ["keys", "rotate"], ["route", "list"]]) {
+      const ended = await run(...verb);
+      assert.equal(ended.code, 3, ended.stderr);
+      assert.match(
+        ended.stderr,
+        new RegExp(`^ghostctl: ${socket}: No daemon answers at this socket; start it with: ghostlink run`),
+      );
+      assert.equal(ended.stdout, "");
+    }
+    Deno.listen({ transport: "unix", path: socket }).close();
+    await Deno.writeTextFile(`${dir}/token`, "secret");
+    assert.equal((await run("status")).code, 3);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("ghostctl exits with 2 on wrong usage and tells the mend in one line", async () => {
+  for (
+    const [args, text] of [
+      [["staus"], /did you mean "ghostctl status"/],
+      [["status", "--jsn"], /did you mean "--json"/],
+      [["ping"], /PEER is missing/],
+      [["route", "add", "10.1.1.0/24", "over", "carol"], /Expected "via", got "over"/],
+      [["route", "remove", "10.1.1.0/24", "via"], /A name is missing after "via"/],
+      [["token", "create", "--uses", "many"], /--uses: Expected a whole number/],
+      [["token", "create", "--expires", "soon"], /--expires: Expected a time/],
+      [["token", "create", "--tag", "web"], /--tag: Expected a tag such as tag:web/],
+    ] as [string[], RegExp][]
+  ) {
+    const ended = await ghostctl(args);
+    assert.equal(ended.code, 2, args.join(" "));
+    assert.match(ended.stderr, text);
+    assert.match(ended.stderr, /^ghostctl: [^\n]*\n$/);
+  }
+  const bare = await ghostctl([]);
+  assert.deepEqual([bare.code, bare.stdout], [2, ""]);
+  assert.match(bare.stderr, /usage: ghostctl COMMAND/);
+});
+
+Deno.test("ghostctl help and version answer without a daemon", async () => {
+  assert.match((await ghostctl(["help"])).stdout, /route add +Reach a network behind a machine/);
+  assert.match((await ghostctl(["route", "add", "--help"])).stdout, /^usage: ghostctl route add PREFIX via NAME/);
+  assert.match((await ghostctl(["help", "token"])).stdout, /token create/);
+  assert.equal((await ghostctl(["help", "banana"])).code, 2);
+  assert.deepEqual(JSON.parse((await ghostctl(["version", "--json"])).stdout), {
+    version: 1,
+    ghostctl: "0.1.0",
+    deno: Deno.version.deno,
+  });
+  assert.equal((await ghostctl(["--version"])).stdout, (await ghostctl(["version"])).stdout);
+});
+
+Deno.test("ghostctl status says when the coordinator's draft differs, and does not mind when nobody answers", async () => {
+  await using world = await World.make();
+  const net = JSON.parse((await world.init("--json")).stdout).network.id;
+  const status = { ...STATUS, network: { ...STATUS.network, id: net }, warnings: [] };
+  await withDaemon({ status: () => Promise.resolve(status) }, async (_ctl, socket) => {
+    const warnings = async () => (await world.json("status", "--socket", socket)).warnings;
+    assert.deepEqual(await warnings(), []);
+    const source = '[[allow]]\nfrom = ["*"]\nto = ["*"]\nports = ["icmp"]\n';
+    world.draft = { source, sha256: await hashOf(source) };
+    assert.match((await warnings())[0], /policy draft differs from the policy in force/);
+    assert.equal((await world.ctl("policy", "push", await world.file("acls.toml", source))).code, 0);
+    assert.deepEqual(await warnings(), []);
+    const known = `${world.dir}/ctl/${net}.json`;
+    const elsewhere = (await Deno.readTextFile(known)).replace(/127\.0\.0\.1:\d+/, "127.0.0.1:1");
+    await Deno.writeTextFile(known, elsewhere);
+    assert.deepEqual(await warnings(), []);
+  }, world.dir);
+});
