@@ -13,6 +13,7 @@ import {
   filterFor,
   parsePolicy,
   type Policy,
+  routesFor,
   sees,
 } from "../../mesh/policy/mod.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
@@ -55,6 +56,7 @@ export class NetworkView {
     this.selfId = o.selfId;
     this.ledger = o.ledger;
     this.#now = o.now;
+    this.#compile();
   }
 
   get nodes(): ReadonlyMap<string, KnownNode> {
@@ -65,7 +67,7 @@ export class NetworkView {
     return this.#gates;
   }
 
-  /** Why the policy in force cannot be used by this version, or null. With a fault, no peer is let in or configured anew. */
+  /** Why the newest policy cannot be used by this version, or null. With a fault the one before stays in force; without one before, nobody is let in. */
   get policyFault(): string | null {
     this.#compile();
     return this.#policy.fault;
@@ -80,7 +82,9 @@ export class NetworkView {
     await this.ledger.append(jws);
     if (this.ledger.head.seq === before) return "none";
     this.#compiled = null;
+    this.#compile(); // each policy is read when it comes, so that the one before is there when it has a fault
     await this.#recheck();
+    this.#compiled = null;
     return "ledger";
   }
 
@@ -162,9 +166,9 @@ export class NetworkView {
         if (source.format !== "toml") throw new GhostError("not_supported", "This version knows TOML policies only");
         this.#policy = { seq: source.seq, policy: parsePolicy(source.source, { file: "policy" }), fault: null };
       } catch (error) {
-        // Fail closed: a policy that this version cannot enforce lets nobody in.
+        // Fail closed: the rules that were in force stay, and without any nobody is let in.
         const fault = error instanceof GhostError ? error.line : String(error);
-        this.#policy = { seq: source.seq, policy: null, fault };
+        this.#policy = { seq: source.seq, policy: this.#policy.policy, fault };
       }
     }
     if (!this.#policy.policy) return null;
@@ -198,12 +202,13 @@ export class NetworkView {
     return compiled && this.#nodes.has(this.selfId) ? filterFor(compiled, this.selfId) : null;
   }
 
-  /** Routes in force that peers of this node carry, and those that it carries itself. */
+  /** Routes in force that this node carries itself, and those of others that policy lets it use. */
   routes(): { mine: RouteBody[]; theirs: RouteBody[] } {
-    const visible = new Set(this.peers().map((p) => p.id));
+    const compiled = this.#compile();
+    const usable = new Set((compiled ? routesFor(compiled, this.selfId) : []).map((r) => `${r.prefix} ${r.node}`));
     return {
       mine: this.ledger.routes.filter((r) => r.node === this.selfId),
-      theirs: this.ledger.routes.filter((r) => visible.has(r.node)),
+      theirs: this.ledger.routes.filter((r) => usable.has(`${r.prefix} ${r.node}`)),
     };
   }
 

@@ -46,6 +46,20 @@ Deno.test("NetworkView fails closed when the policy in force is not one that it 
   assert.match(v.policyFault!, /firewall/);
 });
 
+Deno.test("NetworkView keeps the rules in force when the next policy is not one that it can enforce", async () => {
+  const v = await view();
+  const bob = await join(v, "bob");
+  await entry(v, "policy", { format: "toml", source: "[posture]\n" } as never);
+  assert.match(v.policyFault!, /posture/);
+  assert.deepEqual(v.peers().map((p) => p.id), [bob]);
+  await entry(
+    v,
+    "policy",
+    { format: "toml", source: '[[allow]]\nfrom = ["tag:web"]\nto = ["tag:web"]\n[tags]\nweb = []\n' } as never,
+  );
+  assert.equal(v.policyFault, null);
+});
+
 Deno.test("NetworkView takes only newer records, and none that does not verify", async () => {
   const v = await view();
   const bob = await nodeRecordOf(v.ledger, "bob", { seq: 5 });
@@ -119,7 +133,7 @@ Deno.test("NetworkView forgets what is gone, but never itself", async () => {
 });
 
 Deno.test("NetworkView separates the routes that it carries from those of visible peers", async () => {
-  const v = await view();
+  const v = await view('[[allow]]\nfrom = ["*"]\nto = ["*", "10.1.1.0/24", "10.3.0.0/16"]\n');
   const bob = await join(v, "bob");
   const stranger = (await nodeRecordOf(v.ledger, "stranger")).id;
   const route = (node: string, prefix: string) =>
@@ -127,6 +141,7 @@ Deno.test("NetworkView separates the routes that it carries from those of visibl
   await route(bob, "10.1.1.0/24");
   await route(v.selfId, "10.2.0.0/16");
   await route(stranger, "10.3.0.0/16");
+  await route(bob, "10.4.0.0/16"); // no rule uses it
   assert.deepEqual(v.routes().mine.map((r) => r.prefix), ["10.2.0.0/16"]);
   assert.deepEqual(v.routes().theirs.map((r) => r.prefix), ["10.1.1.0/24"]);
 });

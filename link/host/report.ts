@@ -78,7 +78,9 @@ export class Report {
     const { view, own, gates } = this.#o;
     const list: string[] = [];
     if (!self) list.push("this node is no longer admitted to the network: join again with a new token");
-    if (view.policyFault) list.push(`the policy in force cannot be used, so nothing may pass: ${view.policyFault}`);
+    if (view.policyFault) {
+      list.push(`the newest policy cannot be used, the one before stays in force: ${view.policyFault}`);
+    }
     if (this.#fault) list.push(`not everything could be set up: ${this.#fault}`);
     if (this.#fork !== null) {
       list.push(`the ledger forked at entry ${this.#fork}: different nodes are shown different entries`);
