@@ -71,7 +71,7 @@ export class Mover {
 
   /** The rung that has just drained. `undefined` while it has not, null when there was none to leave. */
   drained(now: number): Rung | null | undefined {
-    if (this.#drainedAt > now) return undefined;
+    if (this.#drainedAt > now || this.#drainedAt === -Infinity) return undefined;
     const old = this.#old;
     this.#old = null;
     this.#drainedAt = -Infinity;

@@ -149,7 +149,10 @@ export class Path {
     if (news || serial === this.#mover.peerSerial) this.#actions.push({ kind: "sendMovedAck", rung, serial });
     if (!news) return;
     if (rung === "direct") this.#hold("direct").lift();
-    else if (before === "direct" && this.#current?.rung === "direct") this.#fail("direct", now);
+    else if (before === "direct" && this.#current?.rung === "direct") {
+      this.#fail("direct", now);
+      this.#ice.failed(now);
+    }
   }
 
   /** The rung in use does not deliver. One that is the only one stays: it may come to itself. */
