@@ -52,6 +52,8 @@ async function main(): Promise<number> {
   await runGate({
     config,
     file: o.config ?? "ghostgate.toml",
+    command: ["ghostgate", o.config && `--config ${o.config}`, o.stateDir && `--state-dir ${o.stateDir}`]
+      .filter((part) => part).join(" "),
     state: new GateState(await openStateDir("ghostgate", o.stateDir)),
     auth,
     server: o.server,

@@ -20,6 +20,8 @@ export interface MembershipOptions {
   file: LedgerFile;
   client: MeshClient;
   log: Log;
+  /** Ends everything under way. */
+  stop: AbortSignal;
   now(): number;
   /** From 0 up to 1. */
   random(): number;
@@ -32,12 +34,14 @@ export class Membership {
   /** Called when the coordinator is there (again). */
   onConnected: () => Promise<void> = () => Promise.resolve();
   readonly #o: MembershipOptions;
+  readonly #stop: AbortSignal;
   #adding: Promise<unknown> = Promise.resolve();
   #asking: Promise<boolean> | null = null;
   #askedAt = -Infinity;
 
   constructor(o: MembershipOptions) {
     this.#o = o;
+    this.#stop = o.stop;
     this.ledger = o.ledger;
   }
 
@@ -84,12 +88,9 @@ export class Membership {
     return added.length > 0;
   }
 
-  /** Asks the coordinator once for newer entries; true when there were some. Never throws. */
+  /** Asks the coordinator once for newer entries, for all who ask meanwhile; true when there were some. Never throws. */
   catchUp(): Promise<boolean> {
-    if (this.#asking) return this.#asking;
-    if (this.#o.now() < this.#askedAt + ASK_EVERY) return Promise.resolve(false);
-    this.#askedAt = this.#o.now();
-    this.#asking = this.#ask().catch((error) => {
+    this.#asking ??= this.#ask().catch((error) => {
       this.#o.log.debug("cannot ask for newer entries", { error });
       return false;
     }).finally(() => this.#asking = null);
@@ -97,7 +98,10 @@ export class Membership {
   }
 
   async #ask(): Promise<boolean> {
-    const signal = AbortSignal.timeout(ASK_TIME);
+    const early = this.#askedAt + ASK_EVERY - this.#o.now();
+    if (early > 0) await sleep(Math.min(early, ASK_EVERY), this.#stop);
+    this.#askedAt = this.#o.now();
+    const signal = AbortSignal.any([this.#stop, AbortSignal.timeout(ASK_TIME)]);
     let any = false;
     while (true) {
       const page = await this.#o.client.ledger(this.ledger.head.seq + 1, { signal });
@@ -106,9 +110,9 @@ export class Membership {
     }
   }
 
-  /** Follows the coordinator until the signal aborts. */
-  async follow(signal: AbortSignal): Promise<void> {
-    const { client, log } = this.#o;
+  /** Follows the coordinator until the gate stops. */
+  async follow(): Promise<void> {
+    const { client, log, stop: signal } = this.#o;
     const retry = new Retry({ first: 250, last: 10_000, random: this.#o.random });
     let cursor: string | undefined;
     let told: string | null = null;

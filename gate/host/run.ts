@@ -37,8 +37,10 @@ export interface GateWorld {
 
 export interface RunOptions {
   config: GateConfig;
-  /** Name of the configuration in refusals and hints. */
+  /** Name of the configuration in refusals. */
   file: string;
+  /** What was typed to start this gate, without server and token. */
+  command: string;
   state: GateState;
   /** Text of a join token. */
   auth: string | undefined;
@@ -151,7 +153,7 @@ class Gate {
       world.log.warn(
         "in no network yet: sessions are refused. To admit this gate, type on the admin's machine: " +
           "ghostctl token create --gate > gate.token; then here: " +
-          `ghostgate --config ${this.#o.file} --server HOST --auth @gate.token`,
+          `${this.#o.command} --server HOST --auth @gate.token`,
         { udp },
       );
       return;
@@ -170,6 +172,7 @@ class Gate {
       file: this.#o.state.ledger,
       client,
       log: world.log,
+      stop: this.#stop.signal,
       now: world.now,
       random: () => new DataView(world.random(4).buffer).getUint32(0) / 2 ** 32,
     });
@@ -189,7 +192,7 @@ class Gate {
       }
     };
     membership.onConnected = publish;
-    this.#working.push(membership.follow(this.#stop.signal), this.#repeat(publish));
+    this.#working.push(membership.follow(), this.#repeat(publish));
     const { hosts } = this.#facts(overlay);
     if (hosts.every((host) => host === "127.0.0.1")) {
       world.log.warn("nodes on other machines cannot reach this gate: set advertise", { place: this.#o.file });
