@@ -122,25 +122,32 @@ export class HttpConnection {
   }
 }
 
+const FIREWALL = "check that it runs and that a firewall lets its port in";
+const CERTIFICATE = "its certificate does not fit: check the address, and whether the coordinator was set up anew";
+
+/** What the platform's messages mean, the first that fits; a null `why` leaves the message as it is. */
+const CAUSES: readonly { sign: RegExp; why: string | null; mend: string }[] = [
+  { sign: /ECONNREFUSED/, why: "connection refused", mend: FIREWALL },
+  {
+    sign: /ENOTFOUND|EAI_AGAIN/,
+    why: "no such host name",
+    mend: "check the name, and that this machine can resolve names",
+  },
+  { sign: /wrong version number|InvalidContentType/, why: "it does not speak https", mend: "check the port" },
+  { sign: /Expected HTTP/, why: "it does not speak http", mend: "check the port, or leave http:// out" },
+  { sign: /certificate|UnknownIssuer|NotValidForName/i, why: null, mend: CERTIFICATE },
+  { sign: /ECONNRESET/, why: "connection closed", mend: FIREWALL },
+  { sign: /TimeoutError/, why: `no answer within ${ANSWER_TIMEOUT / 1000} s`, mend: FIREWALL },
+];
+
 /** The one error for whatever keeps us from talking with a coordinator. */
 export function unreachable(server: URL, cause: unknown): GhostError {
-  const text = cause instanceof Error ? cause.message : String(cause);
-  const certificate = /certificate|UnknownIssuer|NotValidForName|self.signed/i.test(text);
-  const code = (cause as { code?: unknown } | null)?.code;
-  const why = cause instanceof DOMException && cause.name === "TimeoutError"
-    ? `no answer within ${ANSWER_TIMEOUT / 1000} s`
-    : code === "ECONNREFUSED"
-    ? "connection refused"
-    : code === "ENOTFOUND" || code === "EAI_AGAIN"
-    ? "no such host name"
-    : code === "ECONNRESET"
-    ? "connection closed"
-    : text;
-  return new GhostError("unreachable", `Cannot reach the coordinator: ${why}`, {
+  const error = cause instanceof Error ? cause : new Error(String(cause));
+  const signs = `${error.name} ${"code" in error ? error.code : ""} ${error.message}`;
+  const known = CAUSES.find(({ sign }) => sign.test(signs));
+  return new GhostError("unreachable", `Cannot reach the coordinator: ${known?.why ?? error.message}`, {
     place: serverText(server),
     cause,
-    mend: certificate
-      ? "its certificate does not fit: check the address, and whether the coordinator was set up anew"
-      : "check that it runs and that a firewall lets its port in",
+    mend: known?.mend ?? FIREWALL,
   });
 }

@@ -2,7 +2,6 @@ import assert from "node:assert/strict";
 import { signingKeyFromSeed } from "../trust/keys.ts";
 import { verifyRequestProof } from "../trust/proof.ts";
 import { PROOF_HEADER, type SyncEvent } from "../wire/api.ts";
-import type { Bytes } from "../wire/encoding.ts";
 import { GhostError, toProblem } from "../wire/errors.ts";
 import { MeshClient } from "./mesh_client.ts";
 import { makeTestTls } from "./testing_tls.ts";
@@ -131,6 +130,34 @@ Deno.test("MeshClient names a server that is not there, and gives up when told",
   listener.close();
   await rejectsWith(client.info(), "unreachable", /connection refused/);
   assert.throws(() => makeClient("http://127.0.0.1:1", tls.ca), /needs https/);
+});
+
+Deno.test("MeshClient does not notice that a server restarted between two requests", async () => {
+  const handler = () => Response.json({ records: [] });
+  const serve = (port: number) =>
+    Deno.serve({ hostname: "127.0.0.1", port, onListen() {}, cert: tls.cert, key: tls.key }, handler);
+  let server = serve(0);
+  const { port } = server.addr;
+  using client = makeClient(`127.0.0.1:${port}`, tls.ca);
+  for (let i = 0; i < 3; i++) {
+    assert.deepEqual(await client.nodes(), []);
+    await server.shutdown();
+    server = serve(port);
+  }
+  assert.deepEqual(await client.nodes(), []);
+  client.close();
+  await server.shutdown();
+});
+
+Deno.test("MeshClient says when the other side speaks something else", async () => {
+  await withServer(() => new Response("x"), async (_, address) => {
+    using plain = makeClient(address.replace("https:", "http:"));
+    await rejectsWith(plain.info(), "unreachable", /does not speak http;/);
+  });
+  await withServer(() => new Response("x"), async (_, address) => {
+    using secure = makeClient(address.replace("http:", "https:"), tls.ca);
+    await rejectsWith(secure.info(), "unreachable", /does not speak https;/);
+  }, { secure: false });
 });
 
 /** A stream of server-sent events that the test writes, and whether its reader has gone. */

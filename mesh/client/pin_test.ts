@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { toBase64Url } from "../wire/encoding.ts";
-import { GhostError } from "../wire/errors.ts";
+import type { GhostError } from "../wire/errors.ts";
 import { pinCa } from "./pin.ts";
 import { parseServer } from "./server_address.ts";
 import { makeTestTls } from "./testing_tls.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { GhostError } from "../wire/errors.ts";
+import type { GhostError } from "../wire/errors.ts";
 import { hostOf, parseServer, portOf, serverText } from "./server_address.ts";
 
 Deno.test("parseServer() takes hosts, ports, literals and URLs; https and 7777 unless said", () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { GhostError } from "../wire/errors.ts";
+import type { GhostError } from "../wire/errors.ts";
 import { findTool, systemRunner } from "./runner.ts";
 
 Deno.test("systemRunner.run() feeds stdin, gives output and code, and passes no environment on", async () => {

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { GhostError } from "../wire/errors.ts";
+import type { GhostError } from "../wire/errors.ts";
 import { openStateDir, readJson, writeJson, writeSecret } from "./state_dir.ts";
 
 async function inTemp(run: (dir: string) => Promise<void>): Promise<void> {
