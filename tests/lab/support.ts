@@ -1,0 +1,128 @@
+/** What the end-to-end tests share: a network of real programs in a lab, and assertions about what a machine looks like. */
+import assert from "node:assert/strict";
+import { type Host, Lab } from "../../scripts/lab/lab.ts";
+import { type Process, waitFor } from "../../scripts/lab/process.ts";
+import {
+  createToken,
+  initNetwork,
+  ipv4Of,
+  joinLink,
+  peers,
+  setupCode,
+  startGate,
+  startMesh,
+  status,
+  waitForRung,
+} from "../../scripts/lab/programs.ts";
+import { buildHomes } from "../../scripts/lab/topology.ts";
+import { inWorld } from "../../scripts/lab/world.ts";
+import { type Output, PROJECT } from "../../scripts/lib/run.ts";
+
+/** A network with a coordinator, a gate and the three nodes of the demo. */
+export interface Network {
+  lab: Lab;
+  mesh: Process;
+  gate: Process;
+  links: Record<"alice" | "bob" | "carol", Process>;
+  host(name: string): Host;
+}
+
+/** Builds the demo's world without any program. */
+export async function emptyHomes(): Promise<Lab> {
+  const lab = new Lab();
+  await buildHomes(lab);
+  return lab;
+}
+
+/** Builds the demo's world with all programs running and every pair on the direct rung. */
+export async function homes(): Promise<Network> {
+  const lab = await emptyHomes();
+  const host = (name: string) => lab.host(name);
+  const mesh = await startMesh(host("coordinator"));
+  await initNetwork(host("alice"), await setupCode(mesh));
+  const gate = await startGate(host("gate"), { token: await createToken(host("alice"), "--gate") });
+  const token = await createToken(host("alice"), "--uses", "3");
+  const links = {
+    alice: joinLink(host("alice"), token),
+    bob: joinLink(host("bob"), token),
+    carol: joinLink(host("carol"), token),
+  };
+  await Promise.all(Object.values(links).map((link) => link.line(/ is up: /)));
+  await waitForRung(host("alice"), "bob", "direct");
+  await waitForRung(host("alice"), "carol", "direct");
+  await waitForRung(host("bob"), "carol", "direct");
+  return { lab, mesh, gate, links, host };
+}
+
+/** The IPv4 address of a peer as a host's daemon knows it. */
+export async function addressOf(host: Host, peer: string): Promise<string> {
+  const found = (await peers(host)).find((p) => p.name === peer);
+  assert.ok(found, `${host.name} does not see ${peer}`);
+  return ipv4Of(found.addresses);
+}
+
+/** Waits until one ping is answered. */
+export async function reaches(host: Host, address: string): Promise<void> {
+  const ping = ["ping", "-c", "1", "-W", "1", address];
+  await waitFor(`${host.name} to reach ${address}`, async () => (await host.run(ping, { codes: "any" })).code === 0);
+}
+
+/** Waits until the daemon follows the coordinator and has a gate session. */
+export async function connected(host: Host): Promise<void> {
+  await waitFor(`${host.name} to be connected`, async () => {
+    const now = await status(host);
+    return now.network.connected && now.gates.some((gate) => gate.connected);
+  });
+}
+
+/** What a program may leave on a machine: interfaces, addresses, routes, rules, and the files of the state folders. */
+export async function snapshot(host: Host): Promise<string> {
+  const { stdout } = await host.sh(`
+    ip -br link | grep -v '^bare' | awk '{print $1}'
+    ip -br address | awk '{$2=""; print}'
+    ip route show table all; ip -6 route show table all; ip rule; ip -6 rule
+    nft list ruleset
+    cd /var/lib && find ghostmesh ghostgate ghostlink -type f -exec sha256sum {} + | sort -k2
+  `);
+  return stdout.replace(/ (?:expires|age) \S+/g, "");
+}
+
+/** Asserts that a program refused: its exit code, one line for people that fits, and no stack. */
+export function assertRefusal(output: Output, pattern: RegExp, code = 1): void {
+  const lines = output.stderr.trim().split("\n").filter((line) => !/ (?:debug|info|warn) ghost\w+: /.test(line));
+  assert.equal(output.code, code, output.stderr);
+  assert.equal(lines.length, 1, output.stderr);
+  assert.match(lines[0]!, pattern);
+  assert.doesNotMatch(output.stderr, /^\s+at /m);
+}
+
+/** A test that needs a world; elsewhere it is left out. Programs run on between the tests of a file. */
+export function labTest(name: string, body: () => Promise<void>): void {
+  Deno.test({ name, ignore: !inWorld(), sanitizeOps: false, sanitizeResources: false, fn: body });
+}
+
+/** Makes one fixture for all tests of a file; the programs' last lines are shown when a test fails. */
+export function fixture<T extends { lab: Lab } | Lab>(
+  make: () => Promise<T>,
+): (name: string, body: (it: T) => Promise<void>) => void {
+  let made: Promise<T> | undefined;
+  const labOf = (it: T): Lab => it instanceof Lab ? it : it.lab;
+  if (inWorld()) {
+    Deno.test.afterAll(async () => {
+      const it = await made?.catch(() => undefined);
+      if (it !== undefined) await labOf(it).dispose();
+    });
+  }
+  return (name, body) =>
+    labTest(name, async () => {
+      const it = await (made ??= make());
+      try {
+        await body(it);
+      } catch (error) {
+        console.error(labOf(it).logs(12));
+        throw error;
+      }
+    });
+}
+
+export { PROJECT };
