@@ -4,7 +4,7 @@ import { makeTestTls } from "../../mesh/client/testing_tls.ts";
 import { createApp, type Draft, type MeshApp } from "../../mesh/server/mod.ts";
 import { ipv4Of, ipv6Of } from "../../mesh/trust/address.ts";
 import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
-import { boxKeyFromSeed, nodeIdOf, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
+import { boxKeyFromSeed, nodeIdOf, type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
 import { signNodeRecord } from "../../mesh/trust/record.ts";
 import { type Bytes, fromBase64Url } from "../../mesh/wire/encoding.ts";
 import { decodeToken, encodeSetupCode } from "../../mesh/wire/token.ts";
@@ -126,11 +126,16 @@ export class World implements AsyncDisposable {
     throw new Error("ghostctl knows no network");
   }
 
+  /** The coordinator as the holder of `key` sees it. */
+  async client(net: string, key: SigningKey): Promise<MeshClient> {
+    return new MeshClient({ server: this.server, ca: await this.#ca(), net, key, now: () => Date.now(), random });
+  }
+
   /** A machine that joins with a token and publishes its record; its id. */
-  async join(token: string, name: string): Promise<string> {
+  async join(token: string, name: string, identity?: SigningKey): Promise<string> {
     const { net, key: seed } = decodeToken(token);
     const grantKey = await signingKeyFromSeed(fromBase64Url(seed));
-    const key = await signingKeyFromSeed(random(32));
+    const key = identity ?? await signingKeyFromSeed(random(32));
     const id = await nodeIdOf(key.public);
     const iat = Math.floor(Date.now() / 1000);
     const record = await signNodeRecord({
@@ -151,14 +156,7 @@ export class World implements AsyncDisposable {
       version: "0.1.0",
       proof: await makeTokenProof({ grantKey, net, sub: key.public, iat }),
     }, key);
-    using client = new MeshClient({
-      server: this.server,
-      ca: await this.#ca(),
-      net,
-      key,
-      now: () => Date.now(),
-      random,
-    });
+    using client = await this.client(net, key);
     await client.publishNode(record);
     return id;
   }
