@@ -101,6 +101,8 @@ Deno.test("POST /v1/nodes: a policy without the static way in admits nobody by t
   using kv = await Deno.openKv(":memory:");
   const world = await World.make({ kv });
   const node = await world.machine("node", await world.grant());
+  await world.append("policy", { format: "toml", source: `admit = []\n${OPEN_POLICY}` });
+  assert.equal(await refused(await node.publish()), "403 not_admitted");
   await world.append("policy", { format: "toml", source: `${OPEN_POLICY}[[admit]]\nmethod = "static"\n` });
   await ok(await node.publish());
 });

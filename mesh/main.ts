@@ -1,0 +1,42 @@
+/** ghostmesh, the coordinator as a program of its own. See selfhost/run.ts for what it does; edge.ts is the same app without a host. */
+import { Command } from "@commander-js/extra-typings";
+import { runMain } from "./host/exit.ts";
+import { createLog } from "./host/log.ts";
+import { openStateDir } from "./host/state_dir.ts";
+import { loadMeshConfig } from "./selfhost/config.ts";
+import { runMesh } from "./selfhost/run.ts";
+import { VERSION } from "./wire/version.ts";
+
+async function main(): Promise<number> {
+  const program = new Command("ghostmesh")
+    .description("The GhostMesh coordinator: stores and delivers what admins and machines have signed")
+    .version(VERSION)
+    .option("--config <file>", "ghostmesh.toml (default: the defaults of everything)")
+    .option("--state-dir <dir>", "where store, certificates and lock are kept")
+    .allowExcessArguments(false)
+    .showSuggestionAfterError()
+    .exitOverride();
+  try {
+    program.parse(Deno.args, { from: "user" });
+  } catch (error) {
+    // commander has told what is wrong already; its errors carry an exit code.
+    const exit = (error as { exitCode?: unknown }).exitCode;
+    if (typeof exit !== "number") throw error;
+    return exit === 0 ? 0 : 2;
+  }
+  const { config: file, stateDir } = program.opts();
+  const config = await loadMeshConfig(file);
+  const dir = await openStateDir("ghostmesh", stateDir);
+  const stop = new AbortController();
+  for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => stop.abort());
+  await runMesh(config, {
+    dir,
+    log: createLog("ghostmesh"),
+    say: (line) => console.log(line),
+    signal: stop.signal,
+    random: (length) => crypto.getRandomValues(new Uint8Array(length)),
+  });
+  return 0;
+}
+
+await runMain(main, "ghostmesh");

@@ -1,0 +1,106 @@
+/** ghostmesh.toml. Everything has a default; relative paths are relative to the file. */
+import { dirname, resolve } from "node:path";
+import ipaddr from "ipaddr.js";
+import { loadToml } from "../host/config.ts";
+import { MESH_PORT } from "../wire/api.ts";
+import { GhostError } from "../wire/errors.ts";
+import { prefix, z } from "../wire/schema.ts";
+
+/** Ways in for those who come without a token. */
+export const AUTH_METHODS = ["static", "oidc", "mtls"] as const;
+export type AuthMethod = (typeof AUTH_METHODS)[number];
+
+const method = z.enum(AUTH_METHODS, { error: `Unknown; known are: ${AUTH_METHODS.join(", ")}` });
+
+const bind = z.string().max(64).transform((text, context) => {
+  const match = /^(?:\[([0-9a-f:.]+)\]|([0-9.]+)|(localhost)):(\d{1,5})$/i.exec(text);
+  const [, v6, v4, name] = match ?? [];
+  const valid = v6 !== undefined
+    ? ipaddr.IPv6.isValid(v6)
+    : v4 !== undefined
+    ? ipaddr.IPv4.isValidFourPartDecimal(v4)
+    : name !== undefined;
+  const port = Number(match?.[4]);
+  if (valid && port <= 65535) return { hostname: v6 ?? v4 ?? "localhost", port };
+  context.addIssue({ code: "custom", message: 'Expected an address and a port such as "0.0.0.0:7777" or "[::]:7777"' });
+  return z.NEVER;
+});
+
+const path = z.string().min(1).max(4096);
+const name = z.string().min(1).max(253).regex(/^[A-Za-z0-9_.:-]+$/, "Expected a host name or an address without port");
+
+const schema = z.strictObject({
+  server: z.strictObject({
+    /** Where it listens; [::] serves IPv4 too. Port 0 takes a free one. */
+    bind: bind.prefault(`0.0.0.0:${MESH_PORT}`),
+    auth_method: z.union([method, z.array(method).min(1).max(AUTH_METHODS.length)]).default("static"),
+    /** A draft of the policy; admins sign it with ghostctl. */
+    acl_file: path.optional(),
+    /** More names and addresses for the certificate that it makes itself. */
+    names: z.array(name).max(64).default([]),
+    /** Only behind a proxy that does TLS, or on loopback. */
+    tls: z.literal("off", { error: 'Expected "off"; for a certificate of your own there is the section [tls]' })
+      .optional(),
+    /** Addresses of the proxy in front. */
+    trusted_proxy: z.union([prefix, z.array(prefix).min(1).max(16)]).optional(),
+  }).prefault({}),
+  tls: z.strictObject({ cert: path, key: path }).optional(),
+  store: z.strictObject({ url: z.url({ protocol: /^https?$/ }).optional() }).prefault({}),
+});
+
+/** How the coordinator serves TLS: by its own CA, by files, or not at all. */
+export type TlsChoice = { kind: "own" } | { kind: "files"; cert: string; key: string } | { kind: "off" };
+
+export interface MeshConfig {
+  /** The file that it came from, undefined for the defaults. */
+  file: string | undefined;
+  bind: { hostname: string; port: number };
+  authMethods: AuthMethod[];
+  aclFile: string | undefined;
+  names: string[];
+  tls: TlsChoice;
+  /** Remote store (KV Connect); undefined is a file in the state folder. */
+  storeUrl: string | undefined;
+}
+
+/**
+ * Reads the file, or gives the defaults when there is none to read.
+ * @throws GhostError `bad_config` with place and mend
+ */
+export async function loadMeshConfig(file: string | undefined): Promise<MeshConfig> {
+  const { server, tls, store } = file === undefined ? schema.parse({}) : await loadToml(file, schema);
+  const base = dirname(resolve(file ?? "ghostmesh.toml"));
+  const place = (key: string) => `${file} ${key}`;
+  if (server.tls === "off") {
+    if (tls) {
+      throw new GhostError("bad_config", 'tls = "off" and a section [tls] contradict each other', {
+        place: place("server.tls"),
+        mend: "take one of them out",
+      });
+    }
+    if (!isLoopback(server.bind.hostname) && server.trusted_proxy === undefined) {
+      throw new GhostError("bad_config", `tls = "off" would serve ${server.bind.hostname} in the clear`, {
+        place: place("server.tls"),
+        mend: 'bind to 127.0.0.1, or name the proxy that does TLS: trusted_proxy = "10.0.0.1/32"',
+      });
+    }
+  }
+  return {
+    file,
+    bind: server.bind,
+    authMethods: [...new Set([server.auth_method].flat())],
+    aclFile: server.acl_file === undefined ? undefined : resolve(base, server.acl_file),
+    names: server.names,
+    tls: server.tls === "off"
+      ? { kind: "off" }
+      : tls
+      ? { kind: "files", cert: resolve(base, tls.cert), key: resolve(base, tls.key) }
+      : { kind: "own" },
+    storeUrl: store.url,
+  };
+}
+
+/** Whether only this machine can reach an address. */
+export function isLoopback(hostname: string): boolean {
+  return hostname === "localhost" || (ipaddr.isValid(hostname) && ipaddr.process(hostname).range() === "loopback");
+}
