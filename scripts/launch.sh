@@ -5,7 +5,8 @@
 # by Deno (exec), so signals, exit code and standard streams are the program's own.
 #
 # Permissions: the role's named set in deno.json ("permissions") holds what never changes. A set in a file cannot know the
-# folders of this machine, so they are added here, and nothing else:
+# folders of this machine, so they are added here, and nothing else (Deno takes a flag instead of the set's list of the same
+# kind, so the lists for reading and writing are repeated as flags):
 #   read and write  the state folder (--state-dir, or its default), the socket's folder (--socket, GHOSTLINK_SOCKET, or its
 #                   default), ghostctl's own folder (--config-dir, GHOSTCTL_CONFIG_DIR, or its default)
 #   read            the config file and its folder (--config), files that the config names by an absolute path (such as a
@@ -56,17 +57,24 @@ if [ -n "${GHOSTMESH_CWD:-}" ]; then
   unset GHOSTMESH_CWD
 fi
 
-# One flag a line, because a folder's name may hold spaces; Deno wants a comma in a name doubled.
-newline='
-'
-flags=
+# Lists as Deno takes them: joined by commas, a comma in a name doubled.
+reads=
+writes=
 allow() { # allow read|write|both PATH
   [ -n "$2" ] || return 0
   path=$2
   case $path in *,*) path=$(printf '%s' "$path" | sed 's/,/,,/g') ;; esac
-  case $1 in read | both) flags="$flags$newline--allow-read=$path" ;; esac
-  case $1 in write | both) flags="$flags$newline--allow-write=$path" ;; esac
+  case $1 in read | both) reads=${reads:+$reads,}$path ;; esac
+  case $1 in write | both) writes=${writes:+$writes,}$path ;; esac
 }
+
+# The paths that the role's set allows for reading or writing; no set holds braces or brackets of its own.
+in_set() { # in_set read|write
+  tr -d ' \n' <"$settings" | sed -n 's/.*"permissions":{\(.*\)/\1/p' | sed -n "s/.*\"$role\":{\([^}]*\)}.*/\1/p" |
+    sed -n "s/.*\"$1\":\[\([^]]*\)\].*/\1/p" | tr -d '"' | tr ',' '\n'
+}
+for path in $(in_set read); do allow read "$path"; done
+for path in $(in_set write); do allow write "$path"; done
 
 uid=$(id -u)
 # default ROOTS_FOLDER XDG_VALUE FALLBACK: the folder that the role takes when none is named
@@ -119,16 +127,15 @@ if [ -n "$config" ]; then
   allow read "$(dirname -- "$config")"
   if [ -f "$config" ] && [ -r "$config" ]; then
     named=$(sed -n 's/^[^#]*=[[:space:]]*"\(\/[^"]*\)".*$/\1/p' "$config")
-    IFS=$newline
+    IFS='
+'
     for file in $named; do allow read "$file"; done
     unset IFS
   fi
 fi
 
-set -f
-IFS=$newline
-# shellcheck disable=SC2086 # split at newlines on purpose
-set -- $flags "$main" "$@"
-unset IFS
-# shellcheck disable=SC2086
+[ -z "$writes" ] || set -- "--allow-write=$writes" "$main" "$@"
+[ -n "$writes" ] || set -- "$main" "$@"
+[ -z "$reads" ] || set -- "--allow-read=$reads" "$@"
+# shellcheck disable=SC2086 # two flags or none
 exec "$deno" run --quiet --no-prompt $offline --config "$settings" -P="$role" "$@"
