@@ -102,8 +102,8 @@ function report(
       [
         `network ${ledger.network.name} founded: ${ledger.network.id}`,
         "next, a gate and machines:",
-        "  ghostctl token create --gate      then on the gate:    ghostgate --config ghostgate.toml --server HOST --auth TOKEN",
-        "  ghostctl token create             then on a machine:   ghostlink join --server HOST --auth TOKEN",
+        `  ghostctl token create --gate   then there:  ghostgate --config ghostgate.toml --server ${known.server} --auth TOKEN`,
+        `  ghostctl token create          then there:  ghostlink join --server ${known.server} --auth TOKEN`,
       ].join("\n"),
   );
   call.out.remark("the admin key lies in the config folder; keep a copy of that in a safe place");
