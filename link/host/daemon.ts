@@ -6,7 +6,6 @@
  * With the coordinator away everything goes on from the verified ledger and records on disk; with the gates away direct
  * paths go on by themselves.
  */
-import ipaddr from "ipaddr.js";
 import { hostOf, MeshClient } from "../../mesh/client/mod.ts";
 import type { Log } from "../../mesh/host/log.ts";
 import { systemRunner } from "../../mesh/host/runner.ts";
@@ -15,12 +14,13 @@ import { nodeIdOf } from "../../mesh/trust/keys.ts";
 import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
 import type { LedgerHead } from "../../mesh/wire/ledger.ts";
 import type { Signal } from "../../mesh/wire/signal.ts";
-import { RetiringKeys, Rotation } from "../core/keys/rotation.ts";
+import { Rotation } from "../core/keys/rotation.ts";
 import { Coalesced, DeadlineTimer } from "./coalesced.ts";
 import type { LinkConfig } from "./config.ts";
 import { stunCrypto } from "./crypto.ts";
 import { follow } from "./follow.ts";
 import { Gates } from "./gates.ts";
+import { Heads } from "./heads.ts";
 import { IceHub } from "./ice_hub.ts";
 import { type IpMonitor, startIpMonitor } from "./ip_monitor.ts";
 import { addressesOf, join, type Machine as MachineFacts } from "./join.ts";
@@ -28,20 +28,20 @@ import { type LocalServer, serveLocal } from "./local_api.ts";
 import { Machine } from "./machine.ts";
 import { type Change, NetworkView } from "./network_view.ts";
 import { OwnRecord } from "./own_record.ts";
-import { Peer } from "./peer.ts";
+import type { Peer } from "./peer.ts";
+import { PeerTable } from "./peer_table.ts";
 import { Publisher } from "./publisher.ts";
 import { random } from "./random.ts";
 import { Report } from "./report.ts";
 import { Rotator } from "./rotator.ts";
 import { Signals } from "./signals.ts";
 import type { NodeState } from "./state.ts";
+import { Surroundings } from "./surroundings.ts";
 import { checkTools } from "./tools.ts";
 import { ViewSaver } from "./view_saver.ts";
 
 /** How often the machine is compared with what it should be even if nothing is known to have changed, in ms. */
 const AUDIT_EVERY = 30_000;
-/** Entries that are handed to a peer who is behind, in characters, so that they fit one sealed box. */
-const MAX_GOSSIP = 8_000;
 
 /** What the daemon is started with. */
 export interface DaemonOptions {
@@ -67,8 +67,9 @@ export class Daemon {
   readonly #signals: Signals;
   readonly #mesh: MeshClient;
   readonly #rotator: Rotator;
-  readonly #retiring = new RetiringKeys();
-  readonly #peers = new Map<string, Peer>();
+  readonly #peers: PeerTable;
+  readonly #heads: Heads;
+  readonly #surroundings: Surroundings;
   readonly #report: Report;
   readonly #stop = new AbortController();
   #meshUp = false;
@@ -77,9 +78,8 @@ export class Daemon {
   readonly #runs = new Coalesced(() => this.#reconcile().catch((error) => this.#failed(error)));
   readonly #timer = new DeadlineTimer(() => [
     this.#hub.nextDeadline(),
-    this.#retiring.nextDeadline(),
     this.#rotator.nextDeadline(),
-    ...[...this.#peers.values()].map((p) => p.nextDeadline()),
+    ...this.#peers.deadlines(),
   ], () => this.#tick());
 
   /** Runs a daemon until the signal aborts; everything that it made on the machine is gone when this returns. */
@@ -162,13 +162,13 @@ export class Daemon {
       session: (gate, up, reason) => this.#gateSession(gate, up, reason),
       signal: (from, box) => this.#signals.receive(from, box),
       presence: (_gate, node, up) => this.#presence(node, up),
-      packet: (from, packet) => this.#peers.get(from)?.relayed(packet),
+      packet: (from, packet) => this.#peers.all.get(from)?.relayed(packet),
       headSeen: (head) => this.#headSeen(head),
     });
     this.#signals = new Signals({
       net: network.net,
       self: { id: p.id, key: identity.seal },
-      sealKeyOf: (id) => this.#peers.has(id) ? this.#view.nodes.get(id)?.verified.record.seal : undefined,
+      sealKeyOf: (id) => this.#peers.all.has(id) ? this.#view.nodes.get(id)?.verified.record.seal : undefined,
       head: () => this.#view.ledger.head,
       deliver: (to, box) => this.#deliver(to, box),
       received: (from, signal) => this.#received(from, signal),
@@ -179,11 +179,42 @@ export class Daemon {
       own: p.own,
       machine: new Rotation(),
       now,
-      peersOnline: () => [...this.#peers.values()].filter((peer) => this.#reachable(peer.id)).map((peer) => peer.id),
+      peersOnline: () => [...this.#peers.all.keys()].filter((id) => this.#reachable(id)),
       tell: (id, kind) => this.#signals.send(id, { t: kind, record: this.#own.jws }),
-      allPeers: () => [...this.#peers.keys()],
+      allPeers: () => [...this.#peers.all.keys()],
       changed: () => this.#ownChanged(),
       reconcile: () => this.reconcile(),
+      rearm: () => this.#timer.arm(),
+    });
+    this.#heads = new Heads(p.ledger);
+    this.#surroundings = new Surroundings({
+      hub: p.hub,
+      machine: p.machine,
+      view: this.#view,
+      server: hostOf(this.#mesh.server),
+    });
+    this.#peers = new PeerTable({
+      view: this.#view,
+      gates: this.#gates,
+      tieBreaker: () => new DataView(random(8).buffer).getBigUint64(0),
+      meshUp: () => this.#meshUp,
+      host: {
+        hub: p.hub,
+        crypto: stunCrypto,
+        wgPort: () => p.machine.wgPort,
+        signal: (to, body) => this.#signals.send(to, body),
+        changed: () => this.reconcile(),
+        moved: (peer) => this.#say(peer),
+        now,
+      },
+      added: (id, wgNext) => {
+        if (wgNext !== undefined) this.#rotator.acknowledge(id, wgNext, (body) => this.#signals.send(id, body));
+      },
+      removed: (id) => {
+        this.#signals.drop(id);
+        this.#heads.drop(id);
+        this.#rotator.gone(id);
+      },
       rearm: () => this.#timer.arm(),
     });
     this.#report = new Report({
@@ -191,13 +222,13 @@ export class Daemon {
       own: p.own,
       gates: this.#gates,
       machine: p.machine,
-      peers: this.#peers,
+      peers: this.#peers.all,
       meshUp: () => this.#meshUp,
       reachable: (id) => this.#reachable(id),
       runner: systemRunner,
     });
     this.#hub.onCandidates = () => {
-      for (const peer of this.#peers.values()) peer.candidatesChanged();
+      for (const peer of this.#peers.all.values()) peer.candidatesChanged();
       this.#timer.arm();
     };
   }
@@ -209,7 +240,7 @@ export class Daemon {
     for (const jws of saved.nodes) await this.#view.node(jws).catch((error) => this.#rejected("saved record", error));
     for (const jws of saved.gates) await this.#view.gate(jws).catch((error) => this.#rejected("saved record", error));
     // Fail closed: the first run has to succeed, policy and all, before anything else starts.
-    this.#syncPeers();
+    this.#peers.sync();
     await this.#reconcile();
     const monitor: IpMonitor = startIpMonitor({
       runner: systemRunner,
@@ -247,7 +278,7 @@ export class Daemon {
       const { name } = this.#own.network;
       this.#o.say(`${name} is up: ${addressesOf(this.#own.record).join(", ")} on ${this.#machine.device.name}`);
       log.info("Running", { interface: this.#machine.device.name, wireguard: this.#machine.device.kind });
-      await this.#refreshCandidates();
+      await this.#lookAround();
       this.#gates.want([...this.#view.gates.values()]);
       const following = follow({
         client: this.#mesh,
@@ -277,7 +308,7 @@ export class Daemon {
     this.#timer.stop();
     this.#gates.close();
     this.#mesh.close();
-    for (const peer of this.#peers.values()) peer.close();
+    this.#peers.close();
   }
 
   // What others say ------------------------------------------------------------------------------
@@ -294,9 +325,9 @@ export class Daemon {
       }
     }
     this.#saver.records();
-    this.#syncPeers();
+    this.#peers.sync();
     this.#gates.want([...this.#view.gates.values()]);
-    void this.#refreshCandidates();
+    void this.#lookAround();
     void this.reconcile();
   }
 
@@ -308,7 +339,7 @@ export class Daemon {
     this.#meshUp = up;
     if (up) this.#o.log.info("Following the coordinator");
     else this.#o.log.warn("The coordinator is away; what is connected stays connected", { why: reason });
-    for (const peer of this.#peers.values()) this.#tellReach(peer);
+    this.#peers.tellReach();
   }
 
   #gateSession(id: string, up: boolean, reason: string | null): void {
@@ -324,9 +355,8 @@ export class Daemon {
   }
 
   #presence(node: string, up: boolean): void {
-    const peer = this.#peers.get(node);
-    if (!peer) return;
-    this.#tellReach(peer);
+    if (!this.#peers.all.has(node)) return;
+    this.#peers.tellReach(node);
     if (!this.#reachable(node)) this.#rotator.gone(node);
     // Peers that the coordinator cannot tell just now learn our newest record from us.
     else if (up && !this.#meshUp) this.#signals.send(node, { t: "record", record: this.#own.jws });
@@ -335,18 +365,6 @@ export class Daemon {
   /** True when a signal can reach this peer now. */
   #reachable(id: string): boolean {
     return this.#gates.towards(id) !== null;
-  }
-
-  /** Tells a peer's path machine what leads to it now. */
-  #tellReach(peer: Peer): void {
-    const session = this.#gates.towards(peer.id);
-    if (session) {
-      const endpoint = this.#view.gates.get(session.gateId)?.record.name ?? session.gateId;
-      peer.event({ kind: "gateUp", endpoint, ...(session.rttMs === null ? {} : { rttMs: session.rttMs }) });
-    } else peer.event({ kind: "gateDown" });
-    const reach = this.#reachable(peer.id) || this.#meshUp;
-    peer.event({ kind: reach ? "peerOnline" : "peerOffline" });
-    this.#timer.arm();
   }
 
   #deliver(to: string, box: string): void {
@@ -359,7 +377,8 @@ export class Daemon {
 
   async #received(from: string, { head, body }: Signal): Promise<void> {
     this.#headSeen(head);
-    if (head.seq < this.#view.ledger.head.seq) this.#gossip(from, head);
+    const entries = this.#heads.missing(from, head, Date.now());
+    if (entries.length > 0) this.#signals.send(from, { t: "entries", entries });
     switch (body.t) {
       case "record":
       case "key-switched":
@@ -374,31 +393,15 @@ export class Daemon {
       case "echo-reply":
         return;
       default:
-        this.#peers.get(from)?.signal(body);
+        this.#peers.all.get(from)?.signal(body);
         this.#timer.arm();
     }
   }
 
-  /** Hands a peer that is behind what it lacks: the coordinator may be hiding it. */
-  #gossip(to: string, head: LedgerHead): void {
-    const entries: string[] = [];
-    for (let seq = head.seq + 1, size = 0; entries.length < 64; seq++) {
-      const entry = this.#view.ledger.at(seq);
-      if (entry === undefined || (size += entry.length) > MAX_GOSSIP) break;
-      entries.push(entry);
-    }
-    if (entries.length > 0) this.#signals.send(to, { t: "entries", entries });
-  }
-
   #headSeen(head: LedgerHead): void {
-    const own = this.#view.ledger;
-    const known = own.hashAt(head.seq);
-    if (known !== undefined && known !== head.hash) {
-      this.#o.log.error("Two ledger entries with one number: somebody shows different ledgers to different nodes", {
-        seq: head.seq,
-      });
-      this.#report.forkAt(head.seq);
-    }
+    if (!this.#heads.contradicts(head)) return;
+    this.#o.log.error("Somebody shows different ledgers to different nodes", { seq: head.seq });
+    this.#report.forkAt(head.seq);
   }
 
   // Own record -----------------------------------------------------------------------------------
@@ -424,45 +427,6 @@ export class Daemon {
 
   // This machine ---------------------------------------------------------------------------------
 
-  #syncPeers(): void {
-    const wanted = new Map(this.#view.peers().map((p) => [p.id, p]));
-    for (const [id, peer] of this.#peers) {
-      if (wanted.has(id)) continue;
-      peer.close();
-      this.#peers.delete(id);
-      this.#retiring.drop(id);
-      this.#signals.drop(id);
-      this.#rotator.gone(id);
-    }
-    const now = Date.now();
-    for (const [id, known] of wanted) {
-      const { wg, wgNext } = known.verified.record;
-      this.#retiring.use(id, wg, now);
-      if (!this.#peers.has(id)) this.#peers.set(id, this.#newPeer(id));
-      if (wgNext !== undefined) this.#rotator.acknowledge(id, wgNext, (body) => this.#signals.send(id, body));
-    }
-    this.#gates.watch([...this.#peers.keys()].sort());
-    this.#timer.arm();
-  }
-
-  #newPeer(id: string): Peer {
-    const peer = new Peer(id, {
-      selfId: this.#id,
-      hub: this.#hub,
-      crypto: stunCrypto,
-      tieBreaker: new DataView(random(8).buffer).getBigUint64(0),
-      accept: (address) => !this.#view.isOverlay(address),
-      wgPort: () => this.#machine.wgPort,
-      signal: (to, body) => this.#signals.send(to, body),
-      relay: (to, packet) => this.#gates.towards(to)?.sendPacket(to, packet),
-      changed: () => this.reconcile(),
-      moved: (moved) => this.#say(moved),
-      now: () => Date.now(),
-    });
-    queueMicrotask(() => this.#tellReach(peer));
-    return peer;
-  }
-
   #say(peer: Peer): void {
     const { rung, endpoint, rttMs } = peer.state;
     const over = rung === "none" ? "no path" : `${rung}${endpoint ? ` ${endpoint}` : ""}`;
@@ -474,27 +438,14 @@ export class Daemon {
   }
 
   async #networkChanged(): Promise<void> {
-    const before = JSON.stringify(this.#hub.candidates().filter((c) => c.type === "host"));
-    await this.#refreshCandidates();
-    if (JSON.stringify(this.#hub.candidates().filter((c) => c.type === "host")) !== before) {
-      for (const peer of this.#peers.values()) peer.networkChanged();
-    }
+    if (await this.#lookAround()) { for (const peer of this.#peers.all.values()) peer.networkChanged(); }
     await this.reconcile();
   }
 
-  async #refreshCandidates(): Promise<void> {
-    const own = new Set(addressesOf(this.#own.record));
-    const addresses = (await this.#machine.ip.hostAddresses()).map((a) => a.address).filter((a) => !own.has(a));
-    this.#hub.setHost(addresses, this.#machine.wgPort);
-    const servers = [];
-    for (const gate of this.#view.gates.values()) {
-      for (const address of (await Promise.all(gate.record.hosts.map(resolve))).flat()) {
-        const base = (await this.#machine.ip.routeTo(address))?.source;
-        if (base) servers.push({ server: { address, port: gate.record.stun }, base });
-      }
-    }
-    this.#hub.setServers(servers);
+  async #lookAround(): Promise<boolean> {
+    const moved = await this.#surroundings.refresh();
     this.#timer.arm();
+    return moved;
   }
 
   /** Brings the machine in line; resolves when a run that began after this call has ended. */
@@ -508,29 +459,18 @@ export class Daemon {
   }
 
   async #reconcile(): Promise<void> {
-    const now = Date.now();
     await this.#machine.apply({
       publicKey: this.#own.identity.wg.public,
       privateKey: (publicKey) => this.#own.privateKey(publicKey),
-      addresses: addressesOf(this.#own.record),
-      peers: [...this.#peers.values()].flatMap((peer) => {
-        const known = this.#view.nodes.get(peer.id);
-        if (!known) return [];
-        const addresses = addressesOf(known);
-        return [{ id: peer.id, wg: known.verified.record.wg, addresses, ...peer.wanted() }];
-      }),
-      retiring: this.#retiring.keys(now),
+      addresses: addressesOf(this.#view.nodes.get(this.#id) ?? this.#own.record),
+      peers: this.#peers.wanted(),
+      retiring: this.#peers.retiring(),
       filter: this.#view.filter(),
       routes: this.#view.routes(),
-      outside: this.#outside(),
+      outside: this.#surroundings.outside(),
     });
     this.#report.fault(null);
     this.#timer.arm();
-  }
-
-  #outside(): string[] {
-    const hosts = [...this.#view.gates.values()].flatMap((gate) => gate.record.hosts);
-    return [...hosts, hostOf(this.#mesh.server)].filter((host) => ipaddr.isValid(host));
   }
 
   async #audit(): Promise<void> {
@@ -544,23 +484,13 @@ export class Daemon {
   }
 
   #tick(): void {
-    const now = Date.now();
     this.#hub.tick();
-    for (const peer of this.#peers.values()) peer.tick();
+    if (this.#peers.tick()) void this.reconcile();
     this.#rotator.tick();
-    const retiring = this.#retiring.nextDeadline();
-    if (retiring !== null && retiring <= now) void this.reconcile();
   }
 }
 
 function aborted(signal: AbortSignal): Promise<void> {
   if (signal.aborted) return Promise.resolve();
   return new Promise((resolve) => signal.addEventListener("abort", () => resolve(), { once: true }));
-}
-
-/** Addresses of a host name; an address is its own. A name that does not resolve now is asked again at the next change. */
-async function resolve(host: string): Promise<string[]> {
-  if (ipaddr.isValid(host)) return [host];
-  const both = await Promise.allSettled([Deno.resolveDns(host, "A"), Deno.resolveDns(host, "AAAA")]);
-  return both.flatMap((answer) => answer.status === "fulfilled" ? answer.value : []);
 }

@@ -5,7 +5,7 @@
 import type { MeshClient } from "../../mesh/client/mod.ts";
 import type { SyncEvent } from "../../mesh/wire/api.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
-import { type Change, type NetworkView } from "./network_view.ts";
+import type { Change, NetworkView } from "./network_view.ts";
 
 const FIRST_WAIT = 250;
 const LONGEST_WAIT = 10_000;

@@ -1,0 +1,115 @@
+/** The peers of this node: one `Peer` for everybody whom the policy lets it see, as the network view changes. */
+import { RetiringKeys } from "../core/keys/rotation.ts";
+import { addressesOf } from "./join.ts";
+import type { Gates } from "./gates.ts";
+import type { WantedPeer } from "./machine.ts";
+import type { NetworkView } from "./network_view.ts";
+import { Peer, type PeerHost } from "./peer.ts";
+
+/** What the table needs of the daemon, besides what each peer needs. */
+export interface PeerTableOptions {
+  view: NetworkView;
+  gates: Gates;
+  /** For each peer: everything but what the table knows itself. */
+  host: Omit<PeerHost, "selfId" | "accept" | "relay" | "tieBreaker">;
+  tieBreaker(): bigint;
+  /** True while the coordinator can carry signals. */
+  meshUp(): boolean;
+  added(id: string, wgNext: string | undefined): void;
+  removed(id: string): void;
+  rearm(): void;
+}
+
+/** All peers. */
+export class PeerTable {
+  readonly #o: PeerTableOptions;
+  readonly #peers = new Map<string, Peer>();
+  readonly #retiring = new RetiringKeys();
+
+  constructor(o: PeerTableOptions) {
+    this.#o = o;
+  }
+
+  get all(): ReadonlyMap<string, Peer> {
+    return this.#peers;
+  }
+
+  /** Peers' replaced WireGuard keys that are still to be decrypted. */
+  retiring(): string[] {
+    return this.#retiring.keys(this.#o.host.now());
+  }
+
+  /** Brings the table in line with the view. */
+  sync(): void {
+    const { view, gates, host } = this.#o;
+    const wanted = new Map(view.peers().map((p) => [p.id, p]));
+    for (const [id, peer] of this.#peers) {
+      if (wanted.has(id)) continue;
+      peer.close();
+      this.#peers.delete(id);
+      this.#retiring.drop(id);
+      this.#o.removed(id);
+    }
+    for (const [id, known] of wanted) {
+      const { wg, wgNext } = known.verified.record;
+      this.#retiring.use(id, wg, host.now());
+      if (!this.#peers.has(id)) this.#add(id);
+      this.#o.added(id, wgNext);
+    }
+    gates.watch([...this.#peers.keys()].sort());
+    this.#o.rearm();
+  }
+
+  #add(id: string): void {
+    const { view, gates, host } = this.#o;
+    const peer = new Peer(id, {
+      ...host,
+      selfId: view.selfId,
+      tieBreaker: this.#o.tieBreaker(),
+      accept: (address) => !view.isOverlay(address),
+      relay: (to, packet) => gates.towards(to)?.sendPacket(to, packet),
+    });
+    this.#peers.set(id, peer);
+    queueMicrotask(() => this.tellReach(id));
+  }
+
+  /** Tells a peer's path machine what leads to it now; without an id, every peer's. */
+  tellReach(id?: string): void {
+    const { gates, view } = this.#o;
+    for (const peer of id === undefined ? this.#peers.values() : [this.#peers.get(id)]) {
+      if (!peer) continue;
+      const session = gates.towards(peer.id);
+      if (session) {
+        const endpoint = view.gates.get(session.gateId)?.record.name ?? session.gateId;
+        peer.event({ kind: "gateUp", endpoint, ...(session.rttMs === null ? {} : { rttMs: session.rttMs }) });
+      } else peer.event({ kind: "gateDown" });
+      peer.event({ kind: session || this.#o.meshUp() ? "peerOnline" : "peerOffline" });
+    }
+    this.#o.rearm();
+  }
+
+  /** What WireGuard and nftables should have for all of them. */
+  wanted(): WantedPeer[] {
+    return [...this.#peers.values()].flatMap((peer) => {
+      const known = this.#o.view.nodes.get(peer.id);
+      if (!known) return [];
+      return [{ id: peer.id, wg: known.verified.record.wg, addresses: addressesOf(known), ...peer.wanted() }];
+    });
+  }
+
+  /** Runs the peers' timers. Returns true when a replaced key is to be removed now. */
+  tick(): boolean {
+    for (const peer of this.#peers.values()) peer.tick();
+    const due = this.#retiring.nextDeadline();
+    return due !== null && due <= this.#o.host.now();
+  }
+
+  /** Deadlines of all peers and retiring keys, ms. */
+  deadlines(): (number | null)[] {
+    return [this.#retiring.nextDeadline(), ...[...this.#peers.values()].map((p) => p.nextDeadline())];
+  }
+
+  close(): void {
+    for (const peer of this.#peers.values()) peer.close();
+  }
+}
