@@ -143,6 +143,8 @@ function bridge({ bridges, wgPort }: TableParts): string[] {
     ` udp sport set udp sport map @bridge_port${family}`;
   lines.push("chain link_bridge { type filter hook output priority mangle;");
   lines.push(rule("ip", "127.0.0.1", 4), rule("ip6", "::1", 6), "}");
+  lines.push("chain link_reroute { type route hook output priority mangle;");
+  lines.push(`  oifname "lo" udp sport ${wgPort} fib daddr type != local ip dscp set 2`, "}");
   return lines;
 }
 
