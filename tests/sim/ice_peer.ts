@@ -17,11 +17,17 @@ type Message =
   | { kind: "ice"; ufrag: string; pwd: string; reply: boolean; candidates: WireCandidate[] }
   | { kind: "candidates"; ufrag: string; candidates: WireCandidate[] };
 
+/** An address that a peer has in a network. */
+export interface Place {
+  net: Net;
+  address: string;
+}
+
 export interface PeerOptions {
   name: string;
   controlling: boolean;
   /** Where it stands and under which addresses. */
-  places: { net: Net; address: string }[];
+  places: Place[];
   crypto: StunCrypto;
   signalMs: number;
   /** The socket does not tell which of its addresses a datagram reached. */
@@ -44,7 +50,7 @@ export class IcePeer {
   readonly #world: World;
   readonly #o: PeerOptions;
   readonly #server: Address;
-  #places: { net: Net; address: string }[] = [];
+  #places: Place[] = [];
   #bindings: StunBinding[] = [];
   #peer: IcePeer | null = null;
   #signalAt = 0;
@@ -78,7 +84,7 @@ export class IcePeer {
   }
 
   /** Moves to other networks. */
-  move(places: { net: Net; address: string }[]): void {
+  move(places: Place[]): void {
     for (const { net, address } of this.#places) net.hosts.delete(address);
     this.#ready = false;
     this.#do(this.agent.handle({ kind: "networkChanged" }, this.#world.now));
@@ -91,7 +97,12 @@ export class IcePeer {
     this.#offer(false);
   }
 
-  #plug(places: { net: Net; address: string }[]): void {
+  /** The tunnel has seen the peer's data on the selected pair. */
+  hint(): void {
+    this.#do(this.agent.handle({ kind: "consentHint" }, this.#world.now));
+  }
+
+  #plug(places: Place[]): void {
     this.#places = places;
     this.#bindings = [];
     for (const { net, address } of places) {
