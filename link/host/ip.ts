@@ -23,6 +23,7 @@ const addressList = z.array(z.object({
   flags: z.array(text).max(64).default([]),
   mtu: z.int().default(0),
   ifalias: text.optional(),
+  linkinfo: z.object({ info_kind: text.optional() }).optional(),
   addr_info: z.array(z.object({
     family: text.optional(),
     local: text.optional(),
@@ -94,7 +95,7 @@ export class IpTool {
     throw toolError({ ...result, stderr: result.stderr.split("\n")[0]! }, `ip ${lines[line - 1] ?? "-batch"}`);
   }
 
-  /** Addresses for candidates: no loopback, link-local, container or tunnel interface, and none that is going or not ready. */
+  /** Addresses for candidates: no loopback, link-local, container or tunnel interface (ours or another VPN's), and none that is going or not ready. */
   async hostAddresses(): Promise<HostAddress[]> {
     return parseHostAddresses(await this.#json(["-details", "addr", "show", "up"]), this.iface);
   }
@@ -148,6 +149,7 @@ export function parseHostAddresses(json: unknown, tunnel: string): HostAddress[]
     const iface = link.ifname;
     if (iface === undefined || iface === tunnel || CONTAINER.test(iface)) continue;
     if (link.flags.includes("LOOPBACK") || link.ifalias?.startsWith(ALIAS_PREFIX)) continue;
+    if (TUNNEL.test(link.linkinfo?.info_kind ?? "")) continue;
     for (const a of link.addr_info) {
       if (a.scope !== "global" || a.local === undefined || a.deprecated || a.tentative || a.dadfailed) continue;
       if (a.local.startsWith("169.254.")) continue;
