@@ -141,6 +141,11 @@ export function parseRoutes(json: unknown, family: 4 | 6): ObservedRoute[] {
 
 /** Bridges and ends of containers and virtual machines: their addresses are the same on many machines and lead nowhere. */
 const CONTAINER = /^(docker|br-|veth|cni|virbr|flannel|cali|podman|lxcbr|lxdbr|incusbr|vnet|kube-)/;
+/**
+ * Kinds of other VPNs' tunnels. A path inside one could work, but its packets are smaller than ours, what does not fit is lost
+ * without a word, and it is never shorter than the path that the tunnel itself takes.
+ */
+const TUNNEL = /^(tun|wireguard|ipip|sit|gre|ip6tnl|vti|xfrm)/;
 
 /** Reads `ip -json -details addr show up` for candidates. */
 export function parseHostAddresses(json: unknown, tunnel: string): HostAddress[] {
