@@ -23,13 +23,20 @@ export interface PeerHost {
   accept(address: string): boolean;
   wgPort(): number;
   signal(to: string, body: SignalBody): void;
-  /** Hands a WireGuard packet to the gate session that reaches the peer. */
-  relay(to: string, packet: Uint8Array): void;
+  /** Hands a WireGuard packet to the gate session that reaches the peer; false when there is none. */
+  relay(to: string, packet: Uint8Array): boolean;
   /** What `wanted()` gives has changed; the promise resolves when the machine has been brought into line with it. */
   changed(): Promise<void>;
   moved(peer: Peer): void;
   now(): number;
 }
+
+/**
+ * Packets that wait for a way out, or for WireGuard to know the peer: a lost first handshake would cost 5 s, which is when
+ * WireGuard tries again. Old ones are worth nothing.
+ */
+const MAX_HELD = 32;
+const HELD_FOR = 3_000;
 
 /** How a peer is reached now. */
 export interface PathState {
@@ -52,6 +59,8 @@ export class Peer {
   #bridge: SelectedPair | null = null;
   /** The generation whose `ice` message has been sent; later candidates trickle. */
   #offered: string | null = null;
+  #configured = false;
+  #held: { packet: Uint8Array; inward: boolean; at: number }[] = [];
   /** Candidates of the hub that the agent has been told of. */
   readonly #told = new Set<string>();
   state: PathState;
@@ -71,12 +80,36 @@ export class Peer {
   async #readRelay(socket: Deno.DatagramConn): Promise<void> {
     for await (const [packet, from] of socket) {
       // Anybody on this machine can send here; WireGuard's own port is who should.
-      if (from.transport === "udp" && from.port === this.#host.wgPort()) this.#host.relay(this.id, packet);
+      if (from.transport !== "udp" || from.port !== this.#host.wgPort()) continue;
+      if (!this.#host.relay(this.id, packet)) this.#hold(packet, false);
     }
+  }
+
+  #hold(packet: Uint8Array, inward: boolean): void {
+    if (this.#held.length >= MAX_HELD) this.#held.shift();
+    this.#held.push({ packet, inward, at: this.#host.now() });
+  }
+
+  #release(inward: boolean): void {
+    const oldest = this.#host.now() - HELD_FOR;
+    const mine = this.#held.filter((h) => h.inward === inward);
+    this.#held = this.#held.filter((h) => h.inward !== inward);
+    for (const { packet, at } of mine) {
+      if (at < oldest) continue;
+      if (inward) this.relayed(packet);
+      else this.#host.relay(this.id, packet);
+    }
+  }
+
+  /** WireGuard knows the peer from now on. */
+  configured(): void {
+    this.#configured = true;
+    this.#release(true);
   }
 
   /** A WireGuard packet that came through a gate. */
   relayed(packet: Uint8Array): void {
+    if (!this.#configured) return this.#hold(packet, true);
     // The bridge rewrites within one family, so packets of an IPv6 pair take the IPv6 loopback.
     const v6 = this.#bridge?.remote.address.includes(":") ?? false;
     const socket = v6 ? this.#socket6() : this.#relay4;
@@ -99,6 +132,7 @@ export class Peer {
 
   /** Tells the path machine that something happened. */
   event(event: PathEvent): void {
+    if (event.kind === "gateUp") this.#release(false);
     this.#pathActions(this.#path.handle(event, this.#host.now()));
   }
 

@@ -67,9 +67,14 @@ export class PeerTable {
       selfId: view.selfId,
       tieBreaker: this.#o.tieBreaker(),
       accept: (address) => !view.isOverlay(address),
-      relay: (to, packet) => gates.towards(to)?.sendPacket(to, packet),
+      relay: (to, packet) => {
+        const session = gates.towards(to);
+        session?.sendPacket(to, packet);
+        return session !== null;
+      },
     });
     this.#peers.set(id, peer);
+    void host.changed().then(() => peer.configured());
     queueMicrotask(() => this.tellReach(id));
   }
 
