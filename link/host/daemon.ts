@@ -73,6 +73,8 @@ export class Daemon {
   readonly #report: Report;
   readonly #stop = new AbortController();
   #meshUp = false;
+  /** What the last run threw, or null. */
+  #fault: unknown = null;
   readonly #saver: ViewSaver;
   readonly #publisher: Publisher;
   readonly #runs = new Coalesced(() => this.#reconcile().catch((error) => this.#failed(error)));
@@ -241,7 +243,8 @@ export class Daemon {
     for (const jws of saved.gates) await this.#view.gate(jws).catch((error) => this.#rejected("saved record", error));
     // Fail closed: the first run has to succeed, policy and all, before anything else starts.
     this.#peers.sync();
-    await this.#reconcile();
+    await this.reconcile();
+    if (this.#fault !== null) throw this.#fault;
     const monitor: IpMonitor = startIpMonitor({
       runner: systemRunner,
       tools,
@@ -454,6 +457,7 @@ export class Daemon {
   }
 
   #failed(error: unknown): void {
+    this.#fault = error;
     this.#report.fault(errorLine(error));
     this.#o.log.error("The machine could not be brought in line; what was in force stays", { why: errorLine(error) });
   }
@@ -469,6 +473,7 @@ export class Daemon {
       routes: this.#view.routes(),
       outside: this.#surroundings.outside(),
     });
+    this.#fault = null;
     this.#report.fault(null);
     this.#timer.arm();
   }
