@@ -58,7 +58,11 @@ export interface RouteUse {
   reason: string | null;
 }
 
-/** WireGuard's own interval that keeps NAT mappings of direct paths open, in seconds. */
+/**
+ * Seconds between WireGuard's own keepalives, which also start the first handshake. Only the end with the smaller id sends
+ * them: when both ends of a new pair begin a handshake at the same moment, each one's answer finds the other in the wrong
+ * state, and both try again only 5 s later. NAT mappings do not need them, ICE's consent checks use the same ports.
+ */
 const KEEPALIVE = 25;
 
 /** Without a usable policy nothing passes: fail closed. */
@@ -190,7 +194,7 @@ export class Machine {
         ...p.addresses.map(hostPrefix),
         ...routes.filter((u) => u.active && u.route.node === p.id).map((u) => u.route.prefix),
       ],
-      keepalive: KEEPALIVE,
+      keepalive: this.#o.owner < p.id ? KEEPALIVE : 0,
     }));
     const current = new Set(peers.map((p) => p.publicKey));
     for (const publicKey of wanted.retiring) {
