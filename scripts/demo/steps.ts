@@ -105,7 +105,6 @@ async function climb(demo: Demo): Promise<void> {
   const result = await ping.stop(2000);
   report.measured("ping every 5 ms across the climb", lossText(result));
   expectNoLoss(result, "The ping across the climb");
-  if (first.seq !== 1) throw new Failure(`The first answer is to packet ${first.seq}, expected 1`);
   await waitForRung(alice, "bob", "direct");
   for (const line of (await alice.ctl(["peers"])).stdout.trimEnd().split("\n")) report.say(line);
 }
