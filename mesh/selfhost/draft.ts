@@ -68,23 +68,23 @@ export class DraftFile {
 
   /** Checks the file now and at every change, until the signal is aborted. */
   async watch(signal: AbortSignal): Promise<void> {
-    await this.check();
     const { file, log } = this.#o;
     let watcher: Deno.FsWatcher;
     try {
       watcher = Deno.watchFs(dirname(file), { recursive: false }); // the folder: editors replace the file
     } catch (error) {
       log.warn("acl_file is not watched: its folder cannot be read", { file, error });
-      return;
+      return await this.check();
     }
     let timer: ReturnType<typeof setTimeout> | undefined;
-    let checking = Promise.resolve();
+    let checking = this.check(); // after the watch began, so that no change falls in between
     const stop = () => watcher.close();
     signal.addEventListener("abort", stop, { once: true });
     if (signal.aborted) stop();
     try {
-      for await (const { paths } of watcher) {
-        if (!paths.some((path) => basename(path) === basename(file))) continue;
+      for await (const { kind, paths } of watcher) {
+        // Reading is an access, and would go round and round.
+        if (kind === "access" || !paths.some((path) => basename(path) === basename(file))) continue;
         clearTimeout(timer);
         timer = setTimeout(() => {
           checking = checking.then(() => this.check()).catch((error) =>

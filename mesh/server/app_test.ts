@@ -3,6 +3,7 @@ import { MAX_BODY, PROOF_HEADER, serverInfo } from "../wire/api.ts";
 import { toBase64Url, utf8 } from "../wire/encoding.ts";
 import { signEntry } from "../trust/ledger.ts";
 import { makeRequestProof } from "../trust/proof.ts";
+import { twin } from "../store/testing.ts";
 import { Clock, firstChain, newApp, newSigningKey, ok, OPEN_POLICY, post, random, refused, World } from "./testing.ts";
 
 Deno.test("createApp() answers little before it is claimed, and refuses the rest with not_claimed", async () => {
@@ -114,7 +115,7 @@ Deno.test("request proofs: missing, foreign, replayed, skewed, for another path 
   const jti = toBase64Url(random(16));
   await ok(await world.call(admin, "/v1/ledger", { jti }));
   assert.equal(await refused(await world.call(admin, "/v1/ledger", { jti })), "401 replayed");
-  const other = world.through(newApp(kv, { clock })); // another instance of the same store
+  const other = world.through(newApp(twin(kv), { clock })); // another instance of the same store
   assert.equal(await refused(await other.call(admin, "/v1/ledger", { jti })), "401 replayed");
   for (const skew of [-301, 301]) {
     const response = await world.call(admin, "/v1/ledger", { iat: clock.seconds + skew });

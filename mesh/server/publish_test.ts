@@ -1,12 +1,13 @@
 import assert from "node:assert/strict";
 import { ipv4Of } from "../trust/address.ts";
 import { boxKeyFromSeed } from "../trust/keys.ts";
+import { twin } from "../store/testing.ts";
 import { newApp, ok, OPEN_POLICY, random, refused, World } from "./testing.ts";
 
 Deno.test("POST /v1/nodes: of parallel joins with a one-use token exactly one succeeds, and it may come again", async () => {
   using kv = await Deno.openKv(":memory:");
   const world = await World.make({ kv });
-  const second = world.through(newApp(kv, { clock: world.clock }));
+  const second = world.through(newApp(twin(kv), { clock: world.clock }));
   const token = await world.grant({ uses: 1, expires: world.clock.seconds + 60 });
   const machines = await Promise.all(Array.from({ length: 12 }, (_, i) => world.machine(`m${i}`, token)));
   const answers = await Promise.all(machines.map((m, i) => m.at(i % 2 ? second : world).publish()));

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { twin } from "../store/testing.ts";
 import { type Machine, newApp, ok, type Received, refused, World } from "./testing.ts";
 
 /** Events as short texts: what they are and whom they concern. */
@@ -116,7 +117,7 @@ Deno.test("GET /v1/sync: Last-Event-ID brings only what was missed, from any ins
   await ok(await world.call(b.key, "/v1/mail", { body: { to: a.id, box: "aGk" } }));
   await ok(await world.call(c.key, "/v1/mail", { body: { to: b.id, box: "bm8" } }));
 
-  const second = newApp(kv, { clock: world.clock });
+  const second = newApp(twin(kv), { clock: world.clock });
   const resumed = await a.at(world.through(second)).sync({ cursor: stream.cursor!, ledger: 3 });
   assert.deepEqual(brief(await resumed.upTo("synced"), [a, b, c]), [
     "ledger",
