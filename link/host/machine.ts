@@ -34,6 +34,8 @@ export interface WantedPeer {
   addresses: string[];
   endpoint: { address: string; port: number };
   bridge: Bridge | null;
+  /** True when this end is to begin a handshake by itself. */
+  initiates: boolean;
 }
 
 /** Everything that the machine should be brought in line with. */
@@ -58,11 +60,7 @@ export interface RouteUse {
   reason: string | null;
 }
 
-/**
- * Seconds between WireGuard's own keepalives, which also start the first handshake. Only the end with the smaller id sends
- * them: when both ends of a new pair begin a handshake at the same moment, each one's answer finds the other in the wrong
- * state, and both try again only 5 s later. NAT mappings do not need them, ICE's consent checks use the same ports.
- */
+/** Seconds between WireGuard's own keepalives. */
 const KEEPALIVE = 25;
 
 /** Without a usable policy nothing passes: fail closed. */
@@ -194,7 +192,7 @@ export class Machine {
         ...p.addresses.map(hostPrefix),
         ...routes.filter((u) => u.active && u.route.node === p.id).map((u) => u.route.prefix),
       ],
-      keepalive: this.#o.owner < p.id ? KEEPALIVE : 0,
+      keepalive: p.initiates ? KEEPALIVE : 0,
     }));
     const current = new Set(peers.map((p) => p.publicKey));
     for (const publicKey of wanted.retiring) {
