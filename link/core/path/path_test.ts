@@ -1,0 +1,318 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { Path, type PathAction, type PathEvent, type SelectedPair } from "./mod.ts";
+
+const PAIR: SelectedPair = {
+  local: { address: "198.51.100.1", port: 40001, base: { address: "10.9.1.2", port: 51820 } },
+  remote: { address: "198.51.100.2", port: 40002 },
+};
+const OTHER: SelectedPair = { ...PAIR, remote: { address: "2001:db8::2", port: 51820 } };
+const ENDPOINT = "198.51.100.2:40002";
+const T0 = 1_700_000_000_000;
+
+/** A path and its clock; `do` returns the kinds of the actions, in order. */
+class Bench {
+  readonly path = new Path();
+  now = T0;
+  last: PathAction[] = [];
+
+  do(event: PathEvent): string[] {
+    this.last = this.path.handle(event, this.now);
+    return this.last.map(word);
+  }
+
+  /** Runs from deadline to deadline. */
+  elapse(ms: number): [number, string][] {
+    const end = this.now + ms;
+    const log: [number, string][] = [];
+    for (let at = this.path.nextDeadline(); at !== null && at <= end; at = this.path.nextDeadline()) {
+      assert.ok(at >= this.now);
+      this.now = at;
+      for (const what of this.do({ kind: "tick" })) log.push([at - T0, what]);
+      assert.ok((this.path.nextDeadline() ?? Infinity) > at, "asks for the same moment again");
+    }
+    this.now = end;
+    return log;
+  }
+
+  serial(): number {
+    return this.last.find((action) => action.kind === "sendMoved")!.serial;
+  }
+
+  /** Acknowledges the last `moved`, and moves the peer there too. */
+  follow(rung: string): string[] {
+    const serial = this.serial();
+    return [...this.do({ kind: "peerMovedAck", serial }), ...this.do({ kind: "peerMoved", rung, serial: this.now })];
+  }
+}
+
+function word(action: PathAction): string {
+  switch (action.kind) {
+    case "use":
+      return `use ${action.rung}`;
+    case "bridgeLateRelayed":
+      return `bridge ${action.on ? "on" : "off"}`;
+    case "sendMoved":
+      return `moved ${action.rung}`;
+    case "sendMovedAck":
+      return `ack ${action.rung}`;
+    case "notify":
+      return `notify ${action.rung}`;
+    case "release":
+      return `release ${action.rung}`;
+    default:
+      return action.kind;
+  }
+}
+
+const selected = (pair = PAIR): PathEvent => ({ kind: "iceSelected", pair, rttMs: 12 });
+
+/** On quic with a peer that is on quic too. */
+function relayed(): Bench {
+  const bench = new Bench();
+  bench.do({ kind: "gateUp" });
+  bench.follow("quic");
+  bench.elapse(2_000);
+  return bench;
+}
+
+/** Direct at both ends, drained. */
+function direct(): Bench {
+  const bench = relayed();
+  bench.do(selected());
+  bench.follow("direct");
+  bench.elapse(2_000);
+  return bench;
+}
+
+Deno.test("Path takes the relay at once and begins ICE", () => {
+  const bench = new Bench();
+  assert.equal(bench.path.nextDeadline(), null);
+  assert.deepEqual(bench.path.view, { rung: "none", endpoint: null, rttMs: null, since: null });
+  assert.deepEqual(bench.do({ kind: "gateUp", endpoint: "gate1", rttMs: 8 }), [
+    "use quic",
+    "notify quic",
+    "moved quic",
+    "startIce",
+  ]);
+  assert.deepEqual(bench.path.view, { rung: "quic", endpoint: "gate1", rttMs: 8, since: T0 });
+});
+
+Deno.test("Path without a gate begins ICE as soon as somebody carries its signals", () => {
+  const bench = new Bench();
+  assert.deepEqual(bench.do({ kind: "tick" }), []);
+  assert.deepEqual(bench.do({ kind: "peerOnline" }), ["startIce"]);
+  assert.deepEqual(bench.do(selected()), ["bridge on", "use direct", "notify direct", "moved direct"]);
+});
+
+Deno.test("Path climbs with the bridge on before the endpoint is set, and releases the relay when both have drained", () => {
+  const bench = relayed();
+  assert.deepEqual(bench.do(selected()), ["bridge on", "use direct", "notify direct", "moved direct"]);
+  assert.deepEqual(bench.path.view, { rung: "direct", endpoint: ENDPOINT, rttMs: 12, since: bench.now });
+  bench.now += 30;
+  assert.deepEqual(bench.do({ kind: "peerMovedAck", serial: bench.now - 30 }), []);
+  assert.deepEqual(bench.do({ kind: "peerMoved", rung: "direct", serial: bench.now }), ["ack direct"]);
+  const at = bench.now - T0;
+  assert.deepEqual(bench.elapse(10_000), [[at + 2_000, "use direct"], [at + 2_000, "release quic"]]);
+});
+
+Deno.test("Path says `moved` again until it is acknowledged, and keeps the old rung as long", () => {
+  const bench = relayed();
+  bench.do(selected());
+  const serial = bench.serial();
+  assert.deepEqual(bench.elapse(15_000).map(([, what]) => what), Array(4).fill("moved direct"));
+  assert.deepEqual(bench.do({ kind: "peerMovedAck", serial: serial - 1 }), []);
+  bench.do({ kind: "peerMovedAck", serial });
+  assert.deepEqual(bench.elapse(15_000), []);
+  bench.do({ kind: "peerMoved", rung: "direct", serial: bench.now });
+  assert.deepEqual(bench.elapse(2_000).map(([, what]) => what), ["use direct", "release quic"]);
+});
+
+Deno.test("Path acknowledges a repeated word again and ignores an older one", () => {
+  const bench = relayed();
+  assert.deepEqual(bench.do({ kind: "peerMoved", rung: "lane", serial: T0 + 50_000 }), ["ack lane"]);
+  assert.deepEqual(bench.do({ kind: "peerMoved", rung: "lane", serial: T0 + 50_000 }), ["ack lane"]);
+  assert.deepEqual(bench.do({ kind: "peerMoved", rung: "quic", serial: T0 + 49_999 }), []);
+  assert.equal(bench.path.peerRung, "lane");
+});
+
+Deno.test("Path falls back when consent is lost: bridge off first, then the relay, then ICE again", () => {
+  const bench = direct();
+  assert.deepEqual(bench.do({ kind: "iceConsentLost" }), ["bridge off", "use quic", "notify quic", "moved quic"]);
+  const log = bench.elapse(1_000).map(([, what]) => what);
+  assert.ok(log.includes("restartIce"), log.join());
+});
+
+Deno.test("Path falls with its peer although its own pair seems well, and climbs with it without waiting", () => {
+  const bench = direct();
+  assert.deepEqual(bench.do({ kind: "peerMoved", rung: "quic", serial: bench.now }), [
+    "ack quic",
+    "bridge off",
+    "use quic",
+    "notify quic",
+    "moved quic",
+  ]);
+  bench.do({ kind: "iceStarted" });
+  bench.now += 100;
+  assert.equal(bench.do(selected()).includes("use direct"), false);
+  bench.now += 10;
+  assert.deepEqual(bench.do({ kind: "peerMoved", rung: "direct", serial: bench.now }), [
+    "ack direct",
+    "bridge on",
+    "use direct",
+    "notify direct",
+    "moved direct",
+  ]);
+});
+
+Deno.test("Path is not moved by a peer that has not climbed yet", () => {
+  const bench = relayed();
+  bench.do(selected());
+  assert.deepEqual(bench.do({ kind: "peerMoved", rung: "quic", serial: bench.now + 5 }), ["ack quic"]);
+  assert.equal(bench.path.view.rung, "direct");
+});
+
+Deno.test("Path holds a failing rung down with growing waits and forgives after a minute of health", () => {
+  const bench = direct();
+  const waits: number[] = [];
+  for (let n = 0; n < 8; n++) {
+    bench.do({ kind: "iceConsentLost" });
+    const fell = bench.now;
+    bench.do({ kind: "iceStarted" });
+    bench.now += 200;
+    bench.do(selected());
+    bench.elapse(70_000);
+    waits.push(bench.path.view.since! - fell);
+    // Back to a moment after the climb, so that health does not forgive.
+    bench.now = bench.path.view.since! + 5_000;
+  }
+  assert.deepEqual(waits, [1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000, 60_000]);
+  bench.now += 60_000;
+  bench.do({ kind: "iceConsentLost" });
+  const fell = bench.now;
+  bench.do(selected());
+  bench.elapse(5_000);
+  assert.equal(bench.path.view.since! - fell, 1_000);
+});
+
+Deno.test("Path uses a held rung when there is no other", () => {
+  const bench = direct();
+  bench.do({ kind: "iceConsentLost" });
+  bench.do({ kind: "gateDown" });
+  assert.equal(bench.path.view.rung, "none");
+  assert.deepEqual(bench.do(selected()).slice(0, 2), ["bridge on", "use direct"]);
+});
+
+Deno.test("Path stays direct when the gate and the coordinator die, and says so when they are back", () => {
+  const bench = direct();
+  assert.deepEqual(bench.do({ kind: "gateDown" }), []);
+  assert.deepEqual(bench.do({ kind: "peerOffline" }), []);
+  assert.deepEqual(bench.elapse(600_000), []);
+  assert.deepEqual(bench.do({ kind: "gateUp" }), []);
+  assert.equal(bench.path.view.rung, "direct");
+});
+
+Deno.test("Path repeats nothing while nobody carries signals, and catches up later", () => {
+  const bench = direct();
+  bench.do({ kind: "gateDown" });
+  assert.deepEqual(bench.do({ kind: "iceConsentLost" }), ["bridge off", "use none", "notify none"]);
+  assert.deepEqual(bench.elapse(600_000), []);
+  assert.deepEqual(bench.do({ kind: "gateUp" }), ["use quic", "notify quic", "moved quic", "restartIce"]);
+});
+
+Deno.test("Path tries ICE again after failures with growing waits, at once when the network changes", () => {
+  const bench = relayed();
+  const waits: number[] = [];
+  for (let n = 0; n < 10; n++) {
+    bench.do({ kind: "iceFailed" });
+    const next = bench.path.nextDeadline()!;
+    waits.push(next - bench.now);
+    bench.now = next;
+    assert.deepEqual(bench.do({ kind: "tick" }), ["restartIce"]);
+  }
+  assert.deepEqual(waits, [1, 2, 4, 8, 16, 32, 64, 128, 256, 300].map((s) => s * 1_000));
+  bench.do({ kind: "iceFailed" });
+  assert.deepEqual(bench.do({ kind: "networkChanged" }), ["restartIce"]);
+});
+
+Deno.test("Path gives up on an attempt that nobody answers", () => {
+  const bench = new Bench();
+  bench.do({ kind: "peerOnline" });
+  const log = bench.elapse(25_000);
+  assert.deepEqual(log, [[21_000, "restartIce"]]);
+});
+
+Deno.test("Path moves to a better pair of the same rung, and is not troubled by the same one", () => {
+  const bench = direct();
+  const { since } = bench.path.view;
+  assert.deepEqual(bench.do(selected()), []);
+  assert.deepEqual(bench.do(selected(OTHER)), ["bridge on", "use direct", "notify direct", "moved direct"]);
+  assert.deepEqual(bench.path.view, { rung: "direct", endpoint: "[2001:db8::2]:51820", rttMs: 12, since });
+});
+
+Deno.test("Path leaves a direct rung over which WireGuard can't shake hands, but not its only rung", () => {
+  const bench = direct();
+  assert.deepEqual(bench.do({ kind: "wgHandshakeStale" }), ["bridge off", "use quic", "notify quic", "moved quic"]);
+  assert.equal(bench.do({ kind: "wgHandshakeStale" }).includes("use none"), false);
+  assert.equal(bench.path.view.rung, "quic");
+});
+
+Deno.test("Path keeps its rules whatever happens", () => {
+  const event: fc.Arbitrary<PathEvent> = fc.oneof(
+    fc.constantFrom<PathEvent>(
+      { kind: "gateUp" },
+      { kind: "gateDown" },
+      { kind: "peerOnline" },
+      { kind: "peerOffline" },
+      { kind: "iceStarted" },
+      selected(),
+      selected(OTHER),
+      { kind: "iceConsentLost" },
+      { kind: "iceFailed" },
+      { kind: "wgHandshakeStale" },
+      { kind: "networkChanged" },
+      { kind: "tick" },
+    ),
+    fc.record({
+      kind: fc.constant("peerMoved" as const),
+      rung: fc.constantFrom("direct", "quic", "none", "pigeon"),
+      serial: fc.nat(100),
+    }),
+    fc.record({ kind: fc.constant("peerMovedAck" as const), serial: fc.nat(5).map((n) => T0 + n) }),
+  );
+  fc.assert(
+    fc.property(fc.array(fc.tuple(event, fc.nat(3_000)), { maxLength: 60 }), (steps) => {
+      const bench = new Bench();
+      let bridge = false;
+      let inUse = "none";
+      let serial = 0;
+      const look = (actions: PathAction[]) => {
+        for (const action of actions) {
+          if (action.kind === "bridgeLateRelayed") bridge = action.on;
+          if (action.kind === "use") {
+            inUse = action.rung;
+            assert.equal(bridge, inUse === "direct", "the bridge is on exactly while direct is in use");
+          }
+          if (action.kind === "sendMoved") {
+            assert.ok(action.serial >= serial);
+            serial = action.serial;
+            assert.equal(action.rung, inUse);
+          }
+          if (action.kind === "release") assert.notEqual(action.rung, inUse);
+        }
+      };
+      for (const [what, wait] of steps) {
+        const end = bench.now + wait;
+        for (let at = bench.path.nextDeadline(); at !== null && at <= end; at = bench.path.nextDeadline()) {
+          bench.now = Math.max(bench.now, at);
+          look(bench.path.handle({ kind: "tick" }, bench.now));
+          assert.ok((bench.path.nextDeadline() ?? Infinity) > bench.now, "asks for the same moment again");
+        }
+        bench.now = end;
+        look(bench.path.handle(what, bench.now));
+        assert.equal(bench.path.view.rung, inUse);
+      }
+    }),
+    { numRuns: 500 },
+  );
+});
