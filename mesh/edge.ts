@@ -12,11 +12,10 @@
  *   variable means nothing and can be deleted.
  * - There is no acl_file: `ghostctl init --acls FILE` and `ghostctl policy push FILE` sign the admin's own.
  */
-import { createLog } from "./host/log.ts";
 import { createApp, type MeshApp } from "./server/mod.ts";
 import { setSetupSecret } from "./store/mod.ts";
 import type { Bytes } from "./wire/encoding.ts";
-import { toProblem } from "./wire/errors.ts";
+import { errorLine, toProblem } from "./wire/errors.ts";
 import { decodeSetupCode } from "./wire/token.ts";
 import { VERSION } from "./wire/version.ts";
 
@@ -66,13 +65,14 @@ export function createEdge(o: EdgeOptions): { fetch(request: Request): Promise<R
   };
 }
 
-const log = createLog("ghostmesh");
 const edge = createEdge({
   openKv: () => Deno.openKv(),
   env: (name) => Deno.env.get(name),
   now: () => Date.now(),
   random: (length) => crypto.getRandomValues(new Uint8Array(length)),
-  log: (error) => log.error("request failed", { error }),
+  // The platform's log is the only place to tell of it.
+  // deno-lint-ignore ghostmesh/no-console
+  log: (error) => console.error(`ghostmesh: ${errorLine(error)}`),
 });
 
 export default { fetch: (request: Request): Promise<Response> => edge.fetch(request) };
