@@ -72,7 +72,7 @@ async function publish<V extends VerifiedNode | VerifiedGate>(
       now,
       isFree: (holding, id, holder) => isFree(ledger, { holding, id, holder, now }),
     });
-    if (result !== "moved") return { id: verified.id, head: (await network.replica.refresh()).ledger.head };
+    if (result !== "moved") return { id: verified.id, head: ledger.head };
   }
   throw new GhostError("too_many", "The ledger changes too fast", { mend: "try again in a moment" });
 }
