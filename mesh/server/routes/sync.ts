@@ -9,14 +9,15 @@ const query = z.object({ ledger: z.coerce.number().int().min(0).max(Number.MAX_S
 
 export const sync: Hono<Env> = new Hono<Env>().get("/v1/sync", proven, only("node", "gate"), async (c) => {
   const { caller, network } = c.var;
+  // x-accel-buffering: a proxy such as nginx passes events on at once.
+  const headers = { "content-type": "text/event-stream", "x-accel-buffering": "no" };
+  if (c.req.method === "HEAD") return new Response(null, { headers }); // nobody would read the stream
   const body = await network.hub.attach({
     reader: { kind: caller.roles.includes("node") ? "node" : "gate", id: caller.id },
     cursor: readCursor(c.req.header("last-event-id")),
     ledgerFrom: parse(query, c.req.query(), "query").ledger,
   });
-  // x-accel-buffering: a proxy such as nginx passes events on at once.
-  const headers = { "content-type": "text/event-stream", "x-accel-buffering": "no" };
-  return new Response(c.req.method === "HEAD" ? null : body, { headers });
+  return new Response(body, { headers });
 });
 
 function readCursor(text: string | undefined): number | undefined {
