@@ -10,7 +10,7 @@ import { fetchImports, setUp } from "./setup.ts";
 import { insideWorld, inWorld, ownProgram, runInWorld } from "./lab/world.ts";
 import { Failure, main, PROJECT } from "./lib/run.ts";
 
-const TEST = [Deno.execPath(), "test", "--no-prompt", "-P=test", "--permit-no-files"];
+const TEST = [Deno.execPath(), "test", "--quiet", "--no-prompt", "-P=test", "--permit-no-files"];
 
 interface Count {
   passed: number;
