@@ -20,7 +20,7 @@ import {
   XOR_MAPPED_ADDRESS,
 } from "../stun/mod.ts";
 import { seeded, testCrypto } from "../stun/testdata/crypto.ts";
-import { type IceAction, IceAgent } from "./mod.ts";
+import { type IceAction, IceAgent, receiverOf } from "./mod.ts";
 
 const crypto = testCrypto(seeded(11));
 const BASE = { address: "10.0.0.2", port: 51820 };
@@ -300,6 +300,34 @@ Deno.test("IceAgent owns requests that name it and answers to its checks", () =>
   assert.equal(made.owns({ receiver: null, transaction: crypto.random(12) }), false);
   assert.equal(made.owns({ receiver: made.local.ufrag, transaction: crypto.random(12) }), true);
   assert.equal(made.owns({ receiver: "nobody", transaction }), false);
+});
+
+Deno.test("receiverOf() reads the name of the receiver, and none from what is malformed", () => {
+  const named = (value: Uint8Array) =>
+    receiverOf(decodeStun(encodeStun({
+      class: "request",
+      transaction: crypto.random(12),
+      fields: [() => ({ type: USERNAME.type, value })],
+    })));
+  assert.equal(named(utf8("me:you")), "me");
+  assert.equal(named(utf8("me")), null);
+  assert.equal(named(Uint8Array.of(0xff, 0x3a)), null);
+  assert.equal(named(new Uint8Array(509)), null);
+  assert.equal(
+    receiverOf(decodeStun(encodeStun({ class: "request", transaction: crypto.random(12), fields: [] }))),
+    null,
+  );
+});
+
+Deno.test("IceAgent keeps its credentials when the peer's answer changes, and makes new ones when the peer starts over", () => {
+  const made = introduced();
+  const { ufrag } = made.local;
+  made.handle({ kind: "remoteCredentials", ...PEER, reply: false }, 10);
+  assert.equal(made.local.ufrag, ufrag);
+  made.handle({ kind: "remoteCredentials", ...PEER, ufrag: "LATE", reply: true }, 20);
+  assert.equal(made.local.ufrag, ufrag);
+  made.handle({ kind: "remoteCredentials", ...PEER, ufrag: "FRESH", reply: false }, 30);
+  assert.notEqual(made.local.ufrag, ufrag);
 });
 
 Deno.test("IceAgent takes whatever comes without an exception, and its deadlines move on", () => {

@@ -1,5 +1,6 @@
 /** Connectivity checks as STUN messages, RFC 8445 section 7. Nothing is kept here. */
 import { utf8 } from "../../../mesh/wire/encoding.ts";
+import { GhostError } from "../../../mesh/wire/errors.ts";
 import type { TransportAddress } from "../stun/address.ts";
 import { ERROR_CODE, type StunError } from "../stun/attributes/error_code.ts";
 import { ICE_CONTROLLED, ICE_CONTROLLING } from "../stun/attributes/ice_role.ts";
@@ -40,11 +41,15 @@ export function newCredentials(crypto: StunCrypto): Credentials {
   return { ufrag: text(8), pwd: text(24) };
 }
 
-/** The ufrag of the receiver that a request names; null when it names none. @throws GhostError `bad_input` */
+/** The ufrag of the receiver that a request names; null when it names none, or is malformed there. */
 export function receiverOf(message: StunMessage): string | null {
-  const username = read(message, USERNAME);
-  const colon = username?.indexOf(":") ?? -1;
-  return username === undefined || colon < 0 ? null : username.slice(0, colon);
+  try {
+    const [receiver, sender] = read(message, USERNAME)?.split(":") ?? [];
+    return receiver === undefined || sender === undefined ? null : receiver;
+  } catch (error) {
+    if (error instanceof GhostError) return null;
+    throw error;
+  }
 }
 
 export interface CheckRequest {
