@@ -5,7 +5,7 @@ import type { Process } from "./process.ts";
 
 const SERVER = `
 const [path, port] = Deno.args;
-Deno.serve({ port: Number(port), onListen: () => console.log("serving") }, async () =>
+Deno.serve({ hostname: "::", port: Number(port), onListen: () => console.log("serving") }, async () =>
   new Response((await Deno.open(path, { read: true })).readable));
 `;
 const CLIENT = `

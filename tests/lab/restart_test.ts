@@ -11,6 +11,7 @@ import {
   status,
   waitForRung,
 } from "../../scripts/lab/programs.ts";
+import { run } from "../../scripts/lib/run.ts";
 import { addressOf, connected, fixture, homes, reaches, snapshot } from "./support.ts";
 
 const test = fixture(homes);
@@ -26,7 +27,8 @@ test("SIGTERM takes away what the daemon made and nothing else", async (net) => 
   assert.match(after, /table inet mine/);
   assert.match(after, /^other0/m);
   assert.equal((await bob.run(["test", "-e", "/run/ghostlink/ghostlink.sock"], { codes: "any" })).code, 1);
-  assert.equal((await bob.run(["pgrep", "-f", "wireguard-go"], { codes: "any" })).code, 1);
+  const left = (await run(["ip", "netns", "pids", "bob"])).stdout.trim().split("\n").map(Number);
+  assert.deepEqual(left, [bob.keeper]);
 });
 
 test("ghostlink run starts from the saved state", async (net) => {
