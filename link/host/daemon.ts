@@ -207,6 +207,7 @@ export class Daemon {
         signal: (to, body) => this.#signals.send(to, body),
         changed: () => this.reconcile(),
         moved: (peer) => this.#say(peer),
+        rearm: () => this.#timer.arm(),
         now,
       },
       added: (id, wgNext) => {

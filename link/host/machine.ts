@@ -34,8 +34,6 @@ export interface WantedPeer {
   addresses: string[];
   endpoint: { address: string; port: number };
   bridge: Bridge | null;
-  /** True when this end is to begin a handshake by itself. */
-  initiates: boolean;
 }
 
 /** Everything that the machine should be brought in line with. */
@@ -192,7 +190,7 @@ export class Machine {
         ...p.addresses.map(hostPrefix),
         ...routes.filter((u) => u.active && u.route.node === p.id).map((u) => u.route.prefix),
       ],
-      keepalive: p.initiates ? KEEPALIVE : 0,
+      keepalive: KEEPALIVE,
     }));
     const current = new Set(peers.map((p) => p.publicKey));
     for (const publicKey of wanted.retiring) {

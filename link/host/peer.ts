@@ -3,6 +3,7 @@
  * gate), its ICE agent and its path machine, and what the two machines decided so far. It changes nothing on the machine
  * itself: `wanted()` is what the daemon's next reconciliation applies.
  */
+import { HandshakeTie } from "../core/handshake/tie.ts";
 import { IceAgent } from "../core/ice/mod.ts";
 import type { IceAction, IceEvent, SelectedPair } from "../core/ice/event.ts";
 import type { PathAction, PathEvent } from "../core/path/event.ts";
@@ -28,6 +29,8 @@ export interface PeerHost {
   /** What `wanted()` gives has changed; the promise resolves when the machine has been brought into line with it. */
   changed(): Promise<void>;
   moved(peer: Peer): void;
+  /** A deadline is sooner than it was. */
+  rearm(): void;
   now(): number;
 }
 
@@ -59,6 +62,7 @@ export class Peer {
   #bridge: SelectedPair | null = null;
   /** The generation whose `ice` message has been sent; later candidates trickle. */
   #offered: string | null = null;
+  readonly #tie: HandshakeTie;
   #configured = false;
   #held: { packet: Uint8Array; inward: boolean; at: number }[] = [];
   /** Candidates of the hub that the agent has been told of. */
@@ -71,7 +75,9 @@ export class Peer {
     this.#relay4 = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
     void this.#readRelay(this.#relay4);
     // One side has to decide; ids differ, so exactly one is smaller.
-    const role = host.selfId < id ? "controlling" : "controlled";
+    const smaller = host.selfId < id;
+    const role = smaller ? "controlling" : "controlled";
+    this.#tie = new HandshakeTie({ wins: smaller });
     this.#ice = new IceAgent({ role, tieBreaker: host.tieBreaker, crypto: host.crypto, accept: host.accept });
     this.state = { rung: "none", endpoint: null, rttMs: null, since: host.now() };
     host.hub.listen(this.#ice.local.ufrag, this);
@@ -81,8 +87,13 @@ export class Peer {
     for await (const [packet, from] of socket) {
       // Anybody on this machine can send here; WireGuard's own port is who should.
       if (from.transport !== "udp" || from.port !== this.#host.wgPort()) continue;
-      if (!this.#host.relay(this.id, packet)) this.#hold(packet, false);
+      if (this.#tie.outgoing(packet, this.#host.now())) this.#send(packet);
+      else this.#host.rearm();
     }
+  }
+
+  #send(packet: Uint8Array): void {
+    if (!this.#host.relay(this.id, packet)) this.#hold(packet, false);
   }
 
   #hold(packet: Uint8Array, inward: boolean): void {
@@ -110,6 +121,7 @@ export class Peer {
   /** A WireGuard packet that came through a gate. */
   relayed(packet: Uint8Array): void {
     if (!this.#configured) return this.#hold(packet, true);
+    if (!this.#tie.incoming(packet, this.#host.now())) return;
     // The bridge rewrites within one family, so packets of an IPv6 pair take the IPv6 loopback.
     const v6 = this.#bridge?.remote.address.includes(":") ?? false;
     const socket = v6 ? this.#socket6() : this.#relay4;
@@ -264,11 +276,15 @@ export class Peer {
     const due = (deadline: number | null) => deadline !== null && deadline <= now;
     if (due(this.#ice.nextDeadline())) this.#iceEvent({ kind: "tick" });
     if (due(this.#path.nextDeadline())) this.event({ kind: "tick" });
+    const initiation = this.#tie.due(now);
+    if (initiation) this.#send(initiation);
   }
 
   /** When `tick` is due, in ms; null when nothing is waited for. */
   nextDeadline(): number | null {
-    const all = [this.#ice.nextDeadline(), this.#path.nextDeadline()].filter((d) => d !== null);
+    const all = [this.#ice.nextDeadline(), this.#path.nextDeadline(), this.#tie.nextDeadline()].filter((d) =>
+      d !== null
+    );
     return all.length === 0 ? null : Math.min(...all);
   }
 

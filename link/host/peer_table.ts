@@ -6,13 +6,6 @@ import type { WantedPeer } from "./machine.ts";
 import type { NetworkView } from "./network_view.ts";
 import { Peer, type PeerHost } from "./peer.ts";
 
-/**
- * A keepalive makes WireGuard begin a handshake as soon as a peer is configured. When both ends of a new pair do so at the
- * same moment, each one's answer finds the other in the wrong state, and both try again only 5 s later. So the end with the
- * larger id holds its own back for this long, in ms. A replaced key is another matter: there the peers have to begin.
- */
-const YIELD_FOR = 3_000;
-
 /** What the table needs of the daemon, besides what each peer needs. */
 export interface PeerTableOptions {
   view: NetworkView;
@@ -32,8 +25,6 @@ export class PeerTable {
   readonly #o: PeerTableOptions;
   readonly #peers = new Map<string, Peer>();
   readonly #retiring = new RetiringKeys();
-  /** Peers for whom this end holds back, and until when, ms. */
-  readonly #yielding = new Map<string, number>();
 
   constructor(o: PeerTableOptions) {
     this.#o = o;
@@ -57,7 +48,6 @@ export class PeerTable {
       peer.close();
       this.#peers.delete(id);
       this.#retiring.drop(id);
-      this.#yielding.delete(id);
       this.#o.removed(id);
     }
     for (const [id, known] of wanted) {
@@ -84,7 +74,6 @@ export class PeerTable {
       },
     });
     this.#peers.set(id, peer);
-    if (view.selfId > id) this.#yielding.set(id, host.now() + YIELD_FOR);
     void host.changed().then(() => peer.configured());
     queueMicrotask(() => this.tellReach(id));
   }
@@ -113,29 +102,22 @@ export class PeerTable {
         id: peer.id,
         wg: known.verified.record.wg,
         addresses: addressesOf(known),
-        initiates: !this.#yielding.has(peer.id),
         ...peer.wanted(),
       }];
     });
   }
 
-  /** Runs the peers' timers. Returns true when what `wanted()` or `retiring()` gives has changed with the time. */
+  /** Runs the peers' timers. Returns true when a replaced key is to be removed now. */
   tick(): boolean {
     for (const peer of this.#peers.values()) peer.tick();
-    const now = this.#o.host.now();
     const due = this.#retiring.nextDeadline();
-    let changed = due !== null && due <= now;
-    for (const [id, until] of this.#yielding) {
-      if (until <= now) changed = this.#yielding.delete(id);
-    }
-    return changed;
+    return due !== null && due <= this.#o.host.now();
   }
 
   /** Deadlines of all of them, ms. */
   deadlines(): (number | null)[] {
     return [
       this.#retiring.nextDeadline(),
-      ...this.#yielding.values(),
       ...[...this.#peers.values()].map((p) => p.nextDeadline()),
     ];
   }
