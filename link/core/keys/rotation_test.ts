@@ -5,7 +5,11 @@ Deno.test("Rotation switches only when every online peer has seen the next key",
   const r = new Rotation();
   assert.deepEqual(r.handle({ type: "start", wg: "K2", peers: ["a", "b"] }, 0), [{ type: "announce", wg: "K2" }]);
   assert.deepEqual(r.handle({ type: "seen", peer: "a", wg: "K2" }, 1), []);
-  assert.deepEqual(r.handle({ type: "seen", peer: "b", wg: "K1" }, 2), [], "an acknowledgement of another key counts for nothing");
+  assert.deepEqual(
+    r.handle({ type: "seen", peer: "b", wg: "K1" }, 2),
+    [],
+    "an acknowledgement of another key counts for nothing",
+  );
   assert.deepEqual(r.handle({ type: "seen", peer: "b", wg: "K2" }, 3), [
     { type: "switch", wg: "K2", acknowledged: 2, peers: 2 },
   ]);
