@@ -13,10 +13,10 @@ import { Ledger } from "../../mesh/trust/ledger.ts";
 import { nodeIdOf } from "../../mesh/trust/keys.ts";
 import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
 import type { LedgerHead } from "../../mesh/wire/ledger.ts";
-import type { Signal } from "../../mesh/wire/signal.ts";
 import { Rotation } from "../core/keys/rotation.ts";
 import { Coalesced, DeadlineTimer } from "./coalesced.ts";
 import type { LinkConfig } from "./config.ts";
+import { Conversation } from "./conversation.ts";
 import { stunCrypto } from "./crypto.ts";
 import { follow } from "./follow.ts";
 import { Gates } from "./gates.ts";
@@ -24,7 +24,7 @@ import { Heads } from "./heads.ts";
 import { IceHub } from "./ice_hub.ts";
 import { type IpMonitor, startIpMonitor } from "./ip_monitor.ts";
 import { addressesOf, join, type Machine as MachineFacts } from "./join.ts";
-import { type LocalServer, serveLocal } from "./local_api.ts";
+import { type LocalHandlers, type LocalServer, serveLocal } from "./local_api.ts";
 import { Machine } from "./machine.ts";
 import { type Change, NetworkView } from "./network_view.ts";
 import { OwnRecord } from "./own_record.ts";
@@ -69,6 +69,7 @@ export class Daemon {
   readonly #rotator: Rotator;
   readonly #peers: PeerTable;
   readonly #heads: Heads;
+  readonly #conversation: Conversation;
   readonly #surroundings: Surroundings;
   readonly #report: Report;
   readonly #stop = new AbortController();
@@ -172,8 +173,8 @@ export class Daemon {
       self: { id: p.id, key: identity.seal },
       sealKeyOf: (id) => this.#peers.all.has(id) ? this.#view.nodes.get(id)?.verified.record.seal : undefined,
       head: () => this.#view.ledger.head,
-      deliver: (to, box) => this.#deliver(to, box),
-      received: (from, signal) => this.#received(from, signal),
+      deliver: (to, box) => this.#conversation.deliver(to, box),
+      received: (from, signal) => this.#conversation.received(from, signal),
       dropped: (from, why) => o.log.debug("A signal was dropped", { from: this.#nameOf(from), why }),
       now,
     });
@@ -189,6 +190,23 @@ export class Daemon {
       rearm: () => this.#timer.arm(),
     });
     this.#heads = new Heads(p.ledger);
+    this.#conversation = new Conversation({
+      view: this.#view,
+      gates: this.#gates,
+      heads: this.#heads,
+      mesh: this.#mesh,
+      log: o.log,
+      meshUp: () => this.#meshUp,
+      send: (to, body) => this.#signals.send(to, body),
+      headSeen: (head) => this.#headSeen(head),
+      changed: (change) => this.#changed(change),
+      keySeen: (from, wg) => this.#rotator.seen(from, wg),
+      path: (from, body) => {
+        this.#peers.all.get(from)?.signal(body);
+        this.#timer.arm();
+      },
+      now,
+    });
     this.#surroundings = new Surroundings({
       hub: p.hub,
       machine: p.machine,
@@ -256,29 +274,7 @@ export class Daemon {
     let local: LocalServer | null = null;
     const audit = setInterval(() => void this.#audit(), AUDIT_EVERY);
     try {
-      local = await serveLocal({
-        socket: this.#o.socket,
-        random,
-        handlers: {
-          status: () => Promise.resolve(this.#report.status()),
-          peers: () => this.#report.peers(),
-          ping: (o) => this.#report.ping(o),
-          routes: () => Promise.resolve(this.#report.routes()),
-          rotate: () => this.#rotator.rotate(),
-          join: async (o) => {
-            const { server, name, auth } = o;
-            const joined = await join(state, {
-              auth,
-              ...(server === undefined ? {} : { server }),
-              ...(name === undefined ? {} : { name }),
-              machine: this.#o.machine,
-              random,
-              now: () => Date.now(),
-            });
-            return { name: joined.network.name, id: joined.id, addresses: joined.addresses };
-          },
-        },
-      });
+      local = await serveLocal({ socket: this.#o.socket, random, handlers: this.#handlers() });
       const { name } = this.#own.network;
       this.#o.say(`${name} is up: ${addressesOf(this.#own.record).join(", ")} on ${this.#machine.device.name}`);
       log.info("Running", { interface: this.#machine.device.name, wireguard: this.#machine.device.kind });
@@ -304,6 +300,28 @@ export class Daemon {
       await monitor.stop();
       await this.#saver.close();
     }
+  }
+
+  #handlers(): LocalHandlers {
+    return {
+      status: () => Promise.resolve(this.#report.status()),
+      peers: () => this.#report.peers(),
+      ping: (o) => this.#report.ping(o),
+      routes: () => Promise.resolve(this.#report.routes()),
+      rotate: () => this.#rotator.rotate(),
+      join: async ({ auth, server, name }) => {
+        const { state, machine } = this.#o;
+        const joined = await join(state, {
+          auth,
+          ...(server === undefined ? {} : { server }),
+          ...(name === undefined ? {} : { name }),
+          machine,
+          random,
+          now: () => Date.now(),
+        });
+        return { name: joined.network.name, id: joined.id, addresses: joined.addresses };
+      },
+    };
   }
 
   /** Stops everything that runs in this process; the machine itself is put back by its own close. */
@@ -369,37 +387,6 @@ export class Daemon {
   /** True when a signal can reach this peer now. */
   #reachable(id: string): boolean {
     return this.#gates.towards(id) !== null;
-  }
-
-  #deliver(to: string, box: string): void {
-    const session = this.#gates.towards(to);
-    if (session) session.send({ t: "signal", to, box });
-    else if (this.#meshUp) {
-      this.#mesh.mail(to, box).catch((error) => this.#o.log.debug("Mail was not taken", { why: errorLine(error) }));
-    }
-  }
-
-  async #received(from: string, { head, body }: Signal): Promise<void> {
-    this.#headSeen(head);
-    const entries = this.#heads.missing(from, head, Date.now());
-    if (entries.length > 0) this.#signals.send(from, { t: "entries", entries });
-    switch (body.t) {
-      case "record":
-      case "key-switched":
-        return this.#changed((await this.#view.node(body.record)).change);
-      case "entries":
-        for (const entry of body.entries) this.#changed(await this.#view.entry(entry));
-        return;
-      case "key-seen":
-        return this.#rotator.seen(from, body.wg);
-      case "echo":
-        return this.#signals.send(from, { t: "echo-reply", n: body.n });
-      case "echo-reply":
-        return;
-      default:
-        this.#peers.all.get(from)?.signal(body);
-        this.#timer.arm();
-    }
   }
 
   #headSeen(head: LedgerHead): void {

@@ -1,0 +1,73 @@
+/** What peers and this node say to each other: who carries a sealed message, and what each message brings about. */
+import type { MeshClient } from "../../mesh/client/mod.ts";
+import type { Log } from "../../mesh/host/log.ts";
+import { errorLine } from "../../mesh/wire/errors.ts";
+import type { LedgerHead } from "../../mesh/wire/ledger.ts";
+import type { Signal, SignalBody } from "../../mesh/wire/signal.ts";
+import type { Gates } from "./gates.ts";
+import type { Heads } from "./heads.ts";
+import type { Change, NetworkView } from "./network_view.ts";
+
+/** What a conversation needs of the daemon. */
+export interface ConversationHost {
+  view: NetworkView;
+  gates: Gates;
+  heads: Heads;
+  mesh: MeshClient;
+  log: Log;
+  meshUp(): boolean;
+  /** Seals and sends. */
+  send(to: string, body: SignalBody): void;
+  headSeen(head: LedgerHead): void;
+  changed(change: Change): void;
+  keySeen(from: string, wg: string): void;
+  /** A message about paths. */
+  path(from: string, body: SignalBody): void;
+  now(): number;
+}
+
+/** Carries boxes and acts on signals. */
+export class Conversation {
+  readonly #o: ConversationHost;
+
+  constructor(o: ConversationHost) {
+    this.#o = o;
+  }
+
+  /** Hands a box to the gate that both ends have a session with, else to the coordinator's mailbox. */
+  deliver(to: string, box: string): void {
+    const { gates, mesh, log } = this.#o;
+    const session = gates.towards(to);
+    if (session) session.send({ t: "signal", to, box });
+    else if (this.#o.meshUp()) {
+      mesh.mail(to, box).catch((error) => log.debug("Mail was not taken", { why: errorLine(error) }));
+    }
+  }
+
+  /**
+   * Acts on a signal whose seal held.
+   * @throws GhostError when what it brought does not verify
+   */
+  async received(from: string, { head, body }: Signal): Promise<void> {
+    const { view, heads, send, changed } = this.#o;
+    this.#o.headSeen(head);
+    const entries = heads.missing(from, head, this.#o.now());
+    if (entries.length > 0) send(from, { t: "entries", entries });
+    switch (body.t) {
+      case "record":
+      case "key-switched":
+        return changed((await view.node(body.record)).change);
+      case "entries":
+        for (const entry of body.entries) changed(await view.entry(entry));
+        return;
+      case "key-seen":
+        return this.#o.keySeen(from, body.wg);
+      case "echo":
+        return send(from, { t: "echo-reply", n: body.n });
+      case "echo-reply":
+        return;
+      default:
+        return this.#o.path(from, body);
+    }
+  }
+}
