@@ -4,11 +4,11 @@
  */
 import { Command } from "@commander-js/extra-typings";
 import { loadLinkConfig } from "./host/config.ts";
-import { Daemon } from "./host/daemon.ts";
 import { join, type Machine } from "./host/join.ts";
 import { askDaemon } from "./host/local_client.ts";
 import { defaultSocket } from "./host/local_api.ts";
 import { random } from "./host/random.ts";
+import { runDaemon } from "./host/run.ts";
 import { NodeState } from "./host/state.ts";
 import { runMain } from "../mesh/host/exit.ts";
 import { createLog } from "../mesh/host/log.ts";
@@ -37,11 +37,11 @@ function machine(): Machine {
   return { hostname: Deno.hostname(), os: `linux ${Deno.osRelease()}`.slice(0, 64), version: VERSION };
 }
 
-async function runDaemon(state: NodeState, o: Common): Promise<void> {
+async function serve(state: NodeState, o: Common): Promise<void> {
   const config = await loadLinkConfig(o.config);
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => stop.abort());
-  await Daemon.run({
+  await runDaemon({
     state,
     config,
     socket: o.socket ?? defaultSocket((name) => Deno.env.get(name), Deno.uid()),
@@ -88,7 +88,7 @@ async function main(): Promise<number> {
         return await join(state, { ...request, machine: machine(), random, now: () => Date.now() });
       })();
       console.log(`joined as ${joined.network.name} (${joined.addresses.join(", ")})`);
-      if (!o.enrolOnly) await runDaemon(state, o);
+      if (!o.enrolOnly) await serve(state, o);
     });
 
   program.command("run")
@@ -98,7 +98,7 @@ async function main(): Promise<number> {
     .option("--socket <path>", "the daemon's local socket")
     .action(async (o) => {
       const state = new NodeState(await openStateDir("ghostlink", o.stateDir));
-      await runDaemon(state, o);
+      await serve(state, o);
     });
 
   try {

@@ -9,9 +9,9 @@
 import { hostOf, MeshClient } from "../../mesh/client/mod.ts";
 import type { Log } from "../../mesh/host/log.ts";
 import { systemRunner } from "../../mesh/host/runner.ts";
-import { Ledger } from "../../mesh/trust/ledger.ts";
-import { nodeIdOf } from "../../mesh/trust/keys.ts";
-import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
+import type { Ledger } from "../../mesh/trust/ledger.ts";
+import type { nodeIdOf } from "../../mesh/trust/keys.ts";
+import { errorLine, type GhostError } from "../../mesh/wire/errors.ts";
 import type { LedgerHead } from "../../mesh/wire/ledger.ts";
 import { Rotation } from "../core/keys/rotation.ts";
 import { Coalesced, DeadlineTimer } from "./coalesced.ts";
@@ -21,13 +21,13 @@ import { stunCrypto } from "./crypto.ts";
 import { follow } from "./follow.ts";
 import { Gates } from "./gates.ts";
 import { Heads } from "./heads.ts";
-import { IceHub } from "./ice_hub.ts";
+import type { IceHub } from "./ice_hub.ts";
 import { type IpMonitor, startIpMonitor } from "./ip_monitor.ts";
 import { addressesOf, join, type Machine as MachineFacts } from "./join.ts";
 import { type LocalHandlers, type LocalServer, serveLocal } from "./local_api.ts";
-import { Machine } from "./machine.ts";
+import type { Machine } from "./machine.ts";
 import { type Change, NetworkView } from "./network_view.ts";
-import { OwnRecord } from "./own_record.ts";
+import type { OwnRecord } from "./own_record.ts";
 import type { Peer } from "./peer.ts";
 import { PeerTable } from "./peer_table.ts";
 import { Publisher } from "./publisher.ts";
@@ -37,7 +37,7 @@ import { Rotator } from "./rotator.ts";
 import { Signals } from "./signals.ts";
 import type { NodeState } from "./state.ts";
 import { Surroundings } from "./surroundings.ts";
-import { checkTools } from "./tools.ts";
+import type { checkTools } from "./tools.ts";
 import { ViewSaver } from "./view_saver.ts";
 
 /** How often the machine is compared with what it should be even if nothing is known to have changed, in ms. */
@@ -85,50 +85,8 @@ export class Daemon {
     ...this.#peers.deadlines(),
   ], () => this.#tick());
 
-  /** Runs a daemon until the signal aborts; everything that it made on the machine is gone when this returns. */
-  static async run(o: DaemonOptions): Promise<void> {
-    using _lock = await o.state.lock();
-    const identity = await o.state.identity();
-    const network = await o.state.network();
-    if (!identity || !network) {
-      throw new GhostError("not_admitted", "This machine has not joined a network", {
-        place: o.state.dir,
-        mend: "run: ghostlink join --server HOST --auth TOKEN",
-      });
-    }
-    const entries = await o.state.ledger.read();
-    const ledger = await Ledger.open(entries, { net: network.net });
-    const tools = await checkTools(systemRunner);
-    const own = new OwnRecord({ state: o.state, identity, network, random, now: () => Date.now() });
-    await own.heal();
-    const id = await nodeIdOf(identity.identity.public);
-    const hub = new IceHub({ log: o.log, crypto: stunCrypto, now: () => Date.now() });
-    let daemon: Daemon | null = null;
-    const machine = await Machine.open({
-      iface: o.config.interface,
-      owner: id,
-      port: o.config.port,
-      mtu: o.config.mtu,
-      firewall: o.config.firewall,
-      stunPort: hub.port,
-      stateDir: o.state.dir,
-      runner: systemRunner,
-      tools,
-      log: o.log,
-      onDeviceRestart: () => daemon?.reconcile(),
-    });
-    try {
-      daemon = new Daemon(o, { id, own, ledger, machine, hub });
-      await daemon.#serve(tools);
-    } finally {
-      daemon?.close();
-      await machine.close();
-      hub.close();
-      o.log.info("Stopped");
-    }
-  }
-
-  private constructor(
+  /** Built and served by link/host/run.ts. */
+  constructor(
     o: DaemonOptions,
     p: { id: string; own: OwnRecord; ledger: Ledger; machine: Machine; hub: IceHub },
   ) {
@@ -254,7 +212,11 @@ export class Daemon {
     };
   }
 
-  async #serve(tools: { ip: string }): Promise<void> {
+  /**
+   * Serves until the signal of the options aborts.
+   * @throws GhostError when the machine cannot be set up, or the socket cannot be served
+   */
+  async serve(tools: { ip: string }): Promise<void> {
     const { state, log } = this.#o;
     const saved = await state.records();
     await this.#takeOwn();

@@ -65,6 +65,8 @@ export class Peer {
   readonly #tie: HandshakeTie;
   #configured = false;
   #held: { packet: Uint8Array; inward: boolean; at: number }[] = [];
+  /** The peer's generation that was heard of last. */
+  #remoteUfrag: string | null = null;
   /** Candidates of the hub that the agent has been told of. */
   readonly #told = new Set<string>();
   state: PathState;
@@ -157,10 +159,10 @@ export class Peer {
         for (const candidate of body.candidates) {
           this.#iceEvent({ kind: "remoteCandidate", candidate, ufrag: body.ufrag });
         }
-        if (!body.reply) {
-          this.event({ kind: "iceStarted" });
-          this.#sendIce(true);
-        }
+        // A repeated offer is answered again, but begins nothing new.
+        if (!body.reply && body.ufrag !== this.#remoteUfrag) this.event({ kind: "iceStarted" });
+        this.#remoteUfrag = body.ufrag;
+        if (!body.reply) this.#sendIce(true);
         return;
       }
       case "candidates":

@@ -106,7 +106,8 @@ export class Report {
       const known = this.#o.view.nodes.get(peer.id);
       if (!known) return [];
       const wg = observed.get(known.verified.record.wg);
-      const fresh = wg?.lastHandshake != null && Date.now() - wg.lastHandshake < HANDSHAKE_FRESH;
+      const handshake = wg?.lastHandshake ?? null;
+      const fresh = handshake !== null && Date.now() - handshake < HANDSHAKE_FRESH;
       const { rung, endpoint, rttMs, since } = peer.state;
       return [{
         name: known.name,
@@ -116,7 +117,7 @@ export class Report {
         path: { rung, endpoint, rttMs, since: rung === "none" ? null : new Date(since).toISOString() },
         rxBytes: wg?.rxBytes ?? 0,
         txBytes: wg?.txBytes ?? 0,
-        lastHandshake: wg?.lastHandshake == null ? null : new Date(wg.lastHandshake).toISOString(),
+        lastHandshake: handshake === null ? null : new Date(handshake).toISOString(),
       }];
     }).sort((a, b) => a.name < b.name ? -1 : 1);
   }

@@ -1,0 +1,60 @@
+/** Starts a daemon from its state folder and puts the machine back when it ends. */
+import { systemRunner } from "../../mesh/host/runner.ts";
+import { Ledger } from "../../mesh/trust/ledger.ts";
+import { nodeIdOf } from "../../mesh/trust/keys.ts";
+import { GhostError } from "../../mesh/wire/errors.ts";
+import { stunCrypto } from "./crypto.ts";
+import { Daemon, type DaemonOptions } from "./daemon.ts";
+import { IceHub } from "./ice_hub.ts";
+import { Machine } from "./machine.ts";
+import { OwnRecord } from "./own_record.ts";
+import { random } from "./random.ts";
+import { checkTools } from "./tools.ts";
+
+/**
+ * Runs a daemon until the signal aborts; everything that it made on the machine is gone when this returns.
+ * @throws GhostError for what is missing; the machine is then as before
+ */
+export async function runDaemon(o: DaemonOptions): Promise<void> {
+  using _lock = await o.state.lock();
+  const identity = await o.state.identity();
+  const network = await o.state.network();
+  if (!identity || !network) {
+    throw new GhostError("not_admitted", "This machine has not joined a network", {
+      place: o.state.dir,
+      mend: "run: ghostlink join --server HOST --auth TOKEN",
+    });
+  }
+  const ledger = await Ledger.open(await o.state.ledger.read(), { net: network.net });
+  const tools = await checkTools(systemRunner);
+  const own = new OwnRecord({ state: o.state, identity, network, random, now: () => Date.now() });
+  await own.heal();
+  const id = await nodeIdOf(identity.identity.public);
+  const hub = new IceHub({ log: o.log, crypto: stunCrypto, now: () => Date.now() });
+  let daemon: Daemon | null = null;
+  try {
+    const machine = await Machine.open({
+      iface: o.config.interface,
+      owner: id,
+      port: o.config.port,
+      mtu: o.config.mtu,
+      firewall: o.config.firewall,
+      stunPort: hub.port,
+      stateDir: o.state.dir,
+      runner: systemRunner,
+      tools,
+      log: o.log,
+      onDeviceRestart: () => daemon?.reconcile(),
+    });
+    try {
+      daemon = new Daemon(o, { id, own, ledger, machine, hub });
+      await daemon.serve(tools);
+    } finally {
+      daemon?.close();
+      await machine.close();
+    }
+  } finally {
+    hub.close();
+  }
+  o.log.info("Stopped");
+}
