@@ -10,8 +10,7 @@ import { hostOf, MeshClient } from "../../mesh/client/mod.ts";
 import type { Log } from "../../mesh/host/log.ts";
 import { systemRunner } from "../../mesh/host/runner.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
-import type { nodeIdOf } from "../../mesh/trust/keys.ts";
-import { errorLine, type GhostError } from "../../mesh/wire/errors.ts";
+import { errorLine } from "../../mesh/wire/errors.ts";
 import type { LedgerHead } from "../../mesh/wire/ledger.ts";
 import { Rotation } from "../core/keys/rotation.ts";
 import { Coalesced, DeadlineTimer } from "./coalesced.ts";
@@ -37,7 +36,6 @@ import { Rotator } from "./rotator.ts";
 import { Signals } from "./signals.ts";
 import type { NodeState } from "./state.ts";
 import { Surroundings } from "./surroundings.ts";
-import type { checkTools } from "./tools.ts";
 import { ViewSaver } from "./view_saver.ts";
 
 /** How often the machine is compared with what it should be even if nothing is known to have changed, in ms. */
