@@ -33,6 +33,8 @@ const policy = z.strictObject({
   format: z.enum(["toml", "ts"]),
   source: text(900_000),
   computed: text(900_000).optional(),
+  /** Files that the source names (such as a CA's certificate), as they were when it was signed. */
+  files: z.record(text(255), text(65_536)).optional(),
 });
 const grant = z.strictObject({
   /** The public half of the key that the join token holds. */
