@@ -6,6 +6,7 @@
  *
  * Bare and direct run between alice and bob; the quic rung between alice and dave, whose routers let no UDP pass between them.
  */
+import { resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { bareTunnel, wireguardKind } from "./lab/bare.ts";
 import { type Host, Lab } from "./lab/lab.ts";
@@ -49,7 +50,9 @@ function options(): Options {
   });
   const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)];
   if (!(rounds >= 1 && seconds >= 1)) throw new Failure("--rounds and --seconds are numbers of at least 1");
-  return { rounds, seconds, out: values.out };
+  // `deno task` changes into the clone; INIT_CWD is where the user is.
+  const out = values.out === undefined ? undefined : resolve(Deno.env.get("INIT_CWD") ?? Deno.cwd(), values.out);
+  return { rounds, seconds, out };
 }
 
 /** One measurement of one path. */

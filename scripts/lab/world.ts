@@ -105,7 +105,7 @@ export async function runInWorld(program: readonly string[]): Promise<number> {
 async function tellPid(child: Deno.ChildProcess): Promise<void> {
   const find = ["ps", "-o", "pid=", "--ppid", String(child.pid)];
   const pid = await waitFor("the first process of the world", async () => {
-    return (await run(find, { codes: "any" })).stdout.trim();
+    return (await run(find, { codes: "any" })).stdout.trim() || undefined;
   });
   await child.stdin.getWriter().write(new TextEncoder().encode(`${pid}\n`));
 }
