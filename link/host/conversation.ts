@@ -21,8 +21,8 @@ export interface ConversationHost {
   headSeen(head: LedgerHead): void;
   changed(change: Change): void;
   keySeen(from: string, wg: string): void;
-  /** A message about paths. */
-  path(from: string, body: SignalBody): void;
+  /** A message about paths, with its number. */
+  path(from: string, body: SignalBody, n: number): void;
   now(): number;
 }
 
@@ -48,7 +48,7 @@ export class Conversation {
    * Acts on a signal whose seal held.
    * @throws GhostError when what it brought does not verify
    */
-  async received(from: string, { head, body }: Signal): Promise<void> {
+  async received(from: string, { n, head, body }: Signal): Promise<void> {
     const { view, heads, send, changed } = this.#o;
     this.#o.headSeen(head);
     const entries = heads.missing(from, head, this.#o.now());
@@ -67,7 +67,7 @@ export class Conversation {
       case "echo-reply":
         return;
       default:
-        return this.#o.path(from, body);
+        return this.#o.path(from, body, n);
     }
   }
 }

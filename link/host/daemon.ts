@@ -157,8 +157,8 @@ export class Daemon {
       headSeen: (head) => this.#headSeen(head),
       changed: (change) => this.#changed(change),
       keySeen: (from, wg) => this.#rotator.seen(from, wg),
-      path: (from, body) => {
-        this.#peers.all.get(from)?.signal(body);
+      path: (from, body, n) => {
+        this.#peers.all.get(from)?.signal(body, n);
         this.#timer.arm();
       },
       now,

@@ -65,6 +65,8 @@ export class Peer {
   readonly #tie: HandshakeTie;
   #configured = false;
   #held: { packet: Uint8Array; inward: boolean; at: number }[] = [];
+  /** Number of the peer's newest `ice` message. */
+  #iceNumber = 0;
   /** The peer's generation that was heard of last. */
   #remoteUfrag: string | null = null;
   /** Candidates of the hub that the agent has been told of. */
@@ -150,10 +152,13 @@ export class Peer {
     this.#pathActions(this.#path.handle(event, this.#host.now()));
   }
 
-  /** A signal of this peer about paths. */
-  signal(body: SignalBody): void {
+  /** A signal of this peer about paths; `n` is its number, which grows with the time it was sent. */
+  signal(body: SignalBody, n: number): void {
     switch (body.t) {
       case "ice": {
+        // An offer that a later one has overtaken would take us back to credentials that are no longer used.
+        if (n < this.#iceNumber) return;
+        this.#iceNumber = n;
         this.#tellCandidates();
         this.#iceEvent({ kind: "remoteCredentials", ufrag: body.ufrag, pwd: body.pwd, reply: body.reply });
         for (const candidate of body.candidates) {

@@ -1,13 +1,14 @@
 /**
  * Sealed messages between this node and its peers, whatever carries them: a gate session when both ends have one with the
  * same gate, else the coordinator's mailbox. Sealing and opening take time, so each peer has a queue of its own in both
- * directions and its messages keep their order.
+ * directions and what one carrier brings keeps its order; the two carriers may overtake each other.
  */
 import { openBox, sealBox } from "../../mesh/trust/seal.ts";
 import type { BoxKey } from "../../mesh/trust/keys.ts";
 import { fromUtf8, parseJson, utf8 } from "../../mesh/wire/encoding.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
 import type { LedgerHead } from "../../mesh/wire/ledger.ts";
+import { ReplayWindow } from "../core/signal/replay.ts";
 import { parseSignal, type Signal, type SignalBody } from "../../mesh/wire/signal.ts";
 
 /** A box older than this is dropped even if it is the first that arrives, in ms. */
@@ -35,7 +36,7 @@ export class Signals {
   readonly #host: SignalHost;
   readonly #out = new Map<string, Promise<void>>();
   readonly #in = new Map<string, { chain: Promise<void>; waiting: number }>();
-  readonly #highest = new Map<string, number>();
+  readonly #windows = new Map<string, ReplayWindow>();
   #counter = 0;
 
   constructor(host: SignalHost) {
@@ -77,13 +78,14 @@ export class Signals {
     if (seal === undefined) return this.#host.dropped(from, "no record of this node");
     const plain = await openBox(box, { net: this.#host.net, to: this.#host.self, from: { id: from, seal } });
     const signal = parseSignal(parseJson(fromUtf8(plain, "signal"), { place: "signal" }));
-    if (signal.n <= (this.#highest.get(from) ?? 0)) return this.#host.dropped(from, "a replayed message");
-    if (signal.n < this.#host.now() - MAX_AGE) return this.#host.dropped(from, "a message older than five minutes");
-    this.#highest.set(from, signal.n);
+    const window = this.#windows.get(from) ?? new ReplayWindow(MAX_AGE);
+    this.#windows.set(from, window);
+    const fault = window.take(signal.n, this.#host.now());
+    if (fault !== null) return this.#host.dropped(from, fault === "old" ? "an old message" : "a replayed message");
     await this.#host.received(from, signal);
   }
 
-  /** Forgets a peer's queues; the replay mark stays. */
+  /** Forgets a peer's queues; what was seen of it is remembered. */
   drop(id: string): void {
     this.#out.delete(id);
     this.#in.delete(id);

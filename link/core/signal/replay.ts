@@ -1,0 +1,34 @@
+/**
+ * Which numbered messages of one sender are new. A number counts once; older numbers are taken as long as they are young
+ * enough, because messages travel by different carriers (a gate, the coordinator's mailbox) and overtake each other.
+ * What order means is each message's own matter (a serial, a sequence number, a generation).
+ */
+
+/** Numbers that are remembered; beyond it the oldest counts as the floor. */
+const MAX_SEEN = 1024;
+
+/** Remembers the numbers of one sender. */
+export class ReplayWindow {
+  readonly #maxAge: number;
+  readonly #seen = new Set<number>();
+  #floor = 0;
+
+  /** @param maxAge how far behind `now` a number may be; numbers are ms of the sender's clock */
+  constructor(maxAge: number) {
+    this.#maxAge = maxAge;
+  }
+
+  /** Takes a number; says why not, or null when it is new. */
+  take(n: number, now: number): "replayed" | "old" | null {
+    const oldest = now - this.#maxAge;
+    for (const seen of this.#seen) {
+      if (seen >= oldest && this.#seen.size < MAX_SEEN) break;
+      this.#seen.delete(seen);
+      this.#floor = Math.max(this.#floor, seen);
+    }
+    if (n < oldest) return "old";
+    if (n <= this.#floor || this.#seen.has(n)) return "replayed";
+    this.#seen.add(n);
+    return null;
+  }
+}

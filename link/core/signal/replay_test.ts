@@ -1,0 +1,21 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { ReplayWindow } from "./replay.ts";
+
+Deno.test("ReplayWindow takes each number once, in any order", () => {
+  fc.assert(fc.property(fc.array(fc.integer({ min: 9_000, max: 9_100 }), { maxLength: 200 }), (numbers) => {
+    const window = new ReplayWindow(1000);
+    const taken = numbers.filter((n) => window.take(n, 9_500) === null);
+    assert.deepEqual([...taken].sort(), [...new Set(numbers)].sort());
+  }));
+});
+
+Deno.test("ReplayWindow refuses what is too old, and goes on refusing what it has forgotten", () => {
+  const window = new ReplayWindow(1000);
+  assert.equal(window.take(4_000, 5_001), "old");
+  assert.equal(window.take(4_001, 5_001), null);
+  for (let n = 0; n < 5000; n++) assert.equal(window.take(10_000 + n, 10_000), null);
+  assert.equal(window.take(10_000, 10_000), "replayed", "forgotten, but below the floor");
+  assert.equal(window.take(14_999, 10_000), "replayed");
+  assert.equal(window.take(15_000, 10_000), null);
+});
