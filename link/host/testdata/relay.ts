@@ -1,3 +1,4 @@
+// deno-lint-ignore-file ghostmesh/no-console -- part of tests
 /**
  * One end of a relayed path, in the place of the quic rung: what WireGuard sends to a loopback socket goes to the other end,
  * and what the other end sends comes to WireGuard from that socket, some milliseconds late.
@@ -17,9 +18,9 @@ async function pump(from: Deno.DatagramConn, send: (packet: Uint8Array) => Promi
   for await (const [packet] of from) await send(packet);
 }
 
-const use6 = own!.includes(":");
+const six = own!.includes(":");
 const deliver = (packet: Uint8Array) => {
-  const [socket, hostname] = use6 ? [loop6, "::1"] : [loop4, "127.0.0.1"];
+  const [socket, hostname] = six ? [loop6, "::1"] : [loop4, "127.0.0.1"];
   const send = () => socket.send(packet, { transport: "udp", hostname, port: Number(wgPort) });
   setTimeout(() => void send(), Number(delay));
   return Promise.resolve();

@@ -1,3 +1,4 @@
+// deno-lint-ignore-file ghostmesh/no-console -- part of tests
 /**
  * Two machines in network namespaces of a throw-away world, each with a tunnel made by this folder's code. To be used by
  * programs that run inside `unshare` (see ../world_test.ts); nothing here touches the host's own network.
@@ -64,13 +65,23 @@ export class Machine {
   device!: Device;
   key: BoxKey;
   restarts = 0;
+  /** Pids of what was spawned, in order. */
+  readonly pids: number[] = [];
   readonly #keys = new Map<string, string>();
 
   constructor(ns: string, tools: LinkTools, key: BoxKey) {
     this.ns = ns;
     this.iface = `ghost-${ns}`; // a `-`, because nftables does not take it in names
     this.tools = tools;
-    this.runner = netnsRunner(tools, ns);
+    const runner = netnsRunner(tools, ns);
+    this.runner = {
+      run: runner.run,
+      spawn: (...args) => {
+        const child = runner.spawn(...args);
+        this.pids.push(child.pid);
+        return child;
+      },
+    };
     const o = { runner: this.runner, tools, iface: this.iface };
     this.wg = new WireGuard(o);
     this.ip = new IpTool(o);
@@ -168,22 +179,22 @@ export function peerOf(machine: Machine, n: number, endpoint: DesiredPeer["endpo
   };
 }
 
-/** A helper program in a machine's namespace (relay.ts, stun_socket.ts); it says its ports and ends with `stop`. */
+/** A helper program in a machine's namespace (relay.ts, stun_socket.ts), once it has said its first line. */
 export async function helper(
   machine: Machine,
   file: string,
   args: readonly string[],
-): Promise<{ said: string; lines: string[]; stop: () => Promise<void> }> {
+): Promise<{ lines: string[]; ended: Promise<unknown>; stop: () => Promise<void> }> {
   const lines: string[] = [];
   const path = new URL(file, import.meta.url).pathname;
   const child = machine.runner.spawn(Deno.execPath(), ["run", "-A", "--no-prompt", "--cached-only", path, ...args], {
     env: Deno.env.toObject(),
     onLine: (line, stream) => stream === "stdout" ? lines.push(line) : console.error(`${machine.ns}: ${line}`),
   });
-  await eventually(`${file} says its ports`, () => Promise.resolve(lines.length > 0));
+  await eventually(`${file} says something`, () => Promise.resolve(lines.length > 0));
   return {
-    said: lines[0]!,
     lines,
+    ended: child.status,
     stop: async () => {
       child.kill();
       await child.status;
