@@ -97,8 +97,8 @@ async function climb(demo: Demo): Promise<void> {
   const ping = new Ping(alice, up.match[1]!);
   report.say(`alice: ping ${up.match[1]}`);
   const first = await ping.first();
-  await unblockUdp(lab.host("na"));
   const released = performance.now();
+  await unblockUdp(lab.host("na"));
   if (known.match[1] !== "quic") throw new Failure(`The first path is ${known.match[1]}, expected quic`);
   report.measured("first ping alice -> bob", `answered through the gate after ${ms(first.at - ping.started)}`);
   const direct = await demo.alice.line(/^bob: direct (\S+)/, { timeout: 20_000 });
