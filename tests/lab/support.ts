@@ -80,7 +80,7 @@ export async function snapshot(host: Host): Promise<string> {
   const { stdout } = await host.sh(`
     ip -br link | grep -v '^bare' | awk '{print $1}'
     ip -br address | awk '{$2=""; print}' | sed 's/ fe80:[^ ]*//'
-    { ip route show table all; ip rule; ip -6 rule; } | grep -v 'fe80::\|ff00::'
+    { ip route show table all; ip rule; ip -6 rule; } | grep -v -e fe80:: -e ff00::
     nft list ruleset
     cd /var/lib && find ghostmesh ghostgate ghostlink -type f -exec sha256sum {} + | sort -k2
   `);
