@@ -269,6 +269,12 @@ class UserspaceDevice implements Device {
         mend: "modprobe tun, or give the container the device /dev/net/tun",
       });
     }
+    if (/TUN device: permission denied/i.test(said)) {
+      return new GhostError("missing_privilege", "May not open the TUN device", {
+        place: "/dev/net/tun",
+        mend: "start ghostlink as root, or as root: chmod 666 /dev/net/tun",
+      });
+    }
     if (/not permitted|permission denied/i.test(said)) return toolError({ code: 1, stdout: "", stderr: said }, place);
     return new GhostError("internal", `Did not start (${said || "no word from it"})`, { place });
   }
