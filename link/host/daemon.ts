@@ -39,7 +39,7 @@ import { Surroundings } from "./surroundings.ts";
 import { ViewSaver } from "./view_saver.ts";
 
 /** How often the machine is compared with what it should be even if nothing is known to have changed, in ms. */
-const AUDIT_EVERY = 30_000;
+const AUDIT_EVERY = 10_000;
 
 /** What the daemon is started with. */
 export interface DaemonOptions {

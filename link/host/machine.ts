@@ -225,7 +225,8 @@ export class Machine {
   /** Removes interface, routes and table, and restores forwarding. */
   async close(): Promise<void> {
     const failures: unknown[] = [];
-    for (const step of [() => this.device.close(), () => this.#table.remove(), () => this.#forwarding.restore()]) {
+    // The table goes last: its guard must outlive the forwarding that it guards.
+    for (const step of [() => this.device.close(), () => this.#forwarding.restore(), () => this.#table.remove()]) {
       await step().catch((error: unknown) => failures.push(error));
     }
     for (const failure of failures) this.#o.log.error("Could not clean up", { why: errorLine(failure) });
