@@ -56,7 +56,7 @@ export class Conversation {
     switch (body.t) {
       case "record":
       case "key-switched":
-        return changed((await view.node(body.record)).change);
+        return changed((await view.node(body.record, { by: from })).change);
       case "entries":
         for (const entry of body.entries) changed(await view.entry(entry));
         return;

@@ -11,6 +11,7 @@ import {
   type Compiled,
   type Filter,
   filterFor,
+  METHODS,
   parsePolicy,
   type Policy,
   routesFor,
@@ -38,9 +39,6 @@ export interface KnownNode {
 /** What changed by an entry or record. */
 export type Change = "none" | "ledger" | "nodes" | "gates";
 
-/** What the policy calls each kind of admission proof. */
-const METHODS = { token: "static" } as const;
-
 /** The network as this node knows it. */
 export class NetworkView {
   readonly selfId: string;
@@ -49,6 +47,10 @@ export class NetworkView {
   readonly #gates = new Map<string, VerifiedGate>();
   #policy: { seq: number; policy: Policy | null; fault: string | null } = { seq: -1, policy: null, fault: null };
   #compiled: Compiled | null = null;
+  /** Changes are made one after another: what one has verified, the next must not overtake. */
+  #last: Promise<unknown> = Promise.resolve();
+  /** Nodes whose record or membership had ended when the clock was last looked at. */
+  #ended: ReadonlySet<string> = new Set();
   /** Seconds since 1970. */
   readonly #now: () => number;
 
@@ -77,13 +79,18 @@ export class NetworkView {
    * Appends a ledger entry and drops whoever it no longer admits.
    * @throws GhostError as Ledger.append
    */
-  async entry(jws: string): Promise<Change> {
+  entry(jws: string): Promise<Change> {
+    return this.#next(() => this.#entry(jws));
+  }
+
+  async #entry(jws: string): Promise<Change> {
     const before = this.ledger.head.seq;
     await this.ledger.append(jws);
     if (this.ledger.head.seq === before) return "none";
     this.#compiled = null;
     this.#compile(); // each policy is read when it comes, so that the one before is there when it has a fault
     await this.#recheck();
+    this.#ended = this.#endedNow();
     this.#compiled = null;
     return "ledger";
   }
@@ -92,11 +99,13 @@ export class NetworkView {
   async #recheck(): Promise<void> {
     for (const known of [...this.#nodes.values()]) {
       const again = await this.#verify(known.verified.jws).catch(() => null);
+      if (!this.#nodes.has(known.id)) continue; // forgotten meanwhile
       if (again) this.#nodes.set(known.id, this.#claim(again));
       else this.#nodes.delete(known.id);
     }
     for (const gate of [...this.#gates.values()]) {
       const again = await verifyGateRecord(gate.jws, { ledger: this.ledger, now: this.#now() }).catch(() => null);
+      if (!this.#gates.has(gate.id)) continue;
       if (again) this.#gates.set(gate.id, again);
       else this.#gates.delete(gate.id);
     }
@@ -122,15 +131,24 @@ export class NetworkView {
   }
 
   /**
-   * Takes a node's record if it verifies and is newer than what is known.
+   * Takes a node's record if it verifies and is newer than what is known. With `by`, the sender, only the sender's own: a member
+   * could hand over records of machines that it has admitted past the coordinator's count of its token.
    * @throws GhostError when it does not verify
    */
-  async node(jws: string): Promise<{ id: string; change: Change }> {
+  node(jws: string, o: { by?: string } = {}): Promise<{ id: string; change: Change }> {
+    return this.#next(() => this.#node(jws, o.by));
+  }
+
+  async #node(jws: string, by: string | undefined): Promise<{ id: string; change: Change }> {
     const verified = await this.#verify(jws);
     const id = verified.id;
+    if (by !== undefined && id !== by) {
+      throw new GhostError("forbidden", "A node tells of itself only", { place: "record" });
+    }
     const known = this.#nodes.get(id);
     if (known && known.verified.record.seq >= verified.record.seq) return { id, change: "none" };
     this.#nodes.set(id, this.#claim(verified));
+    this.#ended = this.#endedNow();
     this.#compiled = null;
     return { id, change: "nodes" };
   }
@@ -139,7 +157,11 @@ export class NetworkView {
    * Takes a gate's record if it verifies and is newer.
    * @throws GhostError when it does not verify
    */
-  async gate(jws: string): Promise<{ id: string; change: Change }> {
+  gate(jws: string): Promise<{ id: string; change: Change }> {
+    return this.#next(() => this.#gate(jws));
+  }
+
+  async #gate(jws: string): Promise<{ id: string; change: Change }> {
     const verified = await verifyGateRecord(jws, { ledger: this.ledger, now: this.#now() });
     const id = verified.id;
     const known = this.#gates.get(id);
@@ -155,6 +177,43 @@ export class NetworkView {
     if (!this.#nodes.delete(id)) return "none";
     this.#compiled = null;
     return "nodes";
+  }
+
+  #next<T>(change: () => Promise<T>): Promise<T> {
+    const done = this.#last.then(change);
+    this.#last = done.catch(() => {});
+    return done;
+  }
+
+  /**
+   * Looks at the clock: a node whose record or membership has ended is no peer. It stays known, so that it is one again when
+   * a wrong clock is set right.
+   */
+  lookAtClock(): Change {
+    const ended = this.#endedNow();
+    if (ended.size === this.#ended.size && [...ended].every((id) => this.#ended.has(id))) return "none";
+    this.#ended = ended;
+    this.#compiled = null;
+    return "nodes";
+  }
+
+  #endedNow(): Set<string> {
+    const now = this.#now();
+    const over = ({ id, verified }: KnownNode) =>
+      verified.record.exp <= now || now > (this.ledger.nodeSettings(id)?.expires ?? Infinity);
+    return new Set([...this.#nodes.values()].filter(over).map((n) => n.id));
+  }
+
+  /** Whether this node itself is in the network now. */
+  #isMember(): boolean {
+    return this.#nodes.has(this.selfId) && !this.#ended.has(this.selfId);
+  }
+
+  /** The nodes that count: their time is not over, and the way in by which they came is open. */
+  #members(policy: Policy): KnownNode[] {
+    return [...this.#nodes.values()].filter((n) =>
+      !this.#ended.has(n.id) && admits(policy, METHODS[n.verified.admission.method])
+    );
   }
 
   #compile(): Compiled | null {
@@ -174,8 +233,7 @@ export class NetworkView {
     if (!this.#policy.policy) return null;
     const { policy } = this.#policy;
     return this.#compiled ??= compile(policy, {
-      // A way in that the policy has closed since closes for those who came by it.
-      nodes: [...this.#nodes.values()].filter((n) => admits(policy, METHODS[n.verified.admission.method])).map((n) => ({
+      nodes: this.#members(policy).map((n) => ({
         id: n.id,
         name: n.name,
         tags: n.verified.tags,
@@ -190,7 +248,7 @@ export class NetworkView {
   /** The nodes that policy lets this one see. */
   peers(): KnownNode[] {
     const compiled = this.#compile();
-    if (!compiled || !this.#nodes.has(this.selfId)) return [];
+    if (!compiled || !this.#isMember()) return [];
     return [...this.#nodes.values()].filter((n) =>
       n.id !== this.selfId && n.keyed && sees(compiled, this.selfId, n.id)
     );
@@ -199,7 +257,7 @@ export class NetworkView {
   /** This node's packet filter; null when there is no usable policy, and then nothing may pass. */
   filter(): Filter | null {
     const compiled = this.#compile();
-    return compiled && this.#nodes.has(this.selfId) ? filterFor(compiled, this.selfId) : null;
+    return compiled && this.#isMember() ? filterFor(compiled, this.selfId) : null;
   }
 
   /** Routes in force that this node carries itself, and those of others that policy lets it use. */

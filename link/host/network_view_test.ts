@@ -158,3 +158,70 @@ Deno.test("NetworkView built from another node's copy of the ledger sees the sam
   assert.deepEqual(copy.peers(), v.peers());
   assert.deepEqual(copy.filter(), v.filter());
 });
+
+Deno.test("NetworkView does not keep a node whose record it was checking when the node was revoked", async () => {
+  for (let delay = 0; delay < 40; delay++) {
+    const v = await view();
+    const bob = await nodeRecordOf(v.ledger, "bob");
+    const record = await signNodeRecord(bob.record, bob.key);
+    const body = { what: "node" as const, key: bob.key.public };
+    const revoke = await signEntry({ ledger: v.ledger, admin, kind: "revoke", body, iat: NOW });
+    const taken = v.node(record).catch(() => {});
+    for (let i = 0; i < delay; i++) await Promise.resolve();
+    await v.entry(revoke);
+    await taken;
+    assert.equal(v.nodes.has(bob.id), false, `after ${delay} turns`);
+  }
+});
+
+Deno.test("NetworkView does not take an older record back while it checks all of them", async () => {
+  for (let delay = 0; delay < 40; delay++) {
+    const v = await view();
+    const bob = await nodeRecordOf(v.ledger, "bob");
+    await join(v, "bob");
+    const newer = await signNodeRecord({ ...bob.record, seq: 2 }, bob.key);
+    const applied = entry(v, "policy", { format: "toml", source: STARTER_POLICY } as never);
+    for (let i = 0; i < delay * 5; i++) await Promise.resolve();
+    await v.node(newer);
+    await applied;
+    assert.equal(v.nodes.get(bob.id)!.verified.record.seq, 2, `after ${delay} turns`);
+  }
+});
+
+Deno.test("NetworkView takes from a sender its own record only", async () => {
+  const v = await view();
+  const bob = await join(v, "bob");
+  const sybil = await nodeRecordOf(v.ledger, "sybil");
+  const record = await signNodeRecord(sybil.record, sybil.key);
+  await assert.rejects(v.node(record, { by: bob }), ghost("forbidden", /of itself only/));
+  assert.equal(v.nodes.has(sybil.id), false);
+  assert.equal((await v.node(record, { by: sybil.id })).change, "nodes");
+});
+
+Deno.test("NetworkView ends with the clock what ends by the clock, and takes it back when the clock was wrong", async () => {
+  let now = NOW;
+  const ledger = await network();
+  await add(ledger, "policy", { format: "toml", source: STARTER_POLICY });
+  const alice = await nodeRecordOf(ledger, "alice", { exp: NOW + 1000 });
+  const v = new NetworkView({ selfId: alice.id, ledger, now: () => now });
+  await v.node(await signNodeRecord(alice.record, alice.key));
+  const bob = await join(v, "bob", { exp: NOW + 100 });
+  const carol = await join(v, "carol");
+  await entry(v, "node", { node: carol, expires: NOW + 200 } as never);
+  const peers = () => v.peers().map((p) => p.id).sort();
+  assert.equal(v.lookAtClock(), "none");
+  assert.deepEqual(peers(), [bob, carol].sort());
+  now = NOW + 100;
+  assert.equal(v.lookAtClock(), "nodes");
+  assert.deepEqual(peers(), [carol]);
+  now = NOW + 201;
+  assert.equal(v.lookAtClock(), "nodes");
+  assert.deepEqual(peers(), []);
+  assert.notEqual(v.filter(), null);
+  now = NOW + 1000;
+  assert.equal(v.lookAtClock(), "nodes");
+  assert.equal(v.filter(), null, "this node's own time is over as well");
+  now = NOW;
+  assert.equal(v.lookAtClock(), "nodes");
+  assert.deepEqual(peers(), [bob, carol].sort());
+});

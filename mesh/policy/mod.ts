@@ -1,5 +1,5 @@
 /** Who may reach what: reading acls.toml, and turning it into visibility and packet filters. */
-export { admits, usesPrefix } from "./ask.ts";
+export { admits, METHODS, usesPrefix } from "./ask.ts";
 export { compile, type Compiled, type CompiledRoute, routesFor, seenBy, sees } from "./compile.ts";
 export { filterFor } from "./filter.ts";
 export { checkPolicy, faultError, parsePolicy, type PolicyCheck } from "./parse.ts";
