@@ -72,6 +72,9 @@ export const fromGate = z.discriminatedUnion("t", [
 ]);
 export type FromGate = z.infer<typeof fromGate>;
 
+/** Bytes of the length in front of a control message. */
+const HEAD = 4;
+
 /** A control message with its length in front. */
 export function encodeControl(message: FromNode | FromGate): Uint8Array<ArrayBuffer> {
   const body = utf8(JSON.stringify(message));
@@ -82,9 +85,10 @@ export function encodeControl(message: FromNode | FromGate): Uint8Array<ArrayBuf
   return out;
 }
 
-/** Cuts a byte stream into control messages; never holds more than one message and one chunk. */
+/** Cuts a byte stream into control messages; never holds more than one message, in a buffer that grows as it comes. */
 export class ControlReader<T> {
-  #buffer: Uint8Array = new Uint8Array();
+  #buffer = new Uint8Array(1024);
+  #length = 0;
   readonly #schema: z.ZodType<T>;
 
   constructor(schema: z.ZodType<T>) {
@@ -96,23 +100,38 @@ export class ControlReader<T> {
    * @throws GhostError `too_large` or `bad_input`; the stream is then of no more use
    */
   push(chunk: Uint8Array): T[] {
-    const all = new Uint8Array(this.#buffer.length + chunk.length);
-    all.set(this.#buffer);
-    all.set(chunk, this.#buffer.length);
     const out: T[] = [];
-    let at = 0;
-    while (all.length - at >= 4) {
-      const length = new DataView(all.buffer, all.byteOffset + at, 4).getUint32(0);
-      if (length > MAX_CONTROL) {
-        throw new GhostError("too_large", `Control message of ${length} bytes`, { place: "control" });
-      }
-      if (all.length - at - 4 < length) break;
-      const body = fromUtf8(all.subarray(at + 4, at + 4 + length), "control");
+    for (let at = 0; at < chunk.length;) {
+      const part = chunk.subarray(at, at + this.#missing());
+      this.#keep(part);
+      at += part.length;
+      if (this.#missing() > 0) continue;
+      const body = fromUtf8(this.#buffer.subarray(HEAD, this.#length), "control");
+      this.#length = 0;
       out.push(parse(this.#schema, parseJson(body, { place: "control" }), "control"));
-      at += 4 + length;
     }
-    this.#buffer = all.slice(at);
     return out;
+  }
+
+  /** Bytes until the length, and with it until the message, is whole. */
+  #missing(): number {
+    if (this.#length < HEAD) return HEAD - this.#length;
+    const length = new DataView(this.#buffer.buffer).getUint32(0);
+    if (length > MAX_CONTROL) {
+      throw new GhostError("too_large", `Control message of ${length} bytes`, { place: "control" });
+    }
+    return HEAD + length - this.#length;
+  }
+
+  #keep(part: Uint8Array): void {
+    const length = this.#length + part.length;
+    if (length > this.#buffer.length) {
+      const larger = new Uint8Array(Math.max(length, 2 * this.#buffer.length));
+      larger.set(this.#buffer.subarray(0, this.#length));
+      this.#buffer = larger;
+    }
+    this.#buffer.set(part, this.#length);
+    this.#length = length;
   }
 }
 

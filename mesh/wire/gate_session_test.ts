@@ -131,3 +131,21 @@ Deno.test("frameNodeId() reads the id that nodeIdBytes() wrote", () => {
   }));
   assert.throws(() => nodeIdBytes("not an id"), is("bad_input"));
 });
+
+Deno.test("ControlReader copies a message that trickles in byte by byte a few times, not once a byte", () => {
+  const stream = encodeControl({ t: "watch", nodes: Array(2000).fill(id) });
+  const copied = { bytes: 0 };
+  const set = Uint8Array.prototype.set;
+  Uint8Array.prototype.set = function (from, at) {
+    copied.bytes += from.length;
+    set.call(this, from, at);
+  };
+  try {
+    const reader = new ControlReader(fromNode);
+    const out = [...stream].flatMap((byte) => reader.push(new Uint8Array([byte])));
+    assert.equal(out.length, 1);
+  } finally {
+    Uint8Array.prototype.set = set;
+  }
+  assert.ok(copied.bytes < 8 * stream.length, `${copied.bytes} bytes for ${stream.length}`);
+});
