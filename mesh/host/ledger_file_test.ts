@@ -20,3 +20,41 @@ Deno.test("LedgerFile keeps what was appended and heals a last line that was cut
     await Deno.remove(dir, { recursive: true });
   }
 });
+
+Deno.test("LedgerFile.read() writes nothing, so that it cannot undo an append that is under way", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const file = new LedgerFile(`${dir}/ledger.jsonl`);
+    await Deno.writeTextFile(file.path, "a.a.a\nb.b");
+    assert.deepEqual(await file.read(), ["a.a.a"]);
+    assert.equal(await Deno.readTextFile(file.path), "a.a.a\nb.b");
+    await file.append(["b.b.b", "c.c.c"]);
+    assert.equal(await Deno.readTextFile(file.path), "a.a.a\nb.b.b\nc.c.c\n");
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
+Deno.test("LedgerFile.append() that fails half-way leaves what was there, and can be tried again", async () => {
+  const dir = await Deno.makeTempDir();
+  const { write } = Deno.FsFile.prototype;
+  try {
+    const file = new LedgerFile(`${dir}/ledger.jsonl`);
+    await file.append(["a.a.a"]);
+    let room = 8;
+    Deno.FsFile.prototype.write = async function (bytes) {
+      if (room === 0) throw new Error("No space left on device");
+      const part = bytes.subarray(0, room);
+      room -= part.length;
+      return await write.call(this, part);
+    };
+    await assert.rejects(file.append(["b.b.b", "c.c.c"]), /No space/);
+    Deno.FsFile.prototype.write = write;
+    assert.deepEqual(await file.read(), ["a.a.a"]);
+    await file.append(["b.b.b", "c.c.c"]);
+    assert.deepEqual(await file.read(), ["a.a.a", "b.b.b", "c.c.c"]);
+  } finally {
+    Deno.FsFile.prototype.write = write;
+    await Deno.remove(dir, { recursive: true });
+  }
+});
