@@ -31,7 +31,7 @@ export function createLog(
     let line = `${new Date(now()).toISOString()} ${of} ${role}: ${message}`;
     for (const [key, value] of Object.entries(fields)) if (value !== undefined) line += ` ${key}=${show(value)}`;
     // deno-lint-ignore no-control-regex
-    write(line.replace(/[\u0000-\u001f\u007f]+/g, " "));
+    write(line.replace(/[\u0000-\u001f\u007f-\u009f\u2028-\u202e\u2066-\u2069]+/g, " "));
   };
   return { debug: at("debug"), info: at("info"), warn: at("warn"), error: at("error") };
 }
@@ -42,5 +42,5 @@ function show(value: unknown): string {
     : typeof value === "object"
     ? JSON.stringify(value) ?? ""
     : String(value);
-  return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text);
+  return /^[^\s"=\u0080-\u009f\u202a-\u202e\u2066-\u2069]+$/.test(text) ? text : JSON.stringify(text);
 }

@@ -13,3 +13,10 @@ Deno.test("createLog() writes one line per event, at and above its level", () =>
     '1970-01-01T00:00:00.000Z warn ghostgate: Lost error="https://a:1: No answer"',
   ]);
 });
+
+Deno.test("createLog() lets nothing through that could steer a terminal", () => {
+  const lines: string[] = [];
+  const log = createLog("ghostlink", { write: (line) => lines.push(line), now: () => 0 });
+  log.warn("No session", { why: "\u009b2J\u202egone" });
+  assert.deepEqual(lines, ['1970-01-01T00:00:00.000Z warn ghostlink: No session why=" 2J gone"']);
+});
