@@ -79,6 +79,9 @@ export function defaultSocket(env: (name: string) => string | undefined, uid: nu
   });
 }
 
+/** How long requests under way may go on when the daemon stops, in ms. */
+const LAST_ANSWERS = 500;
+
 /** A served local API. */
 export interface LocalServer {
   close(): Promise<void>;
@@ -100,7 +103,6 @@ export async function serveLocal(
       mend: "stop it, or give this one a socket of its own with --socket",
     });
   }
-  await Deno.remove(o.socket).catch(ignoreMissing);
   const mode = (await Deno.stat(dir)).mode;
   if (mode !== null && (mode & 0o077) !== 0) {
     throw new GhostError("bad_config", "The socket's folder is open to others", {
@@ -108,15 +110,30 @@ export async function serveLocal(
       mend: "choose a folder of its own with --socket, or: chmod 700 " + dir,
     });
   }
+  const there = await Deno.lstat(o.socket).catch(ignoreMissing);
+  if (there && !there.isSocket) {
+    throw new GhostError("bad_config", "There is something else than a socket", {
+      place: o.socket,
+      mend: "name another place with --socket",
+    });
+  }
+  if (there) await Deno.remove(o.socket); // a crashed daemon's: nobody answered
   const secret = toBase64Url(o.random(32));
   await Deno.writeTextFile(secretFile, secret, { mode: 0o600 });
   await Deno.chmod(secretFile, 0o600);
   const app = localApp(o.handlers, secret);
-  const server = Deno.serve({ path: o.socket, onListen() {} }, app.fetch);
+  const over = Promise.withResolvers<void>();
+  const server = Deno.serve(
+    { path: o.socket, onListen() {} },
+    (request) => Promise.race([app.fetch(request), over.promise.then(() => new Response(null, { status: 503 }))]),
+  );
   await Deno.chmod(o.socket, 0o600);
   return {
     async close() {
+      // A ping that nobody answers can take half an hour: what is not done by then is cut off.
+      const timer = setTimeout(over.resolve, LAST_ANSWERS);
       await server.shutdown();
+      clearTimeout(timer);
       await Deno.remove(o.socket).catch(ignoreMissing);
       await Deno.remove(secretFile).catch(ignoreMissing);
     },

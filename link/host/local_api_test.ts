@@ -93,3 +93,40 @@ Deno.test("defaultSocket follows the environment, then the user", () => {
   );
   assert.throws(() => defaultSocket(() => undefined, 1), { code: "bad_config" });
 });
+
+Deno.test("serveLocal stops though a request goes on and on", async () => {
+  const base = await Deno.makeTempDir();
+  const socket = `${base}/run/ghostlink.sock`;
+  const asked = Promise.withResolvers<void>();
+  const never: LocalHandlers = {
+    ...handlers,
+    peers: () => {
+      asked.resolve();
+      return new Promise(() => {});
+    },
+  };
+  try {
+    const server = await serveLocal({ socket, handlers: never, random });
+    const secret = await Deno.readTextFile(`${base}/run/token`);
+    using client = Deno.createHttpClient({ proxy: { transport: "unix", path: socket } });
+    const answer = fetch(url("/v1/peers"), { client, headers: { authorization: `Bearer ${secret}` } });
+    await asked.promise;
+    await server.close();
+    assert.equal((await answer).status, 503);
+  } finally {
+    await Deno.remove(base, { recursive: true });
+  }
+});
+
+Deno.test("serveLocal removes nothing that it refuses for", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    await Deno.writeTextFile(`${dir}/notes`, "mine");
+    await assert.rejects(serveLocal({ socket: `${dir}/notes`, handlers, random }), { code: "bad_config" });
+    await Deno.chmod(dir, 0o755);
+    await assert.rejects(serveLocal({ socket: `${dir}/notes`, handlers, random }), { code: "bad_config" });
+    assert.deepEqual([...Deno.readDirSync(dir)].map((e) => e.name), ["notes"]);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
