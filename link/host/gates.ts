@@ -13,6 +13,8 @@ import { GateClient } from "./gate_client.ts";
 
 const FIRST_WAIT = 250;
 const LONGEST_WAIT = 8_000;
+/** Nodes that a gate can be asked to watch in one message (mesh/wire/gate_session.ts). */
+const MAX_WATCHED = 2_000;
 /** Sessions are pinged this often, in ms; it also measures their round trip. */
 const PING_EVERY = 15_000;
 
@@ -43,7 +45,7 @@ interface Kept {
 export class Gates {
   readonly #host: GatesHost;
   readonly #kept = new Map<string, Kept>();
-  #watched: string[] = [];
+  #watched: ReadonlySet<string> = new Set();
   #home: string | null = null;
   readonly #pinger: ReturnType<typeof setInterval>;
 
@@ -95,7 +97,7 @@ export class Gates {
         wait = FIRST_WAIT;
         kept.client = client;
         this.#home ??= client.gateId;
-        client.send({ t: "watch", nodes: this.#watched });
+        client.send({ t: "watch", nodes: [...this.#watched] });
         this.#host.session(kept.gate.id, true, null);
         const reason = await ended.promise;
         kept.client = null;
@@ -124,6 +126,7 @@ export class Gates {
         }, {
           signal: (from, box) => this.#host.signal(from, box),
           presence: (node, up) => {
+            if (!this.#watched.has(node)) return; // not asked for, or no longer
             if (up) kept.present.add(node);
             else kept.present.delete(node);
             this.#host.presence(kept.gate.id, node, up);
@@ -139,11 +142,15 @@ export class Gates {
     return null;
   }
 
-  /** Asks all gates to tell whether these nodes are there. */
-  watch(nodes: string[]): void {
-    if (nodes.length === this.#watched.length && nodes.every((n, i) => n === this.#watched[i])) return;
-    this.#watched = nodes;
-    for (const kept of this.#kept.values()) kept.client?.send({ t: "watch", nodes });
+  /** Asks all gates to tell whether these nodes are there; of too many only the first ones. */
+  watch(all: string[]): void {
+    const nodes = all.slice(0, MAX_WATCHED);
+    if (nodes.length === this.#watched.size && nodes.every((n) => this.#watched.has(n))) return;
+    this.#watched = new Set(nodes);
+    for (const kept of this.#kept.values()) {
+      for (const node of kept.present) if (!this.#watched.has(node)) kept.present.delete(node);
+      kept.client?.send({ t: "watch", nodes });
+    }
   }
 
   /** Shows all gates a newer record of this node. */

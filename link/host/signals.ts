@@ -64,6 +64,8 @@ export class Signals {
 
   /** Takes a box that came from `from`, as the carrier says; the box itself proves it. */
   receive(from: string, box: string): void {
+    // Nothing is kept for strangers: the carrier can name as many as it likes.
+    if (this.#host.sealKeyOf(from) === undefined) return this.#host.dropped(from, "no record of this node");
     const lane = this.#in.get(from) ?? { chain: Promise.resolve(), waiting: 0 };
     this.#in.set(from, lane);
     if (lane.waiting >= MAX_WAITING) return this.#host.dropped(from, "too many messages at once");

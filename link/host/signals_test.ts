@@ -83,3 +83,10 @@ Deno.test("Signals bounds what one peer can make it do at once", async () => {
   await until(() => bob.got.length === 1 && bob.dropped.length === 199);
   assert.ok(bob.dropped.filter((why) => /too many/.test(why)).length >= 100);
 });
+
+Deno.test("Signals keeps nothing for senders that it does not know", async () => {
+  const [, bob] = await pair();
+  for (let i = 0; i < 100; i++) bob.signals.receive(`stranger${i}`, "box");
+  // At once: no queue was made for any of them.
+  assert.deepEqual(bob.dropped, Array(100).fill("no record of this node"));
+});
