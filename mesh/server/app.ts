@@ -61,7 +61,7 @@ export function createApp({ kv, now, random, config }: AppOptions): MeshApp {
   const makeNetwork = (net: string): Network => {
     const replica = new Replica(kv, { net, now });
     const hub = new SyncHub({ kv, replica, now, heartbeat: config.heartbeat ?? HEARTBEAT, log });
-    return { net, replica, hub, appender: new Appender(kv, replica) };
+    return { net, replica, hub, appender: new Appender(kv, replica, now) };
   };
   const deps: Deps = { kv, now, config, network };
 

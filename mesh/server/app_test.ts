@@ -202,3 +202,22 @@ Deno.test("GET /v1/ledger pages through entries that are larger than a value of 
   assert.deepEqual(entries, world.ledger.entries);
   assert.ok(pages >= 3, `${pages} pages`);
 });
+
+Deno.test("POST /v1/ledger refuses an entry from the future, which would keep all other admins from signing", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const world = await World.make({ kv });
+  const { ledger, admin, clock } = world;
+  const body = { format: "toml" as const, source: OPEN_POLICY };
+  const append = async (iat: number) => {
+    const entry = await signEntry({ ledger, admin, kind: "policy", body, iat });
+    return await world.call(admin, "/v1/ledger", { body: { entries: [entry] } });
+  };
+  assert.equal(await refused(await append(clock.seconds + 301)), "401 clock_skew");
+  await ok(await append(clock.seconds + 300));
+
+  using other = await Deno.openKv(":memory:");
+  const app = newApp(other, { clock });
+  const secret = toBase64Url((await app.newSetupSecret())!);
+  const { entries } = await firstChain(admin, { policy: OPEN_POLICY, iat: clock.seconds + 301 });
+  assert.equal(await refused(await app.request("/v1/setup", post({ secret, entries }))), "401 clock_skew");
+});

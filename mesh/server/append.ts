@@ -2,6 +2,7 @@
  * Appending to the ledger. Entries are tried on a copy of the chain first, because an instance's view must never hold what
  * the store has not accepted. The copy is made at the first append and follows the view from then on.
  */
+import { MAX_CLOCK_SKEW } from "../wire/api.ts";
 import { GhostError } from "../wire/errors.ts";
 import type { LedgerEntry, LedgerHead } from "../wire/ledger.ts";
 import { parsePolicy } from "../policy/mod.ts";
@@ -13,12 +14,15 @@ import { entryOf, toNewEntry } from "./touch.ts";
 export class Appender {
   readonly #kv: Deno.Kv;
   readonly #replica: Replica;
+  readonly #now: () => number;
   #copy: Ledger | null = null;
   #queue: Promise<unknown> = Promise.resolve();
 
-  constructor(kv: Deno.Kv, replica: Replica) {
+  /** `now` is in milliseconds. */
+  constructor(kv: Deno.Kv, replica: Replica, now: () => number) {
     this.#kv = kv;
     this.#replica = replica;
+    this.#now = now;
   }
 
   /**
@@ -39,7 +43,7 @@ export class Appender {
     const base = copy.head;
     this.#copy = null; // it is of use again only when everything went well
     const fresh: NewEntry[] = [];
-    for (const jws of entries) fresh.push(await tryEntry(copy, jws));
+    for (const jws of entries) fresh.push(await tryEntry(copy, jws, this.#now()));
     await appendLedger(this.#kv, this.#replica.net, { base, next: copy.head, entries: fresh });
     this.#copy = copy;
     return copy.head;
@@ -56,10 +60,10 @@ export class Appender {
   }
 }
 
-async function tryEntry(copy: Ledger, jws: string): Promise<NewEntry> {
+async function tryEntry(copy: Ledger, jws: string, now: number): Promise<NewEntry> {
   const entry = await toNewEntry(jws, copy);
   try {
-    checkPolicyEntry(await copy.append(jws));
+    checkAtDoor(await copy.append(jws), now);
   } catch (error) {
     // For a coordinator, which never showed the second entry to anybody, it is a race between two admins.
     if (error instanceof GhostError && error.code === "ledger_fork") {
@@ -73,8 +77,18 @@ async function tryEntry(copy: Ledger, jws: string): Promise<NewEntry> {
   return entry;
 }
 
-/** A policy that this version cannot enforce is refused at the door. */
-function checkPolicyEntry(entry: LedgerEntry): void {
+/**
+ * What only the door refuses: a policy that this version cannot enforce, and an entry from the future. No entry may be dated
+ * long before its predecessor, so one admin's wrong clock would keep all others from signing.
+ */
+function checkAtDoor(entry: LedgerEntry, now: number): void {
+  const ahead = entry.iat - Math.floor(now / 1000);
+  if (ahead > MAX_CLOCK_SKEW) {
+    throw new GhostError("clock_skew", `Signed ${ahead} s in the future`, {
+      place: "entry.iat",
+      mend: "set the clock of the machine that signed it, or the coordinator's",
+    });
+  }
   if (entry.kind !== "policy") return;
   if (entry.body.format !== "toml") {
     throw new GhostError("not_supported", "A computed policy: this version cannot enforce it", {
@@ -87,13 +101,17 @@ function checkPolicyEntry(entry: LedgerEntry): void {
 
 /**
  * A network's first entries, verified: genesis, then what follows.
- * @throws GhostError as `Ledger.open`, and for a policy that can't be enforced
+ * @param now in milliseconds
+ * @throws GhostError as `Ledger.open`, `clock_skew`, and for a policy that can't be enforced
  */
-export async function firstEntries(entries: readonly string[]): Promise<{ ledger: Ledger; fresh: NewEntry[] }> {
+export async function firstEntries(
+  entries: readonly string[],
+  now: number,
+): Promise<{ ledger: Ledger; fresh: NewEntry[] }> {
   const ledger = await Ledger.open([...entries]);
   const fresh: NewEntry[] = [];
   for (const jws of entries) {
-    checkPolicyEntry(entryOf(jws));
+    checkAtDoor(entryOf(jws), now);
     fresh.push(await toNewEntry(jws, null));
   }
   return { ledger, fresh };

@@ -159,3 +159,16 @@ Deno.test("POST /v1/nodes: a lapsed ephemeral node is forgotten and its name is 
   await world.node("other", job);
   assert.equal((await ok(await world.call(world.admin, "/v1/nodes"))).records.length, 2);
 });
+
+Deno.test("GET /v1/nodes: who came by a way in that the policy has closed since is seen by nobody", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const world = await World.make({ kv });
+  const token = await world.grant();
+  const [a] = [await world.node("a", token), await world.node("b", token)];
+  const count = async () => (await ok(await world.call(a.key, "/v1/nodes"))).records.length;
+  assert.equal(await count(), 1);
+  await world.append("policy", { format: "toml", source: `admit = []\n${OPEN_POLICY}` });
+  assert.equal(await count(), 0);
+  await world.append("policy", { format: "toml", source: OPEN_POLICY });
+  assert.equal(await count(), 1);
+});

@@ -3,7 +3,16 @@
  * A view is never changed but replaced, so that a stream can compare the one before with the one after. Its ledger is the
  * exception: it grows in place, which readers of an older view may notice, and which the store's check of the head covers.
  */
-import { compile, type Compiled, parsePolicy, type Policy, type PolicyNode, sees } from "../policy/mod.ts";
+import {
+  admits,
+  compile,
+  type Compiled,
+  METHODS,
+  parsePolicy,
+  type Policy,
+  type PolicyNode,
+  sees,
+} from "../policy/mod.ts";
 import type { StoredRecord } from "../store/mod.ts";
 import type { Ledger } from "../trust/ledger.ts";
 import type { VerifiedGate, VerifiedNode } from "../trust/record.ts";
@@ -56,7 +65,7 @@ export function readPolicy(ledger: Ledger): Policy | null {
   }
 }
 
-/** Compiles a policy for the nodes whose records hold. */
+/** Compiles a policy for the nodes whose records hold, and whose way in it has not closed since. */
 export function compileFor(
   policy: Policy | null,
   ledger: Ledger,
@@ -64,7 +73,9 @@ export function compileFor(
 ): Compiled | null {
   if (policy === null) return null;
   const machines: PolicyNode[] = [];
-  for (const { machine } of nodes.values()) if (machine !== null) machines.push(policyNode(machine));
+  for (const { machine } of nodes.values()) {
+    if (machine !== null && admits(policy, METHODS[machine.admission.method])) machines.push(policyNode(machine));
+  }
   return compile(policy, { nodes: machines, routes: ledger.routes.map(({ prefix, node }) => ({ prefix, node })) });
 }
 

@@ -11,7 +11,7 @@ export const setup: Hono<Env> = new Hono<Env>().post("/v1/setup", readBody, asyn
   const { kv, now } = c.get("deps");
   const { secret, entries } = jsonBody(c, setupRequest);
   await checkSetupSecret(kv, fromBase64Url(secret, "body.secret"), { now: now() });
-  const { ledger, fresh } = await firstEntries(entries);
+  const { ledger, fresh } = await firstEntries(entries, now());
   await claimNetwork(kv, { net: ledger.network.id, head: ledger.head, entries: fresh });
   return c.json(ledger.head);
 });
