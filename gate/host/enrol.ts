@@ -79,13 +79,14 @@ export async function overlayOf(ledger: Ledger): Promise<string[]> {
 
 async function fetchLedger(client: MeshClient, token: JoinToken): Promise<Ledger> {
   using _ = client;
-  const entries: string[] = [];
-  while (true) {
-    const page = await client.ledger(entries.length);
-    entries.push(...page.entries);
-    if (page.entries.length === 0 || entries.length > page.head.seq) break;
+  const first = await client.ledger(0);
+  const ledger = await Ledger.open(first.entries, { net: token.net });
+  while (ledger.head.seq < first.head.seq) {
+    // Each page is verified before the next is asked for, so a coordinator cannot fill the memory.
+    const before = ledger.head.seq;
+    for (const entry of (await client.ledger(before + 1)).entries) await ledger.append(entry);
+    if (ledger.head.seq === before) break; // less than it promised: the token's head decides whether that matters
   }
-  const ledger = await Ledger.open(entries, { net: token.net });
   const { seq, hash } = token.head;
   if (ledger.head.seq < seq) {
     throw new GhostError("ledger_rollback", "The coordinator shows an older ledger than the token knows of", {

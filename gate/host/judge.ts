@@ -1,8 +1,9 @@
-/** Signs and checks for the core: session proofs by keys, records by the gate's own verified ledger. */
+/** Signs and checks for the core: session proofs by keys, records by the gate's own verified ledger and the policy in it. */
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import type { SigningKey } from "../../mesh/trust/keys.ts";
 import { verifyNodeRecord } from "../../mesh/trust/record.ts";
 import { signSession, verifySession } from "../../mesh/trust/session.ts";
+import { admits, METHODS, parsePolicy, type Policy } from "../../mesh/policy/mod.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { SessionClaims } from "../../mesh/wire/gate_session.ts";
 import type { Member } from "../core/event.ts";
@@ -18,6 +19,7 @@ export interface LedgerJudgeOptions {
 
 export class LedgerJudge implements Judge {
   readonly #o: LedgerJudgeOptions;
+  #policy: { seq: number; policy: Policy | null } = { seq: -1, policy: null };
 
   constructor(o: LedgerJudgeOptions) {
     this.#o = o;
@@ -49,9 +51,26 @@ export class LedgerJudge implements Judge {
       }
       // An entry that came while signatures were checked may revoke what they rest on.
       if (ledger.head.seq !== seq) continue;
+      if (!this.#isOpen(METHODS[node.admission.method])) {
+        throw new GhostError("not_admitted", "The network's policy admits nobody by token", { place: "auth.record" });
+      }
       const ends = ledger.nodeSettings(node.id)?.expires ?? Infinity;
       return { id: node.id, key: node.key, grant: node.admission.grant, expires: Math.min(node.record.exp, ends) };
     }
+  }
+
+  /** Whether the policy in force leaves this way in open; of one that this version cannot read, the one before stays in force. */
+  #isOpen(method: string): boolean {
+    const source = this.#o.ledger.policy;
+    if (source === null) return true; // then nobody may talk, but a session tells of the policy that comes
+    if (source.seq !== this.#policy.seq) {
+      let { policy } = this.#policy;
+      try {
+        if (source.format === "toml") policy = parsePolicy(source.source);
+      } catch { /* the coordinator's log and the nodes say what is wrong with it */ }
+      this.#policy = { seq: source.seq, policy };
+    }
+    return this.#policy.policy !== null && admits(this.#policy.policy, method);
   }
 
   behind(): void {

@@ -38,11 +38,14 @@ export class Membership {
   #adding: Promise<unknown> = Promise.resolve();
   #asking: Promise<boolean> | null = null;
   #askedAt = -Infinity;
+  /** Number of the last entry on disk. */
+  #kept: number;
 
   constructor(o: MembershipOptions) {
     this.#o = o;
     this.#stop = o.stop;
     this.ledger = o.ledger;
+    this.#kept = o.ledger.head.seq;
   }
 
   /**
@@ -71,7 +74,6 @@ export class Membership {
 
   async #add(entries: readonly string[]): Promise<boolean> {
     const added: LedgerEntry[] = [];
-    const from = this.ledger.head.seq + 1;
     try {
       for (const jws of entries) {
         const before = this.ledger.head.seq;
@@ -79,13 +81,23 @@ export class Membership {
         if (this.ledger.head.seq > before) added.push(entry);
       }
     } finally {
-      // What was taken before a bad entry counts.
-      if (added.length > 0) {
-        await this.#o.file.append(this.ledger.entries.slice(from));
-        this.onEntries(added);
-      }
+      // What was taken before a bad entry counts, and a revocation counts whatever the disk says.
+      if (added.length > 0) this.onEntries(added);
+      await this.#keep();
     }
     return added.length > 0;
+  }
+
+  /** Writes what is not on disk yet; what cannot be written goes first the next time. */
+  async #keep(): Promise<void> {
+    const { seq } = this.ledger.head;
+    if (seq === this.#kept) return;
+    try {
+      await this.#o.file.append(this.ledger.entries.slice(this.#kept + 1, seq + 1));
+      this.#kept = seq;
+    } catch (error) {
+      this.#o.log.error("cannot keep the ledger; it is tried again", { error });
+    }
   }
 
   /** Asks the coordinator once for newer entries, for all who ask meanwhile; true when there were some. Never throws. */
@@ -124,6 +136,7 @@ export class Membership {
             if (event.head.seq < this.ledger.head.seq) {
               log.warn("the coordinator shows an older ledger than this gate has", { theirs: event.head.seq });
             }
+            await this.add([]); // what the disk did not take before
             retry.reset();
             log.info("in step with the coordinator", { ledger: this.ledger.head.seq });
             told = null;

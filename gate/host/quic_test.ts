@@ -313,3 +313,18 @@ Deno.test("a gate that stops tells its sessions", async () => {
     await w[Symbol.asyncDispose]();
   }
 });
+
+Deno.test("a gate has no session for those whose way in the policy has closed", async () => {
+  await using w = await World.create();
+  const a = await w.join("a");
+  assert(a.client.welcome);
+  await w.network.append("policy", { format: "toml", source: "admit = []\n" });
+  await w.server.recheckAll();
+  assert.equal((await until("the end", () => a.client.closed)).code, CLOSE.cut);
+  assert.equal((await w.join("b")).client.of("refused")[0]?.code, "not_admitted");
+  // Of a policy that cannot be read, the one before stays in force.
+  await w.network.append("policy", { format: "toml", source: "[[[" });
+  assert.equal((await w.join("c")).client.of("refused")[0]?.code, "not_admitted");
+  await w.network.append("policy", { format: "toml", source: '[[admit]]\nmethod = "static"\n' });
+  assert((await w.join("d")).client.welcome);
+});

@@ -8,6 +8,7 @@ import type { Log } from "../../mesh/host/log.ts";
 import { nodeIdOf, type SigningKey } from "../../mesh/trust/keys.ts";
 import { type Bytes, toBase64Url } from "../../mesh/wire/encoding.ts";
 import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
+import type { LedgerKind } from "../../mesh/wire/ledger.ts";
 import { VERSION } from "../../mesh/wire/version.ts";
 import { GateCore } from "../core/gate.ts";
 import { hostsOf } from "./addresses.ts";
@@ -215,7 +216,7 @@ class Gate {
         }
       }
       server.handle({ t: "ledger", net, head: membership.ledger.head });
-      if (entries.some(({ kind }) => kind === "revoke" || kind === "node" || kind === "grant")) {
+      if (entries.some(({ kind }) => RECHECK.has(kind))) {
         checking = checking.then(() => server.recheckAll());
       }
     };
@@ -234,6 +235,9 @@ class Gate {
     await Promise.allSettled(this.#working);
   }
 }
+
+/** Kinds of entries after which a record that held may hold no longer. */
+const RECHECK: ReadonlySet<LedgerKind> = new Set(["revoke", "node", "grant", "policy"]);
 
 /** Judges for a gate without a network: the core refuses before it asks. */
 const NOBODY: Judge = {
