@@ -93,7 +93,8 @@ export async function join(state: NodeState, o: JoinOptions): Promise<Joined> {
   const record: NodeRecord = {
     v: 1,
     net: token.net,
-    seq: 1,
+    // By the clock: a join that was cut short may have left a record at the coordinator that this one has to overtake.
+    seq: Math.floor(o.now() / 1000),
     iat: Math.floor(o.now() / 1000),
     exp: Math.floor(o.now() / 1000) + RECORD_LIFETIME,
     name: o.name ?? labelOf(o.machine.hostname),
@@ -122,7 +123,7 @@ export async function join(state: NodeState, o: JoinOptions): Promise<Joined> {
     name: published.record.name,
     ipv4Counter: published.counter,
     record: published.jws,
-    seq: 1,
+    seq: record.seq,
   };
   await state.ledger.replace(ledger.entries);
   await state.saveNetwork(network);
@@ -157,9 +158,9 @@ async function fetchLedger(client: MeshClient, token: JoinToken): Promise<Ledger
   const first = await client.ledger(0);
   const ledger = await Ledger.open(first.entries, { net: token.net });
   while (ledger.head.seq < first.head.seq) {
-    const { entries } = await client.ledger(ledger.head.seq + 1);
-    if (entries.length === 0) break; // less than it promised: the token's head decides whether that matters
-    for (const entry of entries) await ledger.append(entry);
+    const before = ledger.head.seq;
+    for (const entry of (await client.ledger(before + 1)).entries) await ledger.append(entry);
+    if (ledger.head.seq === before) break; // less than it promised: the token's head decides whether that matters
   }
   if ((await ledger.hashAt(token.head.seq)) !== token.head.hash) {
     throw new GhostError(
