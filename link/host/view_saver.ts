@@ -19,13 +19,22 @@ export class ViewSaver {
     this.#savedSeq = o.view.ledger.head.seq;
   }
 
-  /** New ledger entries: a head that was seen must survive a crash, or it could be rolled back. */
+  /**
+   * New ledger entries: a head that was seen must survive a crash, or it could be rolled back. What could not be written goes
+   * first the next time, because a file with a gap is worth nothing.
+   */
   ledger(): void {
-    const { state, view, log } = this.#o;
-    const entries = view.ledger.entries.slice(this.#savedSeq + 1);
-    this.#savedSeq = view.ledger.head.seq;
-    this.#ledger = this.#ledger.then(() => state.ledger.append(entries))
-      .catch((error) => log.error("The ledger could not be saved", { why: errorLine(error) }));
+    const { log } = this.#o;
+    this.#ledger = this.#ledger.then(() => this.#entries())
+      .catch((error) => log.error("The ledger could not be saved; it is tried again", { why: errorLine(error) }));
+  }
+
+  async #entries(): Promise<void> {
+    const { state, view } = this.#o;
+    const { seq } = view.ledger.head;
+    if (seq === this.#savedSeq) return;
+    await state.ledger.append(view.ledger.entries.slice(this.#savedSeq + 1, seq + 1));
+    this.#savedSeq = seq;
   }
 
   /** Changed records. */
@@ -46,6 +55,7 @@ export class ViewSaver {
   /** Writes what still waits. */
   async close(): Promise<void> {
     if (this.#timer !== undefined) await this.#records();
+    this.ledger();
     await this.#ledger;
   }
 }
