@@ -1,10 +1,14 @@
 /** One run at a time of something that may be asked for at any moment, and one timer for many deadlines. */
 
+/** A timer's longest wait here, in ms. Much longer ones (a clock that was set back by a month) do not fit a timer, and would fire at once, again and again. */
+const LONGEST = 60_000;
+
 /** Runs `work` after each request, never twice at once; requests that come while one waits share it. */
 export class Coalesced {
   readonly #work: () => Promise<void>;
   #running: Promise<void> = Promise.resolve();
   #queued: Promise<void> | null = null;
+  #stopped = false;
 
   /** @param work must not throw */
   constructor(work: () => Promise<void>) {
@@ -15,9 +19,15 @@ export class Coalesced {
   request(): Promise<void> {
     this.#queued ??= this.#running.then(() => {
       this.#queued = null;
-      return this.#running = this.#work();
+      return this.#stopped ? undefined : this.#running = this.#work();
     });
     return this.#queued;
+  }
+
+  /** Begins no more runs; resolves when the one under way has ended. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    await this.#running;
   }
 }
 
@@ -43,7 +53,7 @@ export class DeadlineTimer {
     this.#timer = setTimeout(() => {
       this.#tick();
       this.arm();
-    }, Math.max(0, next - Date.now()));
+    }, Math.min(Math.max(0, next - Date.now()), LONGEST));
   }
 
   stop(): void {

@@ -12,6 +12,7 @@ import { systemRunner } from "../../mesh/host/runner.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
 import type { LedgerHead } from "../../mesh/wire/ledger.ts";
+import type { SignalBody } from "../../mesh/wire/signal.ts";
 import { Rotation } from "../core/keys/rotation.ts";
 import { Coalesced, DeadlineTimer } from "./coalesced.ts";
 import type { LinkConfig } from "./config.ts";
@@ -77,6 +78,7 @@ export class Daemon {
   readonly #saver: ViewSaver;
   readonly #publisher: Publisher;
   readonly #runs = new Coalesced(() => this.#reconcile().catch((error) => this.#failed(error)));
+  readonly #looks = new Coalesced(() => this.#look().catch((error) => this.#notSeen(error)));
   readonly #timer = new DeadlineTimer(() => [
     this.#hub.nextDeadline(),
     this.#rotator.nextDeadline(),
@@ -217,6 +219,7 @@ export class Daemon {
   async serve(tools: { ip: string }): Promise<void> {
     const { state, log } = this.#o;
     const saved = await state.records();
+    await this.#publisher.renew(); // after a long time off it has expired
     await this.#takeOwn();
     for (const jws of saved.nodes) await this.#view.node(jws).catch((error) => this.#rejected("saved record", error));
     for (const jws of saved.gates) await this.#view.gate(jws).catch((error) => this.#rejected("saved record", error));
@@ -238,7 +241,7 @@ export class Daemon {
       const { name } = this.#own.network;
       this.#o.say(`${name} is up: ${addressesOf(this.#own.record).join(", ")} on ${this.#machine.device.name}`);
       log.info("Running", { interface: this.#machine.device.name, wireguard: this.#machine.device.kind });
-      await this.#lookAround();
+      await this.#looks.request();
       this.#gates.want([...this.#view.gates.values()]);
       const following = follow({
         client: this.#mesh,
@@ -251,6 +254,7 @@ export class Daemon {
           connected: (up, reason) => this.#meshConnected(up, reason),
           rejected: (what, why) => this.#rejected(what, why),
           synced: () => void this.#publisher.publish(),
+          refused: () => void this.#publisher.publish(),
         },
       });
       await Promise.race([following, aborted(this.#o.signal)]);
@@ -284,12 +288,16 @@ export class Daemon {
     };
   }
 
-  /** Stops everything that runs in this process; the machine itself is put back by its own close. */
-  close(): void {
+  /**
+   * Stops everything that runs in this process; the machine itself is put back by its own close, which no run may overtake:
+   * what a late one made would stay.
+   */
+  async close(): Promise<void> {
     this.#stop.abort();
     this.#timer.stop();
     this.#gates.close();
     this.#mesh.close();
+    await Promise.all([this.#runs.stop(), this.#looks.stop()]);
     this.#peers.close();
   }
 
@@ -309,7 +317,7 @@ export class Daemon {
     this.#saver.records();
     this.#peers.sync();
     this.#gates.want([...this.#view.gates.values()]);
-    void this.#lookAround();
+    void this.#looks.request();
     void this.reconcile();
   }
 
@@ -341,7 +349,7 @@ export class Daemon {
     this.#peers.tellReach(node);
     if (!this.#reachable(node)) this.#rotator.gone(node);
     // Peers that the coordinator cannot tell just now learn our newest record from us.
-    else if (up && !this.#meshUp) this.#signals.send(node, { t: "record", record: this.#own.jws });
+    else if (up && !this.#meshUp) this.#signals.send(node, this.#ownTold());
   }
 
   /** True when a signal can reach this peer now. */
@@ -350,25 +358,32 @@ export class Daemon {
   }
 
   #headSeen(head: LedgerHead): void {
-    if (!this.#heads.contradicts(head)) return;
+    // Told once: a head is not signed, and whoever shows a wrong one can do so as often as it likes.
+    if (!this.#heads.contradicts(head) || !this.#report.forkAt(head.seq)) return;
     this.#o.log.error("Somebody shows different ledgers to different nodes", { seq: head.seq });
-    this.#report.forkAt(head.seq);
   }
 
   // Own record -----------------------------------------------------------------------------------
 
-  async #takeOwn(): Promise<void> {
+  async #takeOwn(): Promise<Change> {
     try {
-      await this.#view.node(this.#own.jws);
+      return (await this.#view.node(this.#own.jws)).change;
     } catch (error) {
       this.#o.log.error("This node's own record does not verify", { why: errorLine(error) });
+      return "none";
     }
   }
 
-  /** The own record is a new one: here and at the gates at once. */
+  /** The own record is a new one: here and at the gates at once, and peers whom the coordinator cannot tell have it from us. */
   async #ownRenewed(): Promise<void> {
-    await this.#takeOwn();
+    const change = await this.#takeOwn();
     this.#gates.announce(this.#own.jws);
+    if (!this.#meshUp) { for (const id of this.#peers.all.keys()) this.#signals.send(id, this.#ownTold()); }
+    this.#changed(change);
+  }
+
+  #ownTold(): SignalBody {
+    return { t: "record", record: this.#own.jws };
   }
 
   async #ownChanged(): Promise<void> {
@@ -389,14 +404,17 @@ export class Daemon {
   }
 
   async #networkChanged(): Promise<void> {
-    if (await this.#lookAround()) { for (const peer of this.#peers.all.values()) peer.networkChanged(); }
+    await this.#looks.request();
     await this.reconcile();
   }
 
-  async #lookAround(): Promise<boolean> {
-    const moved = await this.#surroundings.refresh();
+  async #look(): Promise<void> {
+    if (await this.#surroundings.refresh()) { for (const peer of this.#peers.all.values()) peer.networkChanged(); }
     this.#timer.arm();
-    return moved;
+  }
+
+  #notSeen(error: unknown): void {
+    this.#o.log.warn("This machine's addresses could not be read; those of before count", { why: errorLine(error) });
   }
 
   /** Brings the machine in line; resolves when a run that began after this call has ended. */
@@ -427,13 +445,13 @@ export class Daemon {
   }
 
   async #audit(): Promise<void> {
-    try {
-      await this.#machine.ensureTable();
-    } catch (error) {
-      this.#o.log.error("The nftables table could not be loaded", { why: errorLine(error) });
-    }
+    this.#machine.doubtTable();
+    await this.reconcile(); // before all that waits for the coordinator
+    await this.#publisher.renew();
+    // What a wrong clock kept out, or let in, is looked at again: it may have been set.
+    this.#changed(this.#view.nodes.has(this.#id) ? this.#view.lookAtClock() : await this.#takeOwn());
+    this.#saver.ledger();
     if (this.#meshUp) await this.#publisher.publish();
-    await this.reconcile();
   }
 
   #tick(): void {

@@ -89,6 +89,8 @@ export class Machine {
   readonly #forwarding: Forwarding;
   readonly #wgPort: number;
   #uses: RouteUse[] = [];
+  /** Somebody may have removed the table; the next run looks. */
+  #doubt = false;
 
   private constructor(o: MachineOptions, device: Device, forwarding: Forwarding) {
     this.#o = o;
@@ -133,18 +135,15 @@ export class Machine {
   async apply(wanted: Wanted): Promise<void> {
     const observed = await this.wg.show();
     const routes = await this.#chooseRoutes(wanted);
-    const carried = wanted.routes.mine.map((r) => ({ prefix: r.prefix, snat: r.snat }));
-    const guards = await this.#forwarding.set(await this.#egress(carried.map((c) => c.prefix)));
-    await this.#table.load({
-      wgPort: this.#wgPort,
-      stunPort: this.#o.stunPort,
-      bridges: await this.#bridges(wanted.peers),
-      filter: this.#o.firewall === "none" ? "" : renderFilter(wanted.filter ?? NOTHING, { iface: this.#o.iface }),
-      carried,
-      guards,
-    });
     const peers = this.#peers(wanted, routes);
     const steps = planWireGuard({ publicKey: wanted.publicKey, listenPort: this.#wgPort, peers }, observed);
+    try {
+      await this.#filter(wanted);
+    } catch (error) {
+      // Nothing is opened without the filter, but whoever is no peer any more goes all the same.
+      await this.wg.apply(steps.filter((s) => s.type === "remove"), wanted.privateKey);
+      throw error;
+    }
     await this.wg.apply(steps, wanted.privateKey);
     const state = await this.ip.addresses();
     const addresses = wanted.addresses.map((a) => `${a}/${a.includes(":") ? 128 : 32}`);
@@ -155,9 +154,31 @@ export class Machine {
     this.#uses = routes;
   }
 
-  /** Puts the table back if somebody flushed it. */
-  async ensureTable(): Promise<void> {
-    if (await this.#table.ensure()) this.#o.log.warn("The link's nftables table was gone and has been loaded again");
+  async #filter(wanted: Wanted): Promise<void> {
+    await this.#ensureTable();
+    const carried = wanted.routes.mine.map((r) => ({ prefix: r.prefix, snat: r.snat }));
+    const guards = await this.#forwarding.set(await this.#egress(carried.map((c) => c.prefix)));
+    await this.#table.load({
+      wgPort: this.#wgPort,
+      stunPort: this.#o.stunPort,
+      bridges: await this.#bridges(wanted.peers),
+      filter: this.#o.firewall === "none" ? "" : renderFilter(wanted.filter ?? NOTHING, { iface: this.#o.iface }),
+      carried,
+      guards,
+    });
+  }
+
+  /** The next run sees whether somebody flushed the table. */
+  doubtTable(): void {
+    this.#doubt = true;
+  }
+
+  /** Puts the table back if it is gone. */
+  async #ensureTable(): Promise<void> {
+    if (!this.#doubt) return;
+    const gone = await this.#table.ensure();
+    this.#doubt = false;
+    if (gone) this.#o.log.warn("The link's nftables table was gone and has been loaded again");
   }
 
   /** The bridges, each with the address that this machine really sends from towards the peer. */

@@ -5,6 +5,7 @@
 import { GhostError } from "../../mesh/wire/errors.ts";
 import { boxKeyFromSeed } from "../../mesh/trust/keys.ts";
 import { signNodeRecord } from "../../mesh/trust/record.ts";
+import { MAX_CLOCK_SKEW } from "../../mesh/wire/api.ts";
 import type { Bytes } from "../../mesh/wire/encoding.ts";
 import { type NodeRecord, nodeRecord } from "../../mesh/wire/record.ts";
 import { parse } from "../../mesh/wire/schema.ts";
@@ -88,9 +89,11 @@ export class OwnRecord {
     if (this.#record.wg !== this.#identity.wg.public || this.#record.wgNext !== undefined) await this.change({});
   }
 
-  /** True when half of the record's life is over. */
+  /** True when half of the record's life is over, or when it was signed by a clock that was ahead: nobody takes such a one. */
   get dueForRenewal(): boolean {
-    return this.#record.exp * 1000 - this.#now() < RECORD_LIFETIME * 500;
+    const { iat, exp } = this.#record;
+    const now = this.#now() / 1000;
+    return exp - now < RECORD_LIFETIME / 2 || iat > now + MAX_CLOCK_SKEW;
   }
 
   /** Makes the next WireGuard key and a record that announces it. */

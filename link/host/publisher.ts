@@ -14,14 +14,22 @@ export class Publisher {
     this.#o = o;
   }
 
-  /** Publishes if there is anything new, and renews a record that gets old; a failure is tried again at the next call. */
+  /** Signs a record that gets old anew. Peers take it from us as well, so it does not wait for the coordinator. */
+  async renew(): Promise<void> {
+    const { own, log } = this.#o;
+    if (!own.dueForRenewal) return;
+    try {
+      await own.change({});
+      await this.#o.renewed();
+    } catch (error) {
+      log.error("The own record could not be renewed; it is tried again", { why: errorLine(error) });
+    }
+  }
+
+  /** Publishes if there is anything new; a failure is tried again at the next call. */
   async publish(): Promise<void> {
     const { mesh, own, log } = this.#o;
     try {
-      if (own.dueForRenewal) {
-        await own.change({});
-        await this.#o.renewed();
-      }
       if (this.#published === own.jws) return;
       const record = own.jws;
       await mesh.publishNode(record);

@@ -41,9 +41,11 @@ export class Report {
     this.#fault = line;
   }
 
-  /** Somebody showed another entry of this number. */
-  forkAt(seq: number): void {
-    this.#fork = seq;
+  /** Somebody showed another entry of this number; true the first time. */
+  forkAt(seq: number): boolean {
+    const first = this.#fork === null;
+    if (first || seq < this.#fork!) this.#fork = seq;
+    return first;
   }
 
   status(): LocalStatus {

@@ -50,7 +50,7 @@ export async function runDaemon(o: DaemonOptions): Promise<void> {
       daemon = new Daemon(o, { id, own, ledger, machine, hub });
       await daemon.serve(tools);
     } finally {
-      daemon?.close();
+      await daemon?.close();
       await machine.close();
     }
   } finally {
