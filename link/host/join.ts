@@ -183,10 +183,11 @@ async function publish(
   const base = o.record.name;
   let counter = 0;
   let attempt = 1;
+  let { seq } = o.record;
   while (true) {
     const ipv4 = await ipv4Of(o.record.net, o.id, counter, o.ledger.network.ipv4);
     const name = attempt === 1 ? base : `${base.slice(0, 60)}-${attempt}`;
-    const record = { ...o.record, ipv4, name };
+    const record = { ...o.record, seq, ipv4, name };
     const jws = await signNodeRecord(record, o.identity.identity);
     try {
       await client.publishNode(jws);
@@ -195,6 +196,8 @@ async function publish(
       if (!(error instanceof GhostError)) throw error;
       if (error.code === "address_taken" && counter < 15) counter++;
       else if (error.code === "name_taken" && !o.fixedName && attempt < 99) attempt++;
+      // The answer to an earlier try was lost: the coordinator has this identity already, so go on above that record.
+      else if (error.code === "stale_record" && seq === o.record.seq) seq = Math.max(seq + 1, o.record.iat);
       else throw error;
     }
   }
