@@ -1,6 +1,7 @@
 /** Tells when this machine's addresses, routes or interfaces change: a supervised `ip monitor`, debounced. */
 import type { Log } from "../../mesh/host/log.ts";
 import type { Runner, RunningChild } from "../../mesh/host/runner.ts";
+import { errorLine } from "../../mesh/wire/errors.ts";
 import type { LinkTools } from "./tools.ts";
 
 /** Changes come in bursts (a DHCP renewal is a dozen lines); quiet for this long means it is over, in ms. */
@@ -44,18 +45,27 @@ export function startIpMonitor(o: {
     }, Math.max(0, Math.min(SETTLE, first + AT_MOST - now)));
   };
 
-  const supervise = async () => {
-    for (let failures = 0; !stopped; failures++) {
-      const began = Date.now();
+  /** Runs until it ends, and says how. A machine that is out of processes for a moment is no reason to give up. */
+  const once = async (): Promise<string> => {
+    try {
       child = o.runner.spawn(o.tools.ip, ["-o", "monitor", "address", "route", "link"], {
         onLine: (line, stream) => {
           if (stream === "stdout" && !own.test(line)) changed();
         },
       });
-      const { code } = await child.status;
+      return `exit code ${(await child.status).code}`;
+    } catch (error) {
+      return errorLine(error);
+    }
+  };
+
+  const supervise = async () => {
+    for (let failures = 0; !stopped; failures++) {
+      const began = Date.now();
+      const why = await once();
       if (stopped) return;
       if (Date.now() - began > 30_000) failures = 0;
-      o.log.warn("ip monitor ended, starting it again", { code });
+      o.log.warn("ip monitor ended, starting it again", { why });
       await new Promise<void>((resolve) => {
         const pause = setTimeout(resolve, BACKOFF[Math.min(failures, BACKOFF.length - 1)]);
         wake = () => {
