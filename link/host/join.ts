@@ -123,7 +123,7 @@ export async function join(state: NodeState, o: JoinOptions): Promise<Joined> {
     name: published.record.name,
     ipv4Counter: published.counter,
     record: published.jws,
-    seq: record.seq,
+    seq: published.record.seq,
   };
   await state.ledger.replace(ledger.entries);
   await state.saveNetwork(network);
