@@ -3,6 +3,7 @@
  * changes to it, signed here.
  */
 import { MeshClient } from "../../mesh/client/mesh_client.ts";
+import { AdmitRules } from "../../mesh/policy/mod.ts";
 import { Ledger, signEntry } from "../../mesh/trust/ledger.ts";
 import { type VerifiedNode, verifyNodeRecord } from "../../mesh/trust/record.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
@@ -119,9 +120,10 @@ export class AdminNetwork {
   async nodes(ledger: Ledger): Promise<{ nodes: VerifiedNode[]; refused: string[] }> {
     const nodes: VerifiedNode[] = [];
     const refused: string[] = [];
+    const admit = new AdmitRules().of(ledger.policy);
     for (const jws of await this.client.nodes()) {
       try {
-        nodes.push(await verifyNodeRecord(jws, { ledger, now: unixTime() }));
+        nodes.push(await verifyNodeRecord(jws, { ledger, now: unixTime(), admit }));
       } catch (error) {
         if (!(error instanceof GhostError)) throw error;
         refused.push(error.line);

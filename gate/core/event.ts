@@ -13,8 +13,8 @@ export interface Member {
   id: string;
   /** Identity key, base64url. */
   key: string;
-  /** The grant that admitted it, base64url. */
-  grant: string;
+  /** The grant that admitted it, base64url; null when it came in another way. */
+  grant: string | null;
   /** End of the record's validity in seconds since 1970. */
   expires: number;
 }

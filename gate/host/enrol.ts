@@ -3,6 +3,7 @@
  * anything is believed, then the identity key is admitted and the gate's record published. Nothing about the network is
  * saved before the coordinator has taken the record, so a refusal changes nothing.
  */
+import { AdmitRules } from "../../mesh/policy/mod.ts";
 import { MeshClient, parseServer, pinCa } from "../../mesh/client/mod.ts";
 import { serverText } from "../../mesh/client/server_address.ts";
 import { networkPrefix6 } from "../../mesh/trust/address.ts";
@@ -63,7 +64,7 @@ export async function enrol(o: EnrolOptions): Promise<NetworkState> {
     before: before ? readOwnRecord(before.record) : null,
     now,
   });
-  await verifyGateRecord(record, { ledger, now });
+  await verifyGateRecord(record, { ledger, now, admit: new AdmitRules().of(ledger.policy) });
   using client = new MeshClient({ ...common, key: o.key });
   await client.publishGate(record);
   const network = { server, ca, net: token.net, grant: grantKey.public, proof, record, published: true };

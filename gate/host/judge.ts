@@ -1,7 +1,8 @@
 /** Signs and checks for the core: session proofs by keys, records by the gate's own verified ledger. */
+import { AdmitRules } from "../../mesh/policy/mod.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import type { SigningKey } from "../../mesh/trust/keys.ts";
-import { verifyNodeRecord } from "../../mesh/trust/record.ts";
+import { type RecordContext, verifyNodeRecord } from "../../mesh/trust/record.ts";
 import { signSession, verifySession } from "../../mesh/trust/session.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { SessionClaims } from "../../mesh/wire/gate_session.ts";
@@ -14,10 +15,13 @@ export interface LedgerJudgeOptions {
   /** Asks once for newer ledger entries; true when there were some. */
   catchUp(): Promise<boolean>;
   now(): number;
+  /** Keys of identity providers that this gate has fetched. */
+  issuerKeys?: RecordContext["issuerKeys"];
 }
 
 export class LedgerJudge implements Judge {
   readonly #o: LedgerJudgeOptions;
+  readonly #rules = new AdmitRules();
 
   constructor(o: LedgerJudgeOptions) {
     this.#o = o;
@@ -40,17 +44,23 @@ export class LedgerJudge implements Judge {
   }
 
   async recheck(o: { key: string; record: string }): Promise<Member> {
-    const { ledger } = this.#o;
+    const { ledger, issuerKeys } = this.#o;
     while (true) {
       const { seq } = ledger.head;
-      const node = await verifyNodeRecord(o.record, { ledger, now: Math.floor(this.#o.now() / 1000) });
+      const node = await verifyNodeRecord(o.record, {
+        ledger,
+        now: Math.floor(this.#o.now() / 1000),
+        admit: this.#rules.of(ledger.policy),
+        ...(issuerKeys ? { issuerKeys } : {}),
+      });
       if (node.key !== o.key) {
         throw new GhostError("unauthorized", "The record is another node's", { place: "auth.record" });
       }
       // An entry that came while signatures were checked may revoke what they rest on.
       if (ledger.head.seq !== seq) continue;
       const ends = ledger.nodeSettings(node.id)?.expires ?? Infinity;
-      return { id: node.id, key: node.key, grant: node.admission.grant, expires: Math.min(node.record.exp, ends) };
+      const { grant, expires } = node.admission;
+      return { id: node.id, key: node.key, grant, expires: Math.min(node.record.exp, ends, expires ?? Infinity) };
     }
   }
 

@@ -1,4 +1,5 @@
 /** The gate's own record: signed anew when what it says has changed or half its life is over, and published. */
+import { AdmitRules } from "../../mesh/policy/mod.ts";
 import { decodeJwt } from "jose";
 import type { MeshClient } from "../../mesh/client/mod.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
@@ -82,7 +83,7 @@ export class Publisher {
     if (recordDue(before, facts, now)) {
       const { net, proof } = this.#network;
       const record = await makeRecord({ facts, net, key, proof, before, now });
-      await verifyGateRecord(record, { ledger, now });
+      await verifyGateRecord(record, { ledger, now, admit: new AdmitRules().of(ledger.policy) });
       await this.#save({ ...this.#network, record, published: false }, state);
     }
     if (this.#network.published) return false;

@@ -4,6 +4,7 @@
  * the coordinator's CA. Nothing is written before the coordinator has accepted the node, except the node's own keys.
  */
 import { MeshClient, parseServer, pinCa } from "../../mesh/client/mod.ts";
+import { AdmitRules } from "../../mesh/policy/mod.ts";
 import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
 import { ipv4Of, ipv6Of } from "../../mesh/trust/address.ts";
 import { nodeIdOf, type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
@@ -67,7 +68,11 @@ export async function join(state: NodeState, o: JoinOptions): Promise<Joined> {
   const id = await nodeIdOf(identity.identity.public);
   if (before) {
     const ledger = await Ledger.open(await state.ledger.read(), { net: before.net });
-    const { record } = await verifyNodeRecord(before.record, { ledger, now: Math.floor(o.now() / 1000) });
+    const { record } = await verifyNodeRecord(before.record, {
+      ledger,
+      now: Math.floor(o.now() / 1000),
+      admit: new AdmitRules().of(ledger.policy),
+    });
     return { network: before, id, addresses: addressesOf(record) };
   }
   const ca = token.ca === undefined ? undefined : await pinCa(server, token.ca);

@@ -6,7 +6,6 @@
  * The coordinator's word alone can only take away (`forget`), never add or change.
  */
 import {
-  admits,
   compile,
   type Compiled,
   type Filter,
@@ -17,7 +16,15 @@ import {
   sees,
 } from "../../mesh/policy/mod.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
-import { type VerifiedGate, type VerifiedNode, verifyGateRecord, verifyNodeRecord } from "../../mesh/trust/record.ts";
+import {
+  readNodeRecord,
+  type RecordContext,
+  type VerifiedGate,
+  type VerifiedNode,
+  verifyGateRecord,
+  verifyNodeRecord,
+} from "../../mesh/trust/record.ts";
+import { DEFAULT_ADMIT } from "../../mesh/wire/admit.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { RouteBody } from "../../mesh/wire/ledger.ts";
 
@@ -35,11 +42,21 @@ export interface KnownNode {
   keyed: boolean;
 }
 
+/** A node whose record is in order but which is not admitted; `why` is for people. */
+export interface RefusedNode {
+  id: string;
+  name: string;
+  jws: string;
+  seq: number;
+  why: string;
+  code: "not_admitted" | "unknown_key";
+}
+
+/** Refused records are kept for later up to this number: making one up costs nothing. */
+const MAX_REFUSED = 256;
+
 /** What changed by an entry or record. */
 export type Change = "none" | "ledger" | "nodes" | "gates";
-
-/** What the policy calls each kind of admission proof. */
-const METHODS = { token: "static" } as const;
 
 /** The network as this node knows it. */
 export class NetworkView {
@@ -47,12 +64,15 @@ export class NetworkView {
   readonly ledger: Ledger;
   readonly #nodes = new Map<string, KnownNode>();
   readonly #gates = new Map<string, VerifiedGate>();
+  readonly #refused = new Map<string, RefusedNode>();
+  readonly #issuerKeys: RecordContext["issuerKeys"];
   #policy: { seq: number; policy: Policy | null; fault: string | null } = { seq: -1, policy: null, fault: null };
   #compiled: Compiled | null = null;
   /** Seconds since 1970. */
   readonly #now: () => number;
 
-  constructor(o: { selfId: string; ledger: Ledger; now: () => number }) {
+  constructor(o: { selfId: string; ledger: Ledger; now: () => number; issuerKeys?: RecordContext["issuerKeys"] }) {
+    this.#issuerKeys = o.issuerKeys;
     this.selfId = o.selfId;
     this.ledger = o.ledger;
     this.#now = o.now;
@@ -91,19 +111,69 @@ export class NetworkView {
   /** Records are admitted by the ledger, so each change of it may end or change an admission. */
   async #recheck(): Promise<void> {
     for (const known of [...this.#nodes.values()]) {
-      const again = await this.#verify(known.verified.jws).catch(() => null);
-      if (again) this.#nodes.set(known.id, this.#claim(again));
-      else this.#nodes.delete(known.id);
+      try {
+        this.#nodes.set(known.id, this.#claim(await this.#verify(known.verified.jws)));
+      } catch (error) {
+        this.#nodes.delete(known.id);
+        await this.#keepRefused(known.verified.jws, error);
+      }
     }
+    await this.#retry();
     for (const gate of [...this.#gates.values()]) {
-      const again = await verifyGateRecord(gate.jws, { ledger: this.ledger, now: this.#now() }).catch(() => null);
+      const again = await verifyGateRecord(gate.jws, this.#context()).catch(() => null);
       if (again) this.#gates.set(gate.id, again);
       else this.#gates.delete(gate.id);
     }
   }
 
+  #context(): RecordContext {
+    const admit = this.#policy.policy?.admit ?? DEFAULT_ADMIT;
+    return {
+      ledger: this.ledger,
+      now: this.#now(),
+      admit,
+      ...(this.#issuerKeys ? { issuerKeys: this.#issuerKeys } : {}),
+    };
+  }
+
   async #verify(jws: string): Promise<VerifiedNode> {
-    return await verifyNodeRecord(jws, { ledger: this.ledger, now: this.#now() });
+    return await verifyNodeRecord(jws, this.#context());
+  }
+
+  /** Keeps the record of a node that is not admitted now but may be later: by another policy, or by a key yet to come. */
+  async #keepRefused(jws: string, error: unknown): Promise<void> {
+    if (!(error instanceof GhostError) || (error.code !== "not_admitted" && error.code !== "unknown_key")) return;
+    if (this.#refused.size >= MAX_REFUSED) return;
+    const { id, record } = await readNodeRecord(jws);
+    const before = this.#refused.get(id);
+    if (before && before.seq > record.seq) return;
+    this.#refused.set(id, { id, jws, name: record.name, seq: record.seq, why: error.line, code: error.code });
+  }
+
+  /** Tries refused records again; true when some hold now. */
+  async #retry(): Promise<boolean> {
+    let any = false;
+    for (const refused of [...this.#refused.values()]) {
+      this.#refused.delete(refused.id);
+      const { change } = await this.node(refused.jws).catch(() => ({ change: "none" as const }));
+      any ||= change !== "none";
+    }
+    return any;
+  }
+
+  /** Nodes whose record is known but not admitted, and why. */
+  get refused(): readonly RefusedNode[] {
+    return [...this.#refused.values()];
+  }
+
+  /** Looks again at who is admitted, for what time or new keys have changed. */
+  async review(): Promise<Change> {
+    const now = this.#now();
+    const over = (n: KnownNode) => n.verified.admission.expires !== null && n.verified.admission.expires <= now;
+    if (![...this.#nodes.values()].some(over)) return await this.#retry() ? "nodes" : "none";
+    await this.#recheck();
+    this.#compiled = null;
+    return "nodes";
   }
 
   #claim(verified: VerifiedNode): KnownNode {
@@ -126,8 +196,12 @@ export class NetworkView {
    * @throws GhostError when it does not verify
    */
   async node(jws: string): Promise<{ id: string; change: Change }> {
-    const verified = await this.#verify(jws);
+    const verified = await this.#verify(jws).catch(async (error) => {
+      await this.#keepRefused(jws, error);
+      throw error;
+    });
     const id = verified.id;
+    this.#refused.delete(id);
     const known = this.#nodes.get(id);
     if (known && known.verified.record.seq >= verified.record.seq) return { id, change: "none" };
     this.#nodes.set(id, this.#claim(verified));
@@ -140,7 +214,7 @@ export class NetworkView {
    * @throws GhostError when it does not verify
    */
   async gate(jws: string): Promise<{ id: string; change: Change }> {
-    const verified = await verifyGateRecord(jws, { ledger: this.ledger, now: this.#now() });
+    const verified = await verifyGateRecord(jws, this.#context());
     const id = verified.id;
     const known = this.#gates.get(id);
     if (known && known.record.seq >= verified.record.seq) return { id, change: "none" };
@@ -152,6 +226,7 @@ export class NetworkView {
   forget(id: string): Change {
     if (id === this.selfId) return "none";
     if (this.#gates.delete(id)) return "gates";
+    this.#refused.delete(id);
     if (!this.#nodes.delete(id)) return "none";
     this.#compiled = null;
     return "nodes";
@@ -164,7 +239,11 @@ export class NetworkView {
       this.#compiled = null;
       try {
         if (source.format !== "toml") throw new GhostError("not_supported", "This version knows TOML policies only");
-        this.#policy = { seq: source.seq, policy: parsePolicy(source.source, { file: "policy" }), fault: null };
+        this.#policy = {
+          seq: source.seq,
+          policy: parsePolicy(source.source, { file: "policy", files: source.files ?? {} }),
+          fault: null,
+        };
       } catch (error) {
         // Fail closed: the rules that were in force stay, and without any nobody is let in.
         const fault = error instanceof GhostError ? error.line : String(error);
@@ -174,12 +253,13 @@ export class NetworkView {
     if (!this.#policy.policy) return null;
     const { policy } = this.#policy;
     return this.#compiled ??= compile(policy, {
-      // A way in that the policy has closed since closes for those who came by it.
-      nodes: [...this.#nodes.values()].filter((n) => admits(policy, METHODS[n.verified.admission.method])).map((n) => ({
+      nodes: [...this.#nodes.values()].map((n) => ({
         id: n.id,
         name: n.name,
         tags: n.verified.tags,
         user: n.verified.user,
+        subject: n.verified.subject,
+        groups: n.verified.groups,
         ipv4: n.ipv4,
         ipv6: n.ipv6,
       })),

@@ -158,3 +158,26 @@ Deno.test("NetworkView built from another node's copy of the ledger sees the sam
   assert.deepEqual(copy.peers(), v.peers());
   assert.deepEqual(copy.filter(), v.filter());
 });
+
+Deno.test("NetworkView keeps the record of a node that is not admitted, and takes it when it is", async () => {
+  const v = await view();
+  const bob = await join(v, "bob");
+  const open = '[[allow]]\nfrom = ["*"]\nto = ["*"]\n';
+  await entry(
+    v,
+    "policy",
+    {
+      format: "toml",
+      source: `${open}[[admit]]\nmethod = "oidc"\nissuer = "https://a.example"\nclient_id = "g"\n`,
+    } as never,
+  );
+  assert.deepEqual(v.peers(), []);
+  assert.match(v.refused.find((n) => n.id === bob)!.why, /admits nobody by token/);
+  await entry(v, "policy", { format: "toml", source: open } as never);
+  assert.deepEqual(v.peers().map((p) => p.id), [bob]);
+  assert.deepEqual(v.refused, []);
+  const carl = await nodeRecordOf(v.ledger, "carl");
+  await join(v, "carl");
+  await entry(v, "revoke", { what: "node", key: carl.key.public } as never);
+  assert.deepEqual(v.refused, [], "a revocation is for good");
+});

@@ -82,7 +82,7 @@ function checkPolicyEntry(entry: LedgerEntry): void {
       mend: "push a TOML policy",
     });
   }
-  parsePolicy(entry.body.source);
+  parsePolicy(entry.body.source, { files: entry.body.files ?? {} });
 }
 
 /**

@@ -2,11 +2,11 @@
 import { GhostError } from "../wire/errors.ts";
 import { type Holding, type NewRecord, publishRecord, removeLapsed, type StoredRecord } from "../store/mod.ts";
 import type { Ledger } from "../trust/ledger.ts";
-import type { VerifiedGate, VerifiedNode } from "../trust/record.ts";
+import type { RecordContext, VerifiedGate, VerifiedNode } from "../trust/record.ts";
 import { verifyGateRecord, verifyNodeRecord } from "../trust/record.ts";
 import { type Ctx, seconds } from "./context.ts";
 import { useOnce } from "./middleware/caller.ts";
-import { selectorsOf, type View } from "./view.ts";
+import { selectorsOf } from "./view.ts";
 
 /** Times that a record is verified anew because the ledger moved on meanwhile. */
 const MAX_TRIES = 20;
@@ -36,7 +36,7 @@ export async function publishGate(c: Ctx, jws: string): Promise<{ id: string; he
 type Fields = Pick<NewRecord, "kind" | "holds" | "selectors" | "lapses">;
 
 interface Kind<V> {
-  verify(jws: string, context: { ledger: Ledger; now: number }): Promise<V>;
+  verify(jws: string, context: RecordContext): Promise<V>;
   toRecord(verified: V, ledger: Ledger): Fields;
 }
 
@@ -51,18 +51,18 @@ async function publish<V extends VerifiedNode | VerifiedGate>(
     const { ledger } = view;
     const now = seconds(deps);
     const base = ledger.head.hash; // before verifying: the ledger may grow meanwhile
-    const verified = await kind.verify(jws, { ledger, now });
+    const verified = await kind.verify(jws, network.replica.contextOf(view));
     if (verified.key !== caller.key) {
       throw new GhostError("forbidden", "A record is published by the key that signed it", { place: "record" });
     }
-    checkStatic(view);
     if (n === 0) await useOnce(c);
-    const grant = ledger.grant(verified.admission.grant);
+    const { admission } = verified;
+    const grant = admission.grant === null ? undefined : ledger.grant(admission.grant);
     const result = await publishRecord(deps.kv, network.net, {
       record: {
         id: verified.id,
         key: verified.key,
-        grant: verified.admission.grant,
+        grant: admission.grant,
         seq: verified.record.seq,
         jws,
         limits: { uses: grant?.uses ?? null, expires: grant?.expires ?? null },
@@ -75,14 +75,6 @@ async function publish<V extends VerifiedNode | VerifiedGate>(
     if (result !== "moved") return { id: verified.id, head: ledger.head };
   }
   throw new GhostError("too_many", "The ledger changes too fast", { mend: "try again in a moment" });
-}
-
-/** A signed policy may close the way in by token. */
-function checkStatic({ policy }: View): void {
-  if (policy === null || policy.admit === null || policy.admit.includes("static")) return;
-  throw new GhostError("not_admitted", "The network's policy admits nobody by token", {
-    mend: 'an admin can allow it: [[admit]] method = "static"',
-  });
 }
 
 function nodeFields(node: VerifiedNode, ledger: Ledger): Fields {

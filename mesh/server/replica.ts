@@ -6,6 +6,8 @@
 import { type FeedItem, type Head, readFeed, readHead, readLedger, readMachine, readMachines } from "../store/mod.ts";
 import { GhostError } from "../wire/errors.ts";
 import { Ledger } from "../trust/ledger.ts";
+import { AdmitRules } from "../policy/mod.ts";
+import type { RecordContext } from "../trust/record.ts";
 import { gateSlot, nodeSlot } from "./slots.ts";
 import { entryOf, touch, type Touched, untouched } from "./touch.ts";
 import { compileFor, type GateSlot, type NodeSlot, readPolicy, selectorsOf, type View } from "./view.ts";
@@ -29,12 +31,18 @@ export class Replica {
   readonly #kv: Deno.Kv;
   readonly #now: () => number;
   readonly #listeners = new Set<(step: Step | null) => void>();
+  readonly #rules = new AdmitRules();
+  readonly #issuerKeys: RecordContext["issuerKeys"];
   #view: View | null = null;
   #running: Promise<View> | null = null;
   #waiting: Promise<View> | null = null;
 
   /** `now` is in milliseconds. */
-  constructor(kv: Deno.Kv, { net, now }: { net: string; now: () => number }) {
+  constructor(
+    kv: Deno.Kv,
+    { net, now, issuerKeys }: { net: string; now: () => number; issuerKeys?: RecordContext["issuerKeys"] },
+  ) {
+    this.#issuerKeys = issuerKeys;
     this.#kv = kv;
     this.net = net;
     this.#now = now;
@@ -91,14 +99,15 @@ export class Replica {
     const kv = this.#kv;
     const entries = await readLedger(kv, this.net, { from: 0, upto: head.ledger.seq });
     const ledger = await Ledger.open(entries, { net: this.net });
-    const context = { ledger, now: this.#now() / 1000 };
+    const admit = this.#rules.of(ledger.policy);
+    const context = this.contextOf({ ledger, admit });
     const nodes = new Map<string, NodeSlot>();
     const gates = new Map<string, GateSlot>();
     await inBatches(readMachines(kv, this.net, "node"), async (s) => void nodes.set(s.id, await nodeSlot(s, context)));
     await inBatches(readMachines(kv, this.net, "gate"), async (s) => void gates.set(s.id, await gateSlot(s, context)));
     const policy = readPolicy(ledger);
     const compiled = compileFor(policy, ledger, nodes);
-    const view: View = { seq: head.seq, ledger, nodes, gates, policy, compiled };
+    const view: View = { seq: head.seq, ledger, nodes, gates, admit, policy, compiled };
     const before = this.#view;
     if (before === null) return this.#view = view;
     const touched = untouched();
@@ -123,14 +132,21 @@ export class Replica {
       touch(touched, entryOf(jws), before);
       await ledger.append(jws);
     }
-    const after = await this.#rebuild(before, { seq: head.seq, touched });
+    const admit = this.#rules.of(ledger.policy);
+    if (JSON.stringify(admit) !== JSON.stringify(before.admit)) {
+      for (const id of before.nodes.keys()) touched.nodes.add(id); // whoever came in may have to go, or may stay now
+    }
+    const after = await this.#rebuild(before, { seq: head.seq, touched, admit });
     return this.#emit({ before, after, entries, touched, mail });
   }
 
   /** The next view: touched machines read and verified again, compiled again only when something asks for it. */
-  async #rebuild(before: View, { seq, touched }: { seq: number; touched: Touched }): Promise<View> {
+  async #rebuild(
+    before: View,
+    { seq, touched, admit }: { seq: number; touched: Touched; admit: View["admit"] },
+  ): Promise<View> {
     const { ledger } = before;
-    const context = { ledger, now: this.#now() / 1000 };
+    const context = this.contextOf({ ledger, admit });
     const nodes = touched.nodes.size > 0 ? new Map(before.nodes) : before.nodes as Map<string, NodeSlot>;
     let selectors = false;
     for (const id of touched.nodes) {
@@ -150,7 +166,13 @@ export class Replica {
     const policy = touched.policy ? readPolicy(ledger) : before.policy;
     const again = touched.policy || touched.routes || selectors;
     const compiled = again ? compileFor(policy, ledger, nodes) : before.compiled;
-    return { seq, ledger, nodes, gates, policy, compiled };
+    return { seq, ledger, nodes, gates, admit, policy, compiled };
+  }
+
+  /** What records are judged by under this view, now. */
+  contextOf({ ledger, admit }: Pick<View, "ledger" | "admit">): RecordContext {
+    const now = Math.floor(this.#now() / 1000);
+    return { ledger, admit, now, ...(this.#issuerKeys ? { issuerKeys: this.#issuerKeys } : {}) };
   }
 
   #emit(step: Step): View {

@@ -4,6 +4,7 @@
  * exception: it grows in place, which readers of an older view may notice, and which the store's check of the head covers.
  */
 import { compile, type Compiled, parsePolicy, type Policy, type PolicyNode, sees } from "../policy/mod.ts";
+import type { AdmitRule } from "../wire/admit.ts";
 import type { StoredRecord } from "../store/mod.ts";
 import type { Ledger } from "../trust/ledger.ts";
 import type { VerifiedGate, VerifiedNode } from "../trust/record.ts";
@@ -27,6 +28,8 @@ export interface View {
   readonly ledger: Ledger;
   readonly nodes: ReadonlyMap<string, NodeSlot>;
   readonly gates: ReadonlyMap<string, GateSlot>;
+  /** The ways in by the newest policy that could be read. */
+  readonly admit: readonly AdmitRule[];
   /** Null when there is none, or none that this version can read: then nobody sees anybody. */
   readonly policy: Policy | null;
   readonly compiled: Compiled | null;
@@ -34,8 +37,8 @@ export interface View {
 
 /** The policy's side of a node. */
 export function policyNode(node: VerifiedNode): PolicyNode {
-  const { id, name, tags, user, record } = node;
-  return { id, name, tags, user, ipv4: record.ipv4, ipv6: record.ipv6 };
+  const { id, name, tags, user, subject, groups, record } = node;
+  return { id, name, tags, user, subject, groups, ipv4: record.ipv4, ipv6: record.ipv6 };
 }
 
 /** What policy selects a node by, as one text to compare. */
@@ -50,7 +53,7 @@ export function readPolicy(ledger: Ledger): Policy | null {
   const policy = ledger.policy;
   if (policy === null || policy.format !== "toml") return null;
   try {
-    return parsePolicy(policy.source);
+    return parsePolicy(policy.source, { files: policy.files ?? {} });
   } catch {
     return null;
   }

@@ -37,7 +37,7 @@ export async function verifyGateRecord(jws: string, context: RecordContext): Pro
   const record = parse(gateRecord, payload, "record", "bad_record");
   checkStatement(record, context);
   if (ledger.isRevoked("gate", key)) throw new GhostError("revoked", "This gate was revoked", { place: "record" });
-  const admission = await verifyAdmission(record.proof, { key, ledger });
+  const admission = await verifyAdmission(record.proof, { ...context, key });
   if (!admission.gate) {
     const mend = "make one for gates: ghostctl token create --gate";
     throw new GhostError("not_admitted", "The token admits nodes only", { place: "record.proof", mend });

@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { DEFAULT_ADMIT } from "../wire/admit.ts";
 import { GATE_TYP } from "../wire/record.ts";
 import { makeTokenProof } from "./admission/mod.ts";
 import { signJws } from "./jws.ts";
@@ -11,18 +12,22 @@ const ledger = await network();
 
 async function verify(change: Record<string, unknown> = {}, own: Ledger = ledger, now = NOW): Promise<VerifiedGate> {
   const { key, record } = await gateRecordOf(own, "gate");
-  return await verifyGateRecord(await signJws({ ...record, ...change }, { typ: GATE_TYP, key }), { ledger: own, now });
+  return await verifyGateRecord(await signJws({ ...record, ...change }, { typ: GATE_TYP, key }), {
+    ledger: own,
+    now,
+    admit: DEFAULT_ADMIT,
+  });
 }
 
 Deno.test("verifyGateRecord() tells what a gate is", async () => {
   const { key, id, record } = await gateRecordOf(ledger, "gate");
   const jws = await signGateRecord(record, key);
-  const gate = await verifyGateRecord(jws, { ledger, now: NOW });
+  const gate = await verifyGateRecord(jws, { ledger, now: NOW, admit: DEFAULT_ADMIT });
   assert.deepEqual(
     { ...gate, admission: gate.admission.grant },
     { id, key: key.public, jws, record, admission: gateGrantKey.public, name: "gate" },
   );
-  await everyMutationIsRefused(jws, (text) => verifyGateRecord(text, { ledger, now: NOW }));
+  await everyMutationIsRefused(jws, (text) => verifyGateRecord(text, { ledger, now: NOW, admit: DEFAULT_ADMIT }));
 });
 
 Deno.test("verifyGateRecord() refuses a node's token, a revoked gate and wrong times", async () => {
@@ -46,7 +51,10 @@ Deno.test("verifyGateRecord() refuses hosts that are neither names nor addresses
 Deno.test("gate records and node records are not taken for each other", async () => {
   const { key, record } = await gateRecordOf(ledger, "gate");
   const jws = await signGateRecord(record, key);
-  await assert.rejects(verifyNodeRecord(jws, { ledger, now: NOW }), ghost("bad_signature", /Expected typ/));
+  await assert.rejects(
+    verifyNodeRecord(jws, { ledger, now: NOW, admit: DEFAULT_ADMIT }),
+    ghost("bad_signature", /Expected typ/),
+  );
 });
 
 Deno.test("signGateRecord() refuses a record that nobody would take", async () => {

@@ -9,12 +9,7 @@ import { checkSigningKey } from "./keys.ts";
 import { contains, containsAddress, type Prefix, readPrefix } from "./prefix.ts";
 
 /** The signed policy in force, and the entry it came with. */
-export interface LedgerPolicy {
-  seq: number;
-  format: "toml" | "ts";
-  source: string;
-  computed?: string;
-}
+export type LedgerPolicy = LedgerBody<"policy"> & { seq: number };
 
 /** What a `node` entry says of a node; the newest entry stands alone, so leaving a field out ends what an older one set. */
 export type NodeSettings = LedgerBody<"node">;
@@ -81,8 +76,7 @@ export class LedgerState {
 
 const KINDS: { [K in LedgerKind]?: Apply<K> } = {
   policy(s, { seq, body }) {
-    const { format, source, computed } = body;
-    s.policy = { seq, format, source, ...(computed === undefined ? {} : { computed }) };
+    s.policy = { seq, ...body };
   },
 
   grant(s, { body, place }) {

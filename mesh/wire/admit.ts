@@ -41,7 +41,7 @@ export interface MtlsAdmit {
   /** Where the user's name is in the certificate; null: the machine belongs to nobody. */
   user: "san:email" | "san:upn" | "san:dns" | "cn" | null;
   tags: readonly string[];
-  /** Revoked certificates as `issuer name hash:serial`, lower-case hex, from CRL files that the policy names. */
+  /** Revoked certificates: each is `issuer name hash:serial` in lower-case hex, or the PEM text of a CRL file that the policy names. */
   crl: readonly string[];
 }
 

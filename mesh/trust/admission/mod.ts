@@ -4,7 +4,7 @@ import type { AdmissionProof } from "../../wire/record.ts";
 import type { Admission, AdmissionContext, AdmissionVerifier } from "./admission.ts";
 import { verifyTokenProof } from "./token.ts";
 
-export type { Admission, AdmissionContext, AdmissionVerifier } from "./admission.ts";
+export type { Admission, AdmissionContext, AdmissionVerifier, IssuerKey } from "./admission.ts";
 export { makeTokenProof } from "./token.ts";
 
 const VERIFIERS: { [K in AdmissionProof["kind"]]?: AdmissionVerifier<K> } = {

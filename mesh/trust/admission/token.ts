@@ -35,7 +35,10 @@ export async function makeTokenProof(
  * Checks a proof of kind `token`.
  * @throws GhostError `bad_signature`, `not_admitted`, `revoked`, `token_expired`, `token_foreign`
  */
-export async function verifyTokenProof(proof: TokenProof, { key, ledger }: AdmissionContext): Promise<Admission> {
+export async function verifyTokenProof(
+  proof: TokenProof,
+  { key, ledger, admit }: AdmissionContext,
+): Promise<Admission> {
   const { key: grantKey, payload } = await verifyJws(proof.jws, { typ: ADMISSION_TYP, max: MAX_PROOF, place: PLACE });
   const claims = parse(admissionClaims, payload, PLACE, "not_admitted");
   const refuse = (code: "token_foreign" | "not_admitted" | "revoked" | "token_expired", message: string) =>
@@ -49,6 +52,21 @@ export async function verifyTokenProof(proof: TokenProof, { key, ledger }: Admis
     throw refuse("token_expired", `The token expired at ${new Date(grant.expires * 1000).toISOString()}`);
   }
   const { tags, user, prefixes, ephemeral, gate } = grant;
-  const copies = { tags: [...tags], prefixes: [...prefixes] };
-  return { method: "token", ...copies, user: user ?? null, ephemeral, gate, grant: grantKey };
+  // The policy's ways in are those of machines; a gate comes in by an admin's grant and nothing else.
+  if (!gate && !admit.some((rule) => rule.method === "static")) {
+    const mend = 'an admin can allow it: [[admit]] method = "static"';
+    throw new GhostError("not_admitted", "The network's policy admits nobody by token", { place: PLACE, mend });
+  }
+  return {
+    method: "token",
+    tags: [...tags],
+    user: user ?? null,
+    subject: null,
+    groups: [],
+    prefixes: [...prefixes],
+    ephemeral,
+    gate,
+    grant: grantKey,
+    expires: null,
+  };
 }
