@@ -67,7 +67,7 @@ export async function verifyNodeRecord(jws: string, context: RecordContext): Pro
     const mend = "ask an admin to extend it";
     throw new GhostError("not_admitted", `Membership ended at ${time(settings.expires)}`, { place: "record", mend });
   }
-  const admission = await verifyAdmission(record.proof, { ...context, key });
+  const admission = await verifyAdmission(record.proof, { ...context, key, iat: record.iat });
   if (admission.gate) throw new GhostError("not_admitted", "The token admits gates only", { place: "record.proof" });
   checkKeys(record);
   await checkAddresses(record, id, ledger);

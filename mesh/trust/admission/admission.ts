@@ -37,6 +37,8 @@ export interface AdmissionContext {
   ledger: Ledger;
   /** Seconds since 1970. */
   now: number;
+  /** When the record that carries the proof was signed, in seconds, as it says itself. */
+  iat?: number;
   /** The ways in by the signed policy (policy's `AdmitRules`). */
   admit: readonly AdmitRule[];
   /** Keys of an identity provider that this verifier has fetched itself; those in the ledger need not be among them. */
