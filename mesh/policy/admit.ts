@@ -5,7 +5,14 @@
  * Files that a rule names (a CA's certificate, a CRL) lie beside the policy; their text is in the signed policy, so that all
  * who check an admission read the same bytes.
  */
-import { type AdmitRule, DEFAULT_ADMIT, type MtlsAdmit, type OidcAdmit, type StaticAdmit } from "../wire/admit.ts";
+import {
+  type AdmitRule,
+  CERTIFICATE_NAME,
+  DEFAULT_ADMIT,
+  type MtlsAdmit,
+  type OidcAdmit,
+  type StaticAdmit,
+} from "../wire/admit.ts";
 import { key32 } from "../wire/schema.ts";
 import { isDomain, suggest } from "./names.ts";
 import { checkKeys, flagOf, type Notes, quoted, shown, toWords, type Word, wordOf, wordsOf } from "./shape.ts";
@@ -18,8 +25,6 @@ const MIN_LIFETIME = 60;
 const UNITS: Record<string, number> = { m: 60, h: 3600, d: 86_400 };
 const USERS = ["san:email", "san:upn", "san:dns", "cn"] as const;
 const FILE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/;
-/** How a CRL's entry is written when no file is at hand: `issuer name hash:serial`. */
-const REVOKED = /^[0-9a-f]{40,128}:[0-9a-f]{1,64}$/;
 
 /** What readers of `[[admit]]` look at. */
 export interface AdmitContext {
@@ -164,7 +169,7 @@ function readMtls(table: TomlTable, context: AdmitContext): MtlsAdmit | undefine
     notes.fault(user, `${quoted(user.text)} is no part of a certificate that names a user`, mend);
   }
   const crl = (wordsOf(table, "crl", notes) ?? []).map((word) =>
-    REVOKED.test(word.text) ? word.text : readFile(word, { ...context, label: "X509 CRL" }) ?? ""
+    CERTIFICATE_NAME.test(word.text) ? word.text : readFile(word, { ...context, label: "X509 CRL" }) ?? ""
   );
   return ca && { method: "mtls", ca: pem ?? "", user: known ?? null, tags: readTagList(table, context), crl };
 }
@@ -239,5 +244,5 @@ export function namedFiles(source: string): string[] {
     return [table.entries.get("ca")?.value, ...(crl?.kind === "array" ? crl.items : [])];
   });
   const files = names.flatMap((node) => node?.kind === "string" && FILE.test(node.value) ? [node.value] : []);
-  return [...new Set(files.filter((name) => !REVOKED.test(name)))];
+  return [...new Set(files.filter((name) => !CERTIFICATE_NAME.test(name)))];
 }

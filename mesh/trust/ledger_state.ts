@@ -2,6 +2,7 @@
  * What the entries of a ledger add up to. One function per kind; each checks everything before it changes anything, so that an
  * entry that is refused leaves no trace. What this version cannot enforce is refused, never skipped.
  */
+import { CERTIFICATE_NAME } from "../wire/admit.ts";
 import { GhostError } from "../wire/errors.ts";
 import type {
   GateBody,
@@ -114,8 +115,6 @@ export class LedgerState {
   }
 }
 
-/** How a certificate is revoked: hash of its issuer's name and serial number, as the policy's CRLs are read. */
-const CERTIFICATE = /^[0-9a-f]{40,128}:[0-9a-f]{1,64}$/;
 const MAX_ADMINS = 64;
 const MAX_ISSUER_KEYS = 64;
 
@@ -215,7 +214,7 @@ const KINDS: { [K in LedgerKind]: Apply<K> } = {
 
   revoke(s, { body, place, node }) {
     if (body.what === "certificate") {
-      if (!CERTIFICATE.test(body.key)) {
+      if (!CERTIFICATE_NAME.test(body.key)) {
         throw bad("Expected a certificate as ISSUER-NAME-HASH:SERIAL in lower-case hex", `${place}.body.key`);
       }
     } else if (!key32.safeParse(body.key).success) {

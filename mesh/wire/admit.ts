@@ -45,6 +45,12 @@ export interface MtlsAdmit {
   crl: readonly string[];
 }
 
+/**
+ * How a certificate is revoked: `SHA-256 of its issuer's encoded name : serial number`, in lower-case hex, the number without leading
+ * zeros, so that a certificate has one spelling.
+ */
+export const CERTIFICATE_NAME = /^[0-9a-f]{64}:(?:0|[1-9a-f][0-9a-f]{0,63})$/;
+
 export type AdmitRule = StaticAdmit | OidcAdmit | MtlsAdmit;
 
 /** What holds when the policy says nothing of admission: tokens that an admin signed, and nothing else. */

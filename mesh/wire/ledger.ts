@@ -76,8 +76,7 @@ const resolve = z.strictObject({ seq: z.int().min(1), keep: key32, drop: z.array
 const revoke = z.strictObject({
   what: z.enum(["node", "grant", "gate", "certificate"]),
   /**
-   * The revoked public key; of a certificate `SHA-256 or SHA-1 of the issuer's name:serial` in lower-case hex. Never a hash
-   * over a signature: a key has one spelling (Nebula CVE-2026-25793).
+   * The revoked public key; of a certificate its name (CERTIFICATE_NAME in admit.ts). Never a hash over a signature: a key has one spelling (Nebula CVE-2026-25793).
    */
   key: text(2048),
   reason: text(512).optional(),
