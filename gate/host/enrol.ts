@@ -3,7 +3,7 @@
  * anything is believed, then the identity key is admitted and the gate's record published. Nothing about the network is
  * saved before the coordinator has taken the record, so a refusal changes nothing.
  */
-import { AdmitRules } from "../../mesh/policy/mod.ts";
+import { AdmitRules, issuerSigners } from "../../mesh/policy/mod.ts";
 import { MeshClient, parseServer, pinCa } from "../../mesh/client/mod.ts";
 import { serverText } from "../../mesh/client/server_address.ts";
 import { networkPrefix6 } from "../../mesh/trust/address.ts";
@@ -86,7 +86,7 @@ async function fetchLedger(client: MeshClient, token: JoinToken): Promise<Ledger
     entries.push(...page.entries);
     if (page.entries.length === 0 || entries.length > page.head.seq) break;
   }
-  const ledger = await Ledger.open(entries, { net: token.net });
+  const ledger = await Ledger.open(entries, { net: token.net, issuerSigners });
   const { seq, hash } = token.head;
   if (ledger.head.seq < seq) {
     throw new GhostError("ledger_rollback", "The coordinator shows an older ledger than the token knows of", {

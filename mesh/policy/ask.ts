@@ -46,3 +46,10 @@ export class AdmitRules {
     return this.#rules;
   }
 }
+
+/** Keys that a signed policy lets sign `issuer` entries of the ledger besides the admins'; a policy that cannot be read names none. */
+export function issuerSigners(policy: SignedPolicy, issuer: string): readonly string[] {
+  return new AdmitRules().of(policy).flatMap((rule) =>
+    rule.method === "oidc" && rule.issuer === issuer ? rule.watchers : []
+  );
+}

@@ -1,6 +1,6 @@
 /** Who may reach what: reading acls.toml, and turning it into visibility and packet filters. */
 export { namedFiles } from "./admit.ts";
-export { AdmitRules, admits, type SignedPolicy, usesPrefix } from "./ask.ts";
+export { AdmitRules, admits, issuerSigners, type SignedPolicy, usesPrefix } from "./ask.ts";
 export { compile, type Compiled, type CompiledRoute, routesFor, seenBy, sees } from "./compile.ts";
 export { filterFor } from "./filter.ts";
 export { checkPolicy, faultError, parsePolicy, type PolicyCheck, type PolicyOptions } from "./parse.ts";

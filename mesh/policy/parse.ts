@@ -6,6 +6,7 @@ import { GhostError } from "../wire/errors.ts";
 import { readAdmit } from "./admit.ts";
 import { readGroups, readTags } from "./groups.ts";
 import { isLabel } from "./names.ts";
+import { readGrace } from "./network.ts";
 import { joinPorts, readPort } from "./ports.ts";
 import type { Range } from "./prefix.ts";
 import { type Names, type Position, readRange, readSelector } from "./selector.ts";
@@ -16,13 +17,12 @@ import type { Fault, Policy, Ports, Rule, Selector, TestCase } from "./types.ts"
 /** What a ledger entry can carry (wire/ledger.ts). */
 const MAX_SOURCE = 900_000;
 const FILE = "acls.toml";
-const SECTIONS = ["groups", "tags", "hosts", "allow", "routes", "admit", "test"];
+const SECTIONS = ["network", "groups", "tags", "hosts", "allow", "routes", "admit", "test"];
 const LATER = {
   posture: "posture is",
   dns: "DNS is",
   firewall: "firewall rules are",
   exit: "exit nodes are",
-  grace: "grace periods are",
   expiry: "key expiry is",
 };
 const LATER_IN_RULES = { via: "routing via a machine is", posture: "posture is" };
@@ -86,6 +86,7 @@ function read(source: string, { file, files, notes }: Required<PolicyOptions> & 
     return null;
   }
   checkKeys(root, { known: SECTIONS, later: LATER, where: "the policy", notes });
+  const grace = readGrace(tableOf(root, "network", notes), notes);
   const groups = readGroups(tableOf(root, "groups", notes), notes);
   const tags = readTags(tableOf(root, "tags", notes), { groups, notes });
   const hosts = readHosts(tableOf(root, "hosts", notes), notes);
@@ -94,7 +95,7 @@ function read(source: string, { file, files, notes }: Required<PolicyOptions> & 
   refuseRoutes(tableOf(root, "routes", notes), notes);
   const admit = readAdmit(tablesOf(root, "admit", notes), { notes, files, tags });
   const tests = (tablesOf(root, "test", notes) ?? []).flatMap((table) => readTest(table, names, notes));
-  return { file, groups, tags, hosts, rules, admit, tests, warnings: notes.warnings };
+  return { file, grace, groups, tags, hosts, rules, admit, tests, warnings: notes.warnings };
 }
 
 function readHosts(table: TomlTable | undefined, notes: Notes): Map<string, Range> {

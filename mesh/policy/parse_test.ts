@@ -23,14 +23,14 @@ const FAULTS: [string, string[]][] = [
   // keys
   ["[group]\n", ['1:2 Unknown key "group" in the policy; did you mean "groups"?']],
   ["zebra = 1\n", [
-    '1:1 Unknown key "zebra" in the policy; known: groups, tags, hosts, allow, routes, admit, test',
+    '1:1 Unknown key "zebra" in the policy; known: network, groups, tags, hosts, allow, routes, admit, test',
   ]],
   [rule(`form = ["*"]\n${TO}`), [
     '1:1 [[allow]] has no "from"; add from = ["*"]',
     '2:1 Unknown key "form" in [[allow]]; did you mean "from"?',
   ]],
   ["__proto__ = 1\n", [
-    '1:1 Unknown key "__proto__" in the policy; known: groups, tags, hosts, allow, routes, admit, test',
+    '1:1 Unknown key "__proto__" in the policy; known: network, groups, tags, hosts, allow, routes, admit, test',
   ]],
   // shapes
   ["allow = 1\n", ['1:1 "allow" must be a list of tables, not 1; write [[allow]] for each one']],

@@ -68,6 +68,8 @@ export interface TestCase extends Place {
 /** A policy that was read without a fault. */
 export interface Policy {
   file: string;
+  /** For how many seconds what is connected stays connected while the coordinator is away. */
+  grace: number;
   /** Group name -> its users, subgroups expanded. */
   groups: ReadonlyMap<string, readonly string[]>;
   /** `tag:web` -> users who may give it. Grants are signed by admins, so nothing depends on it yet. */

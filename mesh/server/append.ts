@@ -4,7 +4,7 @@
  */
 import { GhostError } from "../wire/errors.ts";
 import type { LedgerEntry, LedgerHead } from "../wire/ledger.ts";
-import { parsePolicy } from "../policy/mod.ts";
+import { issuerSigners, parsePolicy } from "../policy/mod.ts";
 import { appendLedger, type NewEntry } from "../store/mod.ts";
 import { Ledger } from "../trust/ledger.ts";
 import type { Replica } from "./replica.ts";
@@ -49,7 +49,11 @@ export class Appender {
     const copy = this.#copy;
     const { seq } = ledger.head;
     if (copy === null || copy.head.seq > seq || copy.head.hash !== ledger.hashAt(copy.head.seq)) {
-      return await Ledger.open([...ledger.entries], { net: ledger.network.id });
+      return await Ledger.open([...ledger.entries], {
+        net: ledger.network.id,
+        checked: ledger.head,
+        issuerSigners,
+      });
     }
     for (let at = copy.head.seq + 1; at <= seq; at++) await copy.append(ledger.at(at)!);
     return copy;
@@ -90,7 +94,7 @@ function checkPolicyEntry(entry: LedgerEntry): void {
  * @throws GhostError as `Ledger.open`, and for a policy that can't be enforced
  */
 export async function firstEntries(entries: readonly string[]): Promise<{ ledger: Ledger; fresh: NewEntry[] }> {
-  const ledger = await Ledger.open([...entries]);
+  const ledger = await Ledger.open([...entries], { issuerSigners });
   const fresh: NewEntry[] = [];
   for (const jws of entries) {
     checkPolicyEntry(entryOf(jws));

@@ -417,6 +417,11 @@ export class Ledger {
     return entries.length === 0 ? null : { seen: Math.min(this.#seen, this.head.seq), entries };
   }
 
+  /** Whether a proposal (approval.ts) has led to an entry. */
+  isCarriedOut(proposal: string): boolean {
+    return this.#state.carriedOut.has(proposal);
+  }
+
   /** An entry of the chain or beside it, by its hash. */
   byHash(hash: string): string | undefined {
     const seq = this.#hashes.lastIndexOf(hash);

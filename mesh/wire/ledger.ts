@@ -22,7 +22,7 @@ const genesis = z.strictObject({
   /** Random, so that two networks of one name and admin differ. */
   salt: key32,
 });
-const admin = z.strictObject({
+export const adminBody = z.strictObject({
   op: z.enum(["add", "remove"]),
   key: key32,
   name: text(64),
@@ -72,7 +72,7 @@ const node = z.strictObject({
 /** The newest entry of an admin replaces what was known of an issuer; one of a watcher (a key that the policy names) adds. */
 const issuer = z.strictObject({ issuer: text(2048), jwks: z.array(z.record(z.string().max(64), z.unknown())).max(64) });
 /** Which of several entries with number `seq` counts; by their hashes. */
-const resolve = z.strictObject({ seq: z.int().min(1), keep: key32, drop: z.array(key32).min(1).max(16) });
+export const resolveBody = z.strictObject({ seq: z.int().min(1), keep: key32, drop: z.array(key32).min(1).max(16) });
 const revoke = z.strictObject({
   what: z.enum(["node", "grant", "gate", "certificate"]),
   /**
@@ -82,7 +82,18 @@ const revoke = z.strictObject({
   reason: text(512).optional(),
 });
 
-const BODIES = { genesis, admin, policy, grant, gate, route, node, issuer, resolve, revoke };
+const BODIES = {
+  genesis,
+  admin: adminBody,
+  policy,
+  grant,
+  gate,
+  route,
+  node,
+  issuer,
+  resolve: resolveBody,
+  revoke,
+};
 
 export type LedgerKind = keyof typeof BODIES;
 export type LedgerBody<K extends LedgerKind = LedgerKind> = z.infer<(typeof BODIES)[K]>;
@@ -107,14 +118,14 @@ const common = {
 /** An entry's payload. */
 export const ledgerEntry = z.discriminatedUnion("kind", [
   z.strictObject({ ...common, kind: z.literal("genesis"), body: genesis }),
-  z.strictObject({ ...common, kind: z.literal("admin"), body: admin }),
+  z.strictObject({ ...common, kind: z.literal("admin"), body: adminBody }),
   z.strictObject({ ...common, kind: z.literal("policy"), body: policy }),
   z.strictObject({ ...common, kind: z.literal("grant"), body: grant }),
   z.strictObject({ ...common, kind: z.literal("gate"), body: gate }),
   z.strictObject({ ...common, kind: z.literal("route"), body: route }),
   z.strictObject({ ...common, kind: z.literal("node"), body: node }),
   z.strictObject({ ...common, kind: z.literal("issuer"), body: issuer }),
-  z.strictObject({ ...common, kind: z.literal("resolve"), body: resolve }),
+  z.strictObject({ ...common, kind: z.literal("resolve"), body: resolveBody }),
   z.strictObject({ ...common, kind: z.literal("revoke"), body: revoke }),
 ]);
 export type LedgerEntry = z.infer<typeof ledgerEntry>;
