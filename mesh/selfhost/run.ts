@@ -6,6 +6,7 @@ import type { Bytes } from "../wire/encoding.ts";
 import { GhostError } from "../wire/errors.ts";
 import { encodeSetupCode } from "../wire/token.ts";
 import { VERSION } from "../wire/version.ts";
+import { clientCertificate } from "./client_certificate.ts";
 import type { MeshConfig } from "./config.ts";
 import { DraftFile } from "./draft.ts";
 import { isWildcard, listen, tlsMaterial } from "./listen.ts";
@@ -51,17 +52,19 @@ export async function runMesh(config: MeshConfig, o: RunOptions): Promise<void> 
   });
   const claimed = await app.network() !== null; // a store that cannot be read shows here, before anything listens
   const stop = new AbortController();
-  const server = listen(config, {
+  const proxy = { trustedProxy: config.trustedProxy, header: config.certificateHeader };
+  const server = await listen(config, {
     keys: tls.keys,
-    handler: (request) => app.fetch(request),
-    signal: stop.signal,
+    handler: (request, connection) =>
+      app.fetch(request, { certificate: clientCertificate(request.headers, connection, proxy) }),
+    force: stop.signal,
     log: (error) => log.error("connection failed", { error }),
   });
   const scheme = tls.keys === null ? "http" : "https";
-  say(`ghostmesh ${VERSION} listens on ${scheme}://${withPort(config.bind.hostname, server.addr.port)}`);
-  warn(config, tls.caEnds, log);
+  say(`ghostmesh ${VERSION} listens on ${scheme}://${withPort(config.bind.hostname, server.port)}`);
+  await warn(config, tls.caEnds, { app, log });
   const watching = draft?.watch(signal).catch((error) => log.error("acl_file is no longer watched", { error }));
-  if (!claimed) await sayHowToSetUp(app, { say, host: hostToType(config, server.addr.port), caHash: tls.caHash });
+  if (!claimed) await sayHowToSetUp(app, { say, host: hostToType(config, server.port), caHash: tls.caHash });
 
   await aborted(signal);
   log.info("stopping");
@@ -94,9 +97,16 @@ async function policyInForce(app: MeshApp): Promise<string | null> {
   return network === null ? null : (await network.replica.refresh()).ledger.policy?.source ?? null;
 }
 
-function warn({ authMethods, file }: MeshConfig, caEnds: Date | undefined, log: Log): void {
+async function warn(
+  { authMethods, file }: MeshConfig,
+  caEnds: Date | undefined,
+  o: { app: MeshApp; log: Log },
+): Promise<void> {
+  const { app, log } = o;
+  const network = await app.network();
+  const admit = network === null ? [] : (await network.replica.refresh()).admit;
   for (const method of ["oidc", "mtls"] as const) {
-    if (!authMethods.includes(method)) continue;
+    if (!authMethods.includes(method) || admit.some((rule) => rule.method === method)) continue;
     const what = method === "oidc" ? "issuer" : "CA";
     log.warn(
       `auth_method "${method}": the signed policy names no ${what} ([[admit]] method = "${method}"), so nobody gets in by it; ` +

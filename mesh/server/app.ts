@@ -11,6 +11,7 @@ import { SyncHub } from "./hub.ts";
 import { claimed } from "./middleware/claimed.ts";
 import { notFound, problem } from "./middleware/problems.ts";
 import { Replica } from "./replica.ts";
+import type { Client } from "./shown.ts";
 import { gates } from "./routes/gates.ts";
 import { health } from "./routes/health.ts";
 import { ledger } from "./routes/ledger.ts";
@@ -36,7 +37,7 @@ export interface AppOptions {
 
 /** A running coordinator. */
 export interface MeshApp {
-  fetch(request: Request): Promise<Response>;
+  fetch(request: Request, client?: Client): Promise<Response>;
   /** As `fetch`, for tests. */
   request: Hono<Env>["request"];
   /** The network that it serves, null before set-up. */
@@ -77,7 +78,7 @@ export function createApp({ kv, now, random, config }: AppOptions): MeshApp {
   for (const route of [health, server, setup, ledger, nodes, gates, sync, mail, policy]) app.route("/", route);
 
   return {
-    fetch: async (request) => await app.fetch(request),
+    fetch: async (request, client = {}) => await app.fetch(request, { client }),
     request: app.request.bind(app),
     network,
     newSetupSecret: async () => {

@@ -2,6 +2,7 @@
 import type { Context } from "hono";
 import type { Bytes } from "../wire/encoding.ts";
 import type { SyncHub } from "./hub.ts";
+import type { Client } from "./shown.ts";
 import type { Replica } from "./replica.ts";
 import type { Appender } from "./append.ts";
 import type { View } from "./view.ts";
@@ -55,6 +56,7 @@ export interface Caller {
 
 /** Variables of a request; set by middleware in this order. */
 export interface Env {
+  Bindings: { client?: Client };
   Variables: {
     deps: Deps;
     network: Network;
