@@ -7,13 +7,15 @@ import { signSession, verifySession } from "../../mesh/trust/session.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { SessionClaims } from "../../mesh/wire/gate_session.ts";
 import type { Member } from "../core/event.ts";
-import type { Judge } from "./quic.ts";
+import type { Judge, LedgerTalk } from "./quic.ts";
 
 export interface LedgerJudgeOptions {
   key: SigningKey;
   ledger: Ledger;
   /** Asks once for newer ledger entries; true when there were some. */
   catchUp(): Promise<boolean>;
+  /** Answers what a node says of the ledger. */
+  exchange(node: string, message: LedgerTalk): Promise<LedgerTalk[]>;
   now(): number;
   /** Keys of identity providers that this gate has fetched. */
   issuerKeys?: RecordContext["issuerKeys"];
@@ -46,7 +48,7 @@ export class LedgerJudge implements Judge {
   async recheck(o: { key: string; record: string }): Promise<Member> {
     const { ledger, issuerKeys } = this.#o;
     while (true) {
-      const { seq } = ledger.head;
+      const { revision } = ledger;
       const node = await verifyNodeRecord(o.record, {
         ledger,
         now: Math.floor(this.#o.now() / 1000),
@@ -57,7 +59,7 @@ export class LedgerJudge implements Judge {
         throw new GhostError("unauthorized", "The record is another node's", { place: "auth.record" });
       }
       // An entry that came while signatures were checked may revoke what they rest on.
-      if (ledger.head.seq !== seq) continue;
+      if (ledger.revision !== revision) continue;
       const ends = ledger.nodeSettings(node.id)?.expires ?? Infinity;
       const { grant, expires } = node.admission;
       return { id: node.id, key: node.key, grant, expires: Math.min(node.record.exp, ends, expires ?? Infinity) };
@@ -66,5 +68,9 @@ export class LedgerJudge implements Judge {
 
   behind(): void {
     this.#o.catchUp();
+  }
+
+  exchange(node: string, message: LedgerTalk): Promise<LedgerTalk[]> {
+    return this.#o.exchange(node, message);
   }
 }

@@ -176,7 +176,13 @@ class Gate {
       now: world.now,
       random: () => new DataView(world.random(4).buffer).getUint32(0) / 2 ** 32,
     });
-    const judge = new LedgerJudge({ key: this.#key, ledger, catchUp: () => membership.catchUp(), now: world.now });
+    const judge = new LedgerJudge({
+      key: this.#key,
+      ledger,
+      catchUp: () => membership.catchUp(),
+      exchange: (node, message) => membership.exchange(node, message),
+      now: world.now,
+    });
     const server = open(judge);
     server.handle({ t: "ledger", net: network.net, head: ledger.head });
     this.#watchLedger(membership, server);
@@ -241,6 +247,7 @@ const NOBODY: Judge = {
   verify: () => Promise.reject(new GhostError("not_claimed", "This gate belongs to no network yet")),
   recheck: () => Promise.reject(new GhostError("not_claimed", "This gate belongs to no network yet")),
   behind: () => {},
+  exchange: () => Promise.resolve([]),
 };
 
 /** The host name's first part as a name in the network. */

@@ -13,6 +13,8 @@ const LONGEST_WAIT = 10_000;
 /** What the follower reports. */
 export interface FollowEvents {
   changed(change: Change): void;
+  /** A ledger entry. @throws GhostError when it does not verify */
+  entry(jws: string): Promise<void>;
   mail(from: string, box: string): void;
   connected(up: boolean, reason: string | null): void;
   /** An entry or record that did not verify; the line says why. */
@@ -67,7 +69,7 @@ async function take(view: NetworkView, event: SyncEvent, events: FollowEvents): 
   try {
     switch (event.type) {
       case "ledger":
-        events.changed(await view.entry(event.entry));
+        await events.entry(event.entry);
         return null;
       case "node":
       case "gate": {

@@ -8,6 +8,7 @@
 import {
   compile,
   type Compiled,
+  DEFAULT_GRACE,
   type Filter,
   filterFor,
   parsePolicy,
@@ -15,7 +16,7 @@ import {
   routesFor,
   sees,
 } from "../../mesh/policy/mod.ts";
-import type { Ledger } from "../../mesh/trust/ledger.ts";
+import type { Ledger, LedgerPolicy } from "../../mesh/trust/ledger.ts";
 import {
   readNodeRecord,
   type RecordContext,
@@ -66,7 +67,15 @@ export class NetworkView {
   readonly #gates = new Map<string, VerifiedGate>();
   readonly #refused = new Map<string, RefusedNode>();
   readonly #issuerKeys: RecordContext["issuerKeys"];
-  #policy: { seq: number; policy: Policy | null; fault: string | null } = { seq: -1, policy: null, fault: null };
+  /** Ids that were admitted at some time; a fork lets nobody else in. */
+  readonly #met = new Set<string>();
+  #restoring = false;
+  #adrift = false;
+  #policy: { source: LedgerPolicy | null; policy: Policy | null; fault: string | null } = {
+    source: null,
+    policy: null,
+    fault: null,
+  };
   #compiled: Compiled | null = null;
   /** Seconds since 1970. */
   readonly #now: () => number;
@@ -93,14 +102,29 @@ export class NetworkView {
     return this.#policy.fault;
   }
 
+  /** How long what is connected stays connected without the coordinator, in seconds. */
+  get grace(): number {
+    return this.#policy.policy?.grace ?? DEFAULT_GRACE;
+  }
+
+  /** True when the coordinator has been away for longer than that: then there are no peers. */
+  get adrift(): boolean {
+    return this.#adrift;
+  }
+
+  /** Says whether it has. */
+  drift(adrift: boolean): Change {
+    if (adrift === this.#adrift) return "none";
+    this.#adrift = adrift;
+    return "nodes";
+  }
+
   /**
-   * Appends a ledger entry and drops whoever it no longer admits.
-   * @throws GhostError as Ledger.append
+   * Takes a ledger entry and drops whoever it no longer admits.
+   * @throws GhostError as Ledger.take
    */
   async entry(jws: string): Promise<Change> {
-    const before = this.ledger.head.seq;
-    await this.ledger.append(jws);
-    if (this.ledger.head.seq === before) return "none";
+    if (await this.ledger.take(jws) === "known") return "none";
     this.#compiled = null;
     this.#compile(); // each policy is read when it comes, so that the one before is there when it has a fault
     await this.#recheck();
@@ -137,7 +161,30 @@ export class NetworkView {
   }
 
   async #verify(jws: string): Promise<VerifiedNode> {
-    return await verifyNodeRecord(jws, this.#context());
+    const verified = await verifyNodeRecord(jws, this.#context());
+    this.#refuseNew(verified.id);
+    return verified;
+  }
+
+  /** While the ledger is forked, nobody comes in who was not in before. */
+  #refuseNew(id: string): void {
+    const { fork } = this.ledger;
+    if (fork === null || this.#restoring || id === this.selfId || this.#met.has(id)) return;
+    throw new GhostError("not_admitted", `The ledger has forked at entry ${fork.seq}, so nobody new is let in`, {
+      place: "record",
+      mend: "an admin has to resolve it: ghostctl ledger resolve",
+    });
+  }
+
+  /** Takes records that were kept by an earlier process: who was in before a fork stays in. Before anything else comes. */
+  async restore(
+    saved: { nodes: readonly string[]; gates: readonly string[] },
+    rejected: (error: unknown) => void,
+  ): Promise<void> {
+    this.#restoring = true;
+    for (const jws of saved.nodes) await this.node(jws).catch(rejected);
+    for (const jws of saved.gates) await this.gate(jws).catch(rejected);
+    this.#restoring = false;
   }
 
   /** Keeps the record of a node that is not admitted now but may be later: by another policy, or by a key yet to come. */
@@ -205,6 +252,7 @@ export class NetworkView {
     const known = this.#nodes.get(id);
     if (known && known.verified.record.seq >= verified.record.seq) return { id, change: "none" };
     this.#nodes.set(id, this.#claim(verified));
+    this.#met.add(id);
     this.#compiled = null;
     return { id, change: "nodes" };
   }
@@ -216,6 +264,8 @@ export class NetworkView {
   async gate(jws: string): Promise<{ id: string; change: Change }> {
     const verified = await verifyGateRecord(jws, this.#context());
     const id = verified.id;
+    this.#refuseNew(id);
+    this.#met.add(id);
     const known = this.#gates.get(id);
     if (known && known.record.seq >= verified.record.seq) return { id, change: "none" };
     this.#gates.set(id, verified);
@@ -235,19 +285,19 @@ export class NetworkView {
   #compile(): Compiled | null {
     const source = this.ledger.policy;
     if (!source) return null;
-    if (this.#policy.seq !== source.seq) {
+    if (this.#policy.source !== source) {
       this.#compiled = null;
       try {
         if (source.format !== "toml") throw new GhostError("not_supported", "This version knows TOML policies only");
         this.#policy = {
-          seq: source.seq,
+          source,
           policy: parsePolicy(source.source, { file: "policy", files: source.files ?? {} }),
           fault: null,
         };
       } catch (error) {
         // Fail closed: the rules that were in force stay, and without any nobody is let in.
         const fault = error instanceof GhostError ? error.line : String(error);
-        this.#policy = { seq: source.seq, policy: this.#policy.policy, fault };
+        this.#policy = { source, policy: this.#policy.policy, fault };
       }
     }
     if (!this.#policy.policy) return null;
@@ -270,7 +320,7 @@ export class NetworkView {
   /** The nodes that policy lets this one see. */
   peers(): KnownNode[] {
     const compiled = this.#compile();
-    if (!compiled || !this.#nodes.has(this.selfId)) return [];
+    if (!compiled || this.#adrift || !this.#nodes.has(this.selfId)) return [];
     return [...this.#nodes.values()].filter((n) =>
       n.id !== this.selfId && n.keyed && sees(compiled, this.selfId, n.id)
     );

@@ -181,3 +181,53 @@ Deno.test("NetworkView keeps the record of a node that is not admitted, and take
   await entry(v, "revoke", { what: "node", key: carl.key.public } as never);
   assert.deepEqual(v.refused, [], "a revocation is for good");
 });
+
+Deno.test("NetworkView in a fork: keeps who is in, lets nobody new in, drops whom either branch revokes", async () => {
+  const v = await view();
+  const bob = await nodeRecordOf(v.ledger, "bob");
+  const carol = await nodeRecordOf(v.ledger, "carol");
+  await join(v, "bob");
+  await join(v, "carol");
+  const other = await Ledger.open(v.ledger.entries);
+  await entry(v, "policy", { format: "toml", source: `${STARTER_POLICY}\n# mine\n` } as never);
+  const theirs = await add(other, "revoke", { what: "node", key: bob.key.public });
+  assert.equal(await v.entry(theirs), "ledger");
+  assert.equal(await v.entry(theirs), "none");
+  assert.equal(v.ledger.fork?.seq, 4);
+  assert.deepEqual(v.peers().map((p) => p.id), [carol.id]);
+  await assert.rejects(join(v, "dora"), (error) => ghost("not_admitted", /forked at entry 4/)(error));
+  const gate = await gateRecordOf(v.ledger, "fra");
+  await assert.rejects(v.gate(await signGateRecord(gate.record, gate.key)), (error) => ghost("not_admitted")(error));
+  await join(v, "carol", { seq: 2 });
+
+  // A restart: what was kept stays in, and still nobody else.
+  const again = new NetworkView({
+    selfId: v.selfId,
+    ledger: await Ledger.open(v.ledger.entries, { evidence: v.ledger.evidence }),
+    now: () => NOW,
+  });
+  await again.restore(
+    { nodes: [...v.nodes.values()].map((n) => n.verified.jws), gates: [] },
+    (error) => assert.fail(String(error)),
+  );
+  assert.deepEqual(again.peers().map((p) => p.id), [carol.id]);
+  await assert.rejects(join(again, "dora"), (error) => ghost("not_admitted")(error));
+
+  const body = { seq: 4, keep: v.ledger.hashAt(4)!, drop: [other.hashAt(4)!] };
+  await v.entry(await signEntry({ ledger: v.ledger, admin, kind: "resolve", body, iat: NOW }));
+  assert.ok(!v.ledger.fork);
+  await join(v, "dora");
+  await join(v, "bob");
+  assert.equal(v.peers().length, 3);
+});
+
+Deno.test("NetworkView has no peers while it is adrift", async () => {
+  const v = await view('[network]\ngrace = "2h"\n[[allow]]\nfrom = ["*"]\nto = ["*"]\n');
+  await join(v, "bob");
+  assert.equal(v.grace, 7200);
+  assert.equal(v.drift(true), "nodes");
+  assert.equal(v.drift(true), "none");
+  assert.deepEqual(v.peers(), []);
+  assert.equal(v.drift(false), "nodes");
+  assert.equal(v.peers().length, 1);
+});

@@ -1,7 +1,14 @@
 /** What the daemon tells of itself: the answers of the local API, in the shapes of mesh/wire/local.ts. */
 import type { Runner } from "../../mesh/host/runner.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
-import type { LocalPeer, localPingAnswer, localRoutes, LocalStatus } from "../../mesh/wire/local.ts";
+import type {
+  localFork,
+  localLedger,
+  LocalPeer,
+  localPingAnswer,
+  localRoutes,
+  LocalStatus,
+} from "../../mesh/wire/local.ts";
 import type { z } from "../../mesh/wire/schema.ts";
 import type { Gates } from "./gates.ts";
 import { addressesOf } from "./join.ts";
@@ -30,7 +37,6 @@ export interface ReportSources {
 export class Report {
   readonly #o: ReportSources;
   #fault: string | null = null;
-  #fork: number | null = null;
 
   constructor(o: ReportSources) {
     this.#o = o;
@@ -41,9 +47,22 @@ export class Report {
     this.#fault = line;
   }
 
-  /** Somebody showed another entry of this number. */
-  forkAt(seq: number): void {
-    this.#fork = seq;
+  /** A page of this node's ledger. */
+  ledger(from: number): z.infer<typeof localLedger> {
+    const { ledger } = this.#o.view;
+    const entries: string[] = [];
+    for (let at = from, size = 0; entries.length < 1000; at++) {
+      const entry = ledger.at(at);
+      if (entry === undefined || ((size += entry.length) > 1 << 20 && entries.length > 0)) break;
+      entries.push(entry);
+    }
+    return { entries, head: ledger.head };
+  }
+
+  /** Entries that contradict it. */
+  fork(): z.infer<typeof localFork> {
+    const { fork } = this.#o.view.ledger;
+    return { fork: fork && { seq: fork.seq, entries: fork.entries.map(({ jws }) => jws) } };
   }
 
   status(): LocalStatus {
@@ -82,8 +101,16 @@ export class Report {
       list.push(`the newest policy cannot be used, the one before stays in force: ${view.policyFault}`);
     }
     if (this.#fault) list.push(`not everything could be set up: ${this.#fault}`);
-    if (this.#fork !== null) {
-      list.push(`the ledger forked at entry ${this.#fork}: different nodes are shown different entries`);
+    const { fork } = view.ledger;
+    if (fork) {
+      list.push(
+        `the ledger forked at entry ${fork.seq}: admins' keys signed different entries for one place, and nobody new is let in until an admin resolves it: ghostctl ledger resolve`,
+      );
+    }
+    if (view.adrift) {
+      list.push(
+        "the coordinator has been away for longer than the policy's grace: all tunnels are closed until it is back",
+      );
     }
     if (!this.#o.meshUp()) {
       list.push("the coordinator is away: what is connected stays connected, nothing new is learnt");

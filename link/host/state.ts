@@ -6,7 +6,8 @@
  * |---|---|
  * | identity.json | identity, WireGuard and sealing keys (secret) |
  * | network.json | server, CA, network id, own name, own record |
- * | ledger.jsonl | one ledger entry (JWS) a line, append-only |
+ * | ledger.jsonl | one ledger entry (JWS) a line, append-only; beside it how far it was checked, and forks |
+ * | contact.json | when the coordinator was last there |
  * | records.json | newest records of nodes and gates, as JWS |
  *
  * Deliberately not here: anything derived (addresses of peers, compiled policy): it is computed again from signed statements.
@@ -40,6 +41,8 @@ const networkFile = z.strictObject({
   seq: z.int().min(1),
 });
 const recordsFile = z.strictObject({ nodes: z.array(jws).max(100_000), gates: z.array(jws).max(10_000) });
+
+const contactFile = z.strictObject({ at: z.int().min(0) });
 
 export type NetworkState = z.infer<typeof networkFile>;
 
@@ -108,6 +111,15 @@ export class NodeState {
 
   async saveRecords(records: { nodes: string[]; gates: string[] }): Promise<void> {
     await this.#write("records.json", records);
+  }
+
+  /** When the coordinator was last there, ms since 1970; null before the first time. */
+  async contact(): Promise<number | null> {
+    return (await this.#read("contact.json", contactFile))?.at ?? null;
+  }
+
+  async saveContact(at: number): Promise<void> {
+    await this.#write("contact.json", { at });
   }
 
   /**

@@ -1,5 +1,6 @@
 /** Keeps the state folder in step with the network view: ledger entries at once, records a moment later and all together. */
 import type { Log } from "../../mesh/host/log.ts";
+import { LedgerKeeper } from "../../mesh/trust/kept_ledger.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
 import type { NetworkView } from "./network_view.ts";
 import type { NodeState } from "./state.ts";
@@ -9,23 +10,20 @@ const RECORDS_AFTER = 500;
 /** Writes what changed in a view. */
 export class ViewSaver {
   readonly #o: { state: NodeState; view: NetworkView; log: Log };
-  #savedSeq: number;
+  readonly #keeper: LedgerKeeper;
   #ledger: Promise<void> = Promise.resolve();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** The view's ledger must be what the folder holds. */
   constructor(o: { state: NodeState; view: NetworkView; log: Log }) {
     this.#o = o;
-    this.#savedSeq = o.view.ledger.head.seq;
+    this.#keeper = new LedgerKeeper(o.state.ledger, o.view.ledger);
   }
 
   /** New ledger entries: a head that was seen must survive a crash, or it could be rolled back. */
   ledger(): void {
-    const { state, view, log } = this.#o;
-    const entries = view.ledger.entries.slice(this.#savedSeq + 1);
-    this.#savedSeq = view.ledger.head.seq;
-    this.#ledger = this.#ledger.then(() => state.ledger.append(entries))
-      .catch((error) => log.error("The ledger could not be saved", { why: errorLine(error) }));
+    this.#ledger = this.#ledger.then(() => this.#keeper.save())
+      .catch((error) => this.#o.log.error("The ledger could not be saved", { why: errorLine(error) }));
   }
 
   /** Changed records. */

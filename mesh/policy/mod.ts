@@ -3,6 +3,7 @@ export { namedFiles } from "./admit.ts";
 export { AdmitRules, admits, issuerSigners, type SignedPolicy, usesPrefix } from "./ask.ts";
 export { compile, type Compiled, type CompiledRoute, routesFor, seenBy, sees } from "./compile.ts";
 export { filterFor } from "./filter.ts";
+export { DEFAULT_GRACE } from "./network.ts";
 export { checkPolicy, faultError, parsePolicy, type PolicyCheck, type PolicyOptions } from "./parse.ts";
 export { failedTests, runPolicyTests } from "./tests_run.ts";
 export { renderFilter } from "./render_nft.ts";

@@ -192,6 +192,8 @@ Deno.test("any order of two branches gives the same revocations, and the chain k
     fc.asyncProperty(branch, branch, fc.infiniteStream(fc.nat(100)), async (a, b, random) => {
       const mine = await network();
       const other = await copyOf(mine);
+      await put(mine, "policy", policy("# mine"));
+      await put(other, "policy", policy("# other"));
       for (const { kind, body } of a) await put(mine, kind, body as never);
       for (const { kind, body } of b) await put(other, kind, body as never);
       const { entries } = mine;

@@ -93,6 +93,7 @@ export class Ledger {
   #open: readonly CheckedEntry[] = [];
   #overlay = new Overlay([]);
   #seen = Infinity;
+  #revision = 0;
 
   private constructor(genesis: CheckedEntry, id: string, o: { state: LedgerState } & OpenLedgerOptions) {
     const { name, suffix, ipv4 } = o.state.genesis;
@@ -209,6 +210,7 @@ export class Ledger {
 
   /** Looks anew at what counts of the other branches. */
   #weigh(): void {
+    this.#revision++;
     this.#open = this.#branches.open(this.#chain);
     this.#overlay = new Overlay(this.#open);
     if (this.#open.length === 0) this.#seen = Infinity;
@@ -297,6 +299,7 @@ export class Ledger {
     const { seq, kind, body, iat } = entry;
     const effect = { seq, place, kind, body, iat, byAdmin, node: checked.node, hashAt: this.#chain.hashAt };
     this.#state.apply(effect as Effect);
+    this.#revision++;
     if (approvals) this.#state.carriedOut.add(approvals.id);
     this.#entries.push(checked.jws);
     this.#hashes.push(checked.hash);
@@ -417,6 +420,11 @@ export class Ledger {
     return entries.length === 0 ? null : { seen: Math.min(this.#seen, this.head.seq), entries };
   }
 
+  /** Grows with everything that changes what the ledger says, the chain or what lies beside it. */
+  get revision(): number {
+    return this.#revision;
+  }
+
   /** Whether a proposal (approval.ts) has led to an entry. */
   isCarriedOut(proposal: string): boolean {
     return this.#state.carriedOut.has(proposal);
@@ -426,6 +434,12 @@ export class Ledger {
   byHash(hash: string): string | undefined {
     const seq = this.#hashes.lastIndexOf(hash);
     return seq < 0 ? this.#branches.get(hash)?.jws : this.#entries[seq];
+  }
+
+  /** The newest entries of branches that count beside the chain. */
+  get tips(): readonly LedgerHead[] {
+    const inner = new Set(this.#open.map(({ entry }) => entry.prev));
+    return this.#open.filter(({ hash }) => !inner.has(hash)).map(({ entry, hash }) => ({ seq: entry.seq, hash }));
   }
 
   /** Hashes of entries beside the chain that are named there and not known. */

@@ -130,6 +130,24 @@ export const ledgerEntry = z.discriminatedUnion("kind", [
 ]);
 export type LedgerEntry = z.infer<typeof ledgerEntry>;
 
+/**
+ * What those who hold a ledger send each other (trust/exchange.ts). One list for peers and for gate sessions.
+ * A `piece` is a part of an entry that is too large for one message; `want` asks for one, and names the entry by its hash.
+ */
+export const ledgerMessages = [
+  z.strictObject({ t: z.literal("entries"), entries: z.array(jws).min(1).max(64) }),
+  z.strictObject({ t: z.literal("want"), hash: key32, part: z.int().min(0).max(1000) }),
+  z.strictObject({
+    t: z.literal("piece"),
+    hash: key32,
+    part: z.int().min(0).max(1000),
+    of: z.int().min(1).max(1000),
+    text: z.string().min(1).max(8_000),
+  }),
+] as const;
+const ledgerMessage = z.discriminatedUnion("t", [...ledgerMessages]);
+export type LedgerMessage = z.infer<typeof ledgerMessage>;
+
 /** Entries that contradict the chain one holds, and the head it had when the first of them was seen. */
 export const ledgerEvidence = z.strictObject({ seen: z.int().min(0), entries: z.array(jws).max(1024) });
 export type LedgerEvidence = z.infer<typeof ledgerEvidence>;
