@@ -28,6 +28,7 @@ import {
 import { DEFAULT_ADMIT } from "../../mesh/wire/admit.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { RouteBody } from "../../mesh/wire/ledger.ts";
+import { Marks, type SavedMark } from "./marks.ts";
 
 /**
  * A node as this machine treats it: name, IPv4 address and WireGuard key are claims, and a claim that came second counts for
@@ -63,6 +64,8 @@ export type Change = "none" | "ledger" | "nodes" | "gates";
 export class NetworkView {
   readonly selfId: string;
   readonly ledger: Ledger;
+  /** Numbers below which records of a machine count no more, although they hold. */
+  readonly marks: Marks = new Marks();
   readonly #nodes = new Map<string, KnownNode>();
   readonly #gates = new Map<string, VerifiedGate>();
   readonly #refused = new Map<string, RefusedNode>();
@@ -178,12 +181,13 @@ export class NetworkView {
 
   /** Takes records that were kept by an earlier process: who was in before a fork stays in. Before anything else comes. */
   async restore(
-    saved: { nodes: readonly string[]; gates: readonly string[] },
+    saved: { nodes: readonly string[]; gates: readonly string[]; marks?: readonly SavedMark[] },
     rejected: (error: unknown) => void,
   ): Promise<void> {
     this.#restoring = true;
     for (const jws of saved.nodes) await this.node(jws).catch(rejected);
     for (const jws of saved.gates) await this.gate(jws).catch(rejected);
+    this.marks.load(saved.marks ?? []);
     this.#restoring = false;
   }
 
@@ -250,7 +254,11 @@ export class NetworkView {
     const id = verified.id;
     this.#refused.delete(id);
     const known = this.#nodes.get(id);
-    if (known && known.verified.record.seq >= verified.record.seq) return { id, change: "none" };
+    const { record } = verified;
+    if (!this.marks.isNewest(id, record.seq) || (known && known.verified.record.seq === record.seq)) {
+      return { id, change: "none" };
+    }
+    this.marks.note(id, record);
     this.#nodes.set(id, this.#claim(verified));
     this.#met.add(id);
     this.#compiled = null;
@@ -267,7 +275,11 @@ export class NetworkView {
     this.#refuseNew(id);
     this.#met.add(id);
     const known = this.#gates.get(id);
-    if (known && known.record.seq >= verified.record.seq) return { id, change: "none" };
+    const { record } = verified;
+    if (!this.marks.isNewest(id, record.seq) || (known && known.record.seq === record.seq)) {
+      return { id, change: "none" };
+    }
+    this.marks.note(id, record);
     this.#gates.set(id, verified);
     return { id, change: "gates" };
   }

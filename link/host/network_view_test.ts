@@ -231,3 +231,19 @@ Deno.test("NetworkView has no peers while it is adrift", async () => {
   assert.equal(v.drift(false), "nodes");
   assert.equal(v.peers().length, 1);
 });
+
+Deno.test("NetworkView does not go back to an old record of a peer that was forgotten, nor after a restart", async () => {
+  const v = await view();
+  const bob = await nodeRecordOf(v.ledger, "bob");
+  const sign = async (seq: number) => await signNodeRecord({ ...bob.record, seq }, bob.key);
+  await v.node(await sign(5));
+  v.forget(bob.id);
+  assert.equal((await v.node(await sign(4))).change, "none");
+  assert.equal(v.nodes.has(bob.id), false);
+  assert.equal((await v.node(await sign(5))).change, "nodes");
+  v.forget(bob.id);
+  const again = await view();
+  await again.restore({ nodes: [], gates: [], marks: v.marks.save(NOW) }, assert.fail);
+  assert.equal((await again.node(await sign(4))).change, "none");
+  assert.equal((await again.node(await sign(6))).change, "nodes");
+});

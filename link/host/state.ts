@@ -15,7 +15,7 @@
 import { LedgerFile } from "../../mesh/host/ledger_file.ts";
 import { readJson, writeSecret } from "../../mesh/host/state_dir.ts";
 import { parse, z } from "../../mesh/wire/schema.ts";
-import { jws, key32, networkId } from "../../mesh/wire/schema.ts";
+import { jws, key32, networkId, nodeId, seconds } from "../../mesh/wire/schema.ts";
 import { type BoxKey, boxKeyFromSeed, type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
 import type { Bytes } from "../../mesh/wire/encoding.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
@@ -40,11 +40,18 @@ const networkFile = z.strictObject({
   record: jws,
   seq: z.int().min(1),
 });
-const recordsFile = z.strictObject({ nodes: z.array(jws).max(100_000), gates: z.array(jws).max(10_000) });
+const recordsFile = z.strictObject({
+  nodes: z.array(jws).max(100_000),
+  gates: z.array(jws).max(10_000),
+  /** Highest record number of every machine, also of those that are gone (marks.ts). */
+  marks: z.array(z.tuple([nodeId, z.int().min(1), seconds])).max(200_000).default([]),
+});
 
 const contactFile = z.strictObject({ at: z.int().min(0) });
 
 export type NetworkState = z.infer<typeof networkFile>;
+/** What is kept of other machines. */
+export type SavedRecords = z.infer<typeof recordsFile>;
 
 /** A node's secret keys. */
 export interface Identity {
@@ -105,11 +112,11 @@ export class NodeState {
     await this.#write("network.json", network);
   }
 
-  async records(): Promise<{ nodes: string[]; gates: string[] }> {
-    return await this.#read("records.json", recordsFile) ?? { nodes: [], gates: [] };
+  async records(): Promise<SavedRecords> {
+    return await this.#read("records.json", recordsFile) ?? { nodes: [], gates: [], marks: [] };
   }
 
-  async saveRecords(records: { nodes: string[]; gates: string[] }): Promise<void> {
+  async saveRecords(records: SavedRecords): Promise<void> {
     await this.#write("records.json", records);
   }
 

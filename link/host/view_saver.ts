@@ -38,6 +38,7 @@ export class ViewSaver {
     await state.saveRecords({
       nodes: [...view.nodes.values()].map((n) => n.verified.jws),
       gates: [...view.gates.values()].map((g) => g.jws),
+      marks: view.marks.save(Math.floor(Date.now() / 1000)),
     }).catch((error) => log.error("Records could not be saved", { why: errorLine(error) }));
   }
 
