@@ -21,7 +21,7 @@ import { type LedgerHead, ledgerHead } from "../wire/ledger.ts";
 import { parse, type z } from "../wire/schema.ts";
 import type { SigningKey } from "../trust/keys.ts";
 import { makeRequestProof } from "../trust/proof.ts";
-import { HttpConnection, unreachable } from "./http.ts";
+import { type ClientCertificate, HttpConnection, unreachable } from "./http.ts";
 import { parseServer } from "./server_address.ts";
 
 /** A stream on which nothing comes for this many milliseconds is lost; the coordinator sends a comment well before. */
@@ -41,6 +41,8 @@ export interface MeshClientOptions {
   /** Milliseconds since 1970. */
   now(): number;
   random(n: number): Bytes;
+  /** The certificate by which the caller comes in, shown in TLS when its record is published. */
+  certificate?: () => Promise<ClientCertificate | null>;
 }
 
 /** One caller's view of one coordinator. `close()` lets go of kept connections. */
@@ -84,7 +86,8 @@ export class MeshClient {
   }
 
   async publishNode(record: string): Promise<z.infer<typeof recordAnswer>> {
-    return parse(recordAnswer, await this.#post("/v1/nodes", { record }), "answer");
+    const certificate = await this.#options.certificate?.() ?? null;
+    return parse(recordAnswer, await this.#post("/v1/nodes", { record }, certificate), "answer");
   }
 
   async publishGate(record: string): Promise<z.infer<typeof recordAnswer>> {
@@ -200,9 +203,10 @@ export class MeshClient {
     }
   }
 
-  async #post(path: string, value: unknown): Promise<unknown> {
+  async #post(path: string, value: unknown, certificate: ClientCertificate | null = null): Promise<unknown> {
     const body = utf8(JSON.stringify(value));
-    return await this.#http.json({ method: "POST", path, headers: await this.#proof("POST", path, body), body });
+    const headers = await this.#proof("POST", path, body);
+    return await this.#http.json({ method: "POST", path, headers, body, certificate });
   }
 
   async #proof(method: string, path: string, body: Bytes = utf8("")): Promise<Record<string, string>> {
