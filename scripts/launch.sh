@@ -97,13 +97,14 @@ for argument in "$@"; do
   previous=
   case $argument in
     --*=*) option=${argument%%=*}; value=${argument#*=} ;;
-    --*) [ -n "$option" ] || { previous=$argument; continue; } ;;
+    --*) previous=$argument; continue ;; # also after a switch, which takes no value
   esac
   case $option in
     --state-dir) state=$value ;;
     --socket) socket=$value ;;
     --config-dir) config_dir=$value ;;
     --config) config=$value ;;
+    --cert | --key) [ "$role" != link ] || allow read "$value" ;;
     --auth) case $value in @?*) allow read "${value#@}" ;; esac ;;
     --acls) allow read "$value" ;;
     *)
@@ -115,6 +116,15 @@ for argument in "$@"; do
 done
 
 [ "$role" = ctl ] || allow both "$state"
+# A machine that came in by a certificate reads it, and its key, where they lie.
+if [ "$role" = link ] && [ -r "$state/certificate.json" ]; then
+  files=$(sed -n 's/^{"cert":"\([^"\\]*\)","key":"\([^"\\]*\)"}$/\1\
+\2/p' "$state/certificate.json")
+  IFS='
+'
+  for file in $files; do allow read "$file"; done
+  unset IFS
+fi
 case $role in
   link | ctl)
     allow both "$runtime"
