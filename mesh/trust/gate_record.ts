@@ -17,6 +17,7 @@ export interface VerifiedGate {
   jws: string;
   record: GateRecord;
   admission: Admission;
+  /** The name in effect: a `gate` entry's, else the record's. */
   name: string;
 }
 
@@ -47,5 +48,12 @@ export async function verifyGateRecord(jws: string, context: RecordContext): Pro
       throw new GhostError("bad_record", "Neither a host name nor an address", { place: `record.hosts[${i}]` });
     }
   }
-  return { id: await nodeIdOf(key), key, jws, record, admission, name: record.name };
+  const settings = ledger.gateSettings(key);
+  const foreign = record.hosts.findIndex((host) => settings && !settings.addresses.includes(host));
+  if (foreign >= 0) {
+    throw new GhostError("bad_record", `An admin gave this gate other addresses: ${settings!.addresses.join(", ")}`, {
+      place: `record.hosts[${foreign}]`,
+    });
+  }
+  return { id: await nodeIdOf(key), key, jws, record, admission, name: settings?.name ?? record.name };
 }

@@ -61,3 +61,22 @@ Deno.test("signGateRecord() refuses a record that nobody would take", async () =
   const { key, record } = await gateRecordOf(ledger, "gate");
   await assert.rejects(signGateRecord({ ...record, quic: 0 }, key), ghost("bad_record", /^record\.quic: /));
 });
+
+Deno.test("verifyGateRecord() holds a gate to the name and addresses that an admin gave it", async () => {
+  const own = await network();
+  const { key, record } = await gateRecordOf(own, "gate1");
+  const verify = async (hosts: string[]) =>
+    await verifyGateRecord(await signGateRecord({ ...record, hosts }, key), {
+      ledger: own,
+      now: NOW,
+      admit: DEFAULT_ADMIT,
+    });
+  await add(own, "gate", {
+    key: key.public,
+    name: "frankfurt",
+    region: "eu",
+    addresses: ["192.0.2.1", "gate.example.com"],
+  });
+  assert.equal((await verify(["192.0.2.1"])).name, "frankfurt");
+  await assert.rejects(verify(["192.0.2.1", "192.0.2.9"]), ghost("bad_record", /hosts\[1\]: An admin gave/));
+});

@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { DEFAULT_ADMIT } from "../../wire/admit.ts";
 import { ADMISSION_TYP } from "../../wire/record.ts";
 import { signJws } from "../jws.ts";
+import { nodeIdOf } from "../keys.ts";
 import { Ledger } from "../ledger.ts";
 import { everyMutationIsRefused, ghost } from "../testdata/assert.ts";
 import { add, admin, genesis, grantKey, grantOf, network, NOW, signer } from "../testdata/network.ts";
@@ -103,4 +104,20 @@ Deno.test("verifyAdmission() refuses every mutation of one character", async () 
     proof.jws,
     (jws) => verifyAdmission({ kind: "token", jws }, { key, ledger, ...CONTEXT }),
   );
+});
+
+Deno.test("a revoked grant: whom an admin vouched for stays, unless the policy says that all fall", async () => {
+  const own = await network();
+  const id = await nodeIdOf(key);
+  const verify = (revokesNodes: boolean) =>
+    verifyAdmission(proof, { key, ledger: own, now: NOW, admit: [{ method: "static", revokesNodes }] });
+  await add(own, "revoke", { what: "grant", key: grantKey.public });
+  await assert.rejects(verify(false), ghost("revoked"));
+  await add(own, "node", { node: id });
+  assert.deepEqual((await verify(false)).tags, ["tag:web", "tag:db"]);
+  await assert.rejects(verify(true), ghost("revoked"));
+  const late = (await signer("late")).public;
+  const lateProof = await makeTokenProof({ grantKey, net, sub: late, iat: NOW });
+  const admit = [{ method: "static" as const, revokesNodes: false }];
+  await assert.rejects(verifyAdmission(lateProof, { key: late, ledger: own, now: NOW, admit }), ghost("revoked"));
 });
