@@ -76,7 +76,8 @@ export const resolveBody = z.strictObject({ seq: z.int().min(1), keep: key32, dr
 const revoke = z.strictObject({
   what: z.enum(["node", "grant", "gate", "certificate"]),
   /**
-   * The revoked public key; of a certificate its name (CERTIFICATE_NAME in admit.ts). Never a hash over a signature: a key has one spelling (Nebula CVE-2026-25793).
+   * The revoked public key; of a certificate its name (CERTIFICATE_NAME in admit.ts). Never a hash over a signature: a key
+   * has one spelling (Nebula CVE-2026-25793).
    */
   key: text(2048),
   reason: text(512).optional(),
