@@ -6,6 +6,7 @@ import { createParser, type EventSourceMessage } from "eventsource-parser";
 import {
   type LedgerPage,
   ledgerPage,
+  loginAnswer,
   policyDraft,
   PROOF_HEADER,
   recordAnswer,
@@ -18,6 +19,7 @@ import {
 import { type Bytes, fromUtf8, parseJson, toBase64Url, utf8 } from "../wire/encoding.ts";
 import { fromProblem, GhostError } from "../wire/errors.ts";
 import { type LedgerHead, ledgerHead } from "../wire/ledger.ts";
+import { proposalAnswer, proposalList, type proposalRequest, type WireProposal } from "../wire/proposal.ts";
 import { parse, type z } from "../wire/schema.ts";
 import type { SigningKey } from "../trust/keys.ts";
 import { makeRequestProof } from "../trust/proof.ts";
@@ -85,6 +87,16 @@ export class MeshClient {
     return parse(ledgerHead, await this.#post("/v1/ledger", { entries }), "head");
   }
 
+  /** Changes that wait for more admins; what they say and who consents is the caller's to check. */
+  async proposals(): Promise<WireProposal[]> {
+    return parse(proposalList, await this.#get("/v1/proposals"), "proposals").proposals;
+  }
+
+  /** Proposes a change, or consents to one that is there; gives its id. */
+  async propose(proposal: z.infer<typeof proposalRequest>): Promise<string> {
+    return parse(proposalAnswer, await this.#post("/v1/proposals", proposal), "answer").id;
+  }
+
   async publishNode(record: string): Promise<z.infer<typeof recordAnswer>> {
     const certificate = await this.#options.certificate?.() ?? null;
     return parse(recordAnswer, await this.#post("/v1/nodes", { record }, certificate), "answer");
@@ -107,6 +119,16 @@ export class MeshClient {
   /** Leaves a sealed box for a node. */
   async mail(to: string, box: string): Promise<void> {
     await this.#post("/v1/mail", { to, box });
+  }
+
+  /** Tells the coordinator that a log-in is under way whose browser may come back to it; `id` is the hash of its `state`. */
+  async startLogin(o: { id: string; machine: string }): Promise<void> {
+    await this.#post("/v1/oidc/start", o);
+  }
+
+  /** What came back of an own log-in; `user` tells its last page who has logged in. */
+  async loginAnswer(o: { id: string; user?: string }): Promise<{ code: string } | { error: string } | null> {
+    return parse(loginAnswer, await this.#post("/v1/oidc/answer", o), "answer").answer;
   }
 
   /** The coordinator's policy draft, null when it has none. Before set-up the code's secret stands in for the proof. */

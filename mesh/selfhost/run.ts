@@ -1,4 +1,5 @@
 /** The self-hosted coordinator: the app of mesh/server with a local store, its own certificate and a listening socket. */
+import { fetchJson } from "../wire/fetch_json.ts";
 import type { Log } from "../host/log.ts";
 import { createApp, type MeshApp } from "../server/mod.ts";
 import { MESH_PORT } from "../wire/api.ts";
@@ -46,6 +47,7 @@ export async function runMesh(config: MeshConfig, o: RunOptions): Promise<void> 
     config: {
       version: VERSION,
       authMethods: config.authMethods,
+      fetchJson,
       draft: () => Promise.resolve(draft?.draft ?? null),
       log: (error) => log.error("request failed", { error }),
     },

@@ -4,7 +4,8 @@
  */
 import { Hono } from "hono";
 import type { Bytes } from "../wire/encoding.ts";
-import { readClaim, setSetupSecret } from "../store/mod.ts";
+import { readClaim, readIssuers, saveIssuers, setSetupSecret } from "../store/mod.ts";
+import { IssuerBook } from "../trust/admission/mod.ts";
 import { Appender } from "./append.ts";
 import type { Deps, Env, Network, ServerConfig } from "./context.ts";
 import { SyncHub } from "./hub.ts";
@@ -17,7 +18,9 @@ import { health } from "./routes/health.ts";
 import { ledger } from "./routes/ledger.ts";
 import { mail } from "./routes/mail.ts";
 import { nodes } from "./routes/nodes.ts";
+import { oidc } from "./routes/oidc.ts";
 import { policy } from "./routes/policy.ts";
+import { proposals } from "./routes/proposals.ts";
 import { server } from "./routes/server_info.ts";
 import { setup } from "./routes/setup.ts";
 import { sync } from "./routes/sync.ts";
@@ -60,7 +63,14 @@ export function createApp({ kv, now, random, config }: AppOptions): MeshApp {
     return known;
   };
   const makeNetwork = (net: string): Network => {
-    const replica = new Replica(kv, { net, now });
+    const { fetchJson } = config;
+    const issuers = fetchJson && new IssuerBook({
+      fetchJson,
+      now: () => now() / 1000,
+      load: () => readIssuers(kv),
+      save: (pages) => saveIssuers(kv, pages),
+    });
+    const replica = new Replica(kv, { net, now, ...(issuers ? { issuers } : {}) });
     const hub = new SyncHub({ kv, replica, now, heartbeat: config.heartbeat ?? HEARTBEAT, log });
     return { net, replica, hub, appender: new Appender(kv, replica) };
   };
@@ -75,7 +85,9 @@ export function createApp({ kv, now, random, config }: AppOptions): MeshApp {
     c.header("cache-control", "no-store");
   });
   app.use(claimed);
-  for (const route of [health, server, setup, ledger, nodes, gates, sync, mail, policy]) app.route("/", route);
+  for (const route of [health, server, setup, ledger, nodes, gates, sync, mail, policy, proposals, oidc]) {
+    app.route("/", route);
+  }
 
   return {
     fetch: async (request, client = {}) => await app.fetch(request, { client }),

@@ -22,6 +22,8 @@ export interface ServerConfig {
   draft?: () => Promise<Draft | null>;
   /** Milliseconds between comments on an event stream. */
   heartbeat?: number;
+  /** Reads a JSON document of the web; without it no identity provider's keys are known but the ledger's. */
+  fetchJson?: (url: string) => Promise<unknown>;
   /** Told of what went wrong inside. */
   log?: (error: unknown) => void;
 }
@@ -43,8 +45,8 @@ export interface Deps {
   network(): Promise<Network | null>;
 }
 
-/** What a caller may be to the network; one key can be several. */
-export type Role = "admin" | "node" | "gate" | "grant";
+/** What a caller may be to the network; one key can be several. A guest is whoever might come in without a token. */
+export type Role = "admin" | "node" | "gate" | "grant" | "guest";
 
 /** Who sent a request, by its proof. */
 export interface Caller {

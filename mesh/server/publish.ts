@@ -1,4 +1,5 @@
 /** Taking in records at the door: what every peer checks again, and what only the door can: uses, names, addresses. */
+import { type AdmissionProof, nodeRecord } from "../wire/record.ts";
 import { GhostError } from "../wire/errors.ts";
 import { type Holding, type NewRecord, publishRecord, removeLapsed, type StoredRecord } from "../store/mod.ts";
 import type { Ledger } from "../trust/ledger.ts";
@@ -6,6 +7,8 @@ import type { RecordContext, VerifiedGate, VerifiedNode } from "../trust/record.
 import { verifyGateRecord, verifyNodeRecord } from "../trust/record.ts";
 import { type Ctx, seconds } from "./context.ts";
 import { useOnce } from "./middleware/caller.ts";
+import { checkShown } from "./shown.ts";
+import { payloadOf } from "./slots.ts";
 import { selectorsOf } from "./view.ts";
 
 /** Times that a record is verified anew because the ledger moved on meanwhile. */
@@ -17,8 +20,18 @@ const CLEAR = 4;
 
 /** Takes in the caller's own node record. @throws GhostError for everything that the contract names */
 export async function publishNode(c: Ctx, jws: string): Promise<{ id: string; head: Ledger["head"] }> {
-  const answer = await publish(c, jws, { verify: verifyNodeRecord, toRecord: nodeFields });
-  const { deps, network, view } = c.var;
+  const { deps, network, view, caller } = c.var;
+  const { proof } = payloadOf(jws, nodeRecord);
+  const before = view.nodes.get(caller.id)?.stored.jws;
+  // A proof that was let in once is not asked again whether it is new: records are renewed long after log-ins were made.
+  const fresh = before === undefined || JSON.stringify(payloadOf(before, nodeRecord).proof) !== JSON.stringify(proof);
+  if (fresh) {
+    checkMethod(proof.kind, deps.config.authMethods);
+    checkShown(proof, c.env?.client);
+  }
+  await network.replica.learnKeys(jws, view.admit);
+  const verify = (text: string, context: RecordContext) => verifyNodeRecord(text, { ...context, fresh });
+  const answer = await publish(c, jws, { verify, toRecord: nodeFields });
   const now = seconds(deps);
   const lapsed: string[] = [];
   for (const { stored } of view.nodes.values()) {
@@ -77,6 +90,16 @@ async function publish<V extends VerifiedNode | VerifiedGate>(
   throw new GhostError("too_many", "The ledger changes too fast", { mend: "try again in a moment" });
 }
 
+/** Without a token one gets in only as the operator has set up; tokens are the admins' business alone. */
+function checkMethod(kind: AdmissionProof["kind"], methods: readonly string[]): void {
+  const method = { token: null, oidc: "oidc", x509: "mtls" }[kind];
+  if (method === null || methods.includes(method)) return;
+  throw new GhostError("not_admitted", `This coordinator lets nobody in by ${method}`, {
+    place: "record.proof",
+    mend: `open here: ${methods.join(", ") || "join tokens"}; the operator can add it to auth_method`,
+  });
+}
+
 function nodeFields(node: VerifiedNode, ledger: Ledger): Fields {
   const { record, name, admission } = node;
   if (name !== record.name && ledger.nodeSettings(node.id)?.name === undefined) {
@@ -109,5 +132,6 @@ function isFree(ledger: Ledger, { holding, id, holder, now }: Claimed): boolean 
   if (kind !== "wg" && ledger.holderOf(kind, value) === id) return false;
   if (holder === null || !holder.holds.some((h) => h.kind === kind && h.value === value)) return true;
   if (holder.lapses !== null && holder.lapses < now) return true;
-  return ledger.isRevoked("node", holder.key) || (holder.grant !== null && ledger.isRevoked("grant", holder.grant));
+  return ledger.isRevoked("node", holder.key) ||
+    (holder.grant !== null && ledger.isRevoked("grant", holder.grant) && ledger.nodeSettings(holder.id) === undefined);
 }

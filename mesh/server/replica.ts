@@ -6,9 +6,11 @@
 import { type FeedItem, type Head, readFeed, readHead, readLedger, readMachine, readMachines } from "../store/mod.ts";
 import { GhostError } from "../wire/errors.ts";
 import { Ledger } from "../trust/ledger.ts";
-import { AdmitRules } from "../policy/mod.ts";
+import { AdmitRules, issuerSigners } from "../policy/mod.ts";
+import { nodeRecord } from "../wire/record.ts";
+import type { IssuerBook } from "../trust/admission/mod.ts";
 import type { RecordContext } from "../trust/record.ts";
-import { gateSlot, nodeSlot } from "./slots.ts";
+import { gateSlot, nodeSlot, payloadOf } from "./slots.ts";
 import { entryOf, touch, type Touched, untouched } from "./touch.ts";
 import { compileFor, type GateSlot, type NodeSlot, readPolicy, selectorsOf, type View } from "./view.ts";
 
@@ -32,7 +34,7 @@ export class Replica {
   readonly #now: () => number;
   readonly #listeners = new Set<(step: Step | null) => void>();
   readonly #rules = new AdmitRules();
-  readonly #issuerKeys: RecordContext["issuerKeys"];
+  readonly #issuers: IssuerBook | undefined;
   #view: View | null = null;
   #running: Promise<View> | null = null;
   #waiting: Promise<View> | null = null;
@@ -40,9 +42,9 @@ export class Replica {
   /** `now` is in milliseconds. */
   constructor(
     kv: Deno.Kv,
-    { net, now, issuerKeys }: { net: string; now: () => number; issuerKeys?: RecordContext["issuerKeys"] },
+    { net, now, issuers }: { net: string; now: () => number; issuers?: IssuerBook },
   ) {
-    this.#issuerKeys = issuerKeys;
+    this.#issuers = issuers;
     this.#kv = kv;
     this.net = net;
     this.#now = now;
@@ -98,12 +100,16 @@ export class Replica {
   async #load(head: Head): Promise<View> {
     const kv = this.#kv;
     const entries = await readLedger(kv, this.net, { from: 0, upto: head.ledger.seq });
-    const ledger = await Ledger.open(entries, { net: this.net });
+    const ledger = await Ledger.open(entries, { net: this.net, issuerSigners });
     const admit = this.#rules.of(ledger.policy);
+    await this.#issuers?.ready();
     const context = this.contextOf({ ledger, admit });
     const nodes = new Map<string, NodeSlot>();
     const gates = new Map<string, GateSlot>();
-    await inBatches(readMachines(kv, this.net, "node"), async (s) => void nodes.set(s.id, await nodeSlot(s, context)));
+    await inBatches(readMachines(kv, this.net, "node"), async (s) => {
+      await this.learnKeys(s.jws, admit);
+      nodes.set(s.id, await nodeSlot(s, context));
+    });
     await inBatches(readMachines(kv, this.net, "gate"), async (s) => void gates.set(s.id, await gateSlot(s, context)));
     const policy = readPolicy(ledger);
     const compiled = compileFor(policy, ledger, nodes);
@@ -152,6 +158,7 @@ export class Replica {
     for (const id of touched.nodes) {
       const stored = await readMachine(this.#kv, this.net, { kind: "node", id });
       const old = before.nodes.get(id)?.machine ?? null;
+      if (stored !== null) await this.learnKeys(stored.jws, admit);
       const slot = stored === null ? null : await nodeSlot(stored, context);
       if (slot === null) nodes.delete(id);
       else nodes.set(id, slot);
@@ -172,7 +179,14 @@ export class Replica {
   /** What records are judged by under this view, now. */
   contextOf({ ledger, admit }: Pick<View, "ledger" | "admit">): RecordContext {
     const now = Math.floor(this.#now() / 1000);
-    return { ledger, admit, now, ...(this.#issuerKeys ? { issuerKeys: this.#issuerKeys } : {}) };
+    const issuers = this.#issuers;
+    return { ledger, admit, now, ...(issuers ? { issuerKeys: (issuer: string) => issuers.keysOf(issuer) } : {}) };
+  }
+
+  /** Fetches the keys that a node's log-in is checked by, when it came in that way and they are not at hand. */
+  async learnKeys(jws: string, admit: View["admit"]): Promise<void> {
+    const { proof } = payloadOf(jws, nodeRecord);
+    if (proof.kind === "oidc") await this.#issuers?.learn(proof.idToken, admit);
   }
 
   #emit(step: Step): View {

@@ -91,7 +91,7 @@ export async function logIn(url: string, { user, until }: { user: string; until:
   let form: URLSearchParams | null = null;
   for (let step = 0; step < 20; step++) {
     if (at.startsWith(until)) return at;
-    const response = await fetch(at, {
+    const response: Response = await fetch(at, {
       redirect: "manual",
       headers: { cookie: [...cookies].map(([name, value]) => `${name}=${value}`).join("; ") },
       ...(form ? { method: "POST", body: form } : {}),
@@ -102,7 +102,7 @@ export async function logIn(url: string, { user, until }: { user: string; until:
       else cookies.set(name, value);
     }
     form = null;
-    const page = await response.text();
+    const page: string = await response.text();
     const location = response.headers.get("location");
     if (location !== null) {
       at = new URL(location, at).href;
@@ -110,7 +110,7 @@ export async function logIn(url: string, { user, until }: { user: string; until:
     }
     const action = /<form[^>]* action="([^"]+)"/.exec(page)?.[1];
     if (action === undefined) throw new Error(`No way on from ${at}: ${response.status} ${page.slice(0, 600)}`);
-    const prompt = /name="prompt" value="([^"]+)"/.exec(page)?.[1] ?? "login";
+    const prompt: string = /name="prompt" value="([^"]+)"/.exec(page)?.[1] ?? "login";
     form = new URLSearchParams(prompt === "login" ? { prompt, login: user, password: "any" } : { prompt });
     at = new URL(action.replaceAll("&amp;", "&"), at).href;
   }

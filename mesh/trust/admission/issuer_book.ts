@@ -7,14 +7,16 @@
  */
 import { GhostError } from "../../wire/errors.ts";
 import { parse, seconds, z } from "../../wire/schema.ts";
+import type { AdmitRule } from "../../wire/admit.ts";
 import type { IssuerKey } from "./admission.ts";
+import { issuerOf } from "./oidc.ts";
 
 /** A key set younger than this is not fetched again, in seconds; a key that is missing makes it sooner. */
 const FRESH = 3600;
 const FRESH_WHEN_MISSING = 60;
 /** Longest that a key found gone is kept: no log-in counts longer. */
 const KEEP = 400 * 86_400;
-const MAX_KEYS = 256;
+const MAX_KEYS = 64;
 
 const url = z.string().max(2048).refine((text) => URL.canParse(text), "Expected a URL");
 const discovery = z.looseObject({
@@ -62,22 +64,30 @@ export interface IssuerBookOptions {
   fetchJson(url: string): Promise<unknown>;
   /** Seconds since 1970. */
   now(): number;
-  /** What was saved before. */
-  pages?: IssuerPages;
+  /** What was saved before, of whatever form. */
+  load?(): Promise<unknown>;
   save?(pages: IssuerPages): Promise<void>;
 }
 
 /** Keys of issuers, kept up to date when asked to. */
 export class IssuerBook {
   readonly #o: IssuerBookOptions;
-  #pages: IssuerPages;
+  #pages: IssuerPages = {};
+  #loading: Promise<void> | null = null;
   readonly #asked = new Map<string, number>();
   readonly #running = new Map<string, Promise<boolean>>();
   readonly #faults = new Map<string, string>();
 
   constructor(o: IssuerBookOptions) {
     this.#o = o;
-    this.#pages = o.pages ?? {};
+  }
+
+  /** Reads what was saved; once. What cannot be read is fetched anew. */
+  ready(): Promise<void> {
+    return this.#loading ??= (async () => {
+      const saved = issuerPages.safeParse(await this.#o.load?.() ?? {});
+      if (saved.success) this.#pages = saved.data;
+    })();
   }
 
   /** All keys known of an issuer. */
@@ -102,7 +112,18 @@ export class IssuerBook {
     return await run;
   }
 
+  /** Refreshes what a token needs: its issuer, if the policy names it, and sooner when its key is missing. */
+  async learn(idToken: string, admit: readonly AdmitRule[]): Promise<boolean> {
+    await this.ready();
+    const named = issuerOf(idToken);
+    if (!named || !admit.some((rule) => rule.method === "oidc" && rule.issuer === named.issuer)) return false;
+    const keys = this.keysOf(named.issuer);
+    const missing = !keys.some(({ jwk }) => named.kid === undefined || jwk.kid === undefined || jwk.kid === named.kid);
+    return await this.refresh(named.issuer, { missing });
+  }
+
   async #fetch(issuer: string): Promise<boolean> {
+    await this.ready();
     const before = JSON.stringify(this.keysOf(issuer));
     try {
       const { jwks_uri } = await discover(issuer, this.#o.fetchJson);

@@ -32,7 +32,7 @@ function world(documents: Record<string, unknown>) {
     },
   };
   w.book = new IssuerBook(options);
-  return { w, again: () => new IssuerBook({ ...options, pages: w.saved! }) };
+  return { w, again: () => new IssuerBook({ ...options, load: () => Promise.resolve(w.saved) }) };
 }
 
 const DOCUMENT = `${ISSUER}/.well-known/openid-configuration`;
@@ -49,7 +49,9 @@ Deno.test("IssuerBook keeps keys that the issuer has rotated away, with the time
   assert.equal(await w.book.refresh(ISSUER), false);
   assert.equal(await w.book.refresh(ISSUER, { missing: true }), true);
   assert.deepEqual(w.book.keysOf(ISSUER), [{ jwk: { ...a, kid: "b" }, seen: null }, { jwk: a, seen: w.now }]);
-  assert.deepEqual(again().keysOf(ISSUER), w.book.keysOf(ISSUER));
+  const later = again();
+  await later.ready();
+  assert.deepEqual(later.keysOf(ISSUER), w.book.keysOf(ISSUER));
   w.now += 400 * 86_400 + 1;
   await w.book.refresh(ISSUER);
   assert.deepEqual(w.book.keysOf(ISSUER).map(({ jwk }) => jwk.kid), ["b"]);
