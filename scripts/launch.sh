@@ -68,6 +68,14 @@ allow() { # allow read|write|both PATH
   case $1 in write | both) writes=${writes:+$writes,}$path ;; esac
 }
 
+# Files that a policy names lie beside it.
+beside() { # beside POLICY
+  [ -f "$1" ] && [ -r "$1" ] || return 0
+  for name in $(grep -o '"[A-Za-z0-9][A-Za-z0-9._-]*"' -- "$1" | tr -d '"' | sort -u); do
+    [ ! -f "$(dirname -- "$1")/$name" ] || allow read "$(dirname -- "$1")/$name"
+  done
+}
+
 # The paths that the role's set allows for reading or writing; no set holds braces or brackets of its own.
 in_set() { # in_set read|write
   tr -d ' \n' <"$settings" | sed -n 's/.*"permissions":{\(.*\)/\1/p' | sed -n "s/.*\"$role\":{\([^}]*\)}.*/\1/p" |
@@ -106,9 +114,13 @@ for argument in "$@"; do
     --config) config=$value ;;
     --cert | --key) [ "$role" != link ] || allow read "$value" ;;
     --auth) case $value in @?*) allow read "${value#@}" ;; esac ;;
-    --acls) allow read "$value" ;;
+    --acls)
+      allow read "$value"
+      beside "$value"
+      ;;
     *)
       if [ "$role" = ctl ]; then
+        case $value in *.toml) beside "$value" ;; esac
         case $value in -*) ;; */* | *.toml | *.ts) allow read "$value" ;; *) [ ! -f "$value" ] || allow read "$value" ;; esac
       fi
       ;;
@@ -139,7 +151,10 @@ if [ -n "$config" ]; then
     named=$(sed -n 's/^[^#]*=[[:space:]]*"\(\/[^"]*\)".*$/\1/p' "$config")
     IFS='
 '
-    for file in $named; do allow read "$file"; done
+    for file in $named; do
+      allow read "$file"
+      case $file in *.toml) beside "$file" ;; esac
+    done
     unset IFS
   fi
 fi

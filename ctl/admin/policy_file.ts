@@ -49,7 +49,8 @@ async function readNamedFiles(source: string, folder: string): Promise<Record<st
     try {
       files[name] = await Deno.readTextFile(path);
     } catch (cause) {
-      if (cause instanceof Deno.errors.NotFound) continue;
+      // What is not there is not allowed either (scripts/launch.sh).
+      if (cause instanceof Deno.errors.NotFound || cause instanceof Deno.errors.NotCapable) continue;
       throw new GhostError("bad_policy", "Cannot read this file, which the policy names", { place: path, cause });
     }
     if (files[name].length > MAX_FILE) {
