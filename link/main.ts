@@ -4,9 +4,10 @@
  */
 import { Command } from "@commander-js/extra-typings";
 import { loadLinkConfig } from "./host/config.ts";
-import { join, type Machine } from "./host/join.ts";
+import { join, type Joined, type Machine } from "./host/join.ts";
 import { askDaemon } from "./host/local_client.ts";
 import { defaultSocket } from "./host/local_api.ts";
+import { joinByCertificate } from "./host/login/mtls.ts";
 import { random } from "./host/random.ts";
 import { runDaemon } from "./host/run.ts";
 import { NodeState } from "./host/state.ts";
@@ -37,6 +38,44 @@ function machine(): Machine {
   return { hostname: Deno.hostname(), os: `linux ${Deno.osRelease()}`.slice(0, 64), version: VERSION };
 }
 
+/** Asks a person whether this network is the one that is meant; a script has nobody to ask. */
+const confirmNetwork = Deno.stdin.isTerminal()
+  ? (network: { id: string; name: string }) =>
+    Promise.resolve(confirm(`The server's network is "${network.name}", ${network.id}. Is that the one you mean?`))
+  : null;
+
+interface JoinFlags extends Common {
+  server?: string | undefined;
+  network?: string | undefined;
+  cert?: string | undefined;
+  key?: string | undefined;
+  name?: string | undefined;
+}
+
+/** Joins without a token, by a certificate. */
+async function joinMtls(o: JoinFlags): Promise<{ state: NodeState; joined: Joined }> {
+  const need = (value: string | undefined, place: string, mend: string): string => {
+    if (value !== undefined) return value;
+    throw new GhostError("bad_input", "Missing", { place, mend });
+  };
+  const server = need(o.server, "--server", "name the coordinator and its network: --server HOST#ID");
+  const cert = need(o.cert, "--cert", "name the certificate's file (PEM, its intermediates after it)");
+  const key = need(o.key, "--key", "name the file of the certificate's key (PEM)");
+  const state = new NodeState(await openStateDir("ghostlink", o.stateDir));
+  using _lock = await state.lock();
+  const joined = await joinByCertificate(state, {
+    server,
+    network: o.network,
+    files: { cert, key },
+    ...(o.name === undefined ? {} : { name: o.name }),
+    machine: machine(),
+    confirm: confirmNetwork,
+    random,
+    now: () => Date.now(),
+  });
+  return { state, joined };
+}
+
 async function serve(state: NodeState, o: Common): Promise<void> {
   const config = await loadLinkConfig(o.config);
   const stop = new AbortController();
@@ -62,14 +101,29 @@ async function main(): Promise<number> {
 
   program.command("join")
     .description("enrol this machine and go on as the daemon")
-    .option("--server <host>", "the coordinator, if it is not the one that the token names")
-    .requiredOption("--auth <token>", "the join token; - reads it from standard input, @FILE from a file")
+    .option(
+      "--server <host>",
+      "the coordinator, if it is not the one that the token names; without a token HOST#NETWORK-ID",
+    )
+    .requiredOption(
+      "--auth <token>",
+      "the join token; - reads it from standard input, @FILE from a file; or mtls, to come in by a certificate",
+    )
+    .option("--network <id>", "without a token: the network's id, if --server does not have it")
+    .option("--cert <file>", "for --auth mtls: the certificate, its intermediates after it (PEM)")
+    .option("--key <file>", "for --auth mtls: its key (PEM), which stays where it is")
     .option("--name <name>", "the machine's name in the network (default: its host name)")
     .option("--enrol-only", "stop after enrolling")
     .option("--state-dir <dir>", "where keys and state are kept")
     .option("--socket <path>", "the daemon's local socket")
     .option("--config <file>", "ghostlink.toml")
     .action(async (o) => {
+      if (o.auth === "mtls") {
+        const { state, joined } = await joinMtls(o);
+        console.log(`joined as ${joined.network.name} (${joined.addresses.join(", ")})`);
+        if (!o.enrolOnly) await serve(state, o);
+        return;
+      }
       const auth = await readAuth(o.auth);
       const request = {
         auth,
