@@ -17,7 +17,7 @@ export interface TestProvider extends AsyncDisposable {
   rotate(o?: { keep?: boolean }): Promise<void>;
 }
 
-/** Starts a provider; `clientId` may come back to loopback, and to `redirects`. */
+/** Starts a provider; `clientId` may come back to `redirects`, else to loopback. */
 export async function startProvider(
   o: { clientId: string; redirects?: string[]; alg?: "RS256" | "ES256" | "EdDSA" | "PS256" },
 ): Promise<TestProvider> {
@@ -34,8 +34,9 @@ export async function startProvider(
       clients: [{
         client_id: o.clientId,
         token_endpoint_auth_method: "none",
-        application_type: "native",
-        redirect_uris: ["http://127.0.0.1/callback", ...(o.redirects ?? [])],
+        // A native client comes back to loopback on any port, and to https addresses elsewhere, of which a test has none.
+        application_type: o.redirects ? "web" : "native",
+        redirect_uris: o.redirects ?? ["http://127.0.0.1/callback"],
         grant_types: ["authorization_code"],
         response_types: ["code"],
         id_token_signed_response_alg: alg,
