@@ -225,6 +225,15 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./commands/policy_push.ts"),
   },
   {
+    name: "certificate revoke",
+    summary: "Let nobody come in by a certificate any more (admin)",
+    arguments: [{ name: "certificate", summary: "its file (PEM), or ISSUER-HASH:SERIAL" }],
+    details: ["Of an intermediate CA: everything below it. Who came in by it loses the network at once."],
+    examples: [{ line: "ghostctl certificate revoke ann.pem", what: "ann's laptop was stolen" }],
+    json: { changed: true, certificate: `${"5f".repeat(32)}:a1b2c3`, ledgerSeq: 6 },
+    load: () => import("./commands/certificate_revoke.ts"),
+  },
+  {
     name: "version",
     summary: "Show the version",
     examples: [{ line: "ghostctl version", what: "of ghostctl and of the Deno that runs it" }],
