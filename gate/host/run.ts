@@ -221,7 +221,8 @@ class Gate {
         }
       }
       server.handle({ t: "ledger", net, head: membership.ledger.head });
-      if (entries.some(({ kind }) => kind === "revoke" || kind === "node" || kind === "grant")) {
+      // A policy may close a way in, or bring a list of revoked certificates.
+      if (entries.some(({ kind }) => ["revoke", "node", "grant", "policy"].includes(kind))) {
         checking = checking.then(() => server.recheckAll());
       }
     };
