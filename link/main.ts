@@ -7,6 +7,8 @@ import { loadLinkConfig } from "./host/config.ts";
 import { join, type Joined, type Machine } from "./host/join.ts";
 import { askDaemon } from "./host/local_client.ts";
 import { defaultSocket } from "./host/local_api.ts";
+import { joinByOidc } from "./host/login/join.ts";
+import { logInAgain } from "./host/login/again.ts";
 import { joinByCertificate } from "./host/login/mtls.ts";
 import { random } from "./host/random.ts";
 import { runDaemon } from "./host/run.ts";
@@ -14,6 +16,8 @@ import { NodeState } from "./host/state.ts";
 import { runMain } from "../mesh/host/exit.ts";
 import { createLog } from "../mesh/host/log.ts";
 import { openStateDir } from "../mesh/host/state_dir.ts";
+import { fetchJson } from "../mesh/wire/fetch_json.ts";
+import { renderUnicodeCompact } from "uqr";
 import { GhostError } from "../mesh/wire/errors.ts";
 import { VERSION } from "../mesh/wire/version.ts";
 
@@ -49,6 +53,7 @@ interface JoinFlags extends Common {
   network?: string | undefined;
   cert?: string | undefined;
   key?: string | undefined;
+  browser?: boolean | undefined;
   name?: string | undefined;
 }
 
@@ -72,6 +77,40 @@ async function joinMtls(o: JoinFlags): Promise<{ state: NodeState; joined: Joine
     confirm: confirmNetwork,
     random,
     now: () => Date.now(),
+  });
+  return { state, joined };
+}
+
+/** How a log-in reaches its user: an address to open, and on a terminal its QR code for the telephone at hand. */
+function loginWorld(browser: boolean) {
+  return {
+    browser,
+    show(url: string) {
+      console.log(browser ? "Open this in a browser on this machine:" : "Open this in a browser, on any machine:");
+      console.log(url);
+      if (!browser && Deno.stdout.isTerminal()) console.log(renderUnicodeCompact(url, { border: 1 }));
+    },
+    fetchJson,
+    random,
+    now: () => Date.now(),
+  };
+}
+
+/** Joins without a token, by a log-in. */
+async function joinOidc(o: JoinFlags): Promise<{ state: NodeState; joined: Joined }> {
+  if (o.server === undefined) {
+    const mend = "name the coordinator and its network: --server HOST#ID";
+    throw new GhostError("bad_input", "Missing", { place: "--server", mend });
+  }
+  const state = new NodeState(await openStateDir("ghostlink", o.stateDir));
+  using _lock = await state.lock();
+  const joined = await joinByOidc(state, {
+    ...loginWorld(o.browser ?? false),
+    server: o.server,
+    network: o.network,
+    ...(o.name === undefined ? {} : { name: o.name }),
+    machine: machine(),
+    confirm: confirmNetwork,
   });
   return { state, joined };
 }
@@ -107,19 +146,20 @@ async function main(): Promise<number> {
     )
     .requiredOption(
       "--auth <token>",
-      "the join token; - reads it from standard input, @FILE from a file; or mtls, to come in by a certificate",
+      "the join token; - reads it from standard input, @FILE from a file; or mtls, to come in by a certificate; or oidc, to log in",
     )
     .option("--network <id>", "without a token: the network's id, if --server does not have it")
     .option("--cert <file>", "for --auth mtls: the certificate, its intermediates after it (PEM)")
     .option("--key <file>", "for --auth mtls: its key (PEM), which stays where it is")
+    .option("--browser", "for --auth oidc: the browser runs on this machine")
     .option("--name <name>", "the machine's name in the network (default: its host name)")
     .option("--enrol-only", "stop after enrolling")
     .option("--state-dir <dir>", "where keys and state are kept")
     .option("--socket <path>", "the daemon's local socket")
     .option("--config <file>", "ghostlink.toml")
     .action(async (o) => {
-      if (o.auth === "mtls") {
-        const { state, joined } = await joinMtls(o);
+      if (o.auth === "mtls" || o.auth === "oidc") {
+        const { state, joined } = o.auth === "mtls" ? await joinMtls(o) : await joinOidc(o);
         console.log(`joined as ${joined.network.name} (${joined.addresses.join(", ")})`);
         if (!o.enrolOnly) await serve(state, o);
         return;
@@ -153,6 +193,18 @@ async function main(): Promise<number> {
     .action(async (o) => {
       const state = new NodeState(await openStateDir("ghostlink", o.stateDir));
       await serve(state, o);
+    });
+
+  program.command("login")
+    .description("log in again, before or after the log-in of this machine has ended")
+    .option("--browser", "the browser runs on this machine")
+    .option("--state-dir <dir>", "where keys and state are kept")
+    .option("--socket <path>", "the daemon's local socket")
+    .action(async (o) => {
+      const state = new NodeState(await openStateDir("ghostlink", o.stateDir));
+      const socket = o.socket ?? defaultSocket((name) => Deno.env.get(name), Deno.uid());
+      const who = await logInAgain(state, { ...loginWorld(o.browser ?? false), socket });
+      console.log(`logged in as ${who}`);
     });
 
   try {

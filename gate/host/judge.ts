@@ -2,7 +2,8 @@
 import { AdmitRules } from "../../mesh/policy/mod.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import type { SigningKey } from "../../mesh/trust/keys.ts";
-import { type RecordContext, verifyNodeRecord } from "../../mesh/trust/record.ts";
+import type { IssuerBook } from "../../mesh/trust/admission/mod.ts";
+import { readNodeRecord, verifyNodeRecord } from "../../mesh/trust/record.ts";
 import { signSession, verifySession } from "../../mesh/trust/session.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { SessionClaims } from "../../mesh/wire/gate_session.ts";
@@ -17,8 +18,8 @@ export interface LedgerJudgeOptions {
   /** Answers what a node says of the ledger. */
   exchange(node: string, message: LedgerTalk): Promise<LedgerTalk[]>;
   now(): number;
-  /** Keys of identity providers that this gate has fetched. */
-  issuerKeys?: RecordContext["issuerKeys"];
+  /** Keys of identity providers, as this gate fetches them. */
+  issuers?: IssuerBook;
 }
 
 export class LedgerJudge implements Judge {
@@ -38,6 +39,9 @@ export class LedgerJudge implements Judge {
     try {
       return await this.recheck({ key: o.claims.node, record: o.record });
     } catch (error) {
+      if (error instanceof GhostError && error.code === "unknown_key" && await this.#learn(o.record)) {
+        return await this.recheck({ key: o.claims.node, record: o.record });
+      }
       // The grant may be newer than this gate's ledger.
       const unknown = error instanceof GhostError && error.code === "not_admitted";
       if (!unknown || !await this.#o.catchUp()) throw error;
@@ -46,14 +50,14 @@ export class LedgerJudge implements Judge {
   }
 
   async recheck(o: { key: string; record: string }): Promise<Member> {
-    const { ledger, issuerKeys } = this.#o;
+    const { ledger, issuers } = this.#o;
     while (true) {
       const { revision } = ledger;
       const node = await verifyNodeRecord(o.record, {
         ledger,
         now: Math.floor(this.#o.now() / 1000),
         admit: this.#rules.of(ledger.policy),
-        ...(issuerKeys ? { issuerKeys } : {}),
+        ...(issuers ? { issuerKeys: (issuer: string) => issuers.keysOf(issuer) } : {}),
       });
       if (node.key !== o.key) {
         throw new GhostError("unauthorized", "The record is another node's", { place: "auth.record" });
@@ -64,6 +68,13 @@ export class LedgerJudge implements Judge {
       const { grant, expires } = node.admission;
       return { id: node.id, key: node.key, grant, expires: Math.min(node.record.exp, ends, expires ?? Infinity) };
     }
+  }
+
+  /** Fetches the keys that a node's log-in is checked by; true when there are others than before. */
+  async #learn(jws: string): Promise<boolean> {
+    const { proof } = (await readNodeRecord(jws)).record;
+    if (proof.kind !== "oidc" || !this.#o.issuers) return false;
+    return await this.#o.issuers.learn(proof.idToken, this.#rules.of(this.#o.ledger.policy));
   }
 
   behind(): void {

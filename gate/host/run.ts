@@ -14,6 +14,7 @@ import { hostsOf } from "./addresses.ts";
 import { type Certificate, openCertificate } from "./certificate.ts";
 import type { GateConfig } from "./config.ts";
 import { enrol, overlayOf } from "./enrol.ts";
+import { openIssuers } from "./issuers.ts";
 import { LedgerJudge } from "./judge.ts";
 import { Membership, sleep } from "./membership.ts";
 import { type GateFacts, Publisher } from "./publisher.ts";
@@ -179,6 +180,7 @@ class Gate {
     const judge = new LedgerJudge({
       key: this.#key,
       ledger,
+      issuers: await openIssuers(this.#o.state.dir, world),
       catchUp: () => membership.catchUp(),
       exchange: (node, message) => membership.exchange(node, message),
       now: world.now,

@@ -26,6 +26,7 @@ import { addressesOf, join, type Machine as MachineFacts } from "./join.ts";
 import { LedgerDesk } from "./ledger_desk.ts";
 import { CertificateKeeper } from "./login/certificate_keeper.ts";
 import { type LocalHandlers, type LocalServer, serveLocal } from "./local_api.ts";
+import { Admissions } from "./login/admissions.ts";
 import type { Machine } from "./machine.ts";
 import { type Change, NetworkView } from "./network_view.ts";
 import type { OwnRecord } from "./own_record.ts";
@@ -60,6 +61,7 @@ export class Daemon {
   readonly #o: DaemonOptions;
   readonly #id: string;
   readonly #own: OwnRecord;
+  readonly #admissions: Admissions;
   readonly #view: NetworkView;
   readonly #machine: Machine;
   readonly #hub: IceHub;
@@ -99,7 +101,9 @@ export class Daemon {
     this.#machine = p.machine;
     this.#hub = p.hub;
     const now = () => Date.now();
-    this.#view = new NetworkView({ selfId: p.id, ledger: p.ledger, now: () => Math.floor(now() / 1000) });
+    const seen = { view: () => this.#view, changed: (change: Change) => this.#changed(change) };
+    const { keysOf: issuerKeys } = this.#admissions = new Admissions({ dir: o.state.dir, ...seen });
+    this.#view = new NetworkView({ selfId: p.id, ledger: p.ledger, now: () => Math.floor(now() / 1000), issuerKeys });
     this.#saver = new ViewSaver({ state: o.state, view: this.#view, log: o.log });
     const { identity, network } = p.own;
     this.#mesh = new MeshClient({
@@ -244,7 +248,9 @@ export class Daemon {
     });
     await this.#certificate?.renew();
     const saved = await state.records();
+    await this.#admissions.ready();
     await this.#takeOwn();
+    void this.#admissions.review();
     await this.#view.restore(saved, (error) => this.#rejected("saved record", error));
     this.#grace = await Grace.open({
       state,
@@ -306,6 +312,7 @@ export class Daemon {
       peers: () => this.#report.peers(),
       ping: (o) => this.#report.ping(o),
       routes: () => Promise.resolve(this.#report.routes()),
+      login: ({ idToken }) => this.#admissions.renew(idToken, this.#own).then(() => this.#ownChanged()),
       ledger: (from) => Promise.resolve(this.#report.ledger(from)),
       fork: () => Promise.resolve(this.#report.fork()),
       entries: async (entries) => {
@@ -467,6 +474,7 @@ export class Daemon {
   }
 
   async #audit(): Promise<void> {
+    void this.#admissions.review();
     try {
       await this.#machine.ensureTable();
     } catch (error) {

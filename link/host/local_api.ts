@@ -14,6 +14,7 @@ import {
   type localJoinAnswer,
   localJoinRequest,
   type localLedger,
+  localLoginRequest,
   type LocalPeer,
   type localPingAnswer,
   localPingRequest,
@@ -34,6 +35,8 @@ export interface LocalHandlers {
   join(o: z.infer<typeof localJoinRequest>): Promise<z.infer<typeof localJoinAnswer>>;
   rotate(): Promise<z.infer<typeof localRotateAnswer>>;
   routes(): Promise<z.infer<typeof localRoutes>>;
+  /** Takes a new log-in in place of the one before. */
+  login(o: z.infer<typeof localLoginRequest>): Promise<void>;
   ledger(from: number): Promise<z.infer<typeof localLedger>>;
   fork(): Promise<z.infer<typeof localFork>>;
   /** @throws GhostError for entries that do not verify */
@@ -83,6 +86,10 @@ export function localApp(handlers: LocalHandlers, secret: string): Hono {
   });
   app.post("/v1/ping", async (c) => c.json(await handlers.ping(parse(localPingRequest, await body(c), "request"))));
   app.post("/v1/join", async (c) => c.json(await handlers.join(parse(localJoinRequest, await body(c), "request"))));
+  app.post("/v1/login", async (c) => {
+    await handlers.login(parse(localLoginRequest, await body(c), "request"));
+    return c.json({});
+  });
   app.post("/v1/keys/rotate", async (c) => c.json(await handlers.rotate()));
   return app;
 }

@@ -4,6 +4,7 @@ import { defaultSocket, localApp, type LocalHandlers, serveLocal } from "./local
 import { random } from "./random.ts";
 
 const handlers: LocalHandlers = {
+  login: () => Promise.resolve(),
   status: () => Promise.reject(new GhostError("internal", "Not asked for here")),
   peers: () => Promise.resolve([]),
   ping: ({ peer, count }) =>

@@ -96,7 +96,7 @@ export class Report {
   #warnings(self: KnownNode | undefined): string[] {
     const { view, own, gates } = this.#o;
     const list: string[] = [];
-    if (!self) list.push("this node is no longer admitted to the network: join again with a new token");
+    list.push(...admissionWarnings(view, Math.floor(Date.now() / 1000)));
     if (view.policyFault) {
       list.push(`the newest policy cannot be used, the one before stays in force: ${view.policyFault}`);
     }
@@ -187,4 +187,21 @@ export class Report {
       ],
     };
   }
+}
+
+/** A log-in that ends within this time is worth a word, in seconds. */
+const SOON = 3 * 86_400;
+
+/** Who is not admitted and why, this machine first, and whether its log-in ends soon. */
+export function admissionWarnings(view: Pick<NetworkView, "selfId" | "nodes" | "refused">, now: number): string[] {
+  const self = view.nodes.get(view.selfId);
+  const others = view.refused.filter(({ id }) => id !== view.selfId)
+    .map(({ name, why }) => `${name} is not configured: ${why}`);
+  const mine = view.refused.find(({ id }) => id === view.selfId);
+  if (mine) return [`this node is not admitted to the network: ${mine.why}`, ...others];
+  if (!self) return ["this node is no longer admitted to the network: join again with a new token", ...others];
+  const { method, expires } = self.verified.admission;
+  if (method !== "oidc" || expires === null || expires - now > SOON) return others;
+  const end = new Date(expires * 1000).toISOString();
+  return [`the log-in of this machine ends at ${end}: log in again with ghostlink login`, ...others];
 }

@@ -7,6 +7,7 @@
  * | GET /v1/peers | {peers: Peer[]} |
  * | POST /v1/ping {peer, count} | {replies: [{seq, rttMs|null, rung}]} over the tunnel |
  * | POST /v1/join JoinRequest | {name, id, addresses} |
+ * | POST /v1/login {idToken} | {}; a new log-in of this machine |
  * | POST /v1/keys/rotate | {wg: new key, acknowledged: number, peers: number} |
  * | GET /v1/routes | {routes: RouteRow[]} |
  * | GET /v1/ledger?from=N | {entries, head}: a page of this node's verified ledger |
@@ -77,6 +78,8 @@ export const localJoinRequest = z.object({
   auth: z.string().max(4096),
   name: z.string().max(63).optional(),
 });
+/** A new log-in of this machine. */
+export const localLoginRequest = z.object({ idToken: jws });
 export const localJoinAnswer = z.object({ name: z.string(), id: z.string(), addresses: z.array(z.string()) });
 export const localRotateAnswer = z.object({ wg: z.string(), acknowledged: z.number(), peers: z.number() });
 export const localLedger = z.object({ entries: z.array(jws).max(1000), head: ledgerHead });

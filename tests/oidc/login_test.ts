@@ -1,7 +1,9 @@
 /** Joining by a log-in at a real provider, through a real coordinator: what is let in, what is not, and what peers make of it. */
 import assert from "node:assert/strict";
+import { logInAgain } from "../../link/host/login/again.ts";
 import { joinByOidc, logInFor, type LoginJoin } from "../../link/host/login/join.ts";
 import type { Joined } from "../../link/host/join.ts";
+import { admissionWarnings } from "../../link/host/report.ts";
 import { NetworkView } from "../../link/host/network_view.ts";
 import { NodeState } from "../../link/host/state.ts";
 import { MeshClient } from "../../mesh/client/mod.ts";
@@ -229,6 +231,8 @@ oidcTest(
     assert.ok((await net.view(ann.id, { book })).nodes.has(ann.id), "seen before the rotation");
     const late = await net.view(ann.id);
     assert.equal(late.nodes.has(ann.id), false, "a machine that was not there has no key to check by");
+    const [why] = admissionWarnings({ selfId: "another", nodes: late.nodes, refused: late.refused }, 0).slice(1);
+    assert.match(why!, /^ann is not configured: .*The signing key/);
     assert.match(late.refused[0]!.why, /The signing key "key-0" of .* is not known here/);
     // An admin's entry gives the key to those who came too late.
     const [first] = book.keysOf(net.provider.issuer).filter(({ jwk }) => jwk.kid === "key-0");
@@ -271,23 +275,21 @@ oidcTest("a log-in ends with the policy's lifetime, and logging in again brings 
   net.provider.users.set("ann", { email: "ann@example.com", email_verified: true });
   const ann = await net.join("ann");
   const view = await net.view(ann.id);
+  const [soon] = admissionWarnings(view, Math.floor(net.now / 1000));
+  assert.match(soon!, /^the log-in of this machine ends at .*: log in again with ghostlink login$/);
   net.skip(2 * 3600 + 1);
   assert.equal(await view.review(), "nodes");
   assert.equal(view.nodes.has(ann.id), false);
   assert.match(view.refused[0]!.why, /The log-in ended at .*; log in again: ghostlink login/);
+  const told = admissionWarnings(view, Math.floor(net.now / 1000));
+  assert.match(told[0]!, /^this node is not admitted to the network: .*log in again: ghostlink login$/);
   net.skip(-(2 * 3600 + 1)); // the provider has only the one clock
-  const identity = (await ann.state.identity())!.identity;
-  const network = (await ann.state.network())!;
-  using mesh = new MeshClient({ ...network, key: identity, now: () => net.now, random });
-  const { proof } = await logInFor({
-    ...net.options("ann"),
-    ledger: net.world.ledger,
-    key: identity.public,
-    machine: "ann",
-    mesh,
-  });
-  const { record } = await readNodeRecord(network.record);
-  await mesh.publishNode(await signNodeRecord({ ...record, seq: 2, proof }, identity));
+  const { record } = await readNodeRecord((await ann.state.network())!.record);
+  const login = async (user: string) =>
+    await logInAgain(ann.state, { ...net.options(user), socket: `${ann.state.dir}/none.sock` });
+  net.provider.users.set("mallory", { email: "mallory@example.com", email_verified: true });
+  await assert.rejects(login("mallory"), refusal("not_admitted", /belongs to ann@http.*, the log-in is mallory@http/));
+  assert.equal(await login("ann"), "ann@example.com");
   const again = (await net.view(ann.id)).nodes.get(ann.id)!;
   assert.equal(again.verified.record.seq, 2);
   assert.equal(again.verified.record.wg, record.wg);
