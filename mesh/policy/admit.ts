@@ -223,10 +223,10 @@ function needed(
 
 /** OpenID Connect Discovery 1.0, section 3: an https URL without query and fragment. http is for loopback only. */
 function isIssuer(text: string): boolean {
-  if (text.length > 2048 || !URL.canParse(text) || /[\s#?"]/.test(text)) return false;
-  const { protocol, hostname, username, password } = new URL(text);
-  if (username !== "" || password !== "") return false;
-  return protocol === "https:" || (protocol === "http:" && /^(localhost|127\.0\.0\.1|\[::1\])$/.test(hostname));
+  const [, scheme, host] = /^(https?):\/\/(\[[0-9a-f:]+\]|[A-Za-z0-9.-]+)(?::\d{1,5})?(?:\/[^\s?#"]*)?$/.exec(text) ??
+    [];
+  if (text.length > 2048 || host === undefined) return false;
+  return scheme === "https" || ["localhost", "127.0.0.1", "[::1]"].includes(host);
 }
 
 /**

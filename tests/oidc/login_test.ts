@@ -1,7 +1,7 @@
 /** Joining by a log-in at a real provider, through a real coordinator: what is let in, what is not, and what peers make of it. */
 import assert from "node:assert/strict";
 import { logInAgain } from "../../link/host/login/again.ts";
-import { joinByOidc, logInFor, type LoginJoin } from "../../link/host/login/join.ts";
+import { joinByOidc, type LoginJoin } from "../../link/host/login/join.ts";
 import type { Joined } from "../../link/host/join.ts";
 import { admissionWarnings } from "../../link/host/report.ts";
 import { NetworkView } from "../../link/host/network_view.ts";
@@ -12,7 +12,7 @@ import { Clock, World } from "../../mesh/server/testing.ts";
 import { IssuerBook } from "../../mesh/trust/admission/mod.ts";
 import { Ledger } from "../../mesh/trust/ledger.ts";
 import { readNodeRecord, signNodeRecord } from "../../mesh/trust/record.ts";
-import { type Bytes } from "../../mesh/wire/encoding.ts";
+import type { Bytes } from "../../mesh/wire/encoding.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import { fetchJson } from "../../mesh/wire/fetch_json.ts";
 import { logIn, startProvider, type TestProvider } from "./provider.ts";
