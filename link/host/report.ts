@@ -189,8 +189,8 @@ export class Report {
   }
 }
 
-/** A log-in that ends within this time is worth a word, in seconds. */
-const SOON = 3 * 86_400;
+/** What ends within this time is worth a word, in seconds. Certificates are short-lived often, and renewed by programs. */
+const SOON = { token: 0, oidc: 3 * 86_400, x509: 6 * 3600 };
 
 /** Who is not admitted and why, this machine first, and whether its log-in ends soon. */
 export function admissionWarnings(view: Pick<NetworkView, "selfId" | "nodes" | "refused">, now: number): string[] {
@@ -201,7 +201,10 @@ export function admissionWarnings(view: Pick<NetworkView, "selfId" | "nodes" | "
   if (mine) return [`this node is not admitted to the network: ${mine.why}`, ...others];
   if (!self) return ["this node is no longer admitted to the network: join again with a new token", ...others];
   const { method, expires } = self.verified.admission;
-  if (method !== "oidc" || expires === null || expires - now > SOON) return others;
+  if (expires === null || expires - now > SOON[method]) return others;
   const end = new Date(expires * 1000).toISOString();
+  if (method === "x509") {
+    return [`the certificate of this machine ends at ${end}: put a new one in its place`, ...others];
+  }
   return [`the log-in of this machine ends at ${end}: log in again with ghostlink login`, ...others];
 }

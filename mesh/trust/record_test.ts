@@ -91,7 +91,8 @@ Deno.test("verifyNodeRecord() refuses what contradicts the network", async () =>
     [{ routes: ["10.1.1.1/24"] }, ["bad_record", /^record\.routes\[0\]: Expected "10\.1\.1\.0\/24"/]],
     [{ routes: ["10.1.1.0/24", "127.0.0.0/8"] }, ["bad_record", /^record\.routes\[1\]/]],
     [{ proof: bob.proof }, ["not_admitted", /another identity/]],
-    [{ proof: { kind: "oidc", idToken: "a.b.c" } }, ["not_supported"]],
+    [{ proof: { kind: "oidc", idToken: "a.b.c" } }, ["bad_signature"]],
+    [{ proof: { kind: "x509", chain: ["MAA"], signature: "AA" } }, ["not_admitted", /admits nobody by certificate/]],
   ];
   for (const [change, expected] of refusals) await assert.rejects(verify(change), ghost(...expected));
   const { record } = await nodeRecordOf(ledger, "alice");
