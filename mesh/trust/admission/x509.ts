@@ -46,19 +46,36 @@ export async function verifyX509Proof(proof: X509Proof, context: AdmissionContex
     const mend = 'an admin can allow it: [[admit]] method = "mtls"';
     throw new GhostError("not_admitted", "The network's policy admits nobody by certificate", { place: PLACE, mend });
   }
-  const chain = proof.chain.map((text, i) => decoded(fromBase64Url(text, `${PLACE}.chain[${i}]`), i));
+  const chain = proof.chain.map((text, i) =>
+    DECODED.get(text) ?? decoded(fromBase64Url(text, `${PLACE}.chain[${i}]`), i)
+  );
   const [leaf] = chain;
   if (leaf === undefined) throw refused("The chain is empty");
   await checkSignature(proof, leaf, context);
   let fault: unknown;
   for (const rule of rules) {
     try {
-      return await admitBy(rule, chain, context);
+      const admission = await admitBy(rule, chain, context);
+      for (const [i, text] of proof.chain.entries()) remember(text, chain[i]!);
+      return admission;
     } catch (error) {
       fault ??= error;
     }
   }
   throw fault;
+}
+
+/**
+ * Certificates that admitted somebody, decoded, by their text: records are checked again at every change of the ledger, and decoding
+ * is most of the work. Strangers' certificates never get in.
+ */
+const DECODED = new Map<string, Certificate>();
+const MAX_DECODED = 4096;
+
+function remember(text: string, certificate: Certificate): void {
+  if (DECODED.has(text)) return;
+  if (DECODED.size >= MAX_DECODED) DECODED.delete(DECODED.keys().next().value!);
+  DECODED.set(text, certificate);
 }
 
 async function checkSignature(proof: X509Proof, { spki }: Certificate, o: AdmissionContext): Promise<void> {
