@@ -80,9 +80,8 @@ export async function runMesh(config: MeshConfig, o: RunOptions): Promise<void> 
 async function openStore({ storeUrl }: MeshConfig, dir: string): Promise<Deno.Kv> {
   const path = storeUrl ?? `${dir}/store.kv`;
   try {
-    const kv = await Deno.openKv(path);
-    if (storeUrl === undefined) await Deno.chmod(path, 0o600);
-    return kv;
+    if (storeUrl === undefined) await makePrivate(path);
+    return await Deno.openKv(path);
   } catch (error) {
     throw new GhostError("bad_config", `Cannot open the store: ${error instanceof Error ? error.message : error}`, {
       place: path,
@@ -90,6 +89,16 @@ async function openStore({ storeUrl }: MeshConfig, dir: string): Promise<Deno.Kv
         ? "bring the file back from a copy, or name another folder with --state-dir"
         : "check [store] url, and the token in DENO_KV_ACCESS_TOKEN",
       cause: error,
+    });
+  }
+}
+
+/** Makes the file before SQLite does: the files that SQLite lays beside it take its mode. */
+async function makePrivate(path: string): Promise<void> {
+  (await Deno.open(path, { write: true, create: true, mode: 0o600 })).close();
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) {
+    await Deno.chmod(file, 0o600).catch((error) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
     });
   }
 }
