@@ -1,5 +1,6 @@
 /** All verbs of ghostctl. Plain data with lazy loaders: reading this file must stay cheap, every start does it. */
 import type { CommandSpec, OptionSpec } from "./spec.ts";
+import { ADMIN_COMMANDS, MACHINE_COMMANDS, TOKEN_COMMANDS } from "./table_ledger.ts";
 
 /** Options of every verb. */
 export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
@@ -96,6 +97,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     },
     load: () => import("./commands/token_create.ts"),
   },
+  ...TOKEN_COMMANDS,
   {
     name: "status",
     summary: "Show this machine, its network and its gates",
@@ -157,6 +159,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     },
     load: () => import("./commands/nodes_list.ts"),
   },
+  ...MACHINE_COMMANDS,
   {
     name: "route add",
     summary: "Reach a network behind a machine (admin)",
@@ -224,6 +227,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     json: { changed: true, sha256: key, ledgerSeq: 5 },
     load: () => import("./commands/policy_push.ts"),
   },
+  ...ADMIN_COMMANDS,
   {
     name: "certificate revoke",
     summary: "Let nobody come in by a certificate any more (admin)",

@@ -40,6 +40,8 @@ export class Membership {
   readonly ledger: Ledger;
   /** Called with entries that are new, in the chain or beside it. */
   onEntries: (entries: LedgerEntry[]) => void = () => {};
+  /** Called when the coordinator answers and does not know this gate: it may have lost its store. */
+  onUnknown: () => Promise<void> = () => Promise.resolve();
   /** Called when the coordinator is there (again). */
   onConnected: () => Promise<void> = () => Promise.resolve();
   readonly #o: MembershipOptions;
@@ -178,6 +180,7 @@ export class Membership {
         if (signal.aborted) return;
         // A cursor that the coordinator refuses would be refused for ever.
         if (!(error instanceof GhostError) || error.code !== "unreachable") cursor = undefined;
+        if (error instanceof GhostError && error.code === "unauthorized") await this.onUnknown();
         const line = error instanceof GhostError ? error.line : String(error);
         if (line !== told) log.warn("the coordinator is away; going on from what is known", { error: line });
         told = line;

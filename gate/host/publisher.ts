@@ -76,6 +76,11 @@ export class Publisher {
     return this.#working;
   }
 
+  /** The coordinator does not have the record after all: the next `update` hands it in. */
+  async forgotten(): Promise<void> {
+    await this.#save({ ...this.#network, published: false }, this.#o.state);
+  }
+
   async #update(facts: GateFacts): Promise<boolean> {
     const { key, state, ledger } = this.#o;
     const now = Math.floor(this.#o.now() / 1000);

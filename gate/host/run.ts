@@ -200,6 +200,10 @@ class Gate {
       }
     };
     membership.onConnected = publish;
+    membership.onUnknown = async () => {
+      await publisher.forgotten();
+      await publish();
+    };
     this.#working.push(membership.follow(), this.#repeat(publish));
     const { hosts } = this.#facts(overlay);
     if (hosts.every((host) => host === "127.0.0.1")) {

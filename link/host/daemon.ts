@@ -291,6 +291,7 @@ export class Daemon {
           mail: (from, box) => this.#signals.receive(from, box),
           connected: (up, reason) => this.#meshConnected(up, reason),
           rejected: (what, why) => this.#rejected(what, why),
+          unknown: () => void this.#publisher.again(),
           synced: () => {
             void this.#grace?.contact();
             void this.#publisher.publish();

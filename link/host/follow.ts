@@ -4,7 +4,7 @@
  */
 import type { MeshClient } from "../../mesh/client/mod.ts";
 import type { SyncEvent } from "../../mesh/wire/api.ts";
-import { errorLine } from "../../mesh/wire/errors.ts";
+import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
 import type { Change, NetworkView } from "./network_view.ts";
 
 const FIRST_WAIT = 250;
@@ -21,6 +21,8 @@ export interface FollowEvents {
   rejected(what: string, why: string): void;
   /** The stream is up: time to publish what the coordinator may have missed. */
   synced(): void;
+  /** The coordinator answers, but does not know this node: it may have lost its store. */
+  unknown(): void;
 }
 
 /** Keeps a view in step with the coordinator until the signal aborts. */
@@ -56,6 +58,10 @@ export async function follow(
       throw new Error("The stream ended");
     } catch (error) {
       if (o.signal.aborted) return;
+      if (error instanceof GhostError && error.code !== "unreachable") {
+        cursor = undefined; // another history, or none
+        if (error.code === "unauthorized") o.events.unknown();
+      }
       if (connected) o.events.connected(false, errorLine(error));
       connected = false;
     }

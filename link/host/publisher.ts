@@ -14,6 +14,12 @@ export class Publisher {
     this.#o = o;
   }
 
+  /** The coordinator does not have the record after all. */
+  async again(): Promise<void> {
+    this.#published = "";
+    await this.publish();
+  }
+
   /** Publishes if there is anything new, and renews a record that gets old; a failure is tried again at the next call. */
   async publish(): Promise<void> {
     const { mesh, own, log } = this.#o;

@@ -151,8 +151,8 @@ export class MeshClient {
   }
 
   /** Claims a coordinator: genesis and first policy, with the set-up code's secret. */
-  async setup(secret: Uint8Array, entries: readonly string[]): Promise<LedgerHead> {
-    const body = utf8(JSON.stringify({ secret: toBase64Url(secret), entries }));
+  async setup(secret: Uint8Array, entries: readonly string[], o: { recover?: boolean } = {}): Promise<LedgerHead> {
+    const body = utf8(JSON.stringify({ secret: toBase64Url(secret), entries, ...o }));
     return parse(ledgerHead, await this.#http.json({ method: "POST", path: "/v1/setup", headers: {}, body }), "head");
   }
 

@@ -4,7 +4,7 @@
  */
 import { Hono } from "hono";
 import type { Bytes } from "../wire/encoding.ts";
-import { readClaim, readIssuers, saveIssuers, setSetupSecret } from "../store/mod.ts";
+import { type Claim, readClaim, readIssuers, saveIssuers, setSetupSecret } from "../store/mod.ts";
 import { IssuerBook } from "../trust/admission/mod.ts";
 import { Appender } from "./append.ts";
 import type { Deps, Env, Network, ServerConfig } from "./context.ts";
@@ -59,10 +59,10 @@ export function createApp({ kv, now, random, config }: AppOptions): MeshApp {
     if (known !== null) return known;
     const claim = await readClaim(kv);
     // A claim is for good, so it may be remembered; another request may have been here meanwhile.
-    if (claim !== null && known === null) known = makeNetwork(claim.net);
+    if (claim !== null && known === null) known = makeNetwork(claim);
     return known;
   };
-  const makeNetwork = (net: string): Network => {
+  const makeNetwork = ({ net, recoverUntil = 0 }: Claim): Network => {
     const { fetchJson } = config;
     const issuers = fetchJson && new IssuerBook({
       fetchJson,
@@ -72,7 +72,7 @@ export function createApp({ kv, now, random, config }: AppOptions): MeshApp {
     });
     const replica = new Replica(kv, { net, now, ...(issuers ? { issuers } : {}) });
     const hub = new SyncHub({ kv, replica, now, heartbeat: config.heartbeat ?? HEARTBEAT, log });
-    return { net, replica, hub, appender: new Appender(kv, replica) };
+    return { net, replica, hub, appender: new Appender(kv, replica), recoverUntil };
   };
   const deps: Deps = { kv, now, config, network };
 

@@ -34,6 +34,12 @@ export interface Network {
   replica: Replica;
   hub: SyncHub;
   appender: Appender;
+  /**
+   * Seconds since 1970 until which machines come back whose proofs are old: the network was brought back from a copy of its
+   * ledger, and with the store went the knowledge of who had been let in. What a coordinator could not know otherwise (how
+   * often a token was used, and when) is not asked then; what is signed is checked as ever.
+   */
+  recoverUntil: number;
 }
 
 export interface Deps {

@@ -24,7 +24,9 @@ export async function publishNode(c: Ctx, jws: string): Promise<{ id: string; he
   const { proof } = payloadOf(jws, nodeRecord);
   const before = view.nodes.get(caller.id)?.stored.jws;
   // A proof that was let in once is not asked again whether it is new: records are renewed long after log-ins were made.
-  const fresh = before === undefined || JSON.stringify(payloadOf(before, nodeRecord).proof) !== JSON.stringify(proof);
+  const back = before === undefined && seconds(deps) < network.recoverUntil;
+  const fresh = !back &&
+    (before === undefined || JSON.stringify(payloadOf(before, nodeRecord).proof) !== JSON.stringify(proof));
   if (fresh) {
     checkMethod(proof.kind, deps.config.authMethods);
     checkShown(proof, c.env?.client);
@@ -78,7 +80,7 @@ async function publish<V extends VerifiedNode | VerifiedGate>(
         grant: admission.grant,
         seq: verified.record.seq,
         jws,
-        limits: { uses: grant?.uses ?? null, expires: grant?.expires ?? null },
+        limits: { uses: grant?.uses ?? null, expires: now < network.recoverUntil ? null : grant?.expires ?? null },
         ...kind.toRecord(verified, ledger),
       },
       ledger: base,

@@ -25,6 +25,8 @@ export const MESH_PORT = 7777;
 export const MESH_TLS_NAME = "coordinator.ghostmesh.internal";
 /** Clocks may differ by this much, in seconds. */
 export const MAX_CLOCK_SKEW = 300;
+/** How long machines may come back to a coordinator that lost its store, in seconds. */
+export const RECOVERY = 7 * 86_400;
 /** Largest request body, in bytes. */
 export const MAX_BODY = 1 << 20;
 
@@ -57,8 +59,15 @@ export const serverInfo = z.object({
 });
 export type ServerInfo = z.infer<typeof serverInfo>;
 
-/** `secret` is the set-up code's secret in base64url; entries are genesis and the first policy. */
-export const setupRequest = z.strictObject({ secret: z.string().max(64), entries: z.array(jws).min(1).max(8) });
+/**
+ * `secret` is the set-up code's secret in base64url; entries are genesis and the first policy. `recover` says that the network
+ * has lived before: for RECOVERY seconds its machines come back by the proofs that admitted them, however old these are.
+ */
+export const setupRequest = z.strictObject({
+  secret: z.string().max(64),
+  entries: z.array(jws).min(1).max(8),
+  recover: z.boolean().optional(),
+});
 export const appendRequest = z.strictObject({ entries: z.array(jws).min(1).max(64) });
 export const ledgerPage = z.object({ entries: z.array(jws).max(1000), head: ledgerHead });
 export type LedgerPage = z.infer<typeof ledgerPage>;
