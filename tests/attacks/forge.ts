@@ -52,3 +52,8 @@ export function spellings(jws: string): string[] {
     JSON.stringify({ payload, signatures: [{ protected: header, signature }] }),
   ].filter((text) => text !== jws);
 }
+
+/** The key in the header of a JWS. */
+export function keyOf(jws: string): string {
+  return JSON.parse(fromUtf8(fromBase64Url(jws.split(".")[0]!))).jwk.x;
+}
