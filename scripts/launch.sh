@@ -99,6 +99,7 @@ config=
 
 # Only looks at the arguments; the program itself judges them.
 previous=
+words=
 for argument in "$@"; do
   option=$previous
   value=$argument
@@ -112,6 +113,7 @@ for argument in "$@"; do
     --socket) socket=$value ;;
     --config-dir) config_dir=$value ;;
     --config) config=$value ;;
+    --other) [ "$role" != ctl ] || allow read "$value" ;;
     --cert | --key) [ "$role" != link ] || allow read "$value" ;;
     --auth) case $value in @?*) allow read "${value#@}" ;; esac ;;
     --acls)
@@ -120,6 +122,8 @@ for argument in "$@"; do
       ;;
     *)
       if [ "$role" = ctl ]; then
+        case $words in 'ledger export ') allow both "$value" ;; esac
+        words="$words$value "
         case $value in *.toml) beside "$value" ;; esac
         case $value in -*) ;; */* | *.toml | *.ts) allow read "$value" ;; *) [ ! -f "$value" ] || allow read "$value" ;; esac
       fi
