@@ -29,7 +29,7 @@ export type MeshOrder =
   | { do: "truncate"; to: string; after: number }
   /** Ends a reader's streams now. */
   | { do: "cut"; to: string }
-  /** Answers requests for paths that begin so with this, or not at all when `status` is 0. */
+  /** Answers requests for paths that begin so with this. */
   | { do: "answer"; path: string; status: number; body: string; type?: string }
   /** Hands a request of somebody else's to the honest program. */
   | { do: "pass"; path: string; body: string; proof: string }
@@ -221,7 +221,6 @@ async function handle(request: Request): Promise<Response> {
   const { pathname, search } = new URL(request.url);
   const answer = lies.findLast((l) => l.do === "answer" && pathname.startsWith(l.path));
   if (answer?.do === "answer") {
-    if (answer.status === 0) await new Promise(() => {});
     return new Response(answer.body, {
       status: answer.status,
       headers: { "content-type": answer.type ?? "application/json" },

@@ -122,7 +122,12 @@ export async function holdings(host: Host): Promise<Holdings> {
   const { stdout: routes } = await host.sh(`ip route show dev ${iface}; ip -6 route show dev ${iface}`);
   const { stdout: filter } = await host.run(["nft", "-s", "list", "ruleset"]);
   const lines = (text: string) => text.split("\n").map((line) => line.trim()).filter(Boolean).sort();
-  return { peers: lines(peers), routes: lines(routes), filter };
+  // The bridge maps say by which socket a path is reached; they come and go with paths, and let nothing in.
+  return {
+    peers: lines(peers),
+    routes: lines(routes),
+    filter: filter.replace(/\tmap bridge_[^}]*(?:\{[^}]*\}[^}]*)?\}\n/g, ""),
+  };
 }
 
 /** The keys that WireGuard takes packets from. */

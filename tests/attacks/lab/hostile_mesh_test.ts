@@ -7,6 +7,8 @@ import { waitFor } from "../../../scripts/lab/process.ts";
 import { createToken, peers, runLink, status } from "../../../scripts/lab/programs.ts";
 import { addPublic, COORDINATOR } from "../../../scripts/lab/topology.ts";
 import { nodeIdOf, toWgKey } from "../../../mesh/trust/keys.ts";
+import { makeTokenProof } from "../../../mesh/trust/admission/mod.ts";
+import { signEntry } from "../../../mesh/trust/ledger.ts";
 import type { SyncEvent } from "../../../mesh/wire/api.ts";
 import type { NodeRecord } from "../../../mesh/wire/record.ts";
 import { addressOf, fixture, reaches } from "../../lab/support.ts";
@@ -14,6 +16,7 @@ import { keyOf, payloadOf } from "../forge.ts";
 import type { MeshOrder } from "../hostile_mesh.ts";
 import { attacker, falseEntries, foreignChain, injections, ownRecord, twists } from "../forgeries.ts";
 import {
+  adminKey,
   allDirect,
   append,
   changesNothing,
@@ -75,7 +78,7 @@ test("row 17: a policy, grant, route, name, admin or gate that no admin signed i
   await changesNothing(net, async () => {
     await say(net, (await falseEntries(mallory, ledger)).map(entry));
     // What these would have let in.
-    const { makeTokenProof } = await import("../../../mesh/trust/admission/mod.ts");
+
     const iat = Math.floor(Date.now() / 1000);
     const claims = { grantKey: mallory.sign, net: ledger.network.id, sub: mallory.sign.public, iat };
     await say(net, [node(await ownRecord(mallory, ledger, { proof: await makeTokenProof(claims) }))]);
@@ -151,14 +154,18 @@ test("row 17: what is withheld, cut short or out of order costs news, not connec
       { do: "reorder", to: "*" },
       { do: "truncate", to: "*", after: 700 },
       { do: "truncate", to: "*", after: 3 },
-      { do: "mute", to: "*", types: ["node", "gate", "ledger"] },
+      { do: "mute", to: "*", types: ["gate", "ledger", "mail"] },
       { do: "answer", path: "/v1/", status: 503, body: "" },
+      // That nobody else exists is believed, because hiding machines is refusing service.
+      { do: "mute", to: "*", types: ["node"] },
     ];
     for (const lie of lies) {
       await net.mesh.order(lie, { do: "cut", to: "*" });
       await new Promise((resolve) => setTimeout(resolve, 700));
-      await reaches(alice, address);
-      assert.equal((await peers(bob)).find((p) => p.name === "alice")?.path.rung, "direct");
+      if (lie.do !== "mute" || !lie.types.includes("node")) {
+        await reaches(alice, address);
+        assert.equal((await peers(bob)).find((p) => p.name === "alice")?.path.rung, "direct");
+      }
       await net.mesh.order({ do: "honest" });
     }
     await waitFor("everybody to follow again", async () => {
@@ -236,4 +243,62 @@ test("row 17: a revocation that the coordinator hides from one machine reaches i
   await net.mesh.order({ do: "honest" });
   await settle(net, ["alice", "bob"]);
   for (const name of ["alice", "bob"]) assert.ok(!(await wgKeys(net.host(name))).includes(key), name);
+});
+
+test("row 17: machines that start anew do not go back to an older ledger", async (net) => {
+  const bob = net.host("bob");
+  const before = await seqAt(bob);
+  await net.mesh.order({ do: "freeze", to: "*", seq: 2 });
+  await net.links.bob.stop("SIGTERM");
+  net.links.bob = runLink(bob);
+  await net.links.bob.line(/ is up: /);
+  await waitFor("bob to follow", async () => (await status(bob)).network.connected);
+  assert.ok(await seqAt(bob) >= before);
+  await reaches(net.host("alice"), await addressOf(net.host("alice"), "bob"));
+  const { stdout } = await net.host("gate").sh("wc -l </var/lib/ghostgate/ledger.jsonl");
+  assert.ok(Number(stdout) > before, "the gate went back");
+  await net.mesh.order({ do: "honest" });
+});
+
+test("row 17: two ledgers for two peers, each signed with a stolen admin key: both are told, and nobody new comes in", async (net) => {
+  const [alice, bob] = [net.host("alice"), net.host("bob")];
+  const admin = await adminKey(net);
+  const { head, network } = await ledgerOf(net);
+  const iat = Math.floor(Date.now() / 1000);
+  const branch = async (name: string) => {
+    const ledger = await ledgerOf(net);
+    const evil = await attacker(name);
+    const body = {
+      key: evil.sign.public,
+      tags: [],
+      prefixes: [],
+      ephemeral: false,
+      gate: false,
+      expires: null,
+      uses: null,
+    };
+    await ledger.append(await signEntry({ ledger, admin, kind: "grant", body, iat }));
+    const claims = { grantKey: evil.sign, net: network.id, sub: evil.sign.public, iat };
+    const record = await ownRecord(evil, ledger, { name, proof: await makeTokenProof(claims) });
+    return { evil, record, entries: [ledger.entries.at(-1)!], head: ledger.head };
+  };
+  const branches = [[alice, await branch("left")], [bob, await branch("right")]] as const;
+  for (const [host, { entries, head: end }] of branches) {
+    const to = (await status(host)).self.id;
+    await net.mesh.order({ do: "branch", to, from: head.seq + 1, entries, head: end });
+  }
+  await net.mesh.order({ do: "cut", to: "*" });
+  for (const [host] of branches) {
+    await waitFor(`${host.name} to be told of the fork`, async () => {
+      return (await status(host)).warnings.some((line) => /fork|different ledgers/i.test(line));
+    });
+  }
+  await say(net, branches.map(([, { record }]) => node(record)));
+  await new Promise((resolve) => setTimeout(resolve, 1500));
+  for (const [host] of branches) {
+    const keys = await wgKeys(host);
+    for (const [, { evil }] of branches) assert.ok(!keys.includes(evil.wg), `${host.name} let somebody new in`);
+  }
+  await reaches(alice, await addressOf(alice, "bob"));
+  await net.mesh.order({ do: "honest" });
 });
