@@ -11,7 +11,8 @@ import type { CheckedEntry } from "./ledger_entry.ts";
 
 /** Entries kept of one admin. */
 const MAX_OF_ONE = 256;
-/** Characters kept in all. */
+/** Entries kept in all, as many as can be read back (wire/ledger.ts), and their characters. */
+const MAX_ENTRIES = 1024;
 const MAX_SIZE = 16 << 20;
 
 /** What an entry's place in the chain is looked up by. */
@@ -43,7 +44,9 @@ export class Branches {
   /** False when there is no room. */
   add(entry: CheckedEntry): boolean {
     const count = this.#counts.get(entry.signer) ?? 0;
-    if (count >= MAX_OF_ONE || this.#size + entry.jws.length > MAX_SIZE) return false;
+    if (count >= MAX_OF_ONE || this.#entries.size >= MAX_ENTRIES || this.#size + entry.jws.length > MAX_SIZE) {
+      return false;
+    }
     this.#entries.set(entry.hash, entry);
     this.#counts.set(entry.signer, count + 1);
     this.#size += entry.jws.length;
