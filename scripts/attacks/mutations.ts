@@ -49,13 +49,6 @@ export const MUTATIONS: readonly Mutation[] = [
     "if (limits.uses !== null && count < 0) {",
   ),
   one(
-    "the count and the join are one transaction",
-    "row 1: forty parallel joins",
-    "mesh/store/machines.ts",
-    "op.check(used).check(uses).set(used.key, 1)",
-    "op.set(used.key, 1)",
-  ),
-  one(
     "a comparison goes through all bytes",
     "row 2: comparing secrets",
     "mesh/wire/encoding.ts",
