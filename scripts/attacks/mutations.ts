@@ -153,12 +153,31 @@ export const MUTATIONS: readonly Mutation[] = [
     "if (claims.sub !== key)",
     "if (claims.sub === '')",
   ),
+  {
+    what: "mail is its receiver's",
+    test: "row 7: a member reads no mail",
+    edits: [
+      { file: "mesh/store/keys.ts", check: '[ROOT, net, "mail", to],', without: '[ROOT, net, "mail", "all"],' },
+      {
+        file: "mesh/store/keys.ts",
+        check: '[ROOT, net, "mail", to, seq],',
+        without: '[ROOT, net, "mail", "all", seq],',
+      },
+    ],
+  },
   one(
-    "mail is its receiver's",
-    "row 7: a member reads no mail",
-    "mesh/server/hub.ts",
-    "{ to: reader.id, after, now: now() }",
-    "{ to: [...this.#readers.keys()].find((id) => id !== reader.id) ?? reader.id, after, now: now() }",
+    "a WireGuard key is its first holder's",
+    "row 7: a member takes nobody's name",
+    "mesh/server/publish.ts",
+    "for (const key of new Set([record.wg, record.wgNext])) if (key !== undefined)",
+    "for (const key of new Set([record.wgNext])) if (key === '')",
+  ),
+  one(
+    "a change of admins needs the quorum",
+    "row 7: one of two admins",
+    "mesh/trust/ledger.ts",
+    "if (QUORUM_KINDS.has(entry.kind) && consenting.size < quorum) {",
+    "if (QUORUM_KINDS.has(entry.kind) && consenting.size < 0) {",
   ),
   one(
     "there are no other routes",

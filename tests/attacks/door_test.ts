@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { firstChain, newSigningKey, OPEN_POLICY, random } from "../../mesh/server/testing.ts";
 import type { SigningKey } from "../../mesh/trust/keys.ts";
 import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
-import { signGateRecord } from "../../mesh/trust/record.ts";
+import { signGateRecord, signNodeRecord } from "../../mesh/trust/record.ts";
 import { signEntry } from "../../mesh/trust/ledger.ts";
 import { equalBytes, toBase64Url } from "../../mesh/wire/encoding.ts";
 import { type Answer, Coordinator, type Network, onNetwork, seconds } from "./coordinator.ts";
@@ -199,10 +199,10 @@ test("row 7: a member reads no mail and no stream of another", async (net) => {
   using reader = net.client(thief.key);
   const stop = new AbortController();
   const seen: string[] = [];
+  await sender.mail(to.id, "c2VjcmV0");
   const reading = (async () => {
     for await (const { event } of reader.sync({ ledgerFrom: 0, signal: stop.signal })) {
       if (event.type === "mail") seen.push(event.box);
-      if (event.type === "synced") await sender.mail(to.id, "c2VjcmV0");
       if (event.type === "synced") await sender.mail(thief.id, "bWluZQ");
       if (seen.includes("bWluZQ")) stop.abort();
     }
@@ -228,10 +228,43 @@ test("row 7: a join token mints nothing and re-enrols nobody else's identity", a
   using client = net.client(grant);
   await assert.rejects(client.append([entry]), { code: "forbidden" });
   const stolen = { ...victim.record, seq: 2, name: "stolen" };
-  const { signNodeRecord } = await import("../../mesh/trust/record.ts");
   const byGrant = await signNodeRecord(stolen, grant);
   await assert.rejects(client.publishNode(byGrant), /not_admitted|another identity|address/i);
   assert.ok((await net.records()).includes(victim.jws));
+});
+
+test("row 7: a member takes nobody's name, address or WireGuard key", async (net) => {
+  const grant = await net.grant();
+  const victim = await net.join("owner", grant);
+  const thief = await net.join("thief2", grant);
+  using client = net.client(thief.key);
+  const { name, wg, ipv4, ipv6 } = victim.record;
+  for (const change of [{ name }, { wg }, { wgNext: wg }, { ipv4 }, { ipv6 }, { name: victim.id }]) {
+    const jws = await signNodeRecord({ ...thief.record, seq: 2, ...change }, thief.key);
+    await assert.rejects(client.publishNode(jws), { name: "GhostError" }, JSON.stringify(change));
+  }
+  // Nor by a record of the victim's that it signed anew.
+  await assert.rejects(client.publishNode(await signNodeRecord({ ...victim.record, seq: 2 }, thief.key)));
+  assert.ok((await net.records()).includes(victim.jws));
+});
+
+test("row 7: one of two admins who have to agree changes no admins alone", async (net) => {
+  const [second, evil] = [await newSigningKey(), await newSigningKey()];
+  await net.append("admin", { op: "add", key: second.public, name: "ben", quorum: 2 });
+  const attempts = [
+    { op: "add", key: evil.public, name: "eve", quorum: 2 },
+    { op: "add", key: evil.public, name: "eve", quorum: 1 },
+    { op: "remove", key: net.admin.public, name: "ann", quorum: 1 },
+  ] as const;
+  using client = net.client(second);
+  for (const body of attempts) {
+    for (const approvals of [undefined, [], ["a.b.c"]]) {
+      const o = { ledger: net.ledger, admin: second, kind: "admin", body, iat: seconds() } as const;
+      const entry = await signEntry(approvals === undefined ? o : { ...o, approvals });
+      await assert.rejects(client.append([entry]), { name: "GhostError" });
+    }
+  }
+  assert.equal((await client.ledger(0)).head.seq, net.ledger.head.seq);
 });
 
 const PRIVILEGED = [
