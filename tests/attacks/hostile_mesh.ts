@@ -170,6 +170,7 @@ async function sync(request: Request, reader: string): Promise<Response> {
   if (answer.status !== 200 || answer.body === null) return answer;
   const stream = new Stream(reader, abort);
   streams.add(stream);
+  console.log(`stream ${reader}`);
   const events: { event: SyncEvent; id: string }[] = [];
   const parser = createParser({
     maxBufferSize: 8 << 20,

@@ -45,6 +45,11 @@ export class Hostile<Order> {
   readonly process: Process;
   #told = 0;
 
+  /** Waits for a line that comes after `from`. */
+  async said(pattern: RegExp, from: number): Promise<void> {
+    await this.process.line(pattern, { from });
+  }
+
   constructor(host: Host, process: Process) {
     this.host = host;
     this.process = process;
@@ -155,9 +160,12 @@ export async function ledgerOf(net: Occupied): Promise<Ledger> {
   return await Ledger.open(entries.toSorted((a, b) => seq(a) - seq(b)));
 }
 
+/** Names the file of ghostctl's folder that holds the network's admin key. */
+export const ADMIN_FILE = "ls .config/ghostctl/*.json | grep -E '/[a-z2-7]{32}[.]json$'";
+
 /** The admin's key, read from ghostctl's folder on alice's machine. */
 export async function adminKey(net: Occupied): Promise<SigningKey> {
-  const { stdout } = await net.host("alice").sh("cat .config/ghostctl/*.json");
+  const { stdout } = await net.host("alice").sh(`cat $(${ADMIN_FILE})`);
   const file = JSON.parse(stdout) as { admin: { seed: string } };
   return await signingKeyFromSeed(fromBase64Url(file.admin.seed));
 }

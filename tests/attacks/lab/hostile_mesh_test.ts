@@ -3,6 +3,7 @@
  * filter of all machines are what they were before.
  */
 import assert from "node:assert/strict";
+import type { Host } from "../../../scripts/lab/lab.ts";
 import { waitFor } from "../../../scripts/lab/process.ts";
 import { createToken, peers, runLink, status } from "../../../scripts/lab/programs.ts";
 import { addPublic, COORDINATOR } from "../../../scripts/lab/topology.ts";
@@ -160,7 +161,10 @@ test("row 17: what is withheld, cut short or out of order costs news, not connec
       { do: "mute", to: "*", types: ["node"] },
     ];
     for (const lie of lies) {
+      const from = net.mesh.process.lines.length;
       await net.mesh.order(lie, { do: "cut", to: "*" });
+      // What is said to those who come again has to have reached them.
+      if (lie.do !== "answer") { for (const host of [alice, bob]) await net.mesh.said(await streamOf(host), from); }
       await new Promise((resolve) => setTimeout(resolve, 700));
       if (lie.do !== "mute" || !lie.types.includes("node")) {
         await reaches(alice, address);
@@ -175,6 +179,11 @@ test("row 17: what is withheld, cut short or out of order costs news, not connec
     await allDirect(net.host);
   });
 });
+
+/** The line that tells of a machine's new stream. */
+async function streamOf(host: Host): Promise<RegExp> {
+  return new RegExp(`stream ${(await status(host)).self.id}`);
+}
 
 const LONG = "A".repeat(5 << 20);
 const MALFORMED: string[] = [
@@ -250,6 +259,8 @@ test("row 17: machines that start anew do not go back to an older ledger", async
   const before = await seqAt(bob);
   await net.mesh.order({ do: "freeze", to: "*", seq: 2 });
   await net.links.bob.stop("SIGTERM");
+  const kept = Number((await bob.sh("wc -l </var/lib/ghostlink/ledger.jsonl")).stdout);
+  assert.ok(kept > before, "the ledger on disk is older than what was known");
   net.links.bob = runLink(bob);
   await net.links.bob.line(/ is up: /);
   await waitFor("bob to follow", async () => (await status(bob)).network.connected);

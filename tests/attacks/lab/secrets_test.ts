@@ -17,6 +17,7 @@ import {
 import { fromBase64Url, toBase64Url } from "../../../mesh/wire/encoding.ts";
 import { decodeSetupCode, decodeToken } from "../../../mesh/wire/token.ts";
 import { emptyHomes, fixture } from "../../lab/support.ts";
+import { ADMIN_FILE } from "./hostile.ts";
 
 const test = fixture(emptyHomes);
 
@@ -147,7 +148,7 @@ test("secrets: none of a whole run shows in output, arguments, environments or f
     await keep(name, "/run/ghostlink/token", /^(.+)$/g);
   }
   await keep("gate", "/var/lib/ghostgate/identity.json", keys);
-  const { stdout: admin } = await host("alice").sh("ls .config/ghostctl/*.json");
+  const { stdout: admin } = await host("alice").sh(ADMIN_FILE);
   await keep("alice", `${HOME}/${admin.trim()}`, keys);
   const pem = /PRIVATE KEY-----\s+(\S{40,})/g;
   await keep("coordinator", "/var/lib/ghostmesh/ca.pem", pem);
