@@ -3,17 +3,21 @@
  * See link/host/daemon.ts for what the daemon does.
  */
 import { Command } from "@commander-js/extra-typings";
-import { loadLinkConfig } from "./host/config.ts";
+import { type LinkConfig, loadLinkConfig } from "./host/config.ts";
 import { join, type Machine } from "./host/join.ts";
 import { askDaemon } from "./host/local_client.ts";
 import { defaultSocket } from "./host/local_api.ts";
 import { random } from "./host/random.ts";
 import { runDaemon } from "./host/run.ts";
 import { NodeState } from "./host/state.ts";
+import { checkTools } from "./host/tools.ts";
 import { runMain } from "../mesh/host/exit.ts";
 import { createLog } from "../mesh/host/log.ts";
+import { systemRunner } from "../mesh/host/runner.ts";
 import { openStateDir } from "../mesh/host/state_dir.ts";
+import { oneLineUsage, usageExitCode } from "../mesh/host/usage.ts";
 import { GhostError } from "../mesh/wire/errors.ts";
+import { label } from "../mesh/wire/schema.ts";
 import { VERSION } from "../mesh/wire/version.ts";
 
 interface Common {
@@ -29,7 +33,8 @@ async function readAuth(text: string): Promise<string> {
   try {
     return (await Deno.readTextFile(text.slice(1))).trim();
   } catch (error) {
-    throw new GhostError("bad_token", "Cannot read the token's file", { place: text.slice(1), cause: error });
+    const mend = "check the file's name and its mode";
+    throw new GhostError("bad_token", "Cannot read the token's file", { place: text.slice(1), mend, cause: error });
   }
 }
 
@@ -37,14 +42,21 @@ function machine(): Machine {
   return { hostname: Deno.hostname(), os: `linux ${Deno.osRelease()}`.slice(0, 64), version: VERSION };
 }
 
-async function serve(state: NodeState, o: Common): Promise<void> {
-  const config = await loadLinkConfig(o.config);
+function checkName(name: string): void {
+  if (label.safeParse(name).success) return;
+  const mend = "a machine's name has at most 63 characters of a-z, 0-9 and -";
+  throw new GhostError("bad_input", `Not a machine's name: "${name}"`, { place: "--name", mend });
+}
+
+const socketOf = (o: Common) => o.socket ?? defaultSocket((name) => Deno.env.get(name), Deno.uid());
+
+async function serve(state: NodeState, config: LinkConfig, o: Common): Promise<void> {
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => stop.abort());
   await runDaemon({
     state,
     config,
-    socket: o.socket ?? defaultSocket((name) => Deno.env.get(name), Deno.uid()),
+    socket: socketOf(o),
     log: createLog("ghostlink"),
     say: (line) => console.log(line),
     machine: machine(),
@@ -53,12 +65,9 @@ async function serve(state: NodeState, o: Common): Promise<void> {
 }
 
 async function main(): Promise<number> {
-  let code = 0;
-  const program = new Command("ghostlink")
+  const program = oneLineUsage(new Command("ghostlink"), "ghostlink")
     .description("The GhostMesh client daemon")
-    .version(VERSION)
-    .showSuggestionAfterError()
-    .exitOverride();
+    .version(VERSION);
 
   program.command("join")
     .description("enrol this machine and go on as the daemon")
@@ -70,25 +79,28 @@ async function main(): Promise<number> {
     .option("--socket <path>", "the daemon's local socket")
     .option("--config <file>", "ghostlink.toml")
     .action(async (o) => {
+      if (o.name !== undefined) checkName(o.name);
       const auth = await readAuth(o.auth);
       const request = {
         auth,
         ...(o.server === undefined ? {} : { server: o.server }),
         ...(o.name === undefined ? {} : { name: o.name }),
       };
-      const socket = o.socket ?? defaultSocket((name) => Deno.env.get(name), Deno.uid());
-      const running = await askDaemon(socket, request);
+      const config = await loadLinkConfig(o.config);
+      const running = await askDaemon(socketOf(o), request);
       if (running) {
         console.log(`joined as ${running.name} (${running.addresses.join(", ")}) by the daemon that runs already`);
         return;
       }
+      // What the daemon will miss is told before the token is spent.
+      if (!o.enrolOnly) await checkTools(systemRunner);
       const state = new NodeState(await openStateDir("ghostlink", o.stateDir));
       const joined = await (async () => {
         using _lock = await state.lock();
         return await join(state, { ...request, machine: machine(), random, now: () => Date.now() });
       })();
       console.log(`joined as ${joined.network.name} (${joined.addresses.join(", ")})`);
-      if (!o.enrolOnly) await serve(state, o);
+      if (!o.enrolOnly) await serve(state, config, o);
     });
 
   program.command("run")
@@ -98,18 +110,15 @@ async function main(): Promise<number> {
     .option("--socket <path>", "the daemon's local socket")
     .action(async (o) => {
       const state = new NodeState(await openStateDir("ghostlink", o.stateDir));
-      await serve(state, o);
+      await serve(state, await loadLinkConfig(o.config), o);
     });
 
   try {
     await program.parseAsync(Deno.args, { from: "user" });
   } catch (error) {
-    // commander has told what is wrong already; its errors carry an exit code.
-    const exit = (error as { exitCode?: unknown }).exitCode;
-    if (typeof exit !== "number") throw error;
-    code = exit === 0 ? 0 : 2;
+    return usageExitCode(error);
   }
-  return code;
+  return 0;
 }
 
 await runMain(main, "ghostlink");
