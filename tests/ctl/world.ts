@@ -121,6 +121,7 @@ export class World implements AsyncDisposable {
   /** The CA that ghostctl pinned. */
   async #ca(): Promise<string> {
     for await (const { name } of Deno.readDir(`${this.dir}/ctl`)) {
+      if (!name.endsWith(".json")) continue;
       return JSON.parse(await Deno.readTextFile(`${this.dir}/ctl/${name}`)).ca;
     }
     throw new Error("ghostctl knows no network");
