@@ -44,7 +44,12 @@ const schema = z.strictObject({
     /** Addresses of the proxy in front. */
     trusted_proxy: z.union([prefix, z.array(prefix).min(1).max(16)]).optional(),
   }).prefault({}),
-  tls: z.strictObject({ cert: path, key: path }).optional(),
+  tls: z.strictObject({ cert: path, key: path }, {
+    error: ({ input }) =>
+      typeof input === "string"
+        ? 'Expected a section [tls] with cert and key; tls = "off" belongs in [server]'
+        : undefined,
+  }).optional(),
   store: z.strictObject({ url: z.url({ protocol: /^https?$/ }).optional() }).prefault({}),
 });
 
