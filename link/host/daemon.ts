@@ -11,7 +11,6 @@ import type { Log } from "../../mesh/host/log.ts";
 import { systemRunner } from "../../mesh/host/runner.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
-import type { LedgerHead } from "../../mesh/wire/ledger.ts";
 import type { SignalBody } from "../../mesh/wire/signal.ts";
 import { Rotation } from "../core/keys/rotation.ts";
 import { Coalesced, DeadlineTimer } from "./coalesced.ts";
@@ -20,11 +19,15 @@ import { Conversation } from "./conversation.ts";
 import { stunCrypto } from "./crypto.ts";
 import { follow } from "./follow.ts";
 import { Gates } from "./gates.ts";
+import { Grace } from "./grace.ts";
 import { Heads } from "./heads.ts";
 import type { IceHub } from "./ice_hub.ts";
 import { type IpMonitor, startIpMonitor } from "./ip_monitor.ts";
 import { addressesOf, join, type Machine as MachineFacts } from "./join.ts";
+import { LedgerDesk } from "./ledger_desk.ts";
+import { CertificateKeeper } from "./login/certificate_keeper.ts";
 import { type LocalHandlers, type LocalServer, serveLocal } from "./local_api.ts";
+import { Admissions } from "./login/admissions.ts";
 import type { Machine } from "./machine.ts";
 import { type Change, NetworkView } from "./network_view.ts";
 import type { OwnRecord } from "./own_record.ts";
@@ -59,6 +62,7 @@ export class Daemon {
   readonly #o: DaemonOptions;
   readonly #id: string;
   readonly #own: OwnRecord;
+  readonly #admissions: Admissions;
   readonly #view: NetworkView;
   readonly #machine: Machine;
   readonly #hub: IceHub;
@@ -68,6 +72,9 @@ export class Daemon {
   readonly #rotator: Rotator;
   readonly #peers: PeerTable;
   readonly #heads: Heads;
+  readonly #desk: LedgerDesk;
+  #grace: Grace | null = null;
+  #certificate: CertificateKeeper | null = null;
   readonly #conversation: Conversation;
   readonly #surroundings: Surroundings;
   readonly #report: Report;
@@ -96,7 +103,9 @@ export class Daemon {
     this.#machine = p.machine;
     this.#hub = p.hub;
     const now = () => Date.now();
-    this.#view = new NetworkView({ selfId: p.id, ledger: p.ledger, now: () => Math.floor(now() / 1000) });
+    const seen = { view: () => this.#view, changed: (change: Change) => this.#changed(change) };
+    const { keysOf: issuerKeys } = this.#admissions = new Admissions({ dir: o.state.dir, ...seen });
+    this.#view = new NetworkView({ selfId: p.id, ledger: p.ledger, now: () => Math.floor(now() / 1000), issuerKeys });
     this.#saver = new ViewSaver({ state: o.state, view: this.#view, log: o.log });
     const { identity, network } = p.own;
     this.#mesh = new MeshClient({
@@ -106,6 +115,7 @@ export class Daemon {
       key: identity.identity,
       now,
       random,
+      certificate: async () => await this.#certificate?.pair() ?? null,
     });
     this.#publisher = new Publisher({
       mesh: this.#mesh,
@@ -124,7 +134,8 @@ export class Daemon {
       signal: (from, box) => this.#signals.receive(from, box),
       presence: (_gate, node, up) => this.#presence(node, up),
       packet: (from, packet) => this.#peers.all.get(from)?.relayed(packet),
-      headSeen: (head) => this.#headSeen(head),
+      headSeen: (gate, head) => this.#heads.gateHead(gate, head),
+      ledger: (gate, message) => void this.#heads.fromGate(gate, message),
     });
     this.#signals = new Signals({
       net: network.net,
@@ -147,7 +158,22 @@ export class Daemon {
       reconcile: () => this.reconcile(),
       rearm: () => this.#timer.arm(),
     });
-    this.#heads = new Heads(p.ledger);
+    this.#heads = new Heads({
+      ledger: p.ledger,
+      toPeer: (id, message) => this.#signals.send(id, message),
+      showPeer: (id, head) => this.#signals.send(id, { t: "echo", n: 0 }, head),
+      toGate: (id, message) => this.#gates.tell(id, message),
+      peers: () => [...this.#peers.all.keys()].filter((id) => this.#reachable(id)),
+      gates: () => this.#gates.connected,
+      take: (entries, from) => this.#desk.offered(entries, from),
+      now,
+    });
+    this.#desk = new LedgerDesk({
+      view: this.#view,
+      log: o.log,
+      heads: () => this.#heads,
+      changed: (change) => this.#changed(change),
+    });
     this.#conversation = new Conversation({
       view: this.#view,
       gates: this.#gates,
@@ -156,14 +182,12 @@ export class Daemon {
       log: o.log,
       meshUp: () => this.#meshUp,
       send: (to, body) => this.#signals.send(to, body),
-      headSeen: (head) => this.#headSeen(head),
       changed: (change) => this.#changed(change),
       keySeen: (from, wg) => this.#rotator.seen(from, wg),
       path: (from, body, n) => {
         this.#peers.all.get(from)?.signal(body, n);
         this.#timer.arm();
       },
-      now,
     });
     this.#surroundings = new Surroundings({
       hub: p.hub,
@@ -218,11 +242,27 @@ export class Daemon {
    */
   async serve(tools: { ip: string }): Promise<void> {
     const { state, log } = this.#o;
+    this.#certificate = await CertificateKeeper.open(state.dir, {
+      own: this.#own,
+      ledger: () => this.#view.ledger,
+      warn: (message, fields) => log.warn(message, fields),
+      now: () => Date.now(),
+    });
+    await this.#certificate?.renew();
     const saved = await state.records();
     await this.#publisher.renew(); // after a long time off it has expired
+    await this.#admissions.ready();
     await this.#takeOwn();
-    for (const jws of saved.nodes) await this.#view.node(jws).catch((error) => this.#rejected("saved record", error));
-    for (const jws of saved.gates) await this.#view.gate(jws).catch((error) => this.#rejected("saved record", error));
+    void this.#admissions.review();
+    await this.#view.restore(saved, (error) => this.#rejected("saved record", error));
+    this.#grace = await Grace.open({
+      state,
+      view: this.#view,
+      log,
+      changed: (change) => this.#changed(change),
+      now: () => Date.now(),
+    });
+    this.#grace.check();
     // Fail closed: the first run has to succeed, policy and all, before anything else starts.
     this.#peers.sync();
     await this.reconcile();
@@ -250,11 +290,15 @@ export class Daemon {
         random: Math.random,
         events: {
           changed: (change) => this.#changed(change),
+          entry: async (jws) => void await this.#desk.take([jws]),
           mail: (from, box) => this.#signals.receive(from, box),
           connected: (up, reason) => this.#meshConnected(up, reason),
           rejected: (what, why) => this.#rejected(what, why),
-          synced: () => void this.#publisher.publish(),
-          refused: () => void this.#publisher.publish(),
+          synced: () => {
+            void this.#grace?.contact();
+            void this.#publisher.publish();
+          },
+          refused: (code) => void (code === "unauthorized" ? this.#publisher.again() : this.#publisher.publish()),
         },
       });
       await Promise.race([following, aborted(this.#o.signal)]);
@@ -272,6 +316,13 @@ export class Daemon {
       peers: () => this.#report.peers(),
       ping: (o) => this.#report.ping(o),
       routes: () => Promise.resolve(this.#report.routes()),
+      login: ({ idToken }) => this.#admissions.renew(idToken, this.#own).then(() => this.#ownChanged()),
+      ledger: (from) => Promise.resolve(this.#report.ledger(from)),
+      fork: () => Promise.resolve(this.#report.fork()),
+      entries: async (entries) => {
+        const added = await this.#desk.take(entries);
+        return { added, head: this.#view.ledger.head };
+      },
       rotate: () => this.#rotator.rotate(),
       join: async ({ auth, server, name }) => {
         const { state, machine } = this.#o;
@@ -295,6 +346,8 @@ export class Daemon {
   async close(): Promise<void> {
     this.#stop.abort();
     this.#timer.stop();
+    this.#desk.close();
+    this.#heads.close();
     this.#gates.close();
     this.#mesh.close();
     await Promise.all([this.#runs.stop(), this.#looks.stop()]);
@@ -355,12 +408,6 @@ export class Daemon {
   /** True when a signal can reach this peer now. */
   #reachable(id: string): boolean {
     return this.#gates.towards(id) !== null;
-  }
-
-  #headSeen(head: LedgerHead): void {
-    // Told once: a head is not signed, and whoever shows a wrong one can do so as often as it likes.
-    if (!this.#heads.contradicts(head) || !this.#report.forkAt(head.seq)) return;
-    this.#o.log.error("Somebody shows different ledgers to different nodes", { seq: head.seq });
   }
 
   // Own record -----------------------------------------------------------------------------------
@@ -447,11 +494,14 @@ export class Daemon {
   async #audit(): Promise<void> {
     this.#machine.doubtTable();
     await this.reconcile(); // before all that waits for the coordinator
+    void this.#admissions.review();
     await this.#publisher.renew();
+    if (await this.#certificate?.renew()) await this.#ownRenewed();
     // What a wrong clock kept out, or let in, is looked at again: it may have been set.
     this.#changed(this.#view.nodes.has(this.#id) ? this.#view.lookAtClock() : await this.#takeOwn());
     this.#saver.ledger();
-    if (this.#meshUp) await this.#publisher.publish();
+    if (this.#meshUp) await Promise.all([this.#publisher.publish(), this.#grace?.contact()]);
+    else this.#grace?.check();
   }
 
   #tick(): void {
