@@ -8,6 +8,7 @@ import { GateState } from "./host/state.ts";
 import { runMain } from "../mesh/host/exit.ts";
 import { createLog } from "../mesh/host/log.ts";
 import { openStateDir } from "../mesh/host/state_dir.ts";
+import { oneLineUsage, usageExitCode } from "../mesh/host/usage.ts";
 import { GhostError } from "../mesh/wire/errors.ts";
 import { VERSION } from "../mesh/wire/version.ts";
 
@@ -24,7 +25,7 @@ async function readAuth(text: string): Promise<string> {
 }
 
 async function main(): Promise<number> {
-  const program = new Command("ghostgate")
+  const program = oneLineUsage(new Command("ghostgate"), "ghostgate")
     .description("The GhostMesh relay")
     .option("--config <file>", "ghostgate.toml (without it, everything has its default)")
     .option("--server <host>", "the coordinator, if it is not the one that the token names")
@@ -33,16 +34,11 @@ async function main(): Promise<number> {
       "a token of `ghostctl token create --gate`; - reads it from standard input, @FILE from a file",
     )
     .option("--state-dir <dir>", "where keys and state are kept")
-    .version(VERSION)
-    .showSuggestionAfterError()
-    .exitOverride();
+    .version(VERSION);
   try {
     program.parse(Deno.args, { from: "user" });
   } catch (error) {
-    // commander has told what is wrong already; its errors carry an exit code.
-    const exit = (error as { exitCode?: unknown }).exitCode;
-    if (typeof exit !== "number") throw error;
-    return exit === 0 ? 0 : 2;
+    return usageExitCode(error);
   }
   const o = program.opts();
   const config = await loadGateConfig(o.config);

@@ -326,7 +326,7 @@ Deno.test("ghostgate --version and --help answer, wrong usage ends with 2", asyn
     const [args, code, pattern] of [[["--version"], 0, /^\d+\.\d+\.\d+$/m], [["--help"], 0, /--auth/], [
       ["--no"],
       2,
-      /unknown/,
+      /Unknown option/,
     ]] as const
   ) {
     await using program = new Program([...args]);

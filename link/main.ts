@@ -3,29 +3,24 @@
  * See link/host/daemon.ts for what the daemon does.
  */
 import { Command } from "@commander-js/extra-typings";
-import { loadLinkConfig } from "./host/config.ts";
+import { type LinkConfig, loadLinkConfig } from "./host/config.ts";
 import { join, type Joined, type Machine } from "./host/join.ts";
 import { askDaemon } from "./host/local_client.ts";
 import { defaultSocket } from "./host/local_api.ts";
-import { joinByOidc } from "./host/login/join.ts";
 import { logInAgain } from "./host/login/again.ts";
-import { joinByCertificate } from "./host/login/mtls.ts";
+import { loginWorld, WAYS } from "./host/login/ways.ts";
 import { random } from "./host/random.ts";
 import { runDaemon } from "./host/run.ts";
 import { NodeState } from "./host/state.ts";
+import { checkTools } from "./host/tools.ts";
 import { runMain } from "../mesh/host/exit.ts";
 import { createLog } from "../mesh/host/log.ts";
+import { systemRunner } from "../mesh/host/runner.ts";
 import { openStateDir } from "../mesh/host/state_dir.ts";
-import { fetchJson } from "../mesh/wire/fetch_json.ts";
-import { renderUnicodeCompact } from "uqr";
+import { oneLineUsage, usageExitCode } from "../mesh/host/usage.ts";
 import { GhostError } from "../mesh/wire/errors.ts";
+import { label } from "../mesh/wire/schema.ts";
 import { VERSION } from "../mesh/wire/version.ts";
-
-interface Common {
-  stateDir?: string | undefined;
-  socket?: string | undefined;
-  config?: string | undefined;
-}
 
 /** `-` reads the token from standard input, `@FILE` from a file; anything else is the token. */
 async function readAuth(text: string): Promise<string> {
@@ -34,7 +29,8 @@ async function readAuth(text: string): Promise<string> {
   try {
     return (await Deno.readTextFile(text.slice(1))).trim();
   } catch (error) {
-    throw new GhostError("bad_token", "Cannot read the token's file", { place: text.slice(1), cause: error });
+    const mend = "check the file's name and its mode";
+    throw new GhostError("bad_token", "Cannot read the token's file", { place: text.slice(1), mend, cause: error });
   }
 }
 
@@ -42,87 +38,22 @@ function machine(): Machine {
   return { hostname: Deno.hostname(), os: `linux ${Deno.osRelease()}`.slice(0, 64), version: VERSION };
 }
 
-/** Asks a person whether this network is the one that is meant; a script has nobody to ask. */
-const confirmNetwork = Deno.stdin.isTerminal()
-  ? (network: { id: string; name: string }) =>
-    Promise.resolve(confirm(`The server's network is "${network.name}", ${network.id}. Is that the one you mean?`))
-  : null;
-
-interface JoinFlags extends Common {
-  server?: string | undefined;
-  network?: string | undefined;
-  cert?: string | undefined;
-  key?: string | undefined;
-  browser?: boolean | undefined;
-  name?: string | undefined;
+function checkName(name: string): void {
+  if (label.safeParse(name).success) return;
+  const mend = "a machine's name has at most 63 characters of a-z, 0-9 and -";
+  throw new GhostError("bad_input", `Not a machine's name: "${name}"`, { place: "--name", mend });
 }
 
-/** Joins without a token, by a certificate. */
-async function joinMtls(o: JoinFlags): Promise<{ state: NodeState; joined: Joined }> {
-  const need = (value: string | undefined, place: string, mend: string): string => {
-    if (value !== undefined) return value;
-    throw new GhostError("bad_input", "Missing", { place, mend });
-  };
-  const server = need(o.server, "--server", "name the coordinator and its network: --server HOST#ID");
-  const cert = need(o.cert, "--cert", "name the certificate's file (PEM, its intermediates after it)");
-  const key = need(o.key, "--key", "name the file of the certificate's key (PEM)");
-  const state = new NodeState(await openStateDir("ghostlink", o.stateDir));
-  using _lock = await state.lock();
-  const joined = await joinByCertificate(state, {
-    server,
-    network: o.network,
-    files: { cert, key },
-    ...(o.name === undefined ? {} : { name: o.name }),
-    machine: machine(),
-    confirm: confirmNetwork,
-    random,
-    now: () => Date.now(),
-  });
-  return { state, joined };
-}
+const socketOf = (o: { socket?: string | undefined }) =>
+  o.socket ?? defaultSocket((name) => Deno.env.get(name), Deno.uid());
 
-/** How a log-in reaches its user: an address to open, and on a terminal its QR code for the telephone at hand. */
-function loginWorld(browser: boolean) {
-  return {
-    browser,
-    show(url: string) {
-      console.log(browser ? "Open this in a browser on this machine:" : "Open this in a browser, on any machine:");
-      console.log(url);
-      if (!browser && Deno.stdout.isTerminal()) console.log(renderUnicodeCompact(url, { border: 1 }));
-    },
-    fetchJson,
-    random,
-    now: () => Date.now(),
-  };
-}
-
-/** Joins without a token, by a log-in. */
-async function joinOidc(o: JoinFlags): Promise<{ state: NodeState; joined: Joined }> {
-  if (o.server === undefined) {
-    const mend = "name the coordinator and its network: --server HOST#ID";
-    throw new GhostError("bad_input", "Missing", { place: "--server", mend });
-  }
-  const state = new NodeState(await openStateDir("ghostlink", o.stateDir));
-  using _lock = await state.lock();
-  const joined = await joinByOidc(state, {
-    ...loginWorld(o.browser ?? false),
-    server: o.server,
-    network: o.network,
-    ...(o.name === undefined ? {} : { name: o.name }),
-    machine: machine(),
-    confirm: confirmNetwork,
-  });
-  return { state, joined };
-}
-
-async function serve(state: NodeState, o: Common): Promise<void> {
-  const config = await loadLinkConfig(o.config);
+async function serve(state: NodeState, config: LinkConfig, o: { socket?: string | undefined }): Promise<void> {
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => stop.abort());
   await runDaemon({
     state,
     config,
-    socket: o.socket ?? defaultSocket((name) => Deno.env.get(name), Deno.uid()),
+    socket: socketOf(o),
     log: createLog("ghostlink"),
     say: (line) => console.log(line),
     machine: machine(),
@@ -130,13 +61,24 @@ async function serve(state: NodeState, o: Common): Promise<void> {
   });
 }
 
+/** Enrols, says so, and goes on as the daemon unless told to stop there. */
+async function finish(
+  state: NodeState,
+  enrol: () => Promise<Joined>,
+  o: { config: LinkConfig; socket?: string | undefined; enrolOnly?: boolean | undefined },
+): Promise<void> {
+  const joined = await (async () => {
+    using _lock = await state.lock();
+    return await enrol();
+  })();
+  console.log(`joined as ${joined.network.name} (${joined.addresses.join(", ")})`);
+  if (!o.enrolOnly) await serve(state, o.config, o);
+}
+
 async function main(): Promise<number> {
-  let code = 0;
-  const program = new Command("ghostlink")
+  const program = oneLineUsage(new Command("ghostlink"), "ghostlink")
     .description("The GhostMesh client daemon")
-    .version(VERSION)
-    .showSuggestionAfterError()
-    .exitOverride();
+    .version(VERSION);
 
   program.command("join")
     .description("enrol this machine and go on as the daemon")
@@ -158,11 +100,17 @@ async function main(): Promise<number> {
     .option("--socket <path>", "the daemon's local socket")
     .option("--config <file>", "ghostlink.toml")
     .action(async (o) => {
+      if (o.name !== undefined) checkName(o.name);
+      const config = await loadLinkConfig(o.config);
       if (o.auth === "mtls" || o.auth === "oidc") {
-        const { state, joined } = o.auth === "mtls" ? await joinMtls(o) : await joinOidc(o);
-        console.log(`joined as ${joined.network.name} (${joined.addresses.join(", ")})`);
-        if (!o.enrolOnly) await serve(state, o);
-        return;
+        // What the daemon will miss is told before anybody logs in.
+        if (!o.enrolOnly) await checkTools(systemRunner);
+        const state = new NodeState(await openStateDir("ghostlink", o.stateDir));
+        const way = WAYS[o.auth];
+        return await finish(state, () => way(state, { ...o, machine: machine(), print: console.log }), {
+          ...o,
+          config,
+        });
       }
       const auth = await readAuth(o.auth);
       const request = {
@@ -170,19 +118,16 @@ async function main(): Promise<number> {
         ...(o.server === undefined ? {} : { server: o.server }),
         ...(o.name === undefined ? {} : { name: o.name }),
       };
-      const socket = o.socket ?? defaultSocket((name) => Deno.env.get(name), Deno.uid());
-      const running = await askDaemon(socket, request);
+      const running = await askDaemon(socketOf(o), request);
       if (running) {
         console.log(`joined as ${running.name} (${running.addresses.join(", ")}) by the daemon that runs already`);
         return;
       }
+      // What the daemon will miss is told before the token is spent.
+      if (!o.enrolOnly) await checkTools(systemRunner);
       const state = new NodeState(await openStateDir("ghostlink", o.stateDir));
-      const joined = await (async () => {
-        using _lock = await state.lock();
-        return await join(state, { ...request, machine: machine(), random, now: () => Date.now() });
-      })();
-      console.log(`joined as ${joined.network.name} (${joined.addresses.join(", ")})`);
-      if (!o.enrolOnly) await serve(state, o);
+      const byToken = () => join(state, { ...request, machine: machine(), random, now: () => Date.now() });
+      await finish(state, byToken, { ...o, config });
     });
 
   program.command("run")
@@ -192,7 +137,7 @@ async function main(): Promise<number> {
     .option("--socket <path>", "the daemon's local socket")
     .action(async (o) => {
       const state = new NodeState(await openStateDir("ghostlink", o.stateDir));
-      await serve(state, o);
+      await serve(state, await loadLinkConfig(o.config), o);
     });
 
   program.command("login")
@@ -202,20 +147,19 @@ async function main(): Promise<number> {
     .option("--socket <path>", "the daemon's local socket")
     .action(async (o) => {
       const state = new NodeState(await openStateDir("ghostlink", o.stateDir));
-      const socket = o.socket ?? defaultSocket((name) => Deno.env.get(name), Deno.uid());
-      const who = await logInAgain(state, { ...loginWorld(o.browser ?? false), socket });
+      const who = await logInAgain(state, {
+        ...loginWorld({ browser: o.browser ?? false, print: console.log }),
+        socket: socketOf(o),
+      });
       console.log(`logged in as ${who}`);
     });
 
   try {
     await program.parseAsync(Deno.args, { from: "user" });
   } catch (error) {
-    // commander has told what is wrong already; its errors carry an exit code.
-    const exit = (error as { exitCode?: unknown }).exitCode;
-    if (typeof exit !== "number") throw error;
-    code = exit === 0 ? 0 : 2;
+    return usageExitCode(error);
   }
-  return code;
+  return 0;
 }
 
 await runMain(main, "ghostlink");

@@ -3,26 +3,22 @@ import { Command } from "@commander-js/extra-typings";
 import { runMain } from "./host/exit.ts";
 import { createLog } from "./host/log.ts";
 import { openStateDir } from "./host/state_dir.ts";
+import { oneLineUsage, usageExitCode } from "./host/usage.ts";
 import { loadMeshConfig } from "./selfhost/config.ts";
 import { runMesh } from "./selfhost/run.ts";
 import { VERSION } from "./wire/version.ts";
 
 async function main(): Promise<number> {
-  const program = new Command("ghostmesh")
+  const program = oneLineUsage(new Command("ghostmesh"), "ghostmesh")
     .description("The GhostMesh coordinator: stores and delivers what admins and machines have signed")
     .version(VERSION)
     .option("--config <file>", "ghostmesh.toml (default: the defaults of everything)")
     .option("--state-dir <dir>", "where store, certificates and lock are kept")
-    .allowExcessArguments(false)
-    .showSuggestionAfterError()
-    .exitOverride();
+    .allowExcessArguments(false);
   try {
     program.parse(Deno.args, { from: "user" });
   } catch (error) {
-    // commander has told what is wrong already; its errors carry an exit code.
-    const exit = (error as { exitCode?: unknown }).exitCode;
-    if (typeof exit !== "number") throw error;
-    return exit === 0 ? 0 : 2;
+    return usageExitCode(error);
   }
   const { config: file, stateDir } = program.opts();
   const config = await loadMeshConfig(file);

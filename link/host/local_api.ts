@@ -102,7 +102,7 @@ export function defaultSocket(env: (name: string) => string | undefined, uid: nu
   const runtime = env("XDG_RUNTIME_DIR");
   if (runtime) return `${runtime}/ghostlink/ghostlink.sock`;
   throw new GhostError("bad_config", "Nowhere to put the socket: XDG_RUNTIME_DIR is not set", {
-    mend: "name a place with --socket",
+    mend: "start ghostlink as root, or name a place with --socket",
   });
 }
 
