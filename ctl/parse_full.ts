@@ -92,7 +92,8 @@ function toUsage(error: CommanderError, argv: readonly string[], table: Table): 
       return new UsageError(`Unknown option "${quoted}"`, near ? `did you mean "${near}"?` : help);
     }
     case "commander.missingArgument":
-      return new UsageError(`${quoted.toUpperCase()} is missing`, help);
+      // A word that is typed as it stands, such as "via", is no name for something.
+      return new UsageError(`${quoted === "via" ? '"via"' : quoted.toUpperCase()} is missing`, help);
     case "commander.optionMissingArgument":
     case "commander.missingMandatoryOptionValue":
       return new UsageError(
@@ -110,6 +111,7 @@ function toUsage(error: CommanderError, argv: readonly string[], table: Table): 
 
 function unknownVerb(words: readonly string[], known: readonly string[]): UsageError {
   const typed = words.join(" ");
+  if (typed === "") return new UsageError("No command given");
   const whole = nearest(typed, known) ?? known.find((name) => name.split(" ").includes(typed));
   const first = nearest(typed, [...new Set(known.map((name) => name.split(" ")[0]!))]);
   const near = whole ?? known.find((name) => name.split(" ")[0] === first);

@@ -83,6 +83,11 @@ Deno.test("parseFull() tells mistakes in one line, with the mend", () => {
     ["banana", 'Unknown command "banana"; see: ghostctl help'],
     ["status --jsn", 'Unknown option "--jsn"; did you mean "--json"?'],
     ["ping", "PEER is missing; usage: ghostctl ping PEER [--count N]"],
+    ["--json", "No command given; see: ghostctl help"],
+    [
+      "route add 10.1.1.0/24",
+      '"via" is missing; usage: ghostctl route add PREFIX via NAME [--metric N] [--keep-source]',
+    ],
     ["ping a b", "Too many arguments; usage: ghostctl ping PEER [--count N]"],
     ["ping a --count", "A value is missing after --count; usage: ghostctl ping PEER [--count N]"],
     ["status --json=yes", "Too many arguments; usage: ghostctl status"],

@@ -36,7 +36,7 @@ export async function readPolicyFile(path: string, call: Call): Promise<CheckedP
       : error instanceof TypeError
       ? "Not UTF-8"
       : "Cannot read this file";
-    throw new GhostError("bad_policy", why, { place: path, cause: error });
+    throw new GhostError("bad_policy", why, { place: path, mend: "check the file's name and its mode", cause: error });
   }
   return checkSource(source, { file: path, files: await readNamedFiles(source, dirname(path)), call });
 }

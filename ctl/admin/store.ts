@@ -67,6 +67,18 @@ export class NetworkStore {
     await writeJson(this.#path(network.network.id), network);
   }
 
+  /** Keeps a policy's text as `NAME.acls.toml` for its owner to change, and gives its path; null when there is one already. */
+  async keepPolicy(name: string, source: string): Promise<string | null> {
+    const path = `${this.dir}/${name}.acls.toml`;
+    try {
+      await Deno.writeTextFile(path, source, { createNew: true, mode: 0o600 });
+      return path;
+    } catch (error) {
+      if (error instanceof Deno.errors.AlreadyExists) return null;
+      throw error;
+    }
+  }
+
   async remove(net: string): Promise<void> {
     await Deno.remove(this.#path(net));
   }

@@ -2,7 +2,7 @@
 import { STARTER_POLICY } from "../../mesh/policy/starter.ts";
 import { DEFAULT_IPV4 } from "../../mesh/trust/address.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
-import { label } from "../../mesh/wire/schema.ts";
+import { label, prefix } from "../../mesh/wire/schema.ts";
 import { Founding, type Wish } from "../admin/found.ts";
 import { readStdin } from "../admin/host.ts";
 import { checkSource, policyBody, readPolicyFile } from "../admin/policy_file.ts";
@@ -28,6 +28,11 @@ export async function run(call: Call): Promise<void> {
   let chosen: PolicySource | undefined;
   if (known === null) {
     const policy = own === null ? await withoutFile(founding, call) : { ...own, from: "file" as const };
+    if (policy.from === "starter") {
+      const path = await store.keepPolicy(wish.name, policy.source);
+      const where = path === null ? "" : `; to change it, edit ${path} and type: ghostctl policy push ${path}`;
+      call.out.remark(`no --acls: signing the starter policy, by which all members reach each other${where}`);
+    }
     chosen = policy.from;
     known = await founding.prepare(wish, policyBody(policy));
     await founding.claim(known);
@@ -54,7 +59,11 @@ function readWish(call: Call): Wish {
       },
     );
   }
-  return { name, suffix, ipv4: call.text("ipv4") ?? DEFAULT_IPV4, quorum };
+  const ipv4 = call.text("ipv4") ?? DEFAULT_IPV4;
+  if (!prefix.safeParse(ipv4).success) {
+    throw call.bad("ipv4", `Expected a prefix such as ${DEFAULT_IPV4}, got "${ipv4}"`);
+  }
+  return { name, suffix, ipv4, quorum };
 }
 
 /** The policy when none was named: the coordinator's draft if it has one and its hash was accepted, else the starter. */
@@ -71,7 +80,6 @@ async function withoutFile(
         mend: "leave it out, or name a file with --acls",
       });
     }
-    call.out.remark("no --acls: signing the starter policy, by which all members reach each other");
     return { source: STARTER_POLICY, files: {}, from: "starter" };
   }
   if (draft.sha256 === accepted) {
