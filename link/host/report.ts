@@ -1,5 +1,6 @@
 /** What the daemon tells of itself: the answers of the local API, in the shapes of mesh/wire/local.ts. */
-import type { Runner } from "../../mesh/host/runner.ts";
+import { parseServer, serverText } from "../../mesh/client/mod.ts";
+import { findTool, type Runner } from "../../mesh/host/runner.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type {
   localFork,
@@ -17,7 +18,6 @@ import type { KnownNode, NetworkView } from "./network_view.ts";
 import type { OwnRecord } from "./own_record.ts";
 import type { Peer } from "./peer.ts";
 
-const PING = "/usr/bin/ping";
 /** A peer whose last handshake is younger than this talks, whatever else is known, in ms (WireGuard's REJECT_AFTER_TIME). */
 const HANDSHAKE_FRESH = 180_000;
 
@@ -78,7 +78,7 @@ export class Report {
       network: {
         id: view.ledger.network.id,
         name: view.ledger.network.name,
-        server: own.network.server,
+        server: serverText(parseServer(own.network.server)),
         connected: this.#o.meshUp(),
         ledgerSeq: view.ledger.head.seq,
       },
@@ -156,15 +156,19 @@ export class Report {
   async ping({ peer: text, count }: { peer: string; count: number }): Promise<z.infer<typeof localPingAnswer>> {
     const known = this.#o.view.find(text);
     const peer = known && this.#o.peers.get(known.id);
+    if (known?.id === this.#o.view.selfId) {
+      throw new GhostError("bad_input", `"${text}" is this machine itself`, { mend: "see: ghostctl peers" });
+    }
     if (!known || !peer) {
       throw new GhostError("not_found", `No peer "${text}"`, {
         mend: "ghostctl peers lists those that policy lets this machine see",
       });
     }
+    const ping = await findTool("ping", "apt-get install iputils-ping");
     const address = addressesOf(known)[0]!;
     const replies: z.infer<typeof localPingAnswer>["replies"] = [];
     for (let seq = 1; seq <= count; seq++) {
-      const { stdout } = await this.#o.runner.run(PING, ["-n", "-c", "1", "-W", "2", address]);
+      const { stdout } = await this.#o.runner.run(ping, ["-n", "-c", "1", "-W", "2", address]);
       const time = /time=([\d.]+) ms/.exec(stdout)?.[1];
       replies.push({ seq, rttMs: time === undefined ? null : Number(time), rung: peer.state.rung });
     }

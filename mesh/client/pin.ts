@@ -3,6 +3,7 @@ import { connect, type DetailedPeerCertificate } from "node:tls";
 import { MESH_TLS_NAME } from "../wire/api.ts";
 import { toBase64Url } from "../wire/encoding.ts";
 import { GhostError } from "../wire/errors.ts";
+import { unreachable } from "./http.ts";
 import { hostOf, portOf, serverText } from "./server_address.ts";
 
 /**
@@ -50,13 +51,7 @@ export async function shownCa(server: URL): Promise<string> {
 
 function chainOf(server: URL, timeout: number): Promise<Uint8Array<ArrayBuffer>[]> {
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array<ArrayBuffer>[]>();
-  const fail = (cause: Error) =>
-    reject(
-      new GhostError("unreachable", `Cannot reach the coordinator: ${cause.message}`, {
-        place: serverText(server),
-        cause,
-      }),
-    );
+  const fail = (cause: Error) => reject(unreachable(server, cause));
   const socket = connect({
     host: hostOf(server),
     port: portOf(server),

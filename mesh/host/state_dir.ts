@@ -52,7 +52,8 @@ export async function openPrivateDir(dir: string, { mend }: { mend: string }): P
     if (error instanceof Deno.errors.AlreadyExists || error instanceof Deno.errors.NotADirectory) {
       throw new GhostError("bad_config", "Not a folder", { place: dir, mend, cause: error });
     }
-    throw error;
+    const why = error instanceof Error ? error.message.split(" (os error")[0] : String(error);
+    throw new GhostError("bad_config", `Cannot make this folder private: ${why}`, { place: dir, mend, cause: error });
   }
 }
 

@@ -51,7 +51,12 @@ const schema = z.strictObject({
       z.enum(CERTIFICATE_HEADERS, { error: `Unknown; known are: ${CERTIFICATE_HEADERS.join(", ")}` }),
     ).optional(),
   }).prefault({}),
-  tls: z.strictObject({ cert: path, key: path }).optional(),
+  tls: z.strictObject({ cert: path, key: path }, {
+    error: ({ input }) =>
+      typeof input === "string"
+        ? 'Expected a section [tls] with cert and key; tls = "off" belongs in [server]'
+        : undefined,
+  }).optional(),
   store: z.strictObject({ url: z.url({ protocol: /^https?$/ }).optional() }).prefault({}),
 });
 

@@ -76,6 +76,8 @@ Deno.test("loadMeshConfig() names the place of a fault", async () => {
 
 Deno.test("loadMeshConfig() serves in the clear only on loopback or behind a named proxy", async () => {
   assert.match(await fault('[server]\ntls = "off"\n'), /server\.tls.*in the clear/);
+  assert.match(await fault('tls = "off"\n'), /:1:1 tls: Expected a section \[tls\].*belongs in \[server\]/);
+  assert.match(await fault('[tls]\ncret = "c.pem"\n'), /:2:1 tls\.cret: Unknown key; did you mean "cert"/);
   assert.match(await fault('[server]\ntls = "on"\n'), /server\.tls: Expected "off"/);
   assert.match(
     await fault('[server]\nbind = "127.0.0.1:80"\ntls = "off"\n[tls]\ncert = "c"\nkey = "k"\n'),

@@ -125,7 +125,8 @@ async function countUse(
   }
   const count = uses.value ?? 0;
   if (limits.uses !== null && count >= limits.uses) {
-    throw new GhostError("token_used_up", `The join token has admitted all ${limits.uses} machines that it may`, {
+    const all = limits.uses === 1 ? "the one machine" : `all ${limits.uses} machines`;
+    throw new GhostError("token_used_up", `The join token has admitted ${all} that it may`, {
       mend: "make a new one with: ghostctl token create",
     });
   }

@@ -68,7 +68,10 @@ export async function verifyNodeRecord(jws: string, context: RecordContext): Pro
     throw new GhostError("not_admitted", `Membership ended at ${time(settings.expires)}`, { place: "record", mend });
   }
   const admission = await verifyAdmission(record.proof, { ...context, key, iat: record.iat });
-  if (admission.gate) throw new GhostError("not_admitted", "The token admits gates only", { place: "record.proof" });
+  if (admission.gate) {
+    const mend = "make one for machines with: ghostctl token create";
+    throw new GhostError("not_admitted", "The token admits gates only", { place: "record.proof", mend });
+  }
   checkKeys(record);
   await checkAddresses(record, id, ledger);
   checkRoutes(record.routes, admission.prefixes);
