@@ -20,7 +20,8 @@ export async function tlsMaterial(
 ): Promise<TlsMaterial> {
   if (tls.kind === "off") return { keys: null, caHash: undefined };
   if (tls.kind === "files") {
-    const [cert, key] = await Promise.all([readPem(tls.cert, "tls.cert"), readPem(tls.key, "tls.key")]);
+    const cert = await readPem(tls.cert, "tls.cert");
+    const key = await readPem(tls.key, "tls.key");
     return { keys: { cert, key }, caHash: undefined };
   }
   const all = [Deno.hostname(), ...names];
