@@ -9,6 +9,7 @@ import { serverText } from "../../mesh/client/server_address.ts";
 import { networkPrefix6 } from "../../mesh/trust/address.ts";
 import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
 import { type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
+import { keepWhole } from "../../mesh/trust/kept_ledger.ts";
 import { Ledger } from "../../mesh/trust/ledger.ts";
 import { verifyGateRecord } from "../../mesh/trust/record.ts";
 import { type Bytes, fromBase64Url } from "../../mesh/wire/encoding.ts";
@@ -68,7 +69,7 @@ export async function enrol(o: EnrolOptions): Promise<NetworkState> {
   using client = new MeshClient({ ...common, key: o.key });
   await client.publishGate(record);
   const network = { server, ca, net: token.net, grant: grantKey.public, proof, record, published: true };
-  await o.state.ledger.replace(ledger.entries);
+  await keepWhole(o.state.ledger, ledger);
   await o.state.saveNetwork(network);
   return network;
 }

@@ -8,7 +8,7 @@ import { AdmitRules, issuerSigners } from "../../mesh/policy/mod.ts";
 import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
 import { ipv4Of, ipv6Of } from "../../mesh/trust/address.ts";
 import { nodeIdOf, type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
-import { openKept } from "../../mesh/trust/kept_ledger.ts";
+import { keepWhole, openKept } from "../../mesh/trust/kept_ledger.ts";
 import { Ledger } from "../../mesh/trust/ledger.ts";
 import { signNodeRecord, verifyNodeRecord } from "../../mesh/trust/record.ts";
 import { MAX_CLOCK_SKEW } from "../../mesh/wire/api.ts";
@@ -160,7 +160,7 @@ export async function enrolBy(state: NodeState, o: Enrolment): Promise<Joined> {
     record: published.jws,
     seq: published.record.seq,
   };
-  await state.ledger.replace(ledger.entries);
+  await keepWhole(state.ledger, ledger);
   await state.saveNetwork(network);
   return { network, id, addresses: addressesOf(published.record) };
 }

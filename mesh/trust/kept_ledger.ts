@@ -29,6 +29,19 @@ export async function openKept(
   return ledger;
 }
 
+/**
+ * Keeps a ledger in a store that has none yet, or another chain; resolves to the head that is kept. A crash in between must
+ * not leave a checkpoint of the chain that is gone.
+ */
+export async function keepWhole(store: LedgerStore, ledger: Ledger): Promise<LedgerHead> {
+  const entries = [...ledger.entries];
+  const { head } = ledger;
+  await store.saveChecked({ seq: 0, hash: ledger.hashAt(0)! });
+  await store.replace(entries);
+  await store.saveChecked(head);
+  return head;
+}
+
 /** Keeps a ledger that was opened from its store. One call of `save` at a time. */
 export class LedgerKeeper {
   readonly #store: LedgerStore;
@@ -54,12 +67,11 @@ export class LedgerKeeper {
     if (text !== this.#evidence) await this.#store.saveEvidence(evidence);
     this.#evidence = text;
     if (head.hash === this.#kept.hash) return;
-    if (grown) await this.#store.append(entries.slice(this.#kept.seq + 1));
-    else {
-      // Another chain: a crash in between must not leave a checkpoint of the one that is gone.
-      await this.#store.saveChecked({ seq: 0, hash: ledger.hashAt(0)! });
-      await this.#store.replace(entries);
+    if (!grown) {
+      this.#kept = await keepWhole(this.#store, ledger);
+      return;
     }
+    await this.#store.append(entries.slice(this.#kept.seq + 1));
     this.#kept = head;
     await this.#store.saveChecked(head);
   }
