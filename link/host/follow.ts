@@ -46,7 +46,10 @@ export async function follow(
           o.events.connected(true, null);
         }
         if (event.type === "synced") {
-          if (event.snapshot) sweep(o.view, seen, o.events);
+          if (event.snapshot) {
+            sweep(o.view, seen, o.events);
+            o.view.forgetUntimely();
+          }
           wait = FIRST_WAIT;
           o.events.synced();
         } else {
