@@ -27,6 +27,7 @@ Deno.test("Gates tells that another machine has a copy of its identity, and leav
       ledger: network.ledger,
       catchUp: () => Promise.resolve(false),
       exchange: () => Promise.resolve([]),
+      take: () => Promise.resolve(),
       now: () => Date.now(),
     }),
     log: createLog("ghostgate", { write: () => {} }),
