@@ -46,10 +46,7 @@ export async function follow(
           o.events.connected(true, null);
         }
         if (event.type === "synced") {
-          if (event.snapshot) {
-            sweep(o.view, seen, o.events);
-            o.view.forgetUntimely();
-          }
+          if (event.snapshot) sweep(o.view, seen, o.events);
           wait = FIRST_WAIT;
           o.events.synced();
         } else {
@@ -103,6 +100,7 @@ async function take(view: NetworkView, event: SyncEvent, events: FollowEvents): 
 }
 
 function sweep(view: NetworkView, seen: Set<string>, events: FollowEvents): void {
+  view.forgetUntimely();
   for (const id of [...view.nodes.keys(), ...view.gates.keys()]) {
     if (!seen.has(id)) events.changed(view.forget(id));
   }

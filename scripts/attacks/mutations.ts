@@ -270,8 +270,8 @@ export const MUTATIONS: readonly Mutation[] = [
     "only a whole picture ends what it lacks",
     "row 17: what is withheld",
     "link/host/follow.ts",
-    "if (event.snapshot) {",
-    "{",
+    "if (event.snapshot) sweep(",
+    "sweep(",
   ),
   one(
     "a broken stream is taken up again",
