@@ -221,7 +221,9 @@ test("row 18: malformed control messages end the session at most, and it comes a
     }
     await net.gate.order({ do: "tell", to: bob, message: { t: "presence", node: (await attacker()).id, up: true } });
     await net.gate.order({ do: "tell", to: bob, message: { t: "presence", node: net.id.alice, up: false } });
+    const { hellos } = await got(net);
     await net.gate.order({ do: "cut" });
+    await waitFor("all machines to come again", async () => (await got(net)).hellos >= hellos + 3);
     await waitForRung(net.host("alice"), "bob", "quic");
     await relayed(net);
   });
