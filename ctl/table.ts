@@ -1,5 +1,6 @@
 /** All verbs of ghostctl. Plain data with lazy loaders: reading this file must stay cheap, every start does it. */
 import type { CommandSpec, OptionSpec } from "./spec.ts";
+import { ADMIN_COMMANDS, MACHINE_COMMANDS, TOKEN_COMMANDS } from "./table_ledger.ts";
 
 /** Options of every verb. */
 export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
@@ -96,6 +97,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     },
     load: () => import("./commands/token_create.ts"),
   },
+  ...TOKEN_COMMANDS,
   {
     name: "status",
     summary: "Show this machine, its network and its gates",
@@ -157,6 +159,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     },
     load: () => import("./commands/nodes_list.ts"),
   },
+  ...MACHINE_COMMANDS,
   {
     name: "route add",
     summary: "Reach a network behind a machine (admin)",
@@ -223,6 +226,16 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: [{ line: "ghostctl policy push acls.toml", what: "put it in force" }],
     json: { changed: true, sha256: key, ledgerSeq: 5 },
     load: () => import("./commands/policy_push.ts"),
+  },
+  ...ADMIN_COMMANDS,
+  {
+    name: "certificate revoke",
+    summary: "Let nobody come in by a certificate any more (admin)",
+    arguments: [{ name: "certificate", summary: "its file (PEM), or ISSUER-HASH:SERIAL" }],
+    details: ["Of an intermediate CA: everything below it. Who came in by it loses the network at once."],
+    examples: [{ line: "ghostctl certificate revoke ann.pem", what: "ann's laptop was stolen" }],
+    json: { changed: true, certificate: `${"5f".repeat(32)}:a1b2c3`, ledgerSeq: 6 },
+    load: () => import("./commands/certificate_revoke.ts"),
   },
   {
     name: "version",
