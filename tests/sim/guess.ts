@@ -39,6 +39,8 @@ export class HardEnd {
         return true;
       }
       if (peer.joined?.port === to.port) return false;
+      // The ordinary port has been hit: it must not be left for another one.
+      if (to.port === PORT && from.address === o.target.address && peer.agent.recognises(bytes)) this.#opener = null;
       if (to.port < FIRST_SOCKET || to.port >= FIRST_SOCKET + SOCKETS) return false;
       if (this.#opener && peer.joined === null && peer.agent.recognises(bytes)) {
         this.joined++;

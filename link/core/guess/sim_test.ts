@@ -65,5 +65,5 @@ Deno.test("a sequential allocator is predicted: the first probes hit", () => {
     if (sent >= 100) slow.push(seed);
   }
   // Where loss has left too few samples there is no prediction.
-  assert.ok(slow.length <= 5, `slow seeds ${slow}`);
+  assert.ok(slow.length <= 10, `slow seeds ${slow}`);
 });
