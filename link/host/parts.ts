@@ -7,9 +7,11 @@ import type { Log } from "../../mesh/host/log.ts";
 import { systemRunner } from "../../mesh/host/runner.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { Rotation } from "../core/keys/rotation.ts";
+import type { LinkConfig } from "./config.ts";
 import { Conversation } from "./conversation.ts";
 import { stunCrypto } from "./crypto.ts";
 import { Gates, type GatesHost } from "./gates.ts";
+import { GuessDesk } from "./guess.ts";
 import { Heads } from "./heads.ts";
 import type { IceHub } from "./ice_hub.ts";
 import { LedgerDesk } from "./ledger_desk.ts";
@@ -75,7 +77,7 @@ export class Parts {
   readonly peers: PeerTable;
   readonly report: Report;
 
-  constructor(o: { state: NodeState; log: Log }, p: Ground, d: DaemonHooks) {
+  constructor(o: { state: NodeState; log: Log; config: LinkConfig }, p: Ground, d: DaemonHooks) {
     const now = () => Date.now();
     this.admissions = new Admissions({ dir: o.state.dir, view: () => this.view, changed: d.changed });
     const { keysOf: issuerKeys } = this.admissions;
@@ -168,6 +170,12 @@ export class Parts {
       machine: p.machine,
       view: this.view,
       server: hostOf(this.mesh.server),
+      crypto: stunCrypto,
+    });
+    const guesses = new GuessDesk({
+      enabled: o.config.guess,
+      hard: () => this.surroundings.hard,
+      server: () => this.surroundings.server4,
     });
     this.peers = new PeerTable({
       view: this.view,
@@ -176,6 +184,7 @@ export class Parts {
       meshUp: d.meshUp,
       host: {
         hub: p.hub,
+        guesses,
         crypto: stunCrypto,
         wgPort: () => p.machine.wgPort,
         signal: (to, body) => this.signals.send(to, body),

@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { type Bridge, renderBridgeChange, renderTable, tableName, type TableParts } from "./nft_table.ts";
 
-const PARTS: TableParts = { wgPort: 51820, stunPort: 51821, bridges: [], filter: "", carried: [], guards: [] };
+const PARTS: TableParts = {
+  wgPort: 51820,
+  stunPort: 51821,
+  bridges: [],
+  joins: [],
+  filter: "",
+  carried: [],
+  guards: [],
+};
 const FOUR: Bridge = { relayPort: 40001, remote: { address: "203.0.113.5", port: 61000 }, local: "192.168.1.7" };
 const SIX: Bridge = { relayPort: 40002, remote: { address: "2001:DB8::5", port: 61001 }, local: "2001:db8::7" };
 
