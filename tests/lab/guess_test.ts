@@ -1,0 +1,49 @@
+/** A symmetric NAT and a home router: only guessing makes a direct path, and WireGuard goes through the port that was hit. */
+import assert from "node:assert/strict";
+import { Lab } from "../../scripts/lab/lab.ts";
+import { lossText, Ping } from "../../scripts/lab/ping.ts";
+import {
+  createToken,
+  initNetwork,
+  joinLink,
+  setupCode,
+  startGate,
+  startMesh,
+  waitForRung,
+} from "../../scripts/lab/programs.ts";
+import { buildHomes, ROUTER_A } from "../../scripts/lab/topology.ts";
+import { addressOf, labTest } from "./support.ts";
+
+labTest("a symmetric NAT and a home router meet directly by guessing, without a lost packet", async () => {
+  await using lab = new Lab();
+  await buildHomes(lab, { alice: "apdm_apdf" });
+  const [alice, bob, gate] = [lab.host("alice"), lab.host("bob"), lab.host("gate")];
+  try {
+    const mesh = await startMesh(lab.host("coordinator"));
+    await initNetwork(alice, await setupCode(mesh));
+    await startGate(gate, { token: await createToken(alice, "--gate") });
+    const token = await createToken(alice, "--uses", "2");
+    const links = [joinLink(alice, token), joinLink(bob, token)];
+    for (const link of links) await link.line(/ is up: /);
+    await links[0]!.line(/^bob: quic/);
+    const ping = new Ping(alice, await addressOf(alice, "bob"), 10);
+    await ping.first();
+    // A guess hits with 99.9%; after one that did not, the next one follows.
+    await waitForRung(alice, "bob", "direct", 90_000);
+    const seen = await waitForRung(bob, "alice", "direct", 10_000);
+    const result = await ping.stop(2_000);
+    assert.deepEqual(result.lost, [], lossText(result));
+    assert.ok(seen.path.endpoint?.startsWith(`${ROUTER_A}:`), seen.path.endpoint ?? "no endpoint");
+    const count = async () => Number((await gate.sh("cat /sys/class/net/eth0/statistics/rx_bytes")).stdout);
+    const before = await count();
+    const address = await addressOf(bob, "alice");
+    const { stdout } = await bob.run(["ping", "-q", "-c", "300", "-i", "0.002", "-s", "1000", address]);
+    assert.match(stdout, / 0% packet loss/);
+    assert.ok(await count() - before < 100_000);
+    const sockets = (await alice.sh("ss -Hlun | wc -l")).stdout;
+    assert.ok(Number(sockets) < 30, `${sockets} UDP sockets are left`);
+  } catch (error) {
+    console.error(lab.logs(40));
+    throw error;
+  }
+});
