@@ -17,6 +17,7 @@ import type { IceHub } from "./ice_hub.ts";
 import { LedgerDesk } from "./ledger_desk.ts";
 import type { CertificatePair } from "./login/certificate.ts";
 import { Admissions } from "./login/admissions.ts";
+import { whyOf } from "./look.ts";
 import type { Machine } from "./machine.ts";
 import { type Change, NetworkView } from "./network_view.ts";
 import type { OwnRecord } from "./own_record.ts";
@@ -211,6 +212,7 @@ export class Parts {
       peers: this.peers.all,
       meshUp: d.meshUp,
       reachable: this.reachable,
+      why: (peer) => whyOf(this, peer),
       runner: systemRunner,
     });
     p.hub.onCandidates = () => {

@@ -4,7 +4,7 @@
  * itself: `wanted()` is what the daemon's next reconciliation applies.
  */
 import { HandshakeTie } from "../core/handshake/tie.ts";
-import { IceAgent } from "../core/ice/mod.ts";
+import { IceAgent, type IceSnapshot } from "../core/ice/mod.ts";
 import type { IceAction, IceEvent, SelectedPair } from "../core/ice/event.ts";
 import type { PathAction, PathEvent } from "../core/path/event.ts";
 import { Path } from "../core/path/mod.ts";
@@ -302,6 +302,11 @@ export class Peer {
           break;
       }
     }
+  }
+
+  /** What there is to see, for people. */
+  inside(): { ice: IceSnapshot; guess: string | null; remotes: readonly WireCandidate[] } {
+    return { ice: this.#ice.snapshot(), guess: this.#guess.text, remotes: this.#guess.remotes };
   }
 
   /** Runs both machines' timers. */

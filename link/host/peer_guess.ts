@@ -70,6 +70,11 @@ export class PeerGuess {
     return this.#guess.text;
   }
 
+  /** What the peer has named so far. */
+  get remotes(): readonly WireCandidate[] {
+    return [...this.#named.values()];
+  }
+
   /** Candidates of the peer. */
   named(candidates: readonly WireCandidate[]): void {
     for (const c of candidates) if (this.#named.size < MAX_NAMED) this.#named.set(`${c.address} ${c.port}`, c);

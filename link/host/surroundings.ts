@@ -20,7 +20,7 @@ export interface SurroundingsOptions {
 export class Surroundings {
   readonly #o: SurroundingsOptions;
   #last = "";
-  #services: StunService[] = [];
+  #services: (StunService & { gate: string })[] = [];
   #hard = false;
 
   constructor(o: SurroundingsOptions) {
@@ -28,7 +28,7 @@ export class Surroundings {
   }
 
   /** The gates' STUN services with the way to each. */
-  get services(): readonly StunService[] {
+  get services(): readonly (StunService & { gate: string })[] {
     return this.#services;
   }
 
@@ -47,12 +47,12 @@ export class Surroundings {
     const { hub, machine, view } = this.#o;
     const addresses = (await machine.ip.hostAddresses()).map((a) => a.address).filter((a) => !view.isOverlay(a));
     hub.setHost(addresses, machine.wgPort);
-    const services: StunService[] = [];
+    const services: (StunService & { gate: string })[] = [];
     for (const gate of view.gates.values()) {
       for (const address of (await Promise.all(gate.record.hosts.map(resolve))).flat()) {
         const base = (await machine.ip.routeTo(address))?.source;
         const { stun: port, stunAlternate: alternate = null } = gate.record;
-        if (base) services.push({ server: { address, port }, alternate, base });
+        if (base) services.push({ gate: gate.id, server: { address, port }, alternate, base });
       }
     }
     hub.setServers(services);

@@ -40,10 +40,40 @@ labTest("a symmetric NAT and a home router meet directly by guessing, without a 
     const { stdout } = await bob.run(["ping", "-q", "-c", "300", "-i", "0.002", "-s", "1000", address]);
     assert.match(stdout, / 0% packet loss/);
     assert.ok(await count() - before < 100_000);
+    type Check = { ipv4: { mapping: string; filtering: string }; gates: { rungs: string[] }[]; verdict: string[] };
+    const [hard, easy] = [await alice.ctlJson<Check>(["netcheck"]), await bob.ctlJson<Check>(["netcheck"])];
+    assert.equal(hard.ipv4.mapping, "address-and-port-dependent");
+    assert.match(hard.verdict.join(), /every destination another port/);
+    assert.deepEqual([easy.ipv4.mapping, easy.ipv4.filtering], [
+      "endpoint-independent",
+      "address-and-port-dependent",
+    ]);
+    assert.deepEqual([easy.verdict, easy.gates.map(({ rungs }) => rungs)], [[], [["quic"]]]);
+    type Path = { rung: string; why: null; guess: string; timeline: { what: string }[] };
+    const path = await alice.ctlJson<Path>(["debug", "path", "bob"]);
+    assert.deepEqual([path.rung, path.why], ["direct", null]);
+    assert.match(path.guess, /^joined port \d+$/);
+    assert.ok(path.timeline.some(({ what }) => /^guess: hit, port \d+ joined$/.test(what)));
     const sockets = (await alice.sh("ss -Hlun | wc -l")).stdout;
     assert.ok(Number(sockets) < 30, `${sockets} UDP sockets are left`);
   } catch (error) {
     console.error(lab.logs(40));
     throw error;
   }
+});
+
+labTest("netcheck says so plainly when UDP is blocked and only the coordinator's HTTPS is left", async () => {
+  await using lab = new Lab();
+  await buildHomes(lab);
+  const alice = lab.host("alice");
+  const block = "table ip noudp { chain fw { type filter hook forward priority filter; meta l4proto udp drop; }; }";
+  await lab.host("na").run(["nft", block]);
+  const mesh = await startMesh(lab.host("coordinator"));
+  await initNetwork(alice, await setupCode(mesh));
+  await startGate(lab.host("gate"), { token: await createToken(alice, "--gate") });
+  const link = joinLink(alice, await createToken(alice));
+  await link.line(/No session with a gate/);
+  const { stdout } = await alice.ctl(["netcheck"]);
+  assert.match(stdout, /^UDP +no answer from any gate$/m, stdout);
+  assert.match(stdout, /^everything but the coordinator's HTTPS is blocked/m, stdout);
 });
