@@ -1,5 +1,6 @@
 /** All verbs of ghostctl. Plain data with lazy loaders: reading this file must stay cheap, every start does it. */
 import type { CommandSpec, OptionSpec } from "./spec.ts";
+import { NETWORK_COMMANDS } from "./table_network.ts";
 import { ADMIN_COMMANDS, MACHINE_COMMANDS, TOKEN_COMMANDS } from "./table_ledger.ts";
 
 /** Options of every verb. */
@@ -121,7 +122,13 @@ export const COMMANDS: readonly CommandSpec[] = [
         id,
         addresses: ["100.64.3.4", "fd12::4"],
         online: true,
-        path: { rung: "direct", endpoint: "203.0.113.7:51820", rttMs: 4.2, since: "2026-01-01T00:00:00.000Z" },
+        path: {
+          rung: "direct",
+          endpoint: "203.0.113.7:51820",
+          rttMs: 4.2,
+          since: "2026-01-01T00:00:00.000Z",
+          why: null,
+        },
         rxBytes: 1024,
         txBytes: 2048,
         lastHandshake: "2026-01-01T00:00:00.000Z",
@@ -159,6 +166,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     },
     load: () => import("./commands/nodes_list.ts"),
   },
+  ...NETWORK_COMMANDS,
   ...MACHINE_COMMANDS,
   {
     name: "route add",

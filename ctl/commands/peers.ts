@@ -2,7 +2,7 @@
 import type { LocalPeer } from "../../mesh/wire/local.ts";
 import type { Call } from "../call.ts";
 import { askDaemon } from "../daemon.ts";
-import { ago, bytes, milliseconds, table } from "../output/text.ts";
+import { ago, bytes, milliseconds, printable, table } from "../output/text.ts";
 
 const LIKE = {
   peers: [{
@@ -10,7 +10,7 @@ const LIKE = {
     id: "",
     addresses: [""],
     online: true,
-    path: { rung: "", endpoint: "", rttMs: 0, since: "" },
+    path: { rung: "", endpoint: "", rttMs: 0, since: "", why: "" },
     rxBytes: 0,
     txBytes: 0,
     lastHandshake: "",
@@ -50,5 +50,6 @@ function human(peers: LocalPeer[], { colour, now }: { colour: boolean; now: numb
     ago(p.lastHandshake, now),
     p.id,
   ]);
-  return table(heading, rows, { colour });
+  const why = peers.flatMap((p) => p.path.why === null ? [] : [`${printable(p.name)}: ${printable(p.path.why)}`]);
+  return [table(heading, rows, { colour }), ...why.length > 0 ? ["", ...why] : []].join("\n");
 }

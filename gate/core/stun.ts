@@ -25,6 +25,10 @@ const FINGERPRINT_XOR = 0x5354554e;
 /** Sections 14.8 and 14.13. */
 const ERROR_CODE = 0x0009;
 const UNKNOWN_ATTRIBUTES = 0x000a;
+/** RFC 5780 section 7.2: answer from another port (or address), by which a node learns how its NAT filters. */
+const CHANGE_REQUEST = 0x0003;
+const CHANGE_PORT = 0x02;
+const CHANGE_ADDRESS = 0x04;
 /** More unknown attributes than this are not listed, so that the answer stays small. */
 const MAX_UNKNOWN = 4;
 /** A request needs far less; larger ones are not read. */
@@ -33,9 +37,9 @@ const MAX_REQUEST = 1_280;
 /**
  * Comprehension-required attributes (below 0x8000) that a Binding request may carry and that change nothing here:
  * MAPPED-ADDRESS, USERNAME, MESSAGE-INTEGRITY, REALM, NONCE, MESSAGE-INTEGRITY-SHA256, PASSWORD-ALGORITHM, USERHASH,
- * XOR-MAPPED-ADDRESS, and ICE's PRIORITY and USE-CANDIDATE (RFC 8445 section 16).
+ * XOR-MAPPED-ADDRESS, ICE's PRIORITY and USE-CANDIDATE (RFC 8445 section 16). CHANGE-REQUEST is read by `answersFrom`.
  */
-const HARMLESS = new Set([1, 0x6, 0x8, 0x14, 0x15, 0x1c, 0x1d, 0x1e, XOR_MAPPED_ADDRESS, 0x24, 0x25]);
+const HARMLESS = new Set([1, CHANGE_REQUEST, 0x6, 0x8, 0x14, 0x15, 0x1c, 0x1d, 0x1e, XOR_MAPPED_ADDRESS, 0x24, 0x25]);
 
 interface Attribute {
   type: number;
@@ -67,6 +71,20 @@ export function answerBinding(request: Uint8Array, o: { address: Uint8Array; por
   }
   if (fingerprint >= 0) out.fingerprint();
   return out.bytes();
+}
+
+/**
+ * From which of the service's ports the answer to a well-formed request goes out: the one that was asked, or the other one of
+ * the same address. Null when another address is wanted, which this service does not have.
+ */
+export function answersFrom(request: Uint8Array): "same" | "other" | null {
+  const view = new DataView(request.buffer, request.byteOffset, request.length);
+  const change = readAttributes(view)?.find((a) => a.type === CHANGE_REQUEST);
+  if (change === undefined) return "same";
+  if (change.length !== 4) return null;
+  const flags = view.getUint32(change.at + 4);
+  if ((flags & CHANGE_ADDRESS) !== 0) return null;
+  return (flags & CHANGE_PORT) !== 0 ? "other" : "same";
 }
 
 /** The attributes in order, or null when one runs over the end. */

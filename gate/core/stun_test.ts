@@ -58,8 +58,8 @@ function crc32(bytes: Uint8Array): number {
 }
 
 Deno.test("answerBinding() answers an unknown comprehension-required attribute with 420 and its type", () => {
-  const request = hex(`00010008 2112a442 ${ID} 00030004 00000006`);
-  assert.equal(toHex(answerBinding(request, IPV4)), `011100102112a442${ID}0009000400000414000a000200030000`);
+  const request = hex(`00010008 2112a442 ${ID} 00040004 00000006`);
+  assert.equal(toHex(answerBinding(request, IPV4)), `011100102112a442${ID}0009000400000414000a000200040000`);
 });
 
 Deno.test("answerBinding() drops what is no well-formed Binding request", () => {

@@ -13,7 +13,10 @@ import type { GateState, NetworkState } from "./state.ts";
 const LIFE = 30 * 86_400;
 
 /** What the record says of this gate. */
-export type GateFacts = Pick<GateRecord, "name" | "region" | "hosts" | "quic" | "stun" | "cert" | "version">;
+export type GateFacts = Pick<
+  GateRecord,
+  "name" | "region" | "hosts" | "quic" | "stun" | "stunAlternate" | "cert" | "version"
+>;
 
 /** A signed record; `before` is the one that it replaces, `now` is in seconds. */
 export async function makeRecord(
@@ -39,12 +42,12 @@ export function readOwnRecord(jws: string): GateRecord {
 
 /** True when a new record is due: other facts, or half its life over. `now` is in seconds. */
 export function recordDue(record: GateRecord, facts: GateFacts, now: number): boolean {
-  const { name, region, hosts, quic, stun, cert, version } = record;
-  return !same({ name, region, hosts, quic, stun, cert, version }, facts) || now >= record.iat + LIFE / 2;
+  return !same(record, facts) || now >= record.iat + LIFE / 2;
 }
 
 function same(a: GateFacts, b: GateFacts): boolean {
-  const text = (f: GateFacts) => JSON.stringify([f.name, f.region, f.hosts, f.quic, f.stun, f.cert, f.version]);
+  const text = (f: GateFacts) =>
+    JSON.stringify([f.name, f.region, f.hosts, f.quic, f.stun, f.stunAlternate, f.cert, f.version]);
   return text(a) === text(b);
 }
 

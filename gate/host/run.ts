@@ -73,7 +73,7 @@ export async function runGate(o: RunOptions): Promise<void> {
   if (config.fallback.includes("turn")) {
     world.log.info('this version has no turn rung; "turn" in fallback waits for it');
   }
-  const stun = sockets.stun && new StunServer(sockets.stun);
+  const stun = sockets.stun && new StunServer(sockets.stun, sockets.stunAlternate);
   if (stun) world.log.info("answering STUN", { udp: `${config.listen.hostname}:${sockets.stunPort}` });
   try {
     if (sockets.endpoint) await gate.serve(sockets.endpoint, network);
@@ -133,6 +133,7 @@ class Gate {
       hosts: config.advertise ?? hostsOf({ listen: config.listen.hostname, own: world.addresses(), overlay }),
       quic: this.#sockets.quicPort,
       stun: this.#sockets.stunPort,
+      ...(this.#sockets.stunAlternatePort === null ? {} : { stunAlternate: this.#sockets.stunAlternatePort }),
       cert: this.#certificate.hash,
       version: VERSION,
     };

@@ -7,9 +7,15 @@ export interface Sockets extends Disposable {
   endpoint: Deno.QuicEndpoint | null;
   /** Null when `fallback` does not name stun. */
   stun: Deno.DatagramConn | null;
+  /** A second port for STUN, by which nodes learn how their NAT behaves; null when the port is taken. */
+  stunAlternate: Deno.DatagramConn | null;
   quicPort: number;
   stunPort: number;
+  stunAlternatePort: number | null;
 }
+
+/** The alternate STUN port stands so far behind the STUN port. */
+const ALTERNATE = 10;
 
 /**
  * Binds what the configuration asks for; `file` is the name that refusals show.
@@ -36,21 +42,35 @@ export function openSockets(config: GateConfig, file: string): Sockets {
         place: `${file} relay.stun`,
       })
       : null;
+    const stunAlternate = stun && alternateOf(stun.addr as Deno.NetAddr);
     return {
       endpoint,
       stun,
+      stunAlternate,
       quicPort: endpoint?.addr.port ?? port,
       stunPort: stun ? (stun.addr as Deno.NetAddr).port : wanted,
+      stunAlternatePort: stunAlternate && (stunAlternate.addr as Deno.NetAddr).port,
       [Symbol.dispose]: () => {
         endpoint?.close();
-        try {
-          stun?.close();
-        } catch { /* closed by its server */ }
+        for (const socket of [stun, stunAlternate]) {
+          try {
+            socket?.close();
+          } catch { /* closed by its server */ }
+        }
       },
     };
   } catch (error) {
     endpoint?.close();
     throw error;
+  }
+}
+
+/** A gate without it serves all the same; nodes then tell less of their NAT. */
+function alternateOf({ hostname, port }: Deno.NetAddr): Deno.DatagramConn | null {
+  try {
+    return Deno.listenDatagram({ transport: "udp", hostname, port: port + ALTERNATE });
+  } catch {
+    return null;
   }
 }
 

@@ -133,7 +133,12 @@ export class Daemon {
       local = await serveLocal({
         socket: this.#o.socket,
         random,
-        handlers: localHandlers(this.#parts, { own: this.#own, ...this.#o, changed: () => this.#ownChanged() }),
+        handlers: localHandlers(this.#parts, {
+          own: this.#own,
+          ...this.#o,
+          meshUp: () => this.#meshUp,
+          changed: () => this.#ownChanged(),
+        }),
       });
       const { name } = this.#own.network;
       this.#o.say(`${name} is up: ${addressesOf(this.#own.record).join(", ")} on ${this.#machine.device.name}`);

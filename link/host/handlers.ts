@@ -1,5 +1,6 @@
 /** What the daemon does for those who ask it over its local API. */
 import { join, type Machine } from "./join.ts";
+import { debugPath, netcheck } from "./look.ts";
 import type { LocalHandlers } from "./local_api.ts";
 import type { OwnRecord } from "./own_record.ts";
 import type { Parts } from "./parts.ts";
@@ -9,13 +10,15 @@ import type { NodeState } from "./state.ts";
 /** @param o.changed the own record is a new one and has to be told */
 export function localHandlers(
   parts: Parts,
-  o: { own: OwnRecord; state: NodeState; machine: Machine; changed(): Promise<void> },
+  o: { own: OwnRecord; state: NodeState; machine: Machine; meshUp(): boolean; changed(): Promise<void> },
 ): LocalHandlers {
   const { report, desk, view } = parts;
   return {
     status: () => Promise.resolve(report.status()),
     peers: () => report.peers(),
     ping: (request) => report.ping(request),
+    netcheck: () => netcheck(parts, { meshUp: o.meshUp() }),
+    path: (peer) => Promise.resolve(debugPath(parts, peer)),
     routes: () => Promise.resolve(report.routes()),
     login: ({ idToken }) => parts.admissions.renew(idToken, o.own).then(() => o.changed()),
     ledger: (from) => Promise.resolve(report.ledger(from)),

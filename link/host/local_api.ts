@@ -15,6 +15,9 @@ import {
   localJoinRequest,
   type localLedger,
   localLoginRequest,
+  type LocalNetcheck,
+  type LocalPath,
+  localPathRequest,
   type LocalPeer,
   type localPingAnswer,
   localPingRequest,
@@ -34,6 +37,9 @@ export interface LocalHandlers {
   ping(o: z.infer<typeof localPingRequest>): Promise<z.infer<typeof localPingAnswer>>;
   join(o: z.infer<typeof localJoinRequest>): Promise<z.infer<typeof localJoinAnswer>>;
   rotate(): Promise<z.infer<typeof localRotateAnswer>>;
+  netcheck(): Promise<LocalNetcheck>;
+  /** @throws GhostError `not_found` */
+  path(peer: string): Promise<LocalPath>;
   routes(): Promise<z.infer<typeof localRoutes>>;
   /** Takes a new log-in in place of the one before. */
   login(o: z.infer<typeof localLoginRequest>): Promise<void>;
@@ -74,6 +80,11 @@ export function localApp(handlers: LocalHandlers, secret: string): Hono {
   };
   app.get("/v1/status", async (c) => c.json(await handlers.status()));
   app.get("/v1/peers", async (c) => c.json({ peers: await handlers.peers() }));
+  app.get("/v1/netcheck", async (c) => c.json(await handlers.netcheck()));
+  app.post("/v1/debug/path", async (c) => {
+    const { peer } = parse(localPathRequest, await body(c), "request");
+    return c.json(await handlers.path(peer));
+  });
   app.get("/v1/routes", async (c) => c.json(await handlers.routes()));
   app.get("/v1/ledger", async (c) => {
     const from = parse(z.coerce.number().int().min(0).default(0), c.req.query("from"), "query.from");

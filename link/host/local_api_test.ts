@@ -14,6 +14,8 @@ const handlers: LocalHandlers = {
       replies: Array(count).fill({ seq: 1, rttMs: 1, rung: "quic" }),
     }),
   join: () => Promise.reject(new GhostError("wrong_network", "Another network")),
+  netcheck: () => Promise.reject(new GhostError("internal", "Not asked for here")),
+  path: (peer) => Promise.reject(new GhostError("not_found", `No peer "${peer}"`)),
   rotate: () => Promise.resolve({ wg: "k", acknowledged: 0, peers: 0 }),
   routes: () => Promise.resolve({ routes: [] }),
   ledger: (from) => Promise.resolve({ entries: [], head: { seq: from, hash: "A".repeat(43) } }),
@@ -23,6 +25,15 @@ const handlers: LocalHandlers = {
 const app = localApp(handlers, "s3cret");
 const good = { authorization: "Bearer s3cret" };
 const url = (path: string) => `http://ghostlink${path}`;
+
+Deno.test("localApp hands the peer of a path on, and refuses a request without one", async () => {
+  const ask = (body: unknown) =>
+    app.request(url("/v1/debug/path"), { method: "POST", headers: good, body: JSON.stringify(body) });
+  const unknown = await ask({ peer: "bob" });
+  assert.equal(unknown.status, 404);
+  assert.match(await unknown.text(), /No peer \\"bob\\"/);
+  assert.equal((await ask({})).status, 400);
+});
 
 Deno.test("localApp answers who has the secret and nobody else", async () => {
   assert.equal((await app.request(url("/v1/peers"), { headers: good })).status, 200);

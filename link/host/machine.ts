@@ -10,6 +10,7 @@ import {
   type Bridge,
   type DesiredPeer,
   type DesiredRoute,
+  type Join,
   planAddresses,
   planRoutes,
   planWireGuard,
@@ -34,6 +35,8 @@ export interface WantedPeer {
   addresses: string[];
   endpoint: { address: string; port: number };
   bridge: Bridge | null;
+  /** A port that stands for WireGuard's own towards this peer. */
+  join: Join | null;
 }
 
 /** Everything that the machine should be brought in line with. */
@@ -162,6 +165,7 @@ export class Machine {
       wgPort: this.#wgPort,
       stunPort: this.#o.stunPort,
       bridges: await this.#bridges(wanted.peers),
+      joins: wanted.peers.flatMap(({ join }) => join ?? []),
       filter: this.#o.firewall === "none" ? "" : renderFilter(wanted.filter ?? NOTHING, { iface: this.#o.iface }),
       carried,
       guards,

@@ -7,14 +7,17 @@ import type { Log } from "../../mesh/host/log.ts";
 import { systemRunner } from "../../mesh/host/runner.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { Rotation } from "../core/keys/rotation.ts";
+import type { LinkConfig } from "./config.ts";
 import { Conversation } from "./conversation.ts";
 import { stunCrypto } from "./crypto.ts";
 import { Gates, type GatesHost } from "./gates.ts";
+import { GuessDesk } from "./guess.ts";
 import { Heads } from "./heads.ts";
 import type { IceHub } from "./ice_hub.ts";
 import { LedgerDesk } from "./ledger_desk.ts";
 import type { CertificatePair } from "./login/certificate.ts";
 import { Admissions } from "./login/admissions.ts";
+import { whyOf } from "./look.ts";
 import type { Machine } from "./machine.ts";
 import { type Change, NetworkView } from "./network_view.ts";
 import type { OwnRecord } from "./own_record.ts";
@@ -75,7 +78,7 @@ export class Parts {
   readonly peers: PeerTable;
   readonly report: Report;
 
-  constructor(o: { state: NodeState; log: Log }, p: Ground, d: DaemonHooks) {
+  constructor(o: { state: NodeState; log: Log; config: LinkConfig }, p: Ground, d: DaemonHooks) {
     const now = () => Date.now();
     this.admissions = new Admissions({ dir: o.state.dir, view: () => this.view, changed: d.changed });
     const { keysOf: issuerKeys } = this.admissions;
@@ -168,6 +171,12 @@ export class Parts {
       machine: p.machine,
       view: this.view,
       server: hostOf(this.mesh.server),
+      crypto: stunCrypto,
+    });
+    const guesses = new GuessDesk({
+      enabled: o.config.guess,
+      hard: () => this.surroundings.hard,
+      server: () => this.surroundings.server4,
     });
     this.peers = new PeerTable({
       view: this.view,
@@ -176,6 +185,7 @@ export class Parts {
       meshUp: d.meshUp,
       host: {
         hub: p.hub,
+        guesses,
         crypto: stunCrypto,
         wgPort: () => p.machine.wgPort,
         signal: (to, body) => this.signals.send(to, body),
@@ -202,6 +212,7 @@ export class Parts {
       peers: this.peers.all,
       meshUp: d.meshUp,
       reachable: this.reachable,
+      why: (peer) => whyOf(this, peer),
       runner: systemRunner,
     });
     p.hub.onCandidates = () => {

@@ -4,20 +4,24 @@
  * itself: `wanted()` is what the daemon's next reconciliation applies.
  */
 import { HandshakeTie } from "../core/handshake/tie.ts";
-import { IceAgent } from "../core/ice/mod.ts";
+import { IceAgent, type IceSnapshot } from "../core/ice/mod.ts";
 import type { IceAction, IceEvent, SelectedPair } from "../core/ice/event.ts";
 import type { PathAction, PathEvent } from "../core/path/event.ts";
 import { Path } from "../core/path/mod.ts";
-import type { Bridge, Endpoint } from "../core/plan/mod.ts";
+import type { Bridge, Endpoint, Join } from "../core/plan/mod.ts";
 import type { StunCrypto, TransportAddress } from "../core/stun/mod.ts";
 import type { Rung } from "../../mesh/wire/local.ts";
-import type { SignalBody } from "../../mesh/wire/signal.ts";
+import type { SignalBody, WireCandidate } from "../../mesh/wire/signal.ts";
+import type { GuessDesk } from "./guess.ts";
 import type { IceHub } from "./ice_hub.ts";
+import { PeerGuess } from "./peer_guess.ts";
+import { Timeline } from "./timeline.ts";
 
 /** What a peer needs of the daemon. */
 export interface PeerHost {
   selfId: string;
   hub: IceHub;
+  guesses: GuessDesk;
   crypto: StunCrypto;
   tieBreaker: bigint;
   /** False for addresses that must not be candidates: the overlay's own. */
@@ -56,6 +60,8 @@ export class Peer {
   readonly #host: PeerHost;
   readonly #path = new Path();
   readonly #ice: IceAgent;
+  readonly #guess: PeerGuess;
+  readonly timeline: Timeline;
   readonly #relay4: Deno.DatagramConn;
   #relay6: Deno.DatagramConn | null = null;
   #use: { rung: Rung; direct: Endpoint | null } = { rung: "none", direct: null };
@@ -83,6 +89,18 @@ export class Peer {
     const role = smaller ? "controlling" : "controlled";
     this.#tie = new HandshakeTie({ wins: smaller });
     this.#ice = new IceAgent({ role, tieBreaker: host.tieBreaker, crypto: host.crypto, accept: host.accept });
+    this.timeline = new Timeline(host.now);
+    this.#guess = new PeerGuess({
+      ...host,
+      desk: host.guesses,
+      agent: this.#ice,
+      send: (to, bytes) => host.hub.send(to, bytes, this),
+      datagram: (from, bytes) => this.datagram(from, bytes),
+      signal: (body) => host.signal(id, body),
+      began: () => this.event({ kind: "iceStarted" }),
+      failed: () => this.event({ kind: "iceFailed" }),
+      note: (what) => this.timeline.note(what),
+    });
     this.state = { rung: "none", endpoint: null, rttMs: null, since: host.now() };
     host.hub.listen(this.#ice.local.ufrag, this);
   }
@@ -143,6 +161,7 @@ export class Peer {
 
   /** A STUN datagram for this peer's agent. */
   datagram(from: TransportAddress, bytes: Uint8Array): void {
+    this.#guess.datagram(from, bytes);
     this.#iceEvent({ kind: "datagram", from, to: null, bytes });
   }
 
@@ -161,9 +180,7 @@ export class Peer {
         this.#iceNumber = n;
         this.#tellCandidates();
         this.#iceEvent({ kind: "remoteCredentials", ufrag: body.ufrag, pwd: body.pwd, reply: body.reply });
-        for (const candidate of body.candidates) {
-          this.#iceEvent({ kind: "remoteCandidate", candidate, ufrag: body.ufrag });
-        }
+        this.#remoteCandidates(body);
         // A repeated offer is answered again, but begins nothing new.
         if (!body.reply && body.ufrag !== this.#remoteUfrag) this.event({ kind: "iceStarted" });
         this.#remoteUfrag = body.ufrag;
@@ -171,15 +188,19 @@ export class Peer {
         return;
       }
       case "candidates":
-        for (const candidate of body.candidates) {
-          this.#iceEvent({ kind: "remoteCandidate", candidate, ufrag: body.ufrag });
-        }
-        return;
+        return this.#remoteCandidates(body);
+      case "guess":
+        return this.#guess.told(body);
       case "moved":
         return this.event({ kind: "peerMoved", rung: body.rung as Rung, serial: body.serial });
       case "moved-ack":
         return this.event({ kind: "peerMovedAck", serial: body.serial });
     }
+  }
+
+  #remoteCandidates({ ufrag, candidates }: { ufrag: string; candidates: WireCandidate[] }): void {
+    this.#guess.named(candidates);
+    for (const candidate of candidates) this.#iceEvent({ kind: "remoteCandidate", candidate, ufrag });
   }
 
   /** The machine's candidates changed. */
@@ -190,6 +211,8 @@ export class Peer {
   /** The machine is on another network: everything learnt about paths is void. */
   networkChanged(): void {
     this.#told.clear();
+    this.timeline.note("this machine's network changed");
+    this.#guess.networkChanged();
     this.#iceEvent({ kind: "networkChanged" });
     this.event({ kind: "networkChanged" });
   }
@@ -231,11 +254,14 @@ export class Peer {
       case "selected":
         return this.event({ kind: "iceSelected", pair: action.pair, rttMs: action.rttMs });
       case "consentLost":
+        this.timeline.note("ICE: consent lost");
+        this.#guess.lost();
         return this.event({ kind: "iceConsentLost" });
       case "failed":
-        return this.event({ kind: "iceFailed" });
+        return this.#guess.iceFailed() ? this.event({ kind: "iceFailed" }) : undefined;
       case "state":
-        return;
+        this.timeline.note(`ICE: ${action.state}`);
+        return this.#guess.iceState(action.state);
     }
   }
 
@@ -271,10 +297,16 @@ export class Peer {
           break;
         case "notify":
           this.state = { rung: action.rung, endpoint: action.endpoint, rttMs: action.rttMs, since: action.since };
+          this.timeline.note(`path: ${action.rung}${action.endpoint ? ` ${action.endpoint}` : ""}`);
           this.#host.moved(this);
           break;
       }
     }
+  }
+
+  /** What there is to see, for people. */
+  inside(): { ice: IceSnapshot; guess: string | null; remotes: readonly WireCandidate[] } {
+    return { ice: this.#ice.snapshot(), guess: this.#guess.text, remotes: this.#guess.remotes };
   }
 
   /** Runs both machines' timers. */
@@ -283,34 +315,36 @@ export class Peer {
     const due = (deadline: number | null) => deadline !== null && deadline <= now;
     if (due(this.#ice.nextDeadline())) this.#iceEvent({ kind: "tick" });
     if (due(this.#path.nextDeadline())) this.event({ kind: "tick" });
+    if (due(this.#guess.nextDeadline())) this.#guess.tick();
     const initiation = this.#tie.due(now);
     if (initiation) this.#send(initiation);
   }
 
   /** When `tick` is due, in ms; null when nothing is waited for. */
   nextDeadline(): number | null {
-    const all = [this.#ice.nextDeadline(), this.#path.nextDeadline(), this.#tie.nextDeadline()].filter((d) =>
-      d !== null
-    );
+    const all = [this.#ice, this.#path, this.#guess, this.#tie].map((m) => m.nextDeadline()).filter((d) => d !== null);
     return all.length === 0 ? null : Math.min(...all);
   }
 
   /** What WireGuard and nftables should have for this peer. */
-  wanted(): { endpoint: Endpoint; bridge: Bridge | null } {
+  wanted(): { endpoint: Endpoint; bridge: Bridge | null; join: Join | null } {
     const relay = { address: "127.0.0.1", port: (this.#relay4.addr as Deno.NetAddr).port };
     const pair = this.#bridge;
-    if (!pair) return { endpoint: this.#use.direct ?? relay, bridge: null };
+    const { join } = this.#guess;
+    if (!pair) return { endpoint: this.#use.direct ?? relay, bridge: null, join };
     const v6 = pair.remote.address.includes(":");
     const relayPort = v6 ? (this.#socket6().addr as Deno.NetAddr).port : relay.port;
     return {
       endpoint: this.#use.direct ?? relay,
       bridge: { relayPort, remote: pair.remote, local: pair.local.base.address },
+      join,
     };
   }
 
   /** Closes its sockets. */
   close(): void {
     this.#host.hub.forget(this);
+    this.#guess.close();
     this.#relay4.close();
     this.#relay6?.close();
   }

@@ -30,6 +30,8 @@ export interface ReportSources {
   peers: ReadonlyMap<string, Peer>;
   meshUp(): boolean;
   reachable(id: string): boolean;
+  /** Why a peer's path is no better. */
+  why(peer: Peer): string | null;
   runner: Runner;
 }
 
@@ -146,7 +148,13 @@ export class Report {
         id: peer.id,
         addresses: addressesOf(known),
         online: this.#o.reachable(peer.id) || (rung === "direct" && fresh),
-        path: { rung, endpoint, rttMs, since: rung === "none" ? null : new Date(since).toISOString() },
+        path: {
+          rung,
+          endpoint,
+          rttMs,
+          since: rung === "none" ? null : new Date(since).toISOString(),
+          why: this.#o.why(peer),
+        },
         rxBytes: wg?.rxBytes ?? 0,
         txBytes: wg?.txBytes ?? 0,
         lastHandshake: handshake === null ? null : new Date(handshake).toISOString(),

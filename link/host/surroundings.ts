@@ -1,17 +1,45 @@
 /** Where this machine stands outside of the tunnel: its addresses, how gates' STUN services see it, and what must stay reachable. */
 import ipaddr from "ipaddr.js";
+import { isHard } from "../core/nat/kind.ts";
+import type { StunCrypto, TransportAddress } from "../core/stun/mod.ts";
 import type { IceHub } from "./ice_hub.ts";
 import type { Machine } from "./machine.ts";
+import { probeNat, type StunService } from "./nat_probe.ts";
 import type { NetworkView } from "./network_view.ts";
+
+export interface SurroundingsOptions {
+  hub: IceHub;
+  machine: Machine;
+  view: NetworkView;
+  /** Host of the coordinator. */
+  server: string;
+  crypto: StunCrypto;
+}
 
 /** Looks around and tells the ICE hub. */
 export class Surroundings {
-  readonly #o: { hub: IceHub; machine: Machine; view: NetworkView; server: string };
+  readonly #o: SurroundingsOptions;
   #last = "";
+  #services: (StunService & { gate: string })[] = [];
+  #hard = false;
 
-  /** @param o.server host of the coordinator */
-  constructor(o: { hub: IceHub; machine: Machine; view: NetworkView; server: string }) {
+  constructor(o: SurroundingsOptions) {
     this.#o = o;
+  }
+
+  /** The gates' STUN services with the way to each. */
+  get services(): readonly (StunService & { gate: string })[] {
+    return this.#services;
+  }
+
+  /** Whether this machine's IPv4 NAT gives every destination another port. */
+  get hard(): boolean {
+    return this.#hard;
+  }
+
+  /** A STUN service over IPv4, or null. */
+  get server4(): TransportAddress | null {
+    return this.#services.find(({ server }) => !server.address.includes(":"))?.server ?? null;
   }
 
   /** Brings the hub's candidates up to date. Returns true when this machine's own addresses are others than before. */
@@ -19,18 +47,29 @@ export class Surroundings {
     const { hub, machine, view } = this.#o;
     const addresses = (await machine.ip.hostAddresses()).map((a) => a.address).filter((a) => !view.isOverlay(a));
     hub.setHost(addresses, machine.wgPort);
-    const servers = [];
+    const services: (StunService & { gate: string })[] = [];
     for (const gate of view.gates.values()) {
       for (const address of (await Promise.all(gate.record.hosts.map(resolve))).flat()) {
         const base = (await machine.ip.routeTo(address))?.source;
-        if (base) servers.push({ server: { address, port: gate.record.stun }, base });
+        const { stun: port, stunAlternate: alternate = null } = gate.record;
+        if (base) services.push({ gate: gate.id, server: { address, port }, alternate, base });
       }
     }
-    hub.setServers(servers);
+    hub.setServers(services);
+    if (JSON.stringify(services) !== JSON.stringify(this.#services)) {
+      this.#services = services;
+      void this.#judgeNat();
+    }
     const key = addresses.toSorted().join(" ");
     const moved = this.#last !== "" && key !== this.#last;
     this.#last = key;
     return moved;
+  }
+
+  async #judgeNat(): Promise<void> {
+    const services = this.#services;
+    const { kind } = await probeNat(services.filter(({ server }) => !server.address.includes(":")), this.#o.crypto);
+    if (services === this.#services) this.#hard = isHard(kind.mapping);
   }
 
   /** Addresses that no route into the tunnel may cover. */

@@ -9,6 +9,8 @@
  * | POST /v1/join JoinRequest | {name, id, addresses} |
  * | POST /v1/login {idToken} | {}; a new log-in of this machine |
  * | POST /v1/keys/rotate | {wg: new key, acknowledged: number, peers: number} |
+ * | GET /v1/netcheck | Netcheck: this machine's network, looked at anew |
+ * | POST /v1/debug/path {peer} | Path: candidates, pairs, timeline |
  * | GET /v1/routes | {routes: RouteRow[]} |
  * | GET /v1/ledger?from=N | {entries, head}: a page of this node's verified ledger |
  * | POST /v1/ledger {entries} | {added, head}: checked as entries from anywhere, and handed on |
@@ -34,6 +36,8 @@ export const localPeer = z.object({
     rttMs: z.number().nullable(),
     /** RFC 3339 time of the last change of rung. */
     since: z.string().nullable(),
+    /** Why it is no better; null when it is direct. */
+    why: z.string().nullable(),
   }),
   rxBytes: z.number(),
   txBytes: z.number(),
@@ -62,6 +66,51 @@ export const localStatus = z.object({
   warnings: z.array(z.string()),
 });
 export type LocalStatus = z.infer<typeof localStatus>;
+
+/** This machine's network. The words of `ipv4` are those of RFC 4787. */
+export const localNetcheck = z.object({
+  udp: z.boolean(),
+  ipv4: z.object({
+    mapping: z.string(),
+    /** False when a second STUN address could still show that the mapping depends on the address. */
+    certain: z.boolean(),
+    filtering: z.string(),
+    portPreserving: z.boolean().nullable(),
+    address: z.string().nullable(),
+  }),
+  ipv6: z.object({ works: z.boolean(), address: z.string().nullable() }),
+  coordinator: z.boolean(),
+  gates: z.array(z.object({ name: z.string(), rttMs: z.number().nullable(), rungs: z.array(z.enum(RUNGS)) })),
+  /** What a person should know; empty when all is well. */
+  verdict: z.array(z.string()),
+});
+export type LocalNetcheck = z.infer<typeof localNetcheck>;
+
+export const localPathRequest = z.object({ peer: z.string().min(1).max(253) });
+const place = z.object({ type: z.string(), address: z.string(), port: z.number() });
+/** All about the path to one peer. */
+export const localPath = z.object({
+  name: z.string(),
+  id: z.string(),
+  rung: z.enum(RUNGS),
+  endpoint: z.string().nullable(),
+  rttMs: z.number().nullable(),
+  /** Why it is no better; null when it is direct. */
+  why: z.string().nullable(),
+  ice: z.object({ role: z.string(), state: z.string() }),
+  candidates: z.object({ local: z.array(place), remote: z.array(place) }),
+  pairs: z.array(z.object({
+    local: z.string(),
+    remote: z.string(),
+    type: z.string(),
+    state: z.string(),
+    checks: z.number(),
+    rttMs: z.number().nullable(),
+  })),
+  guess: z.string().nullable(),
+  timeline: z.array(z.object({ time: z.string(), what: z.string() })),
+});
+export type LocalPath = z.infer<typeof localPath>;
 
 export const localPingRequest = z.object({
   peer: z.string().min(1).max(253),

@@ -67,6 +67,8 @@ export const gateRecord = z.strictObject({
   quic: port,
   /** UDP port of the STUN service (RFC 8489). */
   stun: port,
+  /** A second UDP port of the STUN service, for RFC 5780's tests of a NAT. */
+  stunAlternate: port.optional(),
   /** SHA-256 of the DER of the TLS certificate that its QUIC server shows. */
   cert: key32,
   version: z.string().max(32),

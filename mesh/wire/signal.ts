@@ -24,6 +24,20 @@ const ice = {
 const body = z.discriminatedUnion("t", [
   /** A (re)start of ICE with all candidates known so far; answered by the other side's own `ice`. `reply` marks the answer. */
   z.strictObject({ t: z.literal("ice"), ...ice, reply: z.boolean(), candidates: z.array(candidate).max(32) }),
+  /**
+   * "My NAT gives every destination another port, and I have opened many towards you: probe this address" (one of my
+   * candidates). `ufrag` is the sender's generation; `row` are the ports that its NAT will probably give out.
+   */
+  z.strictObject({
+    t: z.literal("guess"),
+    ufrag: ice.ufrag,
+    address: z.ipv4(),
+    row: z.strictObject({
+      from: port,
+      step: z.int().min(-64).max(64).refine((step) => step !== 0),
+      count: z.int().min(1).max(4096),
+    }).nullable(),
+  }),
   /** Trickled candidates (RFC 8838) for the generation named by ufrag. */
   z.strictObject({ t: z.literal("candidates"), ufrag: ice.ufrag, candidates: z.array(candidate).max(32) }),
   /** "I send on this rung now"; `serial` grows with every change. Answered by `moved-ack`. */

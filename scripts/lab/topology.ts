@@ -24,7 +24,7 @@ export const PRINTER = "10.1.1.2";
 export type Nat = "eim_apdf" | "eim_eif" | "apdm_apdf";
 
 /** The path of a rule set. */
-function ruleSet(name: string): string {
+export function ruleSet(name: string): string {
   return join(PROJECT, "scripts", "lab", "nat", `${name}.nft`);
 }
 
@@ -35,7 +35,8 @@ export async function addInternet(lab: Lab): Promise<Host> {
   return inet;
 }
 
-async function plug(lab: Lab, host: Host, iface: string, address: string): Promise<void> {
+/** Plugs an interface of a host into the public network. */
+export async function plug(lab: Lab, host: Host, iface: string, address: string): Promise<void> {
   const inet = lab.host("inet");
   const port = `to-${host.name}`.slice(0, 15);
   await lab.connect(host, iface, inet, port);

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { type LocalHandlers, serveLocal } from "../../link/host/local_api.ts";
 import { hashOf } from "../../mesh/trust/keys.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
-import type { LocalPeer, LocalStatus } from "../../mesh/wire/local.ts";
+import type { LocalNetcheck, LocalPath, LocalPeer, LocalStatus } from "../../mesh/wire/local.ts";
 import { type Ended, ghostctl, World } from "./world.ts";
 
 const ID = "f4k2q3x7m5v6b2n4c7d3s5a2ga";
@@ -20,7 +20,7 @@ const PEERS: LocalPeer[] = [
     id: ID,
     addresses: ["100.64.3.4"],
     online: true,
-    path: { rung: "direct", endpoint: "203.0.113.7:51820", rttMs: 4.2, since: "2026-01-01T00:00:00.000Z" },
+    path: { rung: "direct", endpoint: "203.0.113.7:51820", rttMs: 4.2, since: "2026-01-01T00:00:00.000Z", why: null },
     rxBytes: 1500,
     txBytes: 20,
     lastHandshake: "2026-01-01T00:00:00.000Z",
@@ -30,7 +30,7 @@ const PEERS: LocalPeer[] = [
     id: ID,
     addresses: [],
     online: false,
-    path: { rung: "none", endpoint: null, rttMs: null, since: null },
+    path: { rung: "none", endpoint: null, rttMs: null, since: null, why: "it is off" },
     rxBytes: 0,
     txBytes: 0,
     lastHandshake: null,
@@ -54,6 +54,8 @@ async function withDaemon(
       peers: refuse,
       ping: refuse,
       join: refuse,
+      netcheck: refuse,
+      path: refuse,
       rotate: refuse,
       routes: refuse,
       login: refuse,
@@ -85,7 +87,54 @@ Deno.test("ghostctl status and peers show what the daemon says", () =>
     assert.match(lines[0]!, /^PEER +ADDRESSES +ONLINE +PATH +ENDPOINT/);
     assert.match(lines[1]!, /^bob +100\.64\.3\.4 +yes +direct +203\.0\.113\.7:51820 +4\.2 ms .* 1\.5 kB +20 B /);
     assert.match(lines[2]!, /^carol +- +no +none +- +- /);
+    assert.deepEqual(lines.slice(3), ["", "carol: it is off", ""]);
   }));
+
+Deno.test("ghostctl netcheck and debug path show what the daemon found", () => {
+  const check: LocalNetcheck = {
+    udp: true,
+    ipv4: {
+      mapping: "address-and-port-dependent",
+      certain: true,
+      filtering: "address-and-port-dependent",
+      portPreserving: false,
+      address: "203.0.113.2",
+    },
+    ipv6: { works: false, address: null },
+    coordinator: true,
+    gates: [{ name: "gate1", rttMs: 8.1, rungs: ["quic"] }],
+    verdict: ["the NAT gives every destination another port"],
+  };
+  const path: LocalPath = {
+    name: "bob",
+    id: ID,
+    rung: "quic",
+    endpoint: "gate1",
+    rttMs: null,
+    why: "checks are under way",
+    ice: { role: "controlling", state: "checking" },
+    candidates: { local: [{ type: "host", address: "2001:db8::1", port: 51820 }], remote: [] },
+    pairs: [{ local: "a", remote: "b", type: "host", state: "failed", checks: 16, rttMs: null }],
+    guess: null,
+    timeline: [{ time: "2026-01-01T00:00:00.000Z", what: "ICE: checking" }],
+  };
+  const daemon = { netcheck: () => Promise.resolve(check), path: () => Promise.resolve(path) };
+  return withDaemon(daemon, async (ctl) => {
+    assert.deepEqual(JSON.parse((await ctl("netcheck", "--json")).stdout), { version: 1, ...check });
+    const text = (await ctl("netcheck")).stdout;
+    assert.match(
+      text,
+      /^NAT +address-and-port-dependent mapping, address-and-port-dependent filtering, another port$/m,
+    );
+    assert.match(text, /^gate1 +8\.1 ms +quic$/m);
+    assert.match(text, /^the NAT gives every destination another port$/m);
+    assert.deepEqual(JSON.parse((await ctl("debug", "path", "bob", "--json")).stdout), { version: 1, ...path });
+    const debug = (await ctl("debug", "path", "bob")).stdout;
+    assert.match(debug, /^why not better +checks are under way$/m);
+    assert.match(debug, /^own candidates +host \[2001:db8::1\]:51820$/m);
+    assert.match(debug, /^2026-01-01T00:00:00\.000Z +ICE: checking$/m);
+  });
+});
 
 Deno.test("ghostctl ping tells each answer, and fails when there was none", async () => {
   const ping = (rtt: number | null) => ({

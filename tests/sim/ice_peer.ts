@@ -47,6 +47,10 @@ export class IcePeer {
   failed = 0;
   /** Changes what goes out over the signalling channel. */
   tamper: (message: Message) => Message = (message) => message;
+  /** Sees what comes in first; true keeps it from the agent. */
+  intercept: (packet: Packet) => boolean = () => false;
+  /** Packets to and from `remote` use another port of this machine: what nft does once a guess has hit. */
+  joined: { remote: Address; port: number } | null = null;
   readonly #world: World;
   readonly #o: PeerOptions;
   readonly #server: Address;
@@ -141,7 +145,7 @@ export class IcePeer {
   }
 
   #receive(packet: Packet): void {
-    if (!isStun(packet.bytes)) return;
+    if (!isStun(packet.bytes) || this.intercept(packet)) return;
     const now = this.#world.now;
     for (const binding of this.#bindings) {
       for (const action of binding.handle({ kind: "datagram", from: packet.from, bytes: packet.bytes }, now)) {
@@ -150,8 +154,13 @@ export class IcePeer {
         this.#do(this.agent.handle({ kind: "localCandidate", type: "srflx", ...mapped, base }, now));
       }
     }
-    const to = this.#o.blind ? null : packet.to;
-    this.#do(this.agent.handle({ kind: "datagram", from: packet.from, to, bytes: packet.bytes }, now));
+    this.feed(packet);
+  }
+
+  /** A datagram for the agent, whichever port it reached. */
+  feed(packet: Packet): void {
+    const to = this.#o.blind ? null : { ...packet.to, port: PORT };
+    this.#do(this.agent.handle({ kind: "datagram", from: packet.from, to, bytes: packet.bytes }, this.#world.now));
   }
 
   #do(actions: ReturnType<IceAgent["handle"]>): void {
@@ -177,8 +186,17 @@ export class IcePeer {
   }
 
   #send(from: Address, to: Address, bytes: Uint8Array): void {
-    const place = this.#places.find(({ address }) => address === from.address);
-    if (place) this.#world.send(place.net, { from, to, bytes });
+    const { joined } = this;
+    const port = joined && joined.remote.address === to.address && joined.remote.port === to.port
+      ? joined.port
+      : from.port;
+    this.sendFrom(port, to, bytes, from.address);
+  }
+
+  /** Sends from another port of this machine, by default from its first address. */
+  sendFrom(port: number, to: Address, bytes: Uint8Array, address = this.#places[0]!.address): void {
+    const place = this.#places.find((one) => one.address === address);
+    if (place) this.#world.send(place.net, { from: { address, port }, to, bytes });
   }
 
   nextDeadline(): number {
@@ -217,11 +235,17 @@ export function stunServer(world: World, at: Address): void {
   });
 }
 
+/** Something with timers. */
+export interface Machine {
+  nextDeadline(): number;
+  tick(): void;
+}
+
 /**
  * Runs the world until something holds or the time is over; true when it held.
  * @throws Error when a machine asks for the same moment again and again
  */
-export function runUntil(world: World, peers: IcePeer[], o: { ms: number; until?: () => boolean }): boolean {
+export function runUntil(world: World, peers: Machine[], o: { ms: number; until?: () => boolean }): boolean {
   const end = world.now + o.ms;
   let spins = 0;
   while (world.now < end) {

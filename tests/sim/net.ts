@@ -19,6 +19,8 @@ export interface NatKind {
   filtering: "eif" | "adf" | "apdf";
   /** The outer port equals the inner one when it is free. */
   preserving?: boolean;
+  /** Gives out its ports one after the other instead of at random. */
+  sequential?: boolean;
   hairpin?: boolean;
   /** Passes no UDP at all. */
   blocked?: boolean;
@@ -42,11 +44,13 @@ export class Nat {
   readonly #random: () => number;
   #mappings = new Map<string, Mapping>();
   #byPort = new Map<number, Mapping>();
+  #last: number;
 
   constructor(outer: string, kind: NatKind, random: () => number) {
     this.outer = outer;
     this.kind = kind;
     this.#random = random;
+    this.#last = 1024 + Math.floor(random() * 60_000);
   }
 
   /** A reboot: all mappings are gone. */
@@ -81,6 +85,10 @@ export class Nat {
   }
 
   #freePort(wanted: number): number {
+    if (this.kind.sequential) {
+      do this.#last = this.#last >= 65_535 ? 1024 : this.#last + 1; while (this.#byPort.has(this.#last));
+      return this.#last;
+    }
     let port = wanted;
     if (!this.kind.preserving) port = 1024 + Math.floor(this.#random() * 64_000);
     while (this.#byPort.has(port)) port = 1024 + Math.floor(this.#random() * 64_000);

@@ -90,6 +90,26 @@ export class IceAgent {
     );
   }
 
+  /**
+   * An ordinary check for a port that is guessed (link/core/guess): whoever has the peer's half answers it and learns where it
+   * came from. Null before the peer's credentials.
+   */
+  probe(): Uint8Array | null {
+    return this.#current.probe();
+  }
+
+  /** Whether a datagram is an authentic check of the peer, before anything is done because of it. */
+  recognises(bytes: Uint8Array): boolean {
+    let known = false;
+    this.#quietly(() => known = this.#current.recognises(decodeStun(bytes)));
+    return known;
+  }
+
+  /** The ufrag of the peer's current generation; null before its first word. */
+  get remoteUfrag(): string | null {
+    return this.#current.remote?.ufrag ?? null;
+  }
+
   handle(event: IceEvent, now: number): IceAction[] {
     this.#actions = [];
     switch (event.kind) {

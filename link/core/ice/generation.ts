@@ -16,6 +16,7 @@ import {
   newCredentials,
   readAnswer,
   readCheck,
+  receiverOf,
   type Role,
 } from "./check.ts";
 import { Checklist } from "./checklist.ts";
@@ -255,15 +256,37 @@ export class Generation {
     const { crypto, role } = this.#context;
     const transaction = crypto.random(12);
     this.#transactions.add(transaction, { pair, at: now, controlling: role.controlling, nomination });
-    const bytes = encodeCheck({
+    const bytes = this.#encode(transaction, this.#remote!, { preference: pair.base.preference, nomination });
+    this.#context.send(pair.base.at, pair.remote.at, bytes);
+  }
+
+  #encode(
+    transaction: Uint8Array,
+    remote: Credentials,
+    o: { preference: number; nomination: number | undefined },
+  ): Uint8Array {
+    const { crypto, role } = this.#context;
+    return encodeCheck({
       transaction,
       local: this.local,
-      remote: this.#remote!,
+      remote,
       role,
-      priority: candidatePriority("prflx", pair.base.preference),
-      ...(nomination === undefined ? {} : { nomination }),
+      priority: candidatePriority("prflx", o.preference),
+      ...(o.nomination === undefined ? {} : { nomination: o.nomination }),
     }, crypto);
-    this.#context.send(pair.base.at, pair.remote.at, bytes);
+  }
+
+  /** A check that belongs to no pair, for ports that are guessed; its answer is not waited for. Null before the peer's half. */
+  probe(): Uint8Array | null {
+    if (this.#remote === null) return null;
+    return this.#encode(this.#context.crypto.random(12), this.#remote, { preference: 0, nomination: undefined });
+  }
+
+  /** Whether these bytes are an authentic check of the peer for this generation. @throws GhostError `bad_input` */
+  recognises(message: StunMessage): boolean {
+    if (message.class !== "request" || receiverOf(message) !== this.local.ufrag) return false;
+    const check = readCheck(message, { local: this.local, crypto: this.#context.crypto });
+    return !("error" in check) && check.sender === this.#remote?.ufrag;
   }
 
   /** When this generation is given up; Infinity while there is hope, or nobody to tell. */

@@ -5,6 +5,7 @@
  * | part | chains | does |
  * |---|---|---|
  * | port sharing | stun_in, stun_out | WireGuard and ICE on one external UDP port: STUN goes to and comes from ICE's socket |
+ * | joined ports | in the two above | a peer behind a guessed port: WireGuard and ICE use a socket's port towards that one address |
  * | bridge | link_bridge, link_reroute | late packets of the quic rung get the direct pair's addresses, so that WireGuard does not roam back |
  * | policy | as handed in | the compiled policy's chains |
  * | guard | link_guard | an interface that forwards only for our sake forwards only to and from the tunnel |
@@ -32,6 +33,12 @@ export interface Bridge {
   local: string;
 }
 
+/** A port of this machine that stands for WireGuard's own towards one address: a guess has hit it (link/host/guess.ts). */
+export interface Join {
+  port: number;
+  remote: Endpoint;
+}
+
 /** A prefix that this node carries for others. */
 export interface CarriedRoute {
   prefix: string;
@@ -52,6 +59,7 @@ export interface TableParts {
   /** Port of the ICE socket; null without port sharing. */
   stunPort: number | null;
   bridges: readonly Bridge[];
+  joins: readonly Join[];
   /** nftables text of the policy: chains (and sets) that hook input and forward. */
   filter: string;
   carried: readonly CarriedRoute[];
@@ -67,7 +75,7 @@ export function tableName(iface: string): string {
 export function renderTable(iface: string, parts: TableParts): string {
   const name = tableName(iface);
   const body = [
-    ...(parts.stunPort === null ? [] : portSharing(parts.wgPort, parts.stunPort)),
+    ...(parts.stunPort === null ? [] : portSharing({ wg: parts.wgPort, stun: parts.stunPort, joins: parts.joins })),
     ...bridge(parts),
     parts.filter.trim(),
     ...guard(iface, parts.guards),
@@ -101,17 +109,30 @@ export function renderBridgeChange(iface: string, from: readonly Bridge[], to: r
   return [...change("delete", missing(from, after)), ...change("add", missing(to, before))].join("");
 }
 
-function portSharing(wg: number, stun: number): string[] {
+function portSharing({ wg, stun, joins }: { wg: number; stun: number; joins: readonly Join[] }): string[] {
+  // A joined port is WireGuard's before STUN is told apart, and the last word on what goes out: conntrack sees one flow.
+  const inward = joins.map(({ port, remote }) => `  ${peerOf("s", remote)} udp dport ${port} udp dport set ${wg}`);
+  const outward = joins.map(({ port, remote }) =>
+    `  ${peerOf("d", remote)} udp sport { ${wg}, ${stun} } udp sport set ${port}`
+  );
   return [
     `chain stun_in { type filter hook prerouting priority mangle;`,
+    ...inward,
     `  udp dport ${wg} @th,96,32 0x2112a442 udp dport set ${stun}`,
     `}`,
     `chain stun_out { type filter hook output priority raw;`,
     `  udp sport ${stun} meta nfproto ipv4 ip ttl set 63`,
     `  udp sport ${stun} meta nfproto ipv6 ip6 hoplimit set 63`,
+    ...outward,
     `  udp sport ${stun} udp sport set ${wg}`,
     `}`,
   ];
+}
+
+/** The match for packets from (s) or to (d) an endpoint. */
+function peerOf(side: "s" | "d", { address, port }: Endpoint): string {
+  const ip = familyOf(address) === 4 ? "ip" : "ip6";
+  return `${ip} ${side}addr ${canonicalAddress(address)} udp ${side}port ${port}`;
 }
 
 function bridgeFamily(b: Bridge): 4 | 6 {

@@ -1,7 +1,15 @@
 import assert from "node:assert/strict";
 import { type Bridge, renderBridgeChange, renderTable, tableName, type TableParts } from "./nft_table.ts";
 
-const PARTS: TableParts = { wgPort: 51820, stunPort: 51821, bridges: [], filter: "", carried: [], guards: [] };
+const PARTS: TableParts = {
+  wgPort: 51820,
+  stunPort: 51821,
+  bridges: [],
+  joins: [],
+  filter: "",
+  carried: [],
+  guards: [],
+};
 const FOUR: Bridge = { relayPort: 40001, remote: { address: "203.0.113.5", port: 61000 }, local: "192.168.1.7" };
 const SIX: Bridge = { relayPort: 40002, remote: { address: "2001:DB8::5", port: 61001 }, local: "2001:db8::7" };
 
@@ -61,4 +69,13 @@ Deno.test("renderBridgeChange() deletes what goes or changes before it adds, per
       "",
     ].join("\n"),
   );
+});
+
+Deno.test("renderTable() joins a guessed port to WireGuard's, towards that one address, before STUN is told apart", () => {
+  const joins = [{ port: 40123, remote: { address: "203.0.113.3", port: 51820 } }];
+  const text = renderTable("ghost0", { ...PARTS, joins });
+  const inward = text.indexOf("ip saddr 203.0.113.3 udp sport 51820 udp dport 40123 udp dport set 51820");
+  const outward = text.indexOf("ip daddr 203.0.113.3 udp dport 51820 udp sport { 51820, 51821 } udp sport set 40123");
+  assert.ok(inward > 0 && inward < text.indexOf("udp dport 51820 @th,96,32 0x2112a442"));
+  assert.ok(outward > inward && outward < text.indexOf("udp sport 51821 udp sport set 51820"));
 });

@@ -4,6 +4,7 @@ export * from "./binding.ts";
 export type { StunCrypto } from "./crypto.ts";
 export * from "./message.ts";
 export { crc32 } from "./attributes/fingerprint.ts";
+export { CHANGE_PORT } from "./attributes/change_request.ts";
 export { ERROR_CODE, type StunError } from "./attributes/error_code.ts";
 export { ICE_CONTROLLED, ICE_CONTROLLING } from "./attributes/ice_role.ts";
 export { MAPPED_ADDRESS } from "./attributes/mapped_address.ts";

@@ -11,6 +11,7 @@ export const NO_PARTS: TableParts = {
   wgPort: WG_PORT,
   stunPort: 51821,
   bridges: [],
+  joins: [],
   filter: "",
   carried: [],
   guards: [],

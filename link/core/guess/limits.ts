@@ -1,0 +1,25 @@
+/**
+ * The figures of guessing. With 256 of 64,512 ports open a random probe hits with 0.4%: 50% by 174 probes, 98.3% by 1,024,
+ * 99.9% by 1,800. Times are milliseconds.
+ */
+
+/** Sockets that the hard side opens towards the easy side's one address. */
+export const SOCKETS = 256;
+/** Between two probes of the easy side: 100 a second. */
+export const PROBE_EVERY = 10;
+/** Probes of one guess. */
+export const MAX_PROBES = 1_800;
+/** Openers go out so many at once, at this distance. */
+export const OPENERS_AT_ONCE = 8;
+export const OPENERS_EVERY = 20;
+/** Openers are sent again after this time: many NATs forget what nobody answered after 30 s. */
+export const REOPEN_AFTER = 10_000;
+/** The hard side waits so long; a little longer than the easy side probes. */
+export const OPEN_FOR = 20_000;
+/** Ordinary checks have this long before anything is guessed. */
+export const GUESS_AFTER = 2_500;
+/** Guesses towards one peer on one network; a pair that stays shut stays on its relay. */
+export const MAX_GUESSES = 3;
+/** What NATs give out (RFC 4787 section 4.2.1 keeps them off the well-known ports). */
+export const LOWEST_PORT = 1_024;
+export const HIGHEST_PORT = 65_535;

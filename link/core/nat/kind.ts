@@ -1,0 +1,77 @@
+/**
+ * What a NAT is like, in the words of RFC 4787, from what STUN servers have seen of one socket (RFC 5780 sections 4.3 and 4.4).
+ *
+ * One server address with two ports tells an address-and-port-dependent mapping; a second server address is needed to tell an
+ * address-dependent one from an endpoint-independent one, and without it the kinder of the two is taken and marked as such.
+ */
+import type { TransportAddress } from "../stun/address.ts";
+
+/** RFC 4787 section 4.1; `none` is no NAT at all, `unknown` too few answers. */
+export type Mapping =
+  | "none"
+  | "endpoint-independent"
+  | "address-dependent"
+  | "address-and-port-dependent"
+  | "unknown";
+
+/** RFC 4787 section 5. One server address cannot tell the first two of its kinds apart. */
+export type Filtering = "endpoint-independent or address-dependent" | "address-and-port-dependent" | "unknown";
+
+/** How a server saw the socket. */
+export interface Observation {
+  server: TransportAddress;
+  mapped: TransportAddress;
+}
+
+export interface NatKind {
+  mapping: Mapping;
+  /** False when a second server address could still show that the mapping depends on the address. */
+  certain: boolean;
+  filtering: Filtering;
+  /** The outer port is the socket's own; null when nothing has answered. */
+  portPreserving: boolean | null;
+  /** How the first server saw the socket. */
+  mapped: TransportAddress | null;
+}
+
+/**
+ * Judges one socket.
+ * @param o.base its own address and port
+ * @param o.otherPort whether an answer from a port that was never sent to has come in; null when that was not tried
+ */
+export function natKind(
+  o: { base: TransportAddress; observations: readonly Observation[]; otherPort: boolean | null },
+): NatKind {
+  const { base, observations, otherPort } = o;
+  const first = observations[0]?.mapped ?? null;
+  return {
+    ...mappingOf(base, observations),
+    filtering: otherPort === null
+      ? "unknown"
+      : otherPort
+      ? "endpoint-independent or address-dependent"
+      : "address-and-port-dependent",
+    portPreserving: first && first.port === base.port,
+    mapped: first,
+  };
+}
+
+function mappingOf(base: TransportAddress, seen: readonly Observation[]): Pick<NatKind, "mapping" | "certain"> {
+  if (seen.length === 0) return { mapping: "unknown", certain: false };
+  if (seen.every(({ mapped }) => mapped.address === base.address)) return { mapping: "none", certain: true };
+  const byServer = new Map<string, Set<string>>();
+  for (const { server, mapped } of seen) {
+    const set = byServer.get(server.address) ?? new Set();
+    byServer.set(server.address, set.add(`${mapped.address} ${mapped.port}`));
+  }
+  const groups = [...byServer.values()];
+  if (groups.some((set) => set.size > 1)) return { mapping: "address-and-port-dependent", certain: true };
+  if (new Set(groups.flatMap((set) => [...set])).size > 1) return { mapping: "address-dependent", certain: true };
+  if (seen.length === 1) return { mapping: "unknown", certain: false };
+  return { mapping: "endpoint-independent", certain: groups.length > 1 };
+}
+
+/** Whether the socket's outer port differs by destination, so that a peer cannot learn it from a STUN server. */
+export function isHard(mapping: Mapping): boolean {
+  return mapping === "address-dependent" || mapping === "address-and-port-dependent";
+}

@@ -1,0 +1,70 @@
+import assert from "node:assert/strict";
+import { isHard, type Mapping, natKind } from "./kind.ts";
+
+const BASE = { address: "10.9.1.2", port: 51820 };
+const seen = (rows: [server: string, port: number, mapped: string, mappedPort: number][]) =>
+  rows.map(([address, port, mapped, mappedPort]) => ({
+    server: { address, port },
+    mapped: { address: mapped, port: mappedPort },
+  }));
+
+const CASES: [string, ReturnType<typeof seen>, Mapping, boolean][] = [
+  ["no answer", [], "unknown", false],
+  ["one answer", seen([["192.0.2.1", 1, "203.0.113.2", 51820]]), "unknown", false],
+  ["its own address", seen([["192.0.2.1", 1, "10.9.1.2", 51820]]), "none", true],
+  [
+    "one port at two addresses",
+    seen([["192.0.2.1", 1, "203.0.113.2", 51820], ["192.0.2.2", 1, "203.0.113.2", 51820]]),
+    "endpoint-independent",
+    true,
+  ],
+  [
+    "one port at two ports of an address",
+    seen([["192.0.2.1", 1, "203.0.113.2", 51820], ["192.0.2.1", 2, "203.0.113.2", 51820]]),
+    "endpoint-independent",
+    false,
+  ],
+  [
+    "a port for each port",
+    seen([["192.0.2.1", 1, "203.0.113.2", 4000], ["192.0.2.1", 2, "203.0.113.2", 4001]]),
+    "address-and-port-dependent",
+    true,
+  ],
+  [
+    "a port for each address",
+    seen([
+      ["192.0.2.1", 1, "203.0.113.2", 4000],
+      ["192.0.2.1", 2, "203.0.113.2", 4000],
+      ["192.0.2.2", 1, "203.0.113.2", 4001],
+    ]),
+    "address-dependent",
+    true,
+  ],
+];
+
+for (const [name, observations, mapping, certain] of CASES) {
+  Deno.test(`natKind() calls ${name} ${mapping}`, () => {
+    const kind = natKind({ base: BASE, observations, otherPort: null });
+    assert.deepEqual([kind.mapping, kind.certain, kind.filtering], [mapping, certain, "unknown"]);
+  });
+}
+
+Deno.test("natKind() tells filtering by the other port's answer, and port preservation by the first", () => {
+  const observations = seen([["192.0.2.1", 1, "203.0.113.2", 51820], ["192.0.2.2", 1, "203.0.113.2", 51820]]);
+  assert.equal(natKind({ base: BASE, observations, otherPort: false }).filtering, "address-and-port-dependent");
+  const open = natKind({ base: BASE, observations, otherPort: true });
+  assert.equal(open.filtering, "endpoint-independent or address-dependent");
+  assert.equal(open.portPreserving, true);
+  assert.equal(natKind({ base: { ...BASE, port: 9 }, observations, otherPort: true }).portPreserving, false);
+});
+
+Deno.test("isHard() is true where a STUN server's word says nothing about the next destination", () => {
+  const all: Mapping[] = [
+    "none",
+    "endpoint-independent",
+    "address-dependent",
+    "address-and-port-dependent",
+    "unknown",
+  ];
+  assert.deepEqual(all.filter(isHard), ["address-dependent", "address-and-port-dependent"]);
+});

@@ -1,0 +1,32 @@
+import assert from "node:assert/strict";
+import { type Findings, verdict } from "./verdict.ts";
+
+const WELL: Findings = {
+  ipv4: {
+    mapping: "endpoint-independent",
+    certain: true,
+    filtering: "address-and-port-dependent",
+    portPreserving: true,
+    mapped: null,
+  },
+  ipv6: false,
+  udp: true,
+  gates: 1,
+  sessions: 1,
+  coordinator: true,
+};
+
+Deno.test("verdict() is silent when all is well, and plain when only the coordinator's HTTPS is left", () => {
+  assert.deepEqual(verdict(WELL), []);
+  const blocked = { ...WELL, udp: false, sessions: 0 };
+  assert.match(verdict(blocked)[0]!, /everything but the coordinator's HTTPS is blocked/);
+  assert.match(verdict({ ...blocked, coordinator: false })[0]!, /nothing can be reached/);
+  assert.match(verdict({ ...blocked, gates: 0 })[0]!, /no gate/);
+});
+
+Deno.test("verdict() names a hard NAT, a missing STUN answer and an absent coordinator", () => {
+  const hard = { ...WELL, ipv4: { ...WELL.ipv4, mapping: "address-and-port-dependent" as const } };
+  assert.match(verdict(hard).join(), /every destination another port/);
+  assert.match(verdict({ ...WELL, udp: false }).join(), /no STUN service answers/);
+  assert.match(verdict({ ...WELL, coordinator: false }).join(), /coordinator is away/);
+});

@@ -1,0 +1,36 @@
+/** Why a path is no better than it is, in a sentence for people. */
+import type { IceState } from "../ice/event.ts";
+import type { Rung } from "./event.ts";
+
+/** What is known about one peer. */
+export interface PathFacts {
+  rung: Rung;
+  ice: IceState;
+  /** A signal can reach the peer now. */
+  reachable: boolean;
+  /** How many candidates each end has named. */
+  locals: number;
+  remotes: number;
+  /** This machine's NAT gives every destination another port. */
+  hard: boolean;
+  /** A guess under way, in words. */
+  guess: string | null;
+}
+
+/** Null on a direct path. */
+export function whyNotBetter(f: PathFacts): string | null {
+  if (f.rung === "direct") return null;
+  if (f.rung === "none" && !f.reachable) {
+    return "the peer is at no gate that this machine reaches: it is off, or cut off";
+  }
+  if (f.guess !== null) return `no ordinary check came through; ${f.guess}`;
+  if (f.ice === "checking") return "checks for a direct path are under way";
+  if (f.ice === "new") return "the peer has not answered the offer of a direct path yet";
+  if (f.locals === 0) return "this machine has no address that a peer could reach";
+  if (f.remotes === 0) return "the peer has named no address at which it could be reached";
+  if (f.hard) {
+    return "this machine's NAT gives every destination another port, and no check came through; tried again later";
+  }
+  if (f.ice === "disconnected") return "the direct path died; tried again soon";
+  return "no check came through the NATs and firewalls between; tried again later";
+}

@@ -1,0 +1,28 @@
+import assert from "node:assert/strict";
+import { type PathFacts, whyNotBetter } from "./why.ts";
+
+const FACTS: PathFacts = {
+  rung: "quic",
+  ice: "failed",
+  reachable: true,
+  locals: 1,
+  remotes: 1,
+  hard: false,
+  guess: null,
+};
+
+Deno.test("whyNotBetter() has nothing to say of a direct path, and something of every other", () => {
+  assert.equal(whyNotBetter({ ...FACTS, rung: "direct" }), null);
+  const cases: [Partial<PathFacts>, RegExp][] = [
+    [{}, /no check came through the NATs/],
+    [{ hard: true }, /this machine's NAT gives every destination another port/],
+    [{ ice: "checking" }, /under way/],
+    [{ ice: "checking", guess: "probing 192.0.2.1" }, /probing 192\.0\.2\.1/],
+    [{ ice: "new" }, /has not answered/],
+    [{ locals: 0 }, /no address that a peer could reach/],
+    [{ remotes: 0 }, /the peer has named no address/],
+    [{ ice: "disconnected" }, /died/],
+    [{ rung: "none", reachable: false }, /off, or cut off/],
+  ];
+  for (const [facts, text] of cases) assert.match(whyNotBetter({ ...FACTS, ...facts })!, text);
+});

@@ -1,0 +1,229 @@
+/**
+ * Guessing towards one peer (link/core/guess), with real sockets. The hard side (its NAT gives every destination another port)
+ * opens many sockets towards the easy side's one address and tells the easy side so; the easy side probes random ports of the
+ * hard side's NAT from WireGuard's own port. What is sent are ordinary ICE checks, so a hit goes on as ICE by itself: all that
+ * is left to do is to let WireGuard and ICE use the port of the socket that was hit, which nftables does (core/plan/nft_table.ts).
+ * That socket stays open, so that nobody else gets its port.
+ */
+import { MAX_GUESSES, Opener, type PortRow, predict, Prober, SOCKETS } from "../core/guess/mod.ts";
+import type { Join } from "../core/plan/mod.ts";
+import type { StunCrypto, TransportAddress } from "../core/stun/mod.ts";
+import { sampleMappings } from "./nat_probe.ts";
+
+const SAMPLES = 4;
+
+/** What all guesses of a daemon share: one at a time, so that the pace holds for the machine as a whole. */
+export class GuessDesk {
+  #busy: Guess | null = null;
+  readonly #o: { enabled: boolean; hard(): boolean; server(): TransportAddress | null };
+
+  /**
+   * @param o.hard whether this machine's own mapping depends on the destination
+   * @param o.server a STUN server over IPv4
+   */
+  constructor(o: { enabled: boolean; hard(): boolean; server(): TransportAddress | null }) {
+    this.#o = o;
+  }
+
+  get hard(): boolean {
+    return this.#o.hard();
+  }
+
+  get server(): TransportAddress | null {
+    return this.#o.server();
+  }
+
+  take(guess: Guess): boolean {
+    if (!this.#o.enabled || (this.#busy !== null && this.#busy !== guess)) return false;
+    this.#busy = guess;
+    return true;
+  }
+
+  leave(guess: Guess): void {
+    if (this.#busy === guess) this.#busy = null;
+  }
+}
+
+/** What a guess needs of its peer. */
+export interface GuessHost {
+  desk: GuessDesk;
+  crypto: StunCrypto;
+  /** A check for the peer's agent, or null. */
+  probe(): Uint8Array | null;
+  /** Whether a datagram is an authentic check of the peer. */
+  recognises(bytes: Uint8Array): boolean;
+  /** Sends from WireGuard's port. */
+  send(to: TransportAddress, bytes: Uint8Array): void;
+  /** Hands a datagram to the agent. */
+  datagram(from: TransportAddress, bytes: Uint8Array): void;
+  /** Tells the easy side where to probe. */
+  tell(o: { address: string; row: PortRow | null }): void;
+  /** `join` has changed; resolves when the machine has been brought in line. */
+  joined(): Promise<void>;
+  /** A guess has ended; unless ICE has a pair by then it was in vain. */
+  ended(): void;
+  rearm(): void;
+  now(): number;
+}
+
+/** Both sides of guessing with one peer. */
+export class Guess {
+  readonly #o: GuessHost;
+  #sockets: Deno.DatagramConn[] = [];
+  #winner: Deno.DatagramConn | null = null;
+  #opener: Opener | null = null;
+  #target: TransportAddress | null = null;
+  #prober: Prober | null = null;
+  #starting = false;
+  #tries = 0;
+  /** The port that belongs to the peer's address, for nftables. */
+  join: Join | null = null;
+
+  constructor(o: GuessHost) {
+    this.#o = o;
+  }
+
+  /** Whether a guess is under way. */
+  get running(): boolean {
+    return this.#starting || this.#opener !== null || this.#prober !== null;
+  }
+
+  /** What is being done, for people; null when nothing is. */
+  get text(): string | null {
+    if (this.#prober) return `probing ${this.#prober.address}, ${this.#prober.sent} ports so far`;
+    if (this.#opener) return `${SOCKETS} sockets open towards ${this.#target!.address}:${this.#target!.port}`;
+    return this.join ? `joined port ${this.join.port}` : null;
+  }
+
+  /** The hard side begins, if it may. `target` is the address at which the easy side's NAT can be found. */
+  async open(target: TransportAddress): Promise<boolean> {
+    const { desk } = this.#o;
+    const { server } = desk;
+    if (this.running || this.join || this.#tries >= MAX_GUESSES || !desk.hard || !server || !desk.take(this)) {
+      return false;
+    }
+    this.#tries++;
+    this.#starting = true;
+    const samples = await sampleMappings(server, { crypto: this.#o.crypto, count: SAMPLES });
+    if (!this.#starting) return false; // stopped meanwhile
+    this.#starting = false;
+    const address = samples[0]?.address;
+    try {
+      if (address === undefined) throw new Error("No STUN server answers");
+      this.#sockets = Array.from(
+        { length: SOCKETS },
+        () => Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: 0 }),
+      );
+    } catch {
+      this.#end(); // no server, or no more sockets for this process
+      return false;
+    }
+    this.#target = target;
+    this.#opener = new Opener({ now: this.#o.now() });
+    for (const socket of this.#sockets) void this.#read(socket);
+    this.#o.tell({ address: address!, row: predict(samples.map(({ port }) => port), SOCKETS) });
+    this.tick();
+    this.#o.rearm();
+    return true;
+  }
+
+  /** The easy side begins, if it may; the address is one that the peer has named as its own. */
+  probe(o: { address: string; row: PortRow | null }): boolean {
+    if (this.running || this.#tries >= MAX_GUESSES || this.#o.desk.hard || !this.#o.desk.take(this)) return false;
+    this.#tries++;
+    const random = () => new DataView(this.#o.crypto.random(4).slice().buffer).getUint32(0) / 2 ** 32;
+    this.#prober = new Prober({ address: o.address, predicted: o.row, random, now: this.#o.now() });
+    this.#o.rearm();
+    return true;
+  }
+
+  async #read(socket: Deno.DatagramConn): Promise<void> {
+    for (;;) {
+      let got: [Uint8Array, Deno.Addr];
+      try {
+        got = await socket.receive();
+      } catch (error) {
+        if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return;
+        if (!this.#sockets.includes(socket)) return;
+        continue; // an ICMP error for an opener
+      }
+      const [bytes, from] = got;
+      const target = this.#target;
+      if (from.transport !== "udp" || !target || from.hostname !== target.address || from.port !== target.port) {
+        continue;
+      }
+      if (!this.#opener || this.join || !this.#o.recognises(bytes)) continue;
+      await this.#hit(socket, target, bytes);
+    }
+  }
+
+  async #hit(socket: Deno.DatagramConn, remote: TransportAddress, bytes: Uint8Array): Promise<void> {
+    this.#winner = socket;
+    this.join = { port: (socket.addr as Deno.NetAddr).port, remote };
+    this.#opener = null;
+    this.#closeSockets();
+    await this.#o.joined();
+    this.#o.datagram(remote, bytes);
+    this.#end();
+  }
+
+  /** A check of the peer has come to WireGuard's own port: that one must not be left for another. */
+  ordinaryHit(from: TransportAddress): void {
+    if (this.#opener && this.#target?.address === from.address) this.#end();
+  }
+
+  /** ICE has a pair. */
+  succeeded(): void {
+    this.#tries = 0;
+    if (this.running) this.#end();
+  }
+
+  /** The path through the joined port is dead, or the machine is elsewhere: all is undone. */
+  reset(o: { forgive: boolean }): void {
+    if (o.forgive) this.#tries = 0;
+    const before = this.join;
+    this.join = null;
+    this.#winner?.close();
+    this.#winner = null;
+    if (this.running) this.#end();
+    if (before) void this.#o.joined();
+  }
+
+  #end(): void {
+    this.#starting = false;
+    this.#opener = null;
+    this.#prober = null;
+    this.#closeSockets();
+    this.#o.desk.leave(this);
+    this.#o.ended();
+  }
+
+  #closeSockets(): void {
+    const losers = this.#sockets.filter((socket) => socket !== this.#winner);
+    this.#sockets = [];
+    for (const socket of losers) socket.close();
+  }
+
+  tick(): void {
+    const now = this.#o.now();
+    const bytes = this.running && !this.#starting ? this.#o.probe() : null;
+    const port = this.#prober?.tick(now) ?? null;
+    if (port !== null && bytes) this.#o.send({ address: this.#prober!.address, port }, bytes);
+    const target = this.#target;
+    for (const n of this.#opener?.tick(now) ?? []) {
+      const check = this.#o.probe();
+      if (!check || !target) break;
+      this.#sockets[n]?.send(check, { transport: "udp", hostname: target.address, port: target.port }).catch(() => {});
+    }
+    if (this.#opener?.over(now) || this.#prober?.over) this.#end();
+  }
+
+  nextDeadline(): number | null {
+    return this.#opener?.nextDeadline() ?? this.#prober?.nextDeadline() ?? null;
+  }
+
+  /** Closes its sockets. */
+  close(): void {
+    this.reset({ forgive: false });
+  }
+}

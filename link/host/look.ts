@@ -1,0 +1,101 @@
+/** What the daemon tells of its network and of one path: the answers behind `ghostctl netcheck` and `ghostctl debug path`. */
+import { verdict } from "../core/nat/verdict.ts";
+import { whyNotBetter } from "../core/path/why.ts";
+import { familyOf } from "../core/stun/mod.ts";
+import { GhostError } from "../../mesh/wire/errors.ts";
+import type { LocalNetcheck, LocalPath } from "../../mesh/wire/local.ts";
+import { stunCrypto } from "./crypto.ts";
+import { probeNat } from "./nat_probe.ts";
+import type { Parts } from "./parts.ts";
+import type { Peer } from "./peer.ts";
+
+/** Looks at this machine's network anew; takes up to a few seconds where nothing answers. */
+export async function netcheck(parts: Parts, o: { meshUp: boolean }): Promise<LocalNetcheck> {
+  await parts.surroundings.refresh();
+  const { services } = parts.surroundings;
+  const of = (family: 4 | 6) => services.filter(({ server }) => familyOf(server.address) === family);
+  const [v4, v6] = await Promise.all(([4, 6] as const).map((family) => probeNat(of(family), stunCrypto)));
+  const rtts = new Map<string, number>();
+  for (const [family, report] of [[4, v4!], [6, v6!]] as const) {
+    of(family).forEach(({ server }, i) => {
+      const rtt = report.rttMs[i] ?? null;
+      if (rtt !== null) rtts.set(`${server.address} ${server.port}`, rtt);
+    });
+  }
+  const gates = parts.gates.list().map(({ gate, connected }) => {
+    const own = services.filter((s) => s.gate === gate.id).flatMap((s) =>
+      rtts.get(`${s.server.address} ${s.server.port}`) ?? []
+    );
+    return {
+      name: gate.record.name,
+      rttMs: own.length === 0 ? null : Math.min(...own),
+      rungs: connected ? ["quic" as const] : [],
+    };
+  });
+  const answered = { v4: v4!.rttMs.some((rtt) => rtt !== null), v6: v6!.rttMs.some((rtt) => rtt !== null) };
+  const findings = {
+    ipv4: v4!.kind,
+    ipv6: answered.v6,
+    udp: answered.v4 || answered.v6,
+    gates: gates.length,
+    sessions: gates.filter(({ rungs }) => rungs.length > 0).length,
+    coordinator: o.meshUp,
+  };
+  const { mapping, certain, filtering, portPreserving, mapped } = v4!.kind;
+  return {
+    udp: findings.udp,
+    ipv4: { mapping, certain, filtering, portPreserving, address: mapped?.address ?? null },
+    ipv6: { works: answered.v6, address: v6!.kind.mapped?.address ?? null },
+    coordinator: o.meshUp,
+    gates,
+    verdict: verdict(findings),
+  };
+}
+
+/** Why this peer's path is no better; null when it is direct. */
+export function whyOf(parts: Parts, peer: Peer): string | null {
+  const { ice, guess, remotes } = peer.inside();
+  return whyNotBetter({
+    rung: peer.state.rung,
+    ice: ice.state,
+    reachable: parts.reachable(peer.id),
+    locals: ice.candidates.length,
+    remotes: remotes.length,
+    hard: parts.surroundings.hard,
+    guess,
+  });
+}
+
+/**
+ * All about the path to one peer.
+ * @throws GhostError `not_found`
+ */
+export function debugPath(parts: Parts, text: string): LocalPath {
+  const known = parts.view.find(text);
+  const peer = known && parts.peers.all.get(known.id);
+  if (!known || !peer) {
+    throw new GhostError("not_found", `No peer "${text}"`, {
+      mend: "ghostctl peers lists those that policy lets this machine see",
+    });
+  }
+  const { ice, guess, remotes } = peer.inside();
+  const { rung, endpoint, rttMs } = peer.state;
+  const brief = (c: { type: string; address: string; port: number }) => ({
+    type: c.type,
+    address: c.address,
+    port: c.port,
+  });
+  return {
+    name: known.name,
+    id: peer.id,
+    rung,
+    endpoint,
+    rttMs,
+    why: whyOf(parts, peer),
+    ice: { role: ice.role, state: ice.state },
+    candidates: { local: ice.candidates.map(brief), remote: remotes.map(brief) },
+    pairs: ice.pairs,
+    guess,
+    timeline: peer.timeline.entries.map(({ at, what }) => ({ time: new Date(at).toISOString(), what })),
+  };
+}
