@@ -212,6 +212,24 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./commands/route_remove.ts"),
   },
   {
+    name: "dns",
+    summary: "Show how this machine resolves the network's names",
+    details: [
+      "NAME.SUFFIX is answered by this machine's daemon, for itself and the peers that policy lets it see. Set dns = false in [link] of ghostlink.toml to leave the machine's resolver alone.",
+    ],
+    examples: [{ line: "ghostctl dns", what: "where it answers and how programs are led to it" }],
+    json: {
+      address: "100.127.255.254",
+      way: "file",
+      suffix: "home.ghost",
+      search: ["home.ghost"],
+      names: 3,
+      upstreams: ["192.0.2.53"],
+      fault: "",
+    },
+    load: () => import("./commands/dns.ts"),
+  },
+  {
     name: "keys rotate",
     summary: "Give this machine a new WireGuard key, without losing a packet",
     examples: [{ line: "ghostctl keys rotate", what: "peers acknowledge the new key before it is used" }],

@@ -14,6 +14,8 @@ const configFile = z.strictObject({
     mtu: z.int().min(1280).max(1420).default(1280),
     /** "nft" enforces the policy on the tunnel; "none" leaves that to whoever runs this machine. */
     firewall: z.enum(["nft", "none"]).default("nft"),
+    /** False leaves this machine's name resolution as it is. */
+    dns: z.boolean().default(true),
   }).prefault({}),
 });
 

@@ -17,6 +17,7 @@ export function localHandlers(
     peers: () => report.peers(),
     ping: (request) => report.ping(request),
     routes: () => Promise.resolve(report.routes()),
+    dns: () => Promise.resolve(report.dns()),
     login: ({ idToken }) => parts.admissions.renew(idToken, o.own).then(() => o.changed()),
     ledger: (from) => Promise.resolve(report.ledger(from)),
     fork: () => Promise.resolve(report.fork()),

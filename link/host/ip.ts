@@ -61,6 +61,8 @@ export class IpTool {
   readonly iface: string;
   readonly #runner: Runner;
   readonly #ip: string;
+  /** Answers of `isLocal`, ms of the monotonic clock. */
+  readonly #local = new Map<string, { local: boolean; until: number }>();
 
   constructor(o: { runner: Runner; tools: Pick<LinkTools, "ip">; iface: string }) {
     this.#runner = o.runner;
@@ -107,6 +109,17 @@ export class IpTool {
     const [route] = parse(routeList, this.#decode(result.stdout), "ip route get");
     if (!route?.dev) return null;
     return { iface: route.dev, source: route.prefsrc ?? null, gateway: route.gateway ?? null };
+  }
+
+  /** True when a packet for `address` stays on this machine or goes to a container of it. */
+  async isLocal(address: string): Promise<boolean> {
+    const known = this.#local.get(address);
+    if (known && known.until > performance.now()) return known.local;
+    const iface = (await this.routeTo(address))?.iface;
+    const local = iface === "lo" || (iface !== undefined && CONTAINER.test(iface));
+    if (this.#local.size >= 256) this.#local.clear();
+    this.#local.set(address, { local, until: performance.now() + 30_000 });
+    return local;
   }
 
   async #json(args: readonly string[]): Promise<unknown> {

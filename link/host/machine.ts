@@ -41,6 +41,8 @@ export interface Wanted {
   publicKey: string;
   privateKey: (publicKey: string) => string;
   addresses: string[];
+  /** Address of this machine's own resolver, on the tunnel interface beside the machine's own; null without names. */
+  resolver: string | null;
   peers: WantedPeer[];
   /** Peers' replaced keys that are still decrypted. */
   retiring: string[];
@@ -146,10 +148,13 @@ export class Machine {
     }
     await this.wg.apply(steps, wanted.privateKey);
     const state = await this.ip.addresses();
-    const addresses = wanted.addresses.map((a) => `${a}/${a.includes(":") ? 128 : 32}`);
+    const own = wanted.resolver === null ? wanted.addresses : [...wanted.addresses, wanted.resolver];
+    const addresses = own.map((a) => `${a}/${a.includes(":") ? 128 : 32}`);
     await this.ip.apply(planAddresses({ addresses, mtu: this.#o.mtu }, state));
-    const desired: DesiredRoute[] = wanted.peers.flatMap((p) => p.addresses.map((a) => ({ prefix: hostPrefix(a) })));
-    for (const use of routes) if (use.active) desired.push({ prefix: use.route.prefix });
+    const desired: DesiredRoute[] = wanted.peers.flatMap((p) =>
+      p.addresses.map((a) => routeWith(hostPrefix(a), wanted))
+    );
+    for (const use of routes) if (use.active) desired.push(routeWith(use.route.prefix, wanted));
     await this.ip.apply(planRoutes(desired, await this.ip.routes()));
     this.#uses = routes;
   }
@@ -260,6 +265,12 @@ function freePort(): number {
   const { port } = socket.addr as Deno.NetAddr;
   socket.close();
   return port;
+}
+
+/** A route whose traffic has this machine's own address, not the resolver's. */
+function routeWith(prefix: string, { addresses }: Wanted): DesiredRoute {
+  const source = prefix.includes(":") ? undefined : addresses.find((a) => !a.includes(":"));
+  return source === undefined ? { prefix } : { prefix, source };
 }
 
 function hostPrefix(address: string): string {

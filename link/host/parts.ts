@@ -9,6 +9,8 @@ import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { Rotation } from "../core/keys/rotation.ts";
 import { Conversation } from "./conversation.ts";
 import { stunCrypto } from "./crypto.ts";
+import { Names } from "./dns/names.ts";
+import { namesSource, resolverOf } from "./dns/source.ts";
 import { Gates, type GatesHost } from "./gates.ts";
 import { Heads } from "./heads.ts";
 import type { IceHub } from "./ice_hub.ts";
@@ -74,8 +76,9 @@ export class Parts {
   readonly surroundings: Surroundings;
   readonly peers: PeerTable;
   readonly report: Report;
+  readonly names: Names;
 
-  constructor(o: { state: NodeState; log: Log }, p: Ground, d: DaemonHooks) {
+  constructor(o: { state: NodeState; log: Log; config: { dns: boolean } }, p: Ground, d: DaemonHooks) {
     const now = () => Date.now();
     this.admissions = new Admissions({ dir: o.state.dir, view: () => this.view, changed: d.changed });
     const { keysOf: issuerKeys } = this.admissions;
@@ -194,7 +197,18 @@ export class Parts {
       },
       rearm: d.rearm,
     });
+    this.names = new Names({
+      runner: systemRunner,
+      iface: p.machine.device.name,
+      stateDir: o.state.dir,
+      address: o.config.dns ? resolverOf(this.view) : null,
+      log: o.log,
+      random,
+      isLocal: (source) => p.machine.ip.isLocal(source),
+      source: () => namesSource(this.view, this.surroundings.names()),
+    });
     this.report = new Report({
+      names: this.names,
       view: this.view,
       own: p.own,
       gates: this.gates,

@@ -3,6 +3,7 @@ import { parseServer, serverText } from "../../mesh/client/mod.ts";
 import { findTool, type Runner } from "../../mesh/host/runner.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type {
+  localDns,
   localFork,
   localLedger,
   LocalPeer,
@@ -12,6 +13,7 @@ import type {
 } from "../../mesh/wire/local.ts";
 import type { z } from "../../mesh/wire/schema.ts";
 import type { Gates } from "./gates.ts";
+import type { NamesState } from "./dns/names.ts";
 import { addressesOf } from "./join.ts";
 import type { Machine } from "./machine.ts";
 import type { KnownNode, NetworkView } from "./network_view.ts";
@@ -28,6 +30,7 @@ export interface ReportSources {
   gates: Gates;
   machine: Machine;
   peers: ReadonlyMap<string, Peer>;
+  names: { readonly state: NamesState };
   meshUp(): boolean;
   reachable(id: string): boolean;
   runner: Runner;
@@ -101,6 +104,8 @@ export class Report {
       list.push(`the newest policy cannot be used, the one before stays in force: ${view.policyFault}`);
     }
     if (this.#fault) list.push(`not everything could be set up: ${this.#fault}`);
+    const names = this.#o.names.state.fault;
+    if (names) list.push(`names of the network do not resolve here: ${names}`);
     const { fork } = view.ledger;
     if (fork) {
       list.push(
@@ -173,6 +178,11 @@ export class Report {
       replies.push({ seq, rttMs: time === undefined ? null : Number(time), rung: peer.state.rung });
     }
     return { name: known.name, address, replies };
+  }
+
+  dns(): z.infer<typeof localDns> {
+    const { search, upstreams, ...state } = this.#o.names.state;
+    return { ...state, search: [...search], upstreams: [...upstreams] };
   }
 
   routes(): z.infer<typeof localRoutes> {

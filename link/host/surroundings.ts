@@ -35,8 +35,16 @@ export class Surroundings {
 
   /** Addresses that no route into the tunnel may cover. */
   outside(): string[] {
-    const hosts = [...this.#o.view.gates.values()].flatMap((gate) => gate.record.hosts);
-    return [...hosts, this.#o.server].filter((host) => ipaddr.isValid(host));
+    return this.#hosts().filter((host) => ipaddr.isValid(host));
+  }
+
+  /** Names of gates and the coordinator, which are never resolved by way of the tunnel. */
+  names(): string[] {
+    return this.#hosts().filter((host) => !ipaddr.isValid(host));
+  }
+
+  #hosts(): string[] {
+    return [...[...this.#o.view.gates.values()].flatMap((gate) => gate.record.hosts), this.#o.server];
   }
 }
 

@@ -10,6 +10,7 @@
  * | POST /v1/login {idToken} | {}; a new log-in of this machine |
  * | POST /v1/keys/rotate | {wg: new key, acknowledged: number, peers: number} |
  * | GET /v1/routes | {routes: RouteRow[]} |
+ * | GET /v1/dns | Dns: this machine's resolver |
  * | GET /v1/ledger?from=N | {entries, head}: a page of this node's verified ledger |
  * | POST /v1/ledger {entries} | {added, head}: checked as entries from anywhere, and handed on |
  * | GET /v1/ledger/fork | {fork: {seq, entries} or null}: what contradicts the ledger |
@@ -87,6 +88,18 @@ export const localEntries = z.object({ entries: z.array(jws).min(1).max(64) });
 export const localEntriesAnswer = z.object({ added: z.number(), head: ledgerHead });
 export const localFork = z.object({
   fork: z.object({ seq: z.int().min(1), entries: z.array(jws).max(4096) }).nullable(),
+});
+export const localDns = z.object({
+  /** Where the resolver answers; null when it does not. */
+  address: z.string().nullable(),
+  /** How this machine's programs are led to it. */
+  way: z.enum(["resolved", "resolvconf", "file"]).nullable(),
+  suffix: z.string(),
+  search: z.array(z.string()),
+  names: z.number(),
+  /** Who is asked about names that are not the network's. */
+  upstreams: z.array(z.string()),
+  fault: z.string().nullable(),
 });
 export const localRoutes = z.object({
   routes: z.array(z.object({

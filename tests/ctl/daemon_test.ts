@@ -56,6 +56,7 @@ async function withDaemon(
       join: refuse,
       rotate: refuse,
       routes: refuse,
+      dns: refuse,
       login: refuse,
       ledger: refuse,
       fork: refuse,

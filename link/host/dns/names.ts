@@ -7,6 +7,7 @@ import type { Runner } from "../../../mesh/host/runner.ts";
 import type { Bytes } from "../../../mesh/wire/encoding.ts";
 import { errorLine, GhostError } from "../../../mesh/wire/errors.ts";
 import {
+  canonicalName,
   type DnsSettings,
   NO_DNS_SETTINGS,
   reverseZones,
@@ -74,7 +75,6 @@ export class Names {
 
   /** Puts back what a crash left in resolv.conf: before anything is resolved, for nobody answers there now. */
   async recover(): Promise<void> {
-    if (this.#o.address === null) return;
     try {
       this.#way = await systemWay({
         ...this.#o,
@@ -99,6 +99,11 @@ export class Names {
     await this.#last;
     await this.#way?.restore().catch((error) => this.#failed(error));
     this.#server?.close();
+  }
+
+  /** The address that the tunnel interface should have for it. */
+  get wanted(): string | null {
+    return this.#o.address;
   }
 
   get state(): NamesState {
@@ -169,7 +174,8 @@ export class Names {
     if (query === null) return null;
     if ("reply" in query) return { reply: query.reply, query: null };
     const { own } = this.#source;
-    const answer = this.#zone.answer(query);
+    const ours = own.some((name) => canonicalName(name) === canonicalName(query.name));
+    const answer = ours ? null : this.#zone.answer(query);
     if (answer) return { reply: zoneReply(query, answer), query };
     const servers = serversFor(query.name, { split: this.#settings.split, system: this.#upstreams, own });
     const reply = servers.length === 0 ? null : await this.#forwarder.ask(bytes, query, { servers, tcp });
