@@ -19,9 +19,11 @@ import type { Runner } from "../../mesh/host/runner.ts";
 import { type Filter, renderFilter } from "../../mesh/policy/mod.ts";
 import type { RouteBody } from "../../mesh/wire/ledger.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
+import { chooseRoutes, contains, type RouteUse } from "../core/routes/mod.ts";
 import { type Egress, Forwarding } from "./forwarding.ts";
 import { IpTool } from "./ip.ts";
 import { LinkTable } from "./nft.ts";
+import { Prober } from "./routes/prober.ts";
 import type { LinkTools } from "./tools.ts";
 import { type Device, openDevice } from "./wg_device.ts";
 import { WireGuard } from "./wg.ts";
@@ -33,6 +35,8 @@ export interface WantedPeer {
   wg: string;
   addresses: string[];
   endpoint: { address: string; port: number };
+  /** Some path leads to it. */
+  up: boolean;
   bridge: Bridge | null;
 }
 
@@ -51,13 +55,6 @@ export interface Wanted {
   routes: { mine: RouteBody[]; theirs: RouteBody[] };
   /** Addresses that must stay reachable outside of the tunnel: gates and the coordinator. */
   outside: string[];
-}
-
-/** A route as this machine treats it. */
-export interface RouteUse {
-  route: RouteBody;
-  active: boolean;
-  reason: string | null;
 }
 
 /** Seconds between WireGuard's own keepalives. */
@@ -79,6 +76,8 @@ export interface MachineOptions {
   tools: LinkTools;
   log: Log;
   onDeviceRestart: () => void | Promise<void>;
+  /** A router is gone, or back: the routes may be others now. */
+  onRouteHealth: () => void | Promise<void>;
 }
 
 /** The tunnel interface with all that belongs to it. */
@@ -90,7 +89,10 @@ export class Machine {
   readonly #table: LinkTable;
   readonly #forwarding: Forwarding;
   readonly #wgPort: number;
-  #uses: RouteUse[] = [];
+  readonly #prober: Prober;
+  #uses: readonly RouteUse[] = [];
+  /** Who carries each prefix now. */
+  #carriers: ReadonlyMap<string, string> = new Map();
   /** Somebody may have removed the table; the next run looks. */
   #doubt = false;
 
@@ -101,6 +103,7 @@ export class Machine {
     this.wg = new WireGuard({ runner: o.runner, tools: o.tools, iface: o.iface });
     this.#table = new LinkTable({ runner: o.runner, tools: o.tools, iface: o.iface });
     this.#forwarding = forwarding;
+    this.#prober = new Prober({ runner: o.runner, changed: () => void o.onRouteHealth() });
     this.#wgPort = o.port === 0 ? freePort() : o.port;
   }
 
@@ -151,6 +154,7 @@ export class Machine {
     const own = wanted.resolver === null ? wanted.addresses : [...wanted.addresses, wanted.resolver];
     const addresses = own.map((a) => `${a}/${a.includes(":") ? 128 : 32}`);
     await this.ip.apply(planAddresses({ addresses, mtu: this.#o.mtu }, state));
+    await this.#exempt(wanted, routes);
     const desired: DesiredRoute[] = wanted.peers.flatMap((p) =>
       p.addresses.map((a) => routeWith(hostPrefix(a), wanted))
     );
@@ -226,33 +230,53 @@ export class Machine {
     return peers;
   }
 
-  /** One carrier a prefix (lowest metric, then id), and none that would cut this machine off from where it is. */
+  /** Who carries each prefix; routers that share one are watched. */
   async #chooseRoutes(wanted: Wanted): Promise<RouteUse[]> {
-    const own = (await this.ip.hostAddresses()).map((a) => a.address);
-    const chosen = new Map<string, RouteBody>();
-    const sorted = [...wanted.routes.theirs].sort((a, b) => a.metric - b.metric || (a.node < b.node ? -1 : 1));
-    return sorted.map((route): RouteUse => {
-      const mine = wanted.routes.mine.some((r) => r.prefix === route.prefix);
-      if (mine) return { route, active: false, reason: "this machine carries the prefix itself" };
-      const inside = own.find((address) => contains(route.prefix, address));
-      if (inside) return { route, active: false, reason: `this machine is inside the prefix (${inside})` };
-      const outside = wanted.outside.find((address) => contains(route.prefix, address));
-      if (outside) {
-        return { route, active: false, reason: `a gate or the coordinator is inside the prefix (${outside})` };
-      }
-      if (chosen.has(route.prefix)) {
-        return { route, active: false, reason: "another machine carries it with a better metric" };
-      }
-      chosen.set(route.prefix, route);
-      return { route, active: true, reason: null };
+    const { theirs, mine } = wanted.routes;
+    const carriers = Map.groupBy(theirs, (route) => route.prefix);
+    const rivals = new Set([...carriers.values()].filter((list) => list.length > 1).flat().map(({ node }) => node));
+    const peers = new Map(wanted.peers.map((p) => [p.id, p]));
+    await this.#prober.watch(
+      new Map([...rivals].flatMap((id): [string, string][] => {
+        const address = peers.get(id)?.addresses[0];
+        return address === undefined ? [] : [[id, address]];
+      })),
+    );
+    const uses = chooseRoutes({
+      theirs,
+      mine,
+      own: (await this.ip.hostAddresses()).map((a) => a.address),
+      gateways: theirs.length === 0 ? [] : await this.ip.gateways(),
+      carrier: (id) => {
+        const { good, rttMs } = this.#prober.health.of(id);
+        return { up: good && (peers.get(id)?.up ?? false), rttMs };
+      },
+      current: this.#carriers,
     });
+    this.#carriers = new Map(uses.filter((u) => u.active).map(({ route }) => [route.prefix, route.node]));
+    return uses;
+  }
+
+  /** Gates and the coordinator within a prefix are still reached as before: by a route of their own past the tunnel. */
+  async #exempt(wanted: Wanted, routes: readonly RouteUse[]): Promise<void> {
+    const active = routes.filter((u) => u.active).map((u) => u.route.prefix);
+    const inside = wanted.outside.filter((address) => active.some((prefix) => contains(prefix, address)));
+    await this.ip.exempt(inside);
   }
 
   /** Removes interface, routes and table, and restores forwarding. */
   async close(): Promise<void> {
     const failures: unknown[] = [];
+    await this.#prober.close();
     // The table goes last: its guard must outlive the forwarding that it guards.
-    for (const step of [() => this.device.close(), () => this.#forwarding.restore(), () => this.#table.remove()]) {
+    for (
+      const step of [
+        () => this.ip.exempt([]),
+        () => this.device.close(),
+        () => this.#forwarding.restore(),
+        () => this.#table.remove(),
+      ]
+    ) {
       await step().catch((error: unknown) => failures.push(error));
     }
     for (const failure of failures) this.#o.log.error("Could not clean up", { why: errorLine(failure) });
@@ -275,10 +299,4 @@ function routeWith(prefix: string, { addresses }: Wanted): DesiredRoute {
 
 function hostPrefix(address: string): string {
   return `${address}/${address.includes(":") ? 128 : 32}`;
-}
-
-function contains(prefix: string, address: string): boolean {
-  const [network, bits] = ipaddr.parseCIDR(prefix);
-  const ip = ipaddr.parse(address);
-  return ip.kind() === network.kind() && ip.match(network, bits);
 }

@@ -12,6 +12,7 @@ import type {
   LocalStatus,
 } from "../../mesh/wire/local.ts";
 import type { z } from "../../mesh/wire/schema.ts";
+import { overlaps, type RouteUse } from "../core/routes/mod.ts";
 import type { Gates } from "./gates.ts";
 import type { NamesState } from "./dns/names.ts";
 import { addressesOf } from "./join.ts";
@@ -97,13 +98,14 @@ export class Report {
   }
 
   #warnings(self: KnownNode | undefined): string[] {
-    const { view, own, gates } = this.#o;
+    const { view, own, gates, machine } = this.#o;
     const list: string[] = [];
     list.push(...admissionWarnings(view, Math.floor(Date.now() / 1000)));
     if (view.policyFault) {
       list.push(`the newest policy cannot be used, the one before stays in force: ${view.policyFault}`);
     }
     if (this.#fault) list.push(`not everything could be set up: ${this.#fault}`);
+    list.push(...overlaps(machine.routeUses.map((u) => u.route)), ...unused(machine.routeUses));
     const names = this.#o.names.state.fault;
     if (names) list.push(`names of the network do not resolve here: ${names}`);
     const { fork } = view.ledger;
@@ -201,6 +203,15 @@ export class Report {
       ],
     };
   }
+}
+
+/** LANs with the addresses of a route: what people wonder about when a route does nothing. */
+function unused(uses: readonly RouteUse[]): string[] {
+  return uses.flatMap(({ route, reason }) =>
+    reason?.startsWith("this machine") && !reason.includes("itself")
+      ? [`the route ${route.prefix} is not used: ${reason}`]
+      : []
+  );
 }
 
 /** What ends within this time is worth a word, in seconds. Certificates are short-lived often, and renewed by programs. */

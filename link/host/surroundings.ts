@@ -8,6 +8,8 @@ import type { NetworkView } from "./network_view.ts";
 export class Surroundings {
   readonly #o: { hub: IceHub; machine: Machine; view: NetworkView; server: string };
   #last = "";
+  /** Addresses of those gates and of the coordinator whose names have been resolved. */
+  #resolved: ReadonlySet<string> = new Set();
 
   /** @param o.server host of the coordinator */
   constructor(o: { hub: IceHub; machine: Machine; view: NetworkView; server: string }) {
@@ -16,17 +18,20 @@ export class Surroundings {
 
   /** Brings the hub's candidates up to date. Returns true when this machine's own addresses are others than before. */
   async refresh(): Promise<boolean> {
-    const { hub, machine, view } = this.#o;
+    const { hub, machine, view, server } = this.#o;
     const addresses = (await machine.ip.hostAddresses()).map((a) => a.address).filter((a) => !view.isOverlay(a));
     hub.setHost(addresses, machine.wgPort);
     const servers = [];
+    const found = new Set(await resolve(server));
     for (const gate of view.gates.values()) {
       for (const address of (await Promise.all(gate.record.hosts.map(resolve))).flat()) {
+        found.add(address);
         const base = (await machine.ip.routeTo(address))?.source;
         if (base) servers.push({ server: { address, port: gate.record.stun }, base });
       }
     }
     hub.setServers(servers);
+    this.#resolved = found;
     const key = addresses.toSorted().join(" ");
     const moved = this.#last !== "" && key !== this.#last;
     this.#last = key;
@@ -35,7 +40,7 @@ export class Surroundings {
 
   /** Addresses that no route into the tunnel may cover. */
   outside(): string[] {
-    return this.#hosts().filter((host) => ipaddr.isValid(host));
+    return [...new Set([...this.#hosts().filter((host) => ipaddr.isValid(host)), ...this.#resolved])];
   }
 
   /** Names of gates and the coordinator, which are never resolved by way of the tunnel. */
