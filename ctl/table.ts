@@ -23,6 +23,19 @@ const id = "f4k2q3x7m5v6b2n4c7d3s5a2ga";
 const net = "aq7x2m4k6p3v5b7n2c4d6s3f5h7j2l4w";
 const key = "8J1Yc0m3mJb0m1oX3vTq2n4l5k6j7h8g9f0d1s2a3sE";
 
+const ROUTE_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: "metric",
+    value: "N",
+    summary: "of the carriers that can be reached the lowest is taken, then the nearest (100)",
+  },
+  {
+    name: "keep-source",
+    summary:
+      "leave the senders' addresses as they are; the network behind must then lead the overlay's addresses back to this router (with several: to the one in use)",
+  },
+];
+
 export const COMMANDS: readonly CommandSpec[] = [
   {
     name: "init",
@@ -168,13 +181,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { name: "via", summary: "", literal: true },
       { name: "name", summary: "the machine that carries it, by name or id" },
     ],
-    options: [
-      { name: "metric", value: "N", summary: "of several carriers the lowest is taken (100)" },
-      {
-        name: "keep-source",
-        summary: "leave the senders' addresses as they are; the network behind then needs a way back",
-      },
-    ],
+    options: ROUTE_OPTIONS,
     details: [
       "Machines use a route only where a policy rule names its prefix; without such a rule a remark says so.",
       "Exit nodes (0.0.0.0/0, ::/0) are not supported yet.",
@@ -186,6 +193,33 @@ export const COMMANDS: readonly CommandSpec[] = [
       ledgerSeq: 3,
     },
     load: () => import("./commands/route_add.ts"),
+  },
+  {
+    name: "route advertise",
+    summary: "Announce a network behind this machine, for an admin to approve",
+    arguments: [{ name: "prefix", summary: "the network behind it, such as 10.1.1.0/24" }],
+    options: [{ name: "withdraw", summary: "announce it no longer; an approval stays until it is removed" }],
+    examples: [{ line: "ghostctl route advertise 10.1.1.0/24", what: "on the machine in the office" }],
+    json: { changed: true, routes: ["10.1.1.0/24"] },
+    load: () => import("./commands/route_advertise.ts"),
+  },
+  {
+    name: "route approve",
+    summary: "Sign a route that a machine announces (admin)",
+    arguments: [
+      { name: "prefix", summary: "the network, as it is announced" },
+      { name: "via", summary: "", literal: true },
+      { name: "name", summary: "the machine that announces it, by name or id" },
+    ],
+    options: ROUTE_OPTIONS,
+    details: ["The same statement as route add, but refused unless the machine itself announces the prefix."],
+    examples: [{ line: "ghostctl route approve 10.1.1.0/24 via carol", what: "what carol offers" }],
+    json: {
+      changed: true,
+      route: { prefix: "10.1.1.0/24", via: "carol", node: id, metric: 100, snat: true },
+      ledgerSeq: 3,
+    },
+    load: () => import("./commands/route_approve.ts"),
   },
   {
     name: "route list",

@@ -8,6 +8,8 @@ import { equalBytes, toBase64Url, utf8 } from "../../mesh/wire/encoding.ts";
 import type { Bytes } from "../../mesh/wire/encoding.ts";
 import { GhostError, toProblem } from "../../mesh/wire/errors.ts";
 import {
+  localAdvertise,
+  type localAdvertiseAnswer,
   type localDns,
   localEntries,
   type localEntriesAnswer,
@@ -36,6 +38,8 @@ export interface LocalHandlers {
   join(o: z.infer<typeof localJoinRequest>): Promise<z.infer<typeof localJoinAnswer>>;
   rotate(): Promise<z.infer<typeof localRotateAnswer>>;
   routes(): Promise<z.infer<typeof localRoutes>>;
+  /** @throws GhostError for what is no prefix */
+  advertise(o: z.infer<typeof localAdvertise>): Promise<z.infer<typeof localAdvertiseAnswer>>;
   dns(): Promise<z.infer<typeof localDns>>;
   /** Takes a new log-in in place of the one before. */
   login(o: z.infer<typeof localLoginRequest>): Promise<void>;
@@ -77,6 +81,9 @@ export function localApp(handlers: LocalHandlers, secret: string): Hono {
   app.get("/v1/status", async (c) => c.json(await handlers.status()));
   app.get("/v1/peers", async (c) => c.json({ peers: await handlers.peers() }));
   app.get("/v1/routes", async (c) => c.json(await handlers.routes()));
+  app.post("/v1/routes/advertise", async (c) => {
+    return c.json(await handlers.advertise(parse(localAdvertise, await body(c), "request")));
+  });
   app.get("/v1/dns", async (c) => c.json(await handlers.dns()));
   app.get("/v1/ledger", async (c) => {
     const from = parse(z.coerce.number().int().min(0).default(0), c.req.query("from"), "query.from");

@@ -16,6 +16,7 @@ const handlers: LocalHandlers = {
   join: () => Promise.reject(new GhostError("wrong_network", "Another network")),
   rotate: () => Promise.resolve({ wg: "k", acknowledged: 0, peers: 0 }),
   routes: () => Promise.resolve({ routes: [] }),
+  advertise: () => Promise.resolve({ changed: false, routes: [] }),
   dns: () => Promise.reject(new GhostError("internal", "Not asked for here")),
   ledger: (from) => Promise.resolve({ entries: [], head: { seq: from, hash: "A".repeat(43) } }),
   fork: () => Promise.resolve({ fork: null }),

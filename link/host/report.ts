@@ -182,6 +182,23 @@ export class Report {
     return { name: known.name, address, replies };
   }
 
+  /** What machines announce and no admin has approved. */
+  #announced(): z.infer<typeof localRoutes>["routes"] {
+    const { view } = this.#o;
+    const signed = new Set(view.ledger.routes.map((r) => `${r.prefix} ${r.node}`));
+    return [...view.nodes.values()].flatMap(({ id, name, verified }) =>
+      verified.record.routes.filter((prefix) => !signed.has(`${prefix} ${id}`)).map((prefix) => ({
+        prefix,
+        via: name,
+        node: id,
+        metric: 100,
+        snat: true,
+        active: false,
+        reason: `announced, not approved: ghostctl route approve ${prefix} via ${name}`,
+      }))
+    );
+  }
+
   dns(): z.infer<typeof localDns> {
     const { search, upstreams, ...state } = this.#o.names.state;
     return { ...state, search: [...search], upstreams: [...upstreams] };
@@ -200,6 +217,7 @@ export class Report {
       routes: [
         ...view.routes().mine.map((r) => ({ ...row(r), active: true, reason: "carried by this machine" })),
         ...machine.routeUses.map((u) => ({ ...row(u.route), active: u.active, reason: u.reason })),
+        ...this.#announced(),
       ],
     };
   }

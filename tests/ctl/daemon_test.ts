@@ -57,6 +57,7 @@ async function withDaemon(
       rotate: refuse,
       routes: refuse,
       dns: refuse,
+      advertise: refuse,
       login: refuse,
       ledger: refuse,
       fork: refuse,
