@@ -257,10 +257,11 @@ export class Machine {
     return uses;
   }
 
-  /** Gates and the coordinator within a prefix are still reached as before: by a route of their own past the tunnel. */
+  /** Gates, the coordinator and the far ends of tunnels within a prefix are still reached as before: by a route of their own past the tunnel. */
   async #exempt(wanted: Wanted, routes: readonly RouteUse[]): Promise<void> {
     const active = routes.filter((u) => u.active).map((u) => u.route.prefix);
-    const inside = wanted.outside.filter((address) => active.some((prefix) => contains(prefix, address)));
+    const ends = [...wanted.outside, ...wanted.peers.map((p) => p.endpoint.address)];
+    const inside = [...new Set(ends)].filter((address) => active.some((prefix) => contains(prefix, address)));
     await this.ip.exempt(inside);
   }
 
