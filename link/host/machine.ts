@@ -91,6 +91,8 @@ export class Machine {
   readonly #wgPort: number;
   readonly #prober: Prober;
   #uses: readonly RouteUse[] = [];
+  /** There may be routes past the tunnel; also those of a crash. */
+  #exempts = true;
   /** Who carries each prefix now. */
   #carriers: ReadonlyMap<string, string> = new Map();
   /** Somebody may have removed the table; the next run looks. */
@@ -262,7 +264,9 @@ export class Machine {
     const active = routes.filter((u) => u.active).map((u) => u.route.prefix);
     const ends = [...wanted.outside, ...wanted.peers.map((p) => p.endpoint.address)];
     const inside = [...new Set(ends)].filter((address) => active.some((prefix) => contains(prefix, address)));
+    if (inside.length === 0 && !this.#exempts) return;
     await this.ip.exempt(inside);
+    this.#exempts = inside.length > 0;
   }
 
   /** Removes interface, routes and table, and restores forwarding. */

@@ -130,6 +130,10 @@ export class Names {
     const { address } = this.#o;
     if (address === null || this.#closed) return;
     this.#way ?? await this.recover();
+    if (this.#server?.broken) {
+      this.#server.close();
+      this.#server = null;
+    }
     this.#server ??= this.#listen(address);
     const domains = [
       ...this.#settings.split.map((s) => s.domain),

@@ -27,6 +27,7 @@ export class DnsServer {
   readonly #mayAsk: (source: string) => Promise<boolean>;
   readonly #connections = new Set<Deno.TcpConn>();
   #open = 0;
+  #broken = false;
 
   /** @throws Deno.errors.AddrInUse, PermissionDenied, AddrNotAvailable */
   constructor(o: { address: string; respond: Responder; mayAsk: (source: string) => Promise<boolean> }) {
@@ -39,8 +40,14 @@ export class DnsServer {
       this.#udp.close();
       throw error;
     }
-    void this.#readUdp();
-    void this.#accept();
+    // One that stops listening is replaced (`broken`).
+    void this.#readUdp().catch(() => {}).finally(() => this.#broken = true);
+    void this.#accept().catch(() => {}).finally(() => this.#broken = true);
+  }
+
+  /** True when one of its sockets has failed. */
+  get broken(): boolean {
+    return this.#broken;
   }
 
   async #readUdp(): Promise<void> {

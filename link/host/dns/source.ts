@@ -1,5 +1,6 @@
 /** What the network view says of names. */
 import { resolverAddress } from "../../../mesh/trust/address.ts";
+import { canonicalPrefix } from "../../core/plan/mod.ts";
 import type { NetworkView } from "../network_view.ts";
 import type { NamesSource } from "./names.ts";
 
@@ -14,6 +15,6 @@ export function namesSource(view: NetworkView, own: readonly string[]): NamesSou
   const { suffix, ipv4 } = view.ledger.network;
   const hosts = [...(self ? [self] : []), ...view.peers()];
   // The /48 that all IPv6 addresses of a network lie in (mesh/trust/address.ts).
-  const net6 = hosts[0] === undefined ? [] : [`${hosts[0].ipv6.split(":").slice(0, 3).join(":")}::/48`];
+  const net6 = hosts[0] === undefined ? [] : [canonicalPrefix(`${hosts[0].ipv6}/48`)];
   return { suffix, hosts, ranges: [ipv4, ...net6], own };
 }

@@ -34,6 +34,8 @@ export interface SystemPlaces {
   resolvConf: string;
   /** In the state folder: what was in resolv.conf before us. */
   file: string;
+  /** Where a program lies; null when it is not installed. */
+  find?: (name: string) => Promise<string | null>;
 }
 
 /** A way to tell them. */
@@ -73,7 +75,7 @@ async function tool(name: string): Promise<string | null> {
 }
 
 async function resolved(o: SystemPlaces): Promise<SystemWay | null> {
-  const resolvectl = await tool("resolvectl");
+  const resolvectl = await (o.find ?? tool)("resolvectl");
   if (resolvectl === null || !parseResolvConf(await readText(o.resolvConf)).nameservers.includes(STUB)) return null;
   const run = (...args: string[]) => runTool(o.runner, [resolvectl, ...args]);
   let last = "";
@@ -97,7 +99,7 @@ async function resolved(o: SystemPlaces): Promise<SystemWay | null> {
 }
 
 async function resolvconf(o: SystemPlaces): Promise<SystemWay | null> {
-  const program = await tool("resolvconf");
+  const program = await (o.find ?? tool)("resolvconf");
   if (program === null) return null;
   const name = `${o.iface}.ghostlink`;
   let before: readonly string[] | null = null;
