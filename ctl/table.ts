@@ -24,6 +24,19 @@ const id = "f4k2q3x7m5v6b2n4c7d3s5a2ga";
 const net = "aq7x2m4k6p3v5b7n2c4d6s3f5h7j2l4w";
 const key = "8J1Yc0m3mJb0m1oX3vTq2n4l5k6j7h8g9f0d1s2a3sE";
 
+const ROUTE_OPTIONS: readonly OptionSpec[] = [
+  {
+    name: "metric",
+    value: "N",
+    summary: "of the carriers that can be reached the lowest is taken, then the nearest (100)",
+  },
+  {
+    name: "keep-source",
+    summary:
+      "leave the senders' addresses as they are; the network behind must then lead the overlay's addresses back to this router (with several: to the one in use)",
+  },
+];
+
 export const COMMANDS: readonly CommandSpec[] = [
   {
     name: "init",
@@ -176,13 +189,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { name: "via", summary: "", literal: true },
       { name: "name", summary: "the machine that carries it, by name or id" },
     ],
-    options: [
-      { name: "metric", value: "N", summary: "of several carriers the lowest is taken (100)" },
-      {
-        name: "keep-source",
-        summary: "leave the senders' addresses as they are; the network behind then needs a way back",
-      },
-    ],
+    options: ROUTE_OPTIONS,
     details: [
       "Machines use a route only where a policy rule names its prefix; without such a rule a remark says so.",
       "Exit nodes (0.0.0.0/0, ::/0) are not supported yet.",
@@ -194,6 +201,33 @@ export const COMMANDS: readonly CommandSpec[] = [
       ledgerSeq: 3,
     },
     load: () => import("./commands/route_add.ts"),
+  },
+  {
+    name: "route advertise",
+    summary: "Announce a network behind this machine, for an admin to approve",
+    arguments: [{ name: "prefix", summary: "the network behind it, such as 10.1.1.0/24" }],
+    options: [{ name: "withdraw", summary: "announce it no longer; an approval stays until it is removed" }],
+    examples: [{ line: "ghostctl route advertise 10.1.1.0/24", what: "on the machine in the office" }],
+    json: { changed: true, routes: ["10.1.1.0/24"] },
+    load: () => import("./commands/route_advertise.ts"),
+  },
+  {
+    name: "route approve",
+    summary: "Sign a route that a machine announces (admin)",
+    arguments: [
+      { name: "prefix", summary: "the network, as it is announced" },
+      { name: "via", summary: "", literal: true },
+      { name: "name", summary: "the machine that announces it, by name or id" },
+    ],
+    options: ROUTE_OPTIONS,
+    details: ["The same statement as route add, but refused unless the machine itself announces the prefix."],
+    examples: [{ line: "ghostctl route approve 10.1.1.0/24 via carol", what: "what carol offers" }],
+    json: {
+      changed: true,
+      route: { prefix: "10.1.1.0/24", via: "carol", node: id, metric: 100, snat: true },
+      ledgerSeq: 3,
+    },
+    load: () => import("./commands/route_approve.ts"),
   },
   {
     name: "route list",
@@ -218,6 +252,24 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: [{ line: "ghostctl route remove 10.1.1.0/24", what: "whoever carries it" }],
     json: { changed: true, route: { prefix: "10.1.1.0/24", via: "carol", node: id }, ledgerSeq: 4 },
     load: () => import("./commands/route_remove.ts"),
+  },
+  {
+    name: "dns",
+    summary: "Show how this machine resolves the network's names",
+    details: [
+      "NAME.SUFFIX is answered by this machine's daemon, for itself and the peers that policy lets it see. Set dns = false in [link] of ghostlink.toml to leave the machine's resolver alone.",
+    ],
+    examples: [{ line: "ghostctl dns", what: "where it answers and how programs are led to it" }],
+    json: {
+      address: "100.127.255.254",
+      way: "file",
+      suffix: "home.ghost",
+      search: ["home.ghost"],
+      names: 3,
+      upstreams: ["192.0.2.53"],
+      fault: "",
+    },
+    load: () => import("./commands/dns.ts"),
   },
   {
     name: "keys rotate",

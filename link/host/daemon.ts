@@ -95,6 +95,7 @@ export class Daemon {
    */
   async serve(tools: { ip: string }): Promise<void> {
     const { state, log } = this.#o;
+    await this.#parts.names.recover();
     this.#certificate = await CertificateKeeper.open(state.dir, {
       own: this.#own,
       ledger: () => this.#parts.view.ledger,
@@ -182,6 +183,7 @@ export class Daemon {
     this.#timer.stop();
     this.#parts.close();
     await Promise.all([this.#runs.stop(), this.#looks.stop()]);
+    await this.#parts.names.close();
     this.#parts.peers.close();
   }
 
@@ -304,6 +306,7 @@ export class Daemon {
       publicKey: this.#own.identity.wg.public,
       privateKey: (publicKey) => this.#own.privateKey(publicKey),
       addresses: addressesOf(this.#parts.view.nodes.get(this.#id) ?? this.#own.record),
+      resolver: this.#parts.names.wanted,
       peers: this.#parts.peers.wanted(),
       retiring: this.#parts.peers.retiring(),
       filter: this.#parts.view.filter(),
@@ -312,6 +315,7 @@ export class Daemon {
     });
     this.#fault = null;
     this.#parts.report.fault(null);
+    void this.#parts.names.refresh();
     this.#timer.arm();
   }
 

@@ -1,4 +1,5 @@
 /** What the daemon does for those who ask it over its local API. */
+import { readPrefix } from "../../mesh/trust/prefix.ts";
 import { join, type Machine } from "./join.ts";
 import { debugPath, netcheck } from "./look.ts";
 import type { LocalHandlers } from "./local_api.ts";
@@ -20,6 +21,15 @@ export function localHandlers(
     netcheck: () => netcheck(parts, { meshUp: o.meshUp() }),
     path: (peer) => Promise.resolve(debugPath(parts, peer)),
     routes: () => Promise.resolve(report.routes()),
+    advertise: async ({ prefix, withdraw }) => {
+      const { text } = readPrefix(prefix, { place: "request.prefix", code: "bad_input" });
+      const before = o.own.record.routes;
+      if (before.includes(text) !== withdraw) return { changed: false, routes: before };
+      await o.own.change({ routes: withdraw ? before.filter((p) => p !== text) : [...before, text].sort() });
+      await o.changed();
+      return { changed: true, routes: o.own.record.routes };
+    },
+    dns: () => Promise.resolve(report.dns()),
     login: ({ idToken }) => parts.admissions.renew(idToken, o.own).then(() => o.changed()),
     ledger: (from) => Promise.resolve(report.ledger(from)),
     fork: () => Promise.resolve(report.fork()),

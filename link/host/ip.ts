@@ -14,6 +14,15 @@ import { type LinkTools, MAX_TOOL_OUTPUT, runTool, toolError } from "./tools.ts"
 export const ROUTE_PROTOCOL = 207;
 /** Metric of our routes: behind the kernel's own, NetworkManager's and the 1024 that IPv6 routes have by default. */
 export const ROUTE_METRIC = 18_800;
+/**
+ * Metric of routes past the tunnel, to single hosts: 18,801 to 19,000, by the tunnel's name, so that two tunnels of one
+ * machine know their own.
+ */
+function exemptMetric(iface: string): number {
+  let hash = 0;
+  for (const char of iface) hash = (hash * 31 + char.charCodeAt(0)) % 200;
+  return ROUTE_METRIC + 1 + hash;
+}
 /** Every tunnel of GhostMesh carries this in front of its owner as the interface's alias. */
 export const ALIAS_PREFIX = "ghostlink ";
 
@@ -40,6 +49,8 @@ const routeList = z.array(z.object({
   dev: text.optional(),
   prefsrc: text.optional(),
   gateway: text.optional(),
+  metric: z.int().optional(),
+  protocol: z.union([text, z.int()]).optional(),
 })).max(100_000);
 
 /** An address of this machine at which peers may reach it. */
@@ -61,6 +72,8 @@ export class IpTool {
   readonly iface: string;
   readonly #runner: Runner;
   readonly #ip: string;
+  /** Answers of `isLocal`, ms of the monotonic clock. */
+  readonly #local = new Map<string, { local: boolean; until: number }>();
 
   constructor(o: { runner: Runner; tools: Pick<LinkTools, "ip">; iface: string }) {
     this.#runner = o.runner;
@@ -107,6 +120,55 @@ export class IpTool {
     const [route] = parse(routeList, this.#decode(result.stdout), "ip route get");
     if (!route?.dev) return null;
     return { iface: route.dev, source: route.prefsrc ?? null, gateway: route.gateway ?? null };
+  }
+
+  /** Next hops of the routes that are not ours. */
+  async gateways(): Promise<string[]> {
+    const both = await Promise.all([4, 6].map((family) => this.#json([`-${family}`, "route", "show"])));
+    return both.flatMap((json) => parse(routeList, json, "ip route")).filter((r) => !isOurRoute(r))
+      .flatMap((r) => r.gateway === undefined ? [] : [r.gateway]);
+  }
+
+  /**
+   * Gives each of these hosts the way that it would have without any tunnel of ours, as a route of its own, and takes back
+   * those of others. A host that only our routes lead to is left to them.
+   */
+  async exempt(hosts: readonly string[]): Promise<void> {
+    const metric = exemptMetric(this.iface);
+    const ours = `proto ${ROUTE_PROTOCOL} metric ${metric}`;
+    const wanted = new Map<string, string>();
+    for (const host of hosts) {
+      const found = parse(routeList, await this.#json([family(host), "route", "show", "match", host]), "ip route")
+        .filter((r) => !isOurRoute(r) && r.dev !== this.iface && r.dev !== undefined)
+        .toSorted((a, b) => lengthOf(b.dst) - lengthOf(a.dst) || (a.metric ?? 0) - (b.metric ?? 0))[0];
+      if (found) wanted.set(host, `${found.gateway ? `via ${found.gateway} ` : ""}dev ${found.dev}`);
+    }
+    const shown = await Promise.all(
+      [4, 6].map((f) => this.#json([`-${f}`, "route", "show", "proto", `${ROUTE_PROTOCOL}`])),
+    );
+    const there = new Map(
+      shown.flatMap((json) => parse(routeList, json, "ip route")).filter((r) => r.metric === metric)
+        .map((r) => [r.dst, `${r.gateway ? `via ${r.gateway} ` : ""}dev ${r.dev}`]),
+    );
+    const lines = [
+      ...[...wanted].filter(([host, way]) => there.get(host) !== way).map(([host, way]) =>
+        `route replace ${host} ${way} ${ours}`
+      ),
+      ...[...there].filter(([host]) => !wanted.has(host)).map(([host, way]) => `route del ${host} ${way} ${ours}`),
+    ];
+    if (lines.length === 0) return;
+    await runTool(this.#runner, [this.#ip, "-force", "-batch", "-"], { stdin: lines.map((l) => `${l}\n`).join("") });
+  }
+
+  /** True when a packet for `address` stays on this machine or goes to a container of it. */
+  async isLocal(address: string): Promise<boolean> {
+    const known = this.#local.get(address);
+    if (known && known.until > performance.now()) return known.local;
+    const iface = (await this.routeTo(address))?.iface;
+    const local = iface === "lo" || (iface !== undefined && CONTAINER.test(iface));
+    if (this.#local.size >= 256) this.#local.clear();
+    this.#local.set(address, { local, until: performance.now() + 30_000 });
+    return local;
   }
 
   async #json(args: readonly string[]): Promise<unknown> {
@@ -162,6 +224,19 @@ export function parseHostAddresses(json: unknown, tunnel: string): HostAddress[]
     }
   }
   return found;
+}
+
+function isOurRoute(route: { protocol?: string | number | undefined }): boolean {
+  return String(route.protocol) === String(ROUTE_PROTOCOL);
+}
+
+function family(address: string): "-4" | "-6" {
+  return address.includes(":") ? "-6" : "-4";
+}
+
+function lengthOf(dst: string): number {
+  if (dst === "default") return 0;
+  return Number(dst.split("/")[1] ?? (dst.includes(":") ? 128 : 32));
 }
 
 /** One line of `ip -batch`. */

@@ -8,6 +8,9 @@ import { equalBytes, toBase64Url, utf8 } from "../../mesh/wire/encoding.ts";
 import type { Bytes } from "../../mesh/wire/encoding.ts";
 import { GhostError, toProblem } from "../../mesh/wire/errors.ts";
 import {
+  localAdvertise,
+  type localAdvertiseAnswer,
+  type localDns,
   localEntries,
   type localEntriesAnswer,
   type localFork,
@@ -41,6 +44,9 @@ export interface LocalHandlers {
   /** @throws GhostError `not_found` */
   path(peer: string): Promise<LocalPath>;
   routes(): Promise<z.infer<typeof localRoutes>>;
+  /** @throws GhostError for what is no prefix */
+  advertise(o: z.infer<typeof localAdvertise>): Promise<z.infer<typeof localAdvertiseAnswer>>;
+  dns(): Promise<z.infer<typeof localDns>>;
   /** Takes a new log-in in place of the one before. */
   login(o: z.infer<typeof localLoginRequest>): Promise<void>;
   ledger(from: number): Promise<z.infer<typeof localLedger>>;
@@ -86,6 +92,10 @@ export function localApp(handlers: LocalHandlers, secret: string): Hono {
     return c.json(await handlers.path(peer));
   });
   app.get("/v1/routes", async (c) => c.json(await handlers.routes()));
+  app.post("/v1/routes/advertise", async (c) => {
+    return c.json(await handlers.advertise(parse(localAdvertise, await body(c), "request")));
+  });
+  app.get("/v1/dns", async (c) => c.json(await handlers.dns()));
   app.get("/v1/ledger", async (c) => {
     const from = parse(z.coerce.number().int().min(0).default(0), c.req.query("from"), "query.from");
     return c.json(await handlers.ledger(from));

@@ -20,9 +20,11 @@ import type { Runner } from "../../mesh/host/runner.ts";
 import { type Filter, renderFilter } from "../../mesh/policy/mod.ts";
 import type { RouteBody } from "../../mesh/wire/ledger.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
+import { chooseRoutes, contains, type RouteUse } from "../core/routes/mod.ts";
 import { type Egress, Forwarding } from "./forwarding.ts";
 import { IpTool } from "./ip.ts";
 import { LinkTable } from "./nft.ts";
+import { Prober } from "./routes/prober.ts";
 import type { LinkTools } from "./tools.ts";
 import { type Device, openDevice } from "./wg_device.ts";
 import { WireGuard } from "./wg.ts";
@@ -34,6 +36,8 @@ export interface WantedPeer {
   wg: string;
   addresses: string[];
   endpoint: { address: string; port: number };
+  /** Some path leads to it. */
+  up: boolean;
   bridge: Bridge | null;
   /** A port that stands for WireGuard's own towards this peer. */
   join: Join | null;
@@ -44,6 +48,8 @@ export interface Wanted {
   publicKey: string;
   privateKey: (publicKey: string) => string;
   addresses: string[];
+  /** Address of this machine's own resolver, on the tunnel interface beside the machine's own; null without names. */
+  resolver: string | null;
   peers: WantedPeer[];
   /** Peers' replaced keys that are still decrypted. */
   retiring: string[];
@@ -52,13 +58,6 @@ export interface Wanted {
   routes: { mine: RouteBody[]; theirs: RouteBody[] };
   /** Addresses that must stay reachable outside of the tunnel: gates and the coordinator. */
   outside: string[];
-}
-
-/** A route as this machine treats it. */
-export interface RouteUse {
-  route: RouteBody;
-  active: boolean;
-  reason: string | null;
 }
 
 /** Seconds between WireGuard's own keepalives. */
@@ -80,6 +79,8 @@ export interface MachineOptions {
   tools: LinkTools;
   log: Log;
   onDeviceRestart: () => void | Promise<void>;
+  /** A router is gone, or back: the routes may be others now. */
+  onRouteHealth: () => void | Promise<void>;
 }
 
 /** The tunnel interface with all that belongs to it. */
@@ -91,7 +92,12 @@ export class Machine {
   readonly #table: LinkTable;
   readonly #forwarding: Forwarding;
   readonly #wgPort: number;
-  #uses: RouteUse[] = [];
+  readonly #prober: Prober;
+  #uses: readonly RouteUse[] = [];
+  /** There may be routes past the tunnel; also those of a crash. */
+  #exempts = true;
+  /** Who carries each prefix now. */
+  #carriers: ReadonlyMap<string, string> = new Map();
   /** Somebody may have removed the table; the next run looks. */
   #doubt = false;
 
@@ -102,6 +108,7 @@ export class Machine {
     this.wg = new WireGuard({ runner: o.runner, tools: o.tools, iface: o.iface });
     this.#table = new LinkTable({ runner: o.runner, tools: o.tools, iface: o.iface });
     this.#forwarding = forwarding;
+    this.#prober = new Prober({ runner: o.runner, changed: () => void o.onRouteHealth() });
     this.#wgPort = o.port === 0 ? freePort() : o.port;
   }
 
@@ -149,10 +156,14 @@ export class Machine {
     }
     await this.wg.apply(steps, wanted.privateKey);
     const state = await this.ip.addresses();
-    const addresses = wanted.addresses.map((a) => `${a}/${a.includes(":") ? 128 : 32}`);
+    const own = wanted.resolver === null ? wanted.addresses : [...wanted.addresses, wanted.resolver];
+    const addresses = own.map((a) => `${a}/${a.includes(":") ? 128 : 32}`);
     await this.ip.apply(planAddresses({ addresses, mtu: this.#o.mtu }, state));
-    const desired: DesiredRoute[] = wanted.peers.flatMap((p) => p.addresses.map((a) => ({ prefix: hostPrefix(a) })));
-    for (const use of routes) if (use.active) desired.push({ prefix: use.route.prefix });
+    await this.#exempt(wanted, routes);
+    const desired: DesiredRoute[] = wanted.peers.flatMap((p) =>
+      p.addresses.map((a) => routeWith(hostPrefix(a), wanted))
+    );
+    for (const use of routes) if (use.active) desired.push(routeWith(use.route.prefix, wanted));
     await this.ip.apply(planRoutes(desired, await this.ip.routes()));
     this.#uses = routes;
   }
@@ -225,33 +236,56 @@ export class Machine {
     return peers;
   }
 
-  /** One carrier a prefix (lowest metric, then id), and none that would cut this machine off from where it is. */
+  /** Who carries each prefix; routers that share one are watched. */
   async #chooseRoutes(wanted: Wanted): Promise<RouteUse[]> {
-    const own = (await this.ip.hostAddresses()).map((a) => a.address);
-    const chosen = new Map<string, RouteBody>();
-    const sorted = [...wanted.routes.theirs].sort((a, b) => a.metric - b.metric || (a.node < b.node ? -1 : 1));
-    return sorted.map((route): RouteUse => {
-      const mine = wanted.routes.mine.some((r) => r.prefix === route.prefix);
-      if (mine) return { route, active: false, reason: "this machine carries the prefix itself" };
-      const inside = own.find((address) => contains(route.prefix, address));
-      if (inside) return { route, active: false, reason: `this machine is inside the prefix (${inside})` };
-      const outside = wanted.outside.find((address) => contains(route.prefix, address));
-      if (outside) {
-        return { route, active: false, reason: `a gate or the coordinator is inside the prefix (${outside})` };
-      }
-      if (chosen.has(route.prefix)) {
-        return { route, active: false, reason: "another machine carries it with a better metric" };
-      }
-      chosen.set(route.prefix, route);
-      return { route, active: true, reason: null };
+    const { theirs, mine } = wanted.routes;
+    const carriers = Map.groupBy(theirs, (route) => route.prefix);
+    const rivals = new Set([...carriers.values()].filter((list) => list.length > 1).flat().map(({ node }) => node));
+    const peers = new Map(wanted.peers.map((p) => [p.id, p]));
+    await this.#prober.watch(
+      new Map([...rivals].flatMap((id): [string, string][] => {
+        const address = peers.get(id)?.addresses[0];
+        return address === undefined ? [] : [[id, address]];
+      })),
+    );
+    const uses = chooseRoutes({
+      theirs,
+      mine,
+      own: (await this.ip.hostAddresses()).map((a) => a.address),
+      gateways: theirs.length === 0 ? [] : await this.ip.gateways(),
+      carrier: (id) => {
+        const { good, rttMs } = this.#prober.health.of(id);
+        return { up: good && (peers.get(id)?.up ?? false), rttMs };
+      },
+      current: this.#carriers,
     });
+    this.#carriers = new Map(uses.filter((u) => u.active).map(({ route }) => [route.prefix, route.node]));
+    return uses;
+  }
+
+  /** Gates, the coordinator and the far ends of tunnels within a prefix are still reached as before: by a route of their own past the tunnel. */
+  async #exempt(wanted: Wanted, routes: readonly RouteUse[]): Promise<void> {
+    const active = routes.filter((u) => u.active).map((u) => u.route.prefix);
+    const ends = [...wanted.outside, ...wanted.peers.map((p) => p.endpoint.address)];
+    const inside = [...new Set(ends)].filter((address) => active.some((prefix) => contains(prefix, address)));
+    if (inside.length === 0 && !this.#exempts) return;
+    await this.ip.exempt(inside);
+    this.#exempts = inside.length > 0;
   }
 
   /** Removes interface, routes and table, and restores forwarding. */
   async close(): Promise<void> {
     const failures: unknown[] = [];
+    await this.#prober.close();
     // The table goes last: its guard must outlive the forwarding that it guards.
-    for (const step of [() => this.device.close(), () => this.#forwarding.restore(), () => this.#table.remove()]) {
+    for (
+      const step of [
+        () => this.ip.exempt([]),
+        () => this.device.close(),
+        () => this.#forwarding.restore(),
+        () => this.#table.remove(),
+      ]
+    ) {
       await step().catch((error: unknown) => failures.push(error));
     }
     for (const failure of failures) this.#o.log.error("Could not clean up", { why: errorLine(failure) });
@@ -266,12 +300,12 @@ function freePort(): number {
   return port;
 }
 
-function hostPrefix(address: string): string {
-  return `${address}/${address.includes(":") ? 128 : 32}`;
+/** A route whose traffic has this machine's own address, not the resolver's. */
+function routeWith(prefix: string, { addresses }: Wanted): DesiredRoute {
+  const source = prefix.includes(":") ? undefined : addresses.find((a) => !a.includes(":"));
+  return source === undefined ? { prefix } : { prefix, source };
 }
 
-function contains(prefix: string, address: string): boolean {
-  const [network, bits] = ipaddr.parseCIDR(prefix);
-  const ip = ipaddr.parse(address);
-  return ip.kind() === network.kind() && ip.match(network, bits);
+function hostPrefix(address: string): string {
+  return `${address}/${address.includes(":") ? 128 : 32}`;
 }

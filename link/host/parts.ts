@@ -10,6 +10,8 @@ import { Rotation } from "../core/keys/rotation.ts";
 import type { LinkConfig } from "./config.ts";
 import { Conversation } from "./conversation.ts";
 import { stunCrypto } from "./crypto.ts";
+import { Names } from "./dns/names.ts";
+import { namesSource, resolverOf } from "./dns/source.ts";
 import { Gates, type GatesHost } from "./gates.ts";
 import { GuessDesk } from "./guess.ts";
 import { Heads } from "./heads.ts";
@@ -77,6 +79,7 @@ export class Parts {
   readonly surroundings: Surroundings;
   readonly peers: PeerTable;
   readonly report: Report;
+  readonly names: Names;
 
   constructor(o: { state: NodeState; log: Log; config: LinkConfig }, p: Ground, d: DaemonHooks) {
     const now = () => Date.now();
@@ -204,7 +207,18 @@ export class Parts {
       },
       rearm: d.rearm,
     });
+    this.names = new Names({
+      runner: systemRunner,
+      iface: p.machine.device.name,
+      stateDir: o.state.dir,
+      address: o.config.dns ? resolverOf(this.view) : null,
+      log: o.log,
+      random,
+      isLocal: (source) => p.machine.ip.isLocal(source),
+      source: () => namesSource(this.view, this.surroundings.names()),
+    });
     this.report = new Report({
+      names: this.names,
       view: this.view,
       own: p.own,
       gates: this.gates,

@@ -102,6 +102,7 @@ export class PeerTable {
         id: peer.id,
         wg: known.verified.record.wg,
         addresses: addressesOf(known),
+        up: peer.state.rung !== "none",
         ...peer.wanted(),
       }];
     });

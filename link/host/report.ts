@@ -3,6 +3,7 @@ import { parseServer, serverText } from "../../mesh/client/mod.ts";
 import { findTool, type Runner } from "../../mesh/host/runner.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type {
+  localDns,
   localFork,
   localLedger,
   LocalPeer,
@@ -11,7 +12,9 @@ import type {
   LocalStatus,
 } from "../../mesh/wire/local.ts";
 import type { z } from "../../mesh/wire/schema.ts";
+import { overlaps, type RouteUse } from "../core/routes/mod.ts";
 import type { Gates } from "./gates.ts";
+import type { NamesState } from "./dns/names.ts";
 import { addressesOf } from "./join.ts";
 import type { Machine } from "./machine.ts";
 import type { KnownNode, NetworkView } from "./network_view.ts";
@@ -28,6 +31,7 @@ export interface ReportSources {
   gates: Gates;
   machine: Machine;
   peers: ReadonlyMap<string, Peer>;
+  names: { readonly state: NamesState };
   meshUp(): boolean;
   reachable(id: string): boolean;
   /** Why a peer's path is no better. */
@@ -96,13 +100,16 @@ export class Report {
   }
 
   #warnings(self: KnownNode | undefined): string[] {
-    const { view, own, gates } = this.#o;
+    const { view, own, gates, machine } = this.#o;
     const list: string[] = [];
     list.push(...admissionWarnings(view, Math.floor(Date.now() / 1000)));
     if (view.policyFault) {
       list.push(`the newest policy cannot be used, the one before stays in force: ${view.policyFault}`);
     }
     if (this.#fault) list.push(`not everything could be set up: ${this.#fault}`);
+    list.push(...overlaps(machine.routeUses.map((u) => u.route)), ...unused(machine.routeUses));
+    const names = this.#o.names.state.fault;
+    if (names) list.push(`names of the network do not resolve here: ${names}`);
     const { fork } = view.ledger;
     if (fork) {
       list.push(
@@ -188,6 +195,28 @@ export class Report {
     return { name: known.name, address, replies };
   }
 
+  /** What machines announce and no admin has approved. */
+  #announced(): z.infer<typeof localRoutes>["routes"] {
+    const { view } = this.#o;
+    const signed = new Set(view.ledger.routes.map((r) => `${r.prefix} ${r.node}`));
+    return [...view.nodes.values()].flatMap(({ id, name, verified }) =>
+      verified.record.routes.filter((prefix) => !signed.has(`${prefix} ${id}`)).map((prefix) => ({
+        prefix,
+        via: name,
+        node: id,
+        metric: 100,
+        snat: true,
+        active: false,
+        reason: `announced, not approved: ghostctl route approve ${prefix} via ${name}`,
+      }))
+    );
+  }
+
+  dns(): z.infer<typeof localDns> {
+    const { search, upstreams, ...state } = this.#o.names.state;
+    return { ...state, search: [...search], upstreams: [...upstreams] };
+  }
+
   routes(): z.infer<typeof localRoutes> {
     const { view, machine } = this.#o;
     const row = (route: { prefix: string; node: string; metric: number; snat: boolean }) => ({
@@ -201,9 +230,19 @@ export class Report {
       routes: [
         ...view.routes().mine.map((r) => ({ ...row(r), active: true, reason: "carried by this machine" })),
         ...machine.routeUses.map((u) => ({ ...row(u.route), active: u.active, reason: u.reason })),
+        ...this.#announced(),
       ],
     };
   }
+}
+
+/** LANs with the addresses of a route: what people wonder about when a route does nothing. */
+function unused(uses: readonly RouteUse[]): string[] {
+  return uses.flatMap(({ route, reason }) =>
+    reason?.startsWith("this machine") && !reason.includes("itself")
+      ? [`the route ${route.prefix} is not used: ${reason}`]
+      : []
+  );
 }
 
 /** What ends within this time is worth a word, in seconds. Certificates are short-lived often, and renewed by programs. */

@@ -46,6 +46,7 @@ export async function runDaemon(o: DaemonOptions): Promise<void> {
       tools,
       log: o.log,
       onDeviceRestart: () => daemon?.reconcile(),
+      onRouteHealth: () => daemon?.reconcile(),
     });
     try {
       daemon = new Daemon(o, { id, own, ledger, machine, hub });

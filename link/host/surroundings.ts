@@ -22,6 +22,8 @@ export class Surroundings {
   #last = "";
   #services: (StunService & { gate: string })[] = [];
   #hard = false;
+  /** Addresses of those gates and of the coordinator whose names have been resolved. */
+  #resolved: ReadonlySet<string> = new Set();
 
   constructor(o: SurroundingsOptions) {
     this.#o = o;
@@ -44,18 +46,21 @@ export class Surroundings {
 
   /** Brings the hub's candidates up to date. Returns true when this machine's own addresses are others than before. */
   async refresh(): Promise<boolean> {
-    const { hub, machine, view } = this.#o;
+    const { hub, machine, view, server } = this.#o;
     const addresses = (await machine.ip.hostAddresses()).map((a) => a.address).filter((a) => !view.isOverlay(a));
     hub.setHost(addresses, machine.wgPort);
     const services: (StunService & { gate: string })[] = [];
+    const found = new Set(await resolve(server));
     for (const gate of view.gates.values()) {
       for (const address of (await Promise.all(gate.record.hosts.map(resolve))).flat()) {
+        found.add(address);
         const base = (await machine.ip.routeTo(address))?.source;
         const { stun: port, stunAlternate: alternate = null } = gate.record;
         if (base) services.push({ gate: gate.id, server: { address, port }, alternate, base });
       }
     }
     hub.setServers(services);
+    this.#resolved = found;
     if (JSON.stringify(services) !== JSON.stringify(this.#services)) {
       this.#services = services;
       void this.#judgeNat();
@@ -74,8 +79,16 @@ export class Surroundings {
 
   /** Addresses that no route into the tunnel may cover. */
   outside(): string[] {
-    const hosts = [...this.#o.view.gates.values()].flatMap((gate) => gate.record.hosts);
-    return [...hosts, this.#o.server].filter((host) => ipaddr.isValid(host));
+    return [...new Set([...this.#hosts().filter((host) => ipaddr.isValid(host)), ...this.#resolved])];
+  }
+
+  /** Names of gates and the coordinator, which are never resolved by way of the tunnel. */
+  names(): string[] {
+    return this.#hosts().filter((host) => !ipaddr.isValid(host));
+  }
+
+  #hosts(): string[] {
+    return [...[...this.#o.view.gates.values()].flatMap((gate) => gate.record.hosts), this.#o.server];
   }
 }
 

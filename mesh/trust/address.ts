@@ -30,18 +30,39 @@ export async function ipv6Of(net: string, nodeId: string): Promise<string> {
   return ipaddr.fromByteArray([...await networkBytes(net), ...id]).toString();
 }
 
-/** A node's IPv4 address for a counter; null when it falls on the range's first or last address or there is no such counter. */
+/** A node's IPv4 address for a counter; null when it falls on the range's first or last address or on the resolver's, or there is no such counter. */
 export async function ipv4Of(net: string, nodeId: string, counter: number, range: string): Promise<string | null> {
   if (!Number.isInteger(counter) || counter < 0 || counter >= IPV4_COUNTERS) return null;
   const { address, length } = readPrefix(range, { place: "ipv4 range", code: "bad_input" });
   const size = 2 ** (32 - length);
   const view = new DataView((await sha256(`${net} ${nodeId} ${counter}`)).buffer);
   const offset = view.getUint32(0) % size;
-  if (offset === 0 || offset === size - 1) return null;
-  const base = new DataView(new Uint8Array(address.toByteArray()).buffer).getUint32(0);
-  const out = new DataView(new ArrayBuffer(4));
-  out.setUint32(0, base + offset);
-  return [...new Uint8Array(out.buffer)].join(".");
+  if (offset === 0 || offset >= resolverOffset(size)) return null;
+  return toBytes(toNumber(address.toByteArray()) + offset).join(".");
+}
+
+/**
+ * Where each machine answers for the network's names: the last address but one of the range, which no id leads to. Null in a
+ * range too small to spare it.
+ */
+export function resolverAddress(range: string): string | null {
+  const { address, length } = readPrefix(range, { place: "ipv4 range", code: "bad_input" });
+  const size = 2 ** (32 - length);
+  const offset = resolverOffset(size);
+  if (offset === size - 1) return null;
+  return ipaddr.fromByteArray(toBytes(toNumber(address.toByteArray()) + offset)).toString();
+}
+
+function resolverOffset(size: number): number {
+  return size >= 16 ? size - 2 : size - 1;
+}
+
+function toNumber(bytes: readonly number[]): number {
+  return new DataView(new Uint8Array(bytes).buffer).getUint32(0);
+}
+
+function toBytes(value: number): number[] {
+  return [24, 16, 8, 0].map((shift) => value >>> shift & 255);
 }
 
 /** The counter that gives this address to this node; null when none does. */

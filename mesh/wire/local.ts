@@ -12,6 +12,8 @@
  * | GET /v1/netcheck | Netcheck: this machine's network, looked at anew |
  * | POST /v1/debug/path {peer} | Path: candidates, pairs, timeline |
  * | GET /v1/routes | {routes: RouteRow[]} |
+ * | POST /v1/routes/advertise {prefix, withdraw} | {changed, routes}: what this machine announces from now on |
+ * | GET /v1/dns | Dns: this machine's resolver |
  * | GET /v1/ledger?from=N | {entries, head}: a page of this node's verified ledger |
  * | POST /v1/ledger {entries} | {added, head}: checked as entries from anywhere, and handed on |
  * | GET /v1/ledger/fork | {fork: {seq, entries} or null}: what contradicts the ledger |
@@ -19,7 +21,7 @@
  * Every request carries `Authorization: Bearer <secret>`; the secret lies in `token` beside the socket, in a folder of mode 0700.
  */
 import { ledgerHead } from "./ledger.ts";
-import { jws, z } from "./schema.ts";
+import { jws, prefix, z } from "./schema.ts";
 
 /** Rungs of the path ladder, best first; `none` is no path at all. */
 export const RUNGS = ["direct", "lane", "quic", "turn", "none"] as const;
@@ -136,6 +138,20 @@ export const localEntries = z.object({ entries: z.array(jws).min(1).max(64) });
 export const localEntriesAnswer = z.object({ added: z.number(), head: ledgerHead });
 export const localFork = z.object({
   fork: z.object({ seq: z.int().min(1), entries: z.array(jws).max(4096) }).nullable(),
+});
+export const localAdvertise = z.object({ prefix, withdraw: z.boolean() });
+export const localAdvertiseAnswer = z.object({ changed: z.boolean(), routes: z.array(z.string()) });
+export const localDns = z.object({
+  /** Where the resolver answers; null when it does not. */
+  address: z.string().nullable(),
+  /** How this machine's programs are led to it. */
+  way: z.enum(["resolved", "resolvconf", "file"]).nullable(),
+  suffix: z.string(),
+  search: z.array(z.string()),
+  names: z.number(),
+  /** Who is asked about names that are not the network's. */
+  upstreams: z.array(z.string()),
+  fault: z.string().nullable(),
 });
 export const localRoutes = z.object({
   routes: z.array(z.object({

@@ -58,6 +58,8 @@ async function withDaemon(
       path: refuse,
       rotate: refuse,
       routes: refuse,
+      dns: refuse,
+      advertise: refuse,
       login: refuse,
       ledger: refuse,
       fork: refuse,

@@ -1,6 +1,7 @@
 /** Plans: from what is there to what should be. */
 export * from "./addresses.ts";
 export * from "./nft_table.ts";
+export { canonicalPrefix } from "./prefix.ts";
 export * from "./routes.ts";
 export * from "./state.ts";
 export * from "./wireguard.ts";

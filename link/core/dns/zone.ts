@@ -1,0 +1,98 @@
+/**
+ * What this node answers itself: NAME.SUFFIX for itself and for the peers that policy lets it see, and their addresses
+ * backwards. Everything else is somebody else's, and a name that policy does not let this node see does not exist.
+ */
+import { addressOfReverse, canonicalName, isUnder, MAX_NAME } from "./names.ts";
+import ipaddr from "ipaddr.js";
+
+/** A machine with a name. */
+export interface NamedHost {
+  name: string;
+  ipv4: string | null;
+  ipv6: string;
+}
+
+/** What the zone is made of. */
+export interface ZoneSource {
+  /** The network's suffix, such as `home.ghost`. */
+  suffix: string;
+  hosts: readonly NamedHost[];
+  /** The network's own ranges, whose reverse names nobody else knows. */
+  ranges: readonly string[];
+}
+
+/** One question (RFC 1035, section 4.1.2). */
+export interface Question {
+  name: string;
+  type: string;
+}
+
+/** A record of an answer. */
+export interface ZoneRecord {
+  type: "A" | "AAAA" | "PTR";
+  data: string;
+}
+
+/** An answer; without records and with `exists` the name has none of that type. */
+export interface ZoneAnswer {
+  exists: boolean;
+  /** The zone that answers, for the SOA of a negative answer (RFC 2308). */
+  zone: string;
+  records: readonly ZoneRecord[];
+}
+
+/** Seconds for which an answer may be kept: peers come and go. */
+export const ZONE_TTL = 10;
+
+/** The names of one network, as one node may know them. */
+export class Zone {
+  readonly suffix: string;
+  readonly #ranges: readonly string[];
+  readonly #names = new Map<string, NamedHost>();
+  readonly #addresses = new Map<string, string>();
+
+  constructor({ suffix, hosts, ranges }: ZoneSource) {
+    this.suffix = canonicalName(suffix);
+    this.#ranges = ranges;
+    for (const host of hosts) {
+      const name = `${canonicalName(host.name)}.${this.suffix}`;
+      this.#names.set(name, host);
+      for (const address of [host.ipv4, host.ipv6]) {
+        if (address !== null) this.#addresses.set(ipaddr.parse(address).toString(), name);
+      }
+    }
+  }
+
+  /** Number of names. */
+  get size(): number {
+    return this.#names.size;
+  }
+
+  /** Null for what is not ours to answer. */
+  answer({ name: asked, type }: Question): ZoneAnswer | null {
+    const name = canonicalName(asked);
+    if (name.length > MAX_NAME) return null;
+    if (isUnder(name, this.suffix)) return this.#forward(name, type);
+    const address = addressOfReverse(name);
+    if (address === null || !this.#ranges.some((range) => within(range, address))) return null;
+    const found = this.#addresses.get(address);
+    const zone = name.endsWith("ip6.arpa") ? "ip6.arpa" : "in-addr.arpa";
+    const wanted = type === "PTR" || type === "ANY";
+    return { exists: found !== undefined, zone, records: found && wanted ? [{ type: "PTR", data: found }] : [] };
+  }
+
+  #forward(name: string, type: string): ZoneAnswer {
+    const host = this.#names.get(name);
+    const any = type === "ANY";
+    const records: ZoneRecord[] = [];
+    if (host && host.ipv4 !== null && (any || type === "A")) records.push({ type: "A", data: host.ipv4 });
+    if (host && (any || type === "AAAA")) records.push({ type: "AAAA", data: host.ipv6 });
+    return { exists: host !== undefined || name === this.suffix, zone: this.suffix, records };
+  }
+}
+
+function within(range: string, address: string): boolean {
+  const [network, length] = ipaddr.parseCIDR(range);
+  const ip = ipaddr.parse(address);
+  return ip.kind() === network.kind() && ip.match(network, length);
+}

@@ -1,0 +1,151 @@
+/**
+ * Networks behind machines: announced and approved, two routers for one, and hosts that must stay outside of the tunnel.
+ *
+ *     alice -- na -- inet -- carol --+-- switch -- printer (10.1.1.0/24)
+ *                     \----- dave ---+
+ */
+import assert from "node:assert/strict";
+import { Ping } from "../../scripts/lab/ping.ts";
+import { Lab } from "../../scripts/lab/lab.ts";
+import { type Process, waitFor } from "../../scripts/lab/process.ts";
+import {
+  createToken,
+  initNetwork,
+  joinLink,
+  setupCode,
+  startGate,
+  startMesh,
+  status,
+  waitForRung,
+} from "../../scripts/lab/programs.ts";
+import {
+  addBehindNat,
+  addInternet,
+  addPublic,
+  CAROL,
+  COORDINATOR,
+  GATE,
+  OFFICE,
+  PRINTER,
+  ROUTER_A,
+} from "../../scripts/lab/topology.ts";
+import { connected, fixture } from "./support.ts";
+
+const DAVE = "203.0.113.31";
+const PUBLIC = "203.0.113.0/24";
+const ACLS = `[[allow]]
+from = ["*"]
+to = ["*", "${OFFICE}", "${PUBLIC}"]
+`;
+
+interface Row {
+  prefix: string;
+  via: string;
+  active: boolean;
+  reason: string | null;
+}
+
+const test = fixture(async () => {
+  const lab = new Lab();
+  await addInternet(lab);
+  await addPublic(lab, "coordinator", COORDINATOR);
+  await addPublic(lab, "gate", GATE);
+  await addPublic(lab, "carol", CAROL);
+  await addPublic(lab, "dave", DAVE);
+  await addBehindNat(lab, "alice", { router: "na", address: ROUTER_A, lan: "10.9.1", nat: "eim_apdf" });
+  const lan = await lab.addHost("switch");
+  const printer = await lab.addHost("printer");
+  await lan.sh("ip link add br0 type bridge; ip link set br0 up");
+  const plugs = [["carol", "lan1", "10.1.1.1"], ["dave", "lan1", "10.1.1.3"], ["printer", "eth0", PRINTER]] as const;
+  for (const [name, iface, address] of plugs) {
+    await lab.connect(lab.host(name), iface, lan, `to-${name}`);
+    await lan.run(["ip", "link", "set", `to-${name}`, "master", "br0"]);
+    await lab.host(name).run(["ip", "address", "add", `${address}/24`, "dev", iface]);
+  }
+  const host = (name: string) => lab.host(name);
+  const mesh = await startMesh(host("coordinator"), { acls: ACLS });
+  await initNetwork(host("alice"), await setupCode(mesh), { acls: ACLS });
+  await startGate(host("gate"), { token: await createToken(host("alice"), "--gate") });
+  const token = await createToken(host("alice"), "--uses", "3");
+  const links: Process[] = ["alice", "carol", "dave"].map((name) => joinLink(host(name), token));
+  await Promise.all(links.map((link) => link.line(/ is up: /)));
+  for (const peer of ["carol", "dave"]) await waitForRung(host("alice"), peer, "direct");
+  const routes = async () => (await host("alice").ctlJson<{ routes: Row[] }>(["route", "list"])).routes;
+  /** Waits until `via` is who carries the prefix for alice. */
+  const carried = (prefix: string, via: string | null) =>
+    waitFor(`${prefix} by ${via}`, async () => {
+      const active = (await routes()).find((r) => r.prefix === prefix && r.active);
+      return (active?.via ?? null) === via;
+    });
+  return { lab, host, routes, carried, printer };
+});
+
+test("a machine announces a route, and it counts when an admin has approved it", async ({ host, routes, carried }) => {
+  const alice = host("alice");
+  const early = await alice.ctl(["route", "approve", OFFICE, "via", "carol"], { codes: "any" });
+  assert.equal(early.code, 1);
+  assert.match(early.stderr, /carol does not announce 10\.1\.1\.0\/24.*ghostctl route advertise/s);
+  assert.match((await host("carol").ctl(["route", "advertise", OFFICE])).stdout, /announces 10\.1\.1\.0\/24/);
+  await waitFor("the announcement", async () => (await routes()).some((r) => /not approved/.test(r.reason ?? "")));
+  const ping = ["ping", "-c", "1", "-W", "1", PRINTER];
+  assert.notEqual((await alice.run(ping, { codes: "any" })).code, 0);
+  await alice.ctl(["route", "approve", OFFICE, "via", "carol"]);
+  await carried(OFFICE, "carol");
+  await waitFor("the printer", async () => (await alice.run(ping, { codes: "any" })).code === 0);
+  await host("carol").ctl(["route", "advertise", OFFICE, "--withdraw"]);
+});
+
+test("of two routers the second takes over when the first dies, and what cannot move is reset", async (net) => {
+  const { host, carried, printer } = net;
+  const [alice, carol] = [host("alice"), host("carol")];
+  await alice.ctl(["route", "add", OFFICE, "via", "dave", "--metric", "200"]);
+  await waitFor(
+    "dave to stand by",
+    async () => (await net.routes()).some((r) => r.via === "dave" && /better metric/.test(r.reason ?? "")),
+  );
+  // Both answer pings by now, or none would be missed.
+  const watched = async () =>
+    (await alice.run(["ps", "ax", "-o", "args"])).stdout.match(/ping -n -O -i/g)?.length === 2;
+  await waitFor("both routers to be watched", watched);
+  printer.spawn("iperf3", ["iperf3", "-s"]);
+  await waitFor("iperf3", async () => (await printer.run(["ss", "-ltn"])).stdout.includes(":5201"));
+  const flow = alice.spawn("iperf3", ["iperf3", "-c", PRINTER, "-t", "120", "-b", "1M", "--forceflush"]);
+  await flow.line(/sec .*bits\/sec/);
+  const ping = new Ping(alice, PRINTER, 100);
+  await ping.first();
+  await carol.run(["ip", "link", "set", "eth0", "down"]);
+  await carried(OFFICE, "dave");
+  const { lost } = await ping.stop(1000);
+  assert.ok(lost.length > 0 && lost.length < 30, `${lost.length} pings lost, ten a second`);
+  assert.notEqual((await flow.ended).code, 0);
+  assert.match(flow.text, /reset by peer/i);
+  await carol.sh("ip link set eth0 up");
+  await carried(OFFICE, "carol");
+  await alice.ctl(["route", "remove", OFFICE, "via", "dave"]);
+  await waitFor(
+    "no router to be watched",
+    async () => !(await alice.run(["ps", "ax", "-o", "args"])).stdout.includes("ping -n -O"),
+  );
+});
+
+test("gate, coordinator and the carrier itself stay reachable outside of a route that covers them", async (net) => {
+  const { host, carried } = net;
+  const alice = host("alice");
+  const { interface: iface } = (await status(alice)).self;
+  const wayTo = async (address: string) => (await alice.run(["ip", "route", "get", address])).stdout;
+  await alice.ctl(["route", "add", PUBLIC, "via", "dave"]);
+  await carried(PUBLIC, "dave");
+  for (const address of [GATE, COORDINATOR, DAVE]) {
+    await waitFor(`the way to ${address}`, async () => / dev eth0 /.test(await wayTo(address)));
+  }
+  assert.match(await wayTo("203.0.113.99"), new RegExp(` dev ${iface} `));
+  await connected(alice);
+  const ping = await alice.run(["ping", "-c", "3", "-i", "0.2", "-W", "2", PRINTER]);
+  assert.match(ping.stdout, / 3 received/);
+  await alice.ctl(["route", "remove", PUBLIC, "via", "dave"]);
+  await carried(PUBLIC, null);
+  await waitFor(
+    "no route past the tunnel",
+    async () => !/ dev eth0/.test((await alice.run(["ip", "route", "show", "proto", "207"])).stdout),
+  );
+});
