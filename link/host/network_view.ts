@@ -386,6 +386,8 @@ export class NetworkView {
         groups: n.verified.groups,
         ipv4: n.ipv4,
         ipv6: n.ipv6,
+        os: n.verified.record.os,
+        version: n.verified.record.version,
       })),
       routes: this.ledger.routes.map((r) => ({ prefix: r.prefix, node: r.node })),
     });

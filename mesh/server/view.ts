@@ -38,7 +38,8 @@ export interface View {
 /** The policy's side of a node. */
 export function policyNode(node: VerifiedNode): PolicyNode {
   const { id, name, tags, user, subject, groups, record } = node;
-  return { id, name, tags, user, subject, groups, ipv4: record.ipv4, ipv6: record.ipv6 };
+  const { ipv4, ipv6, os, version } = record;
+  return { id, name, tags, user, subject, groups, ipv4, ipv6, os, version };
 }
 
 /** What policy selects a node by, as one text to compare. */
