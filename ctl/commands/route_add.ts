@@ -1,5 +1,5 @@
 /** `ghostctl route add PREFIX via NAME` */
-import { parsePolicy, usesPrefix } from "../../mesh/policy/mod.ts";
+import { readSigned, usesPrefix } from "../../mesh/policy/mod.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { AdminNetwork } from "../admin/network.ts";
 import { readRoutePrefix, refuseOverlap } from "../admin/prefix.ts";
@@ -37,5 +37,5 @@ export async function run(call: Call): Promise<void> {
 
 function rulesUse(ledger: Ledger, prefix: string): boolean {
   const { policy } = ledger;
-  return policy !== null && usesPrefix(parsePolicy(policy.source, { files: policy.files ?? {} }), prefix);
+  return policy !== null && usesPrefix(readSigned(policy), prefix);
 }

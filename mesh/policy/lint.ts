@@ -25,14 +25,14 @@ export function lint(policy: Policy, notes: Notes): void {
 
 function overlappingHosts({ hosts, hostPlaces }: Policy, notes: Notes): void {
   const sorted = [...hosts].sort(([, a], [, b]) =>
-    a.family - b.family || (a.first < b.first ? -1 : a.first > b.first ? 1 : 0)
+    a.family - b.family || compare(a.first, b.first) || compare(b.last, a.last)
   );
   const open: [string, Range][] = [];
   for (const [name, range] of sorted) {
     while (open.length > 0 && !intersect(open.at(-1)![1], range)) open.pop();
-    const around = open.at(-1);
+    const same = open.length > 0 && open.at(-1)![1].first === range.first && open.at(-1)![1].last === range.last;
+    const around = same ? open.at(-1) : open[0];
     if (around) {
-      const same = around[1].first === range.first && around[1].last === range.last;
       const how = same ? "is the same as" : "overlaps with";
       notes.warn(
         hostPlaces.get(name)!,
@@ -42,6 +42,10 @@ function overlappingHosts({ hosts, hostPlaces }: Policy, notes: Notes): void {
     }
     open.push([name, range]);
   }
+}
+
+function compare(a: bigint, b: bigint): number {
+  return a < b ? -1 : a > b ? 1 : 0;
 }
 
 function coveredRules({ rules }: Policy, notes: Notes): void {
