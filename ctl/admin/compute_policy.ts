@@ -36,6 +36,10 @@ async function runOnce(path: string): Promise<string> {
       timeout: TIMEOUT,
     });
   } catch (cause) {
+    if (cause instanceof GhostError && cause.code === "timeout") {
+      const mend = "a policy has to be computed in moments";
+      throw new GhostError("bad_policy", `It did not end within ${TIMEOUT / 1000} s`, { place: path, mend, cause });
+    }
     if (!(cause instanceof Deno.errors.NotCapable)) throw cause;
     throw new GhostError("bad_policy", "This ghostctl may not start the process that runs a policy.ts", {
       place: path,

@@ -251,7 +251,7 @@ Deno.test("checkPolicy() warns of hosts that lie in each other and of rules that
     '5:1 Host "d" is the same as host "lan"; a rule that names one reaches what both hold',
   ]);
   assert.deepEqual(warnings("[groups]\nnone = []\n" + rule(`from = ["group:none"]\n${TO}`)), [
-    '3:3 This rule never matches: nobody is in its "from" ("group:none"); fill the group, or take the rule out',
+    '3:1 This rule never matches: nobody is in its "from" ("group:none"); fill the group, or take the rule out',
   ]);
 });
 

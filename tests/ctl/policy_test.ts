@@ -42,7 +42,7 @@ Deno.test("ghostctl policy check tells all faults and warnings as a compiler doe
   });
   const tested = await world.ctl("policy", "test", good);
   assert.equal(tested.code, 1);
-  assert.match(tested.stdout, /good\.toml:9:31: Test accept "tag:web tcp\/22" fails: .*\n1 of 2 tests hold\n$/);
+  assert.match(tested.stdout, /good\.toml:9:30: Test accept "tag:web tcp\/22" fails: .*\n1 of 2 tests hold\n$/);
 });
 
 Deno.test("ghostctl policy push refuses when the policy in force moved since it was pulled", async () => {
@@ -162,20 +162,20 @@ Deno.test("a policy.ts gets at no file, variable, network, clock or random numbe
     const [body, why] of [
       [`Deno.readTextFileSync("${world.dir}/secret.txt"); export default {};`, /Requires read access/],
       [`Deno.env.get("HOME"); export default {};`, /Requires env access/],
-      [`await fetch("http://127.0.0.1:1"); export default {};`, /Requires net access/],
-      [`new Deno.Command("sh").spawn(); export default {};`, /Requires run access/],
+      [`await fetch("http://127.0.0.1:40009"); export default {};`, /Requires net access/],
+      [`new Deno.Command("/bin/sh").spawn(); export default {};`, /Requires run access/],
       ["export default { groups: { a: [`u${Math.random()}@x.y`] } };", /Math\.random is not there/],
       ["export default { groups: { a: [`u${Date.now()}@x.y`] } };", /Date\.now is not there/],
       ["export default { groups: { a: [`u${new Date().getTime()}@x.y`] } };", /new Date\(\) is not there/],
       [
         "export default { groups: { a: [`u${performance.timeOrigin}@x.y`] } };",
-        /Two runs computed two documents|performance/,
+        /Two runs computed two documents/,
       ],
       ["export default { allow: [{ from: [null], to: [] }] };", /allow\[0\]\.from\[0\]: null has no place in a policy/],
       ["export default 7;", /Expected an object/],
       ["const x: = 1;", /It failed/],
     ] as const
-  ) assert.match(await run(body), why, body);
+  ) assert.match(await run(body), why);
 });
 
 Deno.test("a policy of 200 KiB is signed, stored in parts and compiled", async () => {
