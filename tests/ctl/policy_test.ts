@@ -1,6 +1,6 @@
 /** `ghostctl policy ...` against a real coordinator. */
 import assert from "node:assert/strict";
-import { Ledger } from "../../mesh/trust/ledger.ts";
+import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { type Ended, World } from "./world.ts";
 
 function ok(ended: Ended): string {
