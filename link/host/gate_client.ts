@@ -102,7 +102,13 @@ export class GateClient {
       while (true) this.#datagram(await line.conn.readDatagram());
     };
     const closed = line.conn.closed.then((info) => info.reason || `closed with code ${info.closeCode}`);
-    Promise.race([readControl(), readDatagrams(), closed]).catch((error) => String(error?.message ?? error))
+    // Whichever fails first when the connection ends: why it did is what the gate said last.
+    const why = (error: unknown) =>
+      Promise.race([
+        closed,
+        new Promise<string>((resolve) => setTimeout(() => resolve(String((error as Error)?.message ?? error)), 100)),
+      ]);
+    Promise.race([readControl(), readDatagrams(), closed]).catch(why)
       .then((reason) => this.#end(reason));
     this.ping();
   }
