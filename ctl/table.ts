@@ -2,6 +2,7 @@
 import type { CommandSpec, OptionSpec } from "./spec.ts";
 import { NETWORK_COMMANDS } from "./table_network.ts";
 import { ADMIN_COMMANDS, MACHINE_COMMANDS, TOKEN_COMMANDS } from "./table_ledger.ts";
+import { POLICY_COMMANDS } from "./table_policy.ts";
 
 /** Options of every verb. */
 export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
@@ -278,15 +279,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     json: { wg: key, acknowledged: 3, peers: 3 },
     load: () => import("./commands/keys_rotate.ts"),
   },
-  {
-    name: "policy push",
-    summary: "Check, sign and publish a policy (admin)",
-    arguments: [{ name: "file", summary: "the policy, such as acls.toml" }],
-    details: ["Its tests run first. One that is in force already changes nothing."],
-    examples: [{ line: "ghostctl policy push acls.toml", what: "put it in force" }],
-    json: { changed: true, sha256: key, ledgerSeq: 5 },
-    load: () => import("./commands/policy_push.ts"),
-  },
+  ...POLICY_COMMANDS,
   ...ADMIN_COMMANDS,
   {
     name: "certificate revoke",

@@ -60,6 +60,7 @@ fi
 # Lists as Deno takes them: joined by commas, a comma in a name doubled.
 reads=
 writes=
+runs=
 allow() { # allow read|write|both PATH
   [ -n "$2" ] || return 0
   path=$2
@@ -122,7 +123,9 @@ for argument in "$@"; do
       ;;
     *)
       if [ "$role" = ctl ]; then
-        case $words in 'ledger export ') allow both "$value" ;; esac
+        case $words in 'ledger export ' | 'policy pull ') allow both "$value" ;; esac
+        # A policy.ts runs in a Deno of its own, which gets no permission at all.
+        case "$words$value" in 'policy '*.ts) runs=$deno ;; esac
         words="$words$value "
         case $value in *.toml) beside "$value" ;; esac
         case $value in -*) ;; */* | *.toml | *.ts) allow read "$value" ;; *) [ ! -f "$value" ] || allow read "$value" ;; esac
@@ -165,6 +168,7 @@ fi
 
 [ -z "$writes" ] || set -- "--allow-write=$writes" "$main" "$@"
 [ -n "$writes" ] || set -- "$main" "$@"
+[ -z "$runs" ] || set -- "--allow-run=$runs" "$@"
 [ -z "$reads" ] || set -- "--allow-read=$reads" "$@"
 # shellcheck disable=SC2086 # two flags or none
 exec "$deno" run --quiet --no-prompt $offline --config "$settings" -P="$role" "$@"

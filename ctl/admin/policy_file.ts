@@ -1,9 +1,10 @@
 /** A policy before it is signed: read, checked, its own tests run. */
-import { dirname, join } from "node:path";
+import { dirname, join, resolve } from "node:path";
 import { namedFiles, parsePolicy, type Policy, runPolicyTests } from "../../mesh/policy/mod.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { LedgerBody } from "../../mesh/wire/ledger.ts";
 import type { Call } from "../call.ts";
+import { computePolicy } from "./compute_policy.ts";
 
 /** As wire/ledger.ts bounds a file in a policy. */
 const MAX_FILE = 65_536;
@@ -11,6 +12,8 @@ const MAX_FILE = 65_536;
 /** A policy that may be signed. */
 export interface CheckedPolicy {
   source: string;
+  /** The document that a policy.ts produced. */
+  computed?: string;
   policy: Policy;
   /** The files that it names, by name. */
   files: Record<string, string>;
@@ -21,12 +24,14 @@ export interface CheckedPolicy {
  * @throws GhostError `bad_policy` with the place
  */
 export async function readPolicyFile(path: string, call: Call): Promise<CheckedPolicy> {
-  if (/\.[cm]?[jt]s$/.test(path)) {
-    throw new GhostError("not_supported", "A policy written in TypeScript is not supported yet", {
-      place: path,
-      mend: "write it as TOML",
-    });
-  }
+  const { source, computed, files } = await loadPolicyFile(path);
+  const text = computed ?? source;
+  const checked = checkSource(text, { file: computed === undefined ? path : `${path} computed`, files, call });
+  return { ...checked, source, ...(computed === undefined ? {} : { computed }) };
+}
+
+/** A policy file as it would be signed, read and, when it is TypeScript, run, but not checked. @throws GhostError `bad_policy` */
+export async function loadPolicyFile(path: string): Promise<Omit<CheckedPolicy, "policy">> {
   let source: string;
   try {
     source = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await Deno.readFile(path));
@@ -38,7 +43,9 @@ export async function readPolicyFile(path: string, call: Call): Promise<CheckedP
       : "Cannot read this file";
     throw new GhostError("bad_policy", why, { place: path, mend: "check the file's name and its mode", cause: error });
   }
-  return checkSource(source, { file: path, files: await readNamedFiles(source, dirname(path)), call });
+  const computed = path.endsWith(".ts") ? await computePolicy(resolve(path)) : undefined;
+  const files = await readNamedFiles(computed ?? source, dirname(path));
+  return { source, files, ...(computed === undefined ? {} : { computed }) };
 }
 
 /** Reads the files that a policy names from its own folder; one that is not there is the parser's to tell, with its line. */
@@ -61,8 +68,13 @@ async function readNamedFiles(source: string, folder: string): Promise<Record<st
 }
 
 /** The body of the entry that signs a policy. */
-export function policyBody({ source, files }: Pick<CheckedPolicy, "source" | "files">): LedgerBody<"policy"> {
-  return { format: "toml", source, ...(Object.keys(files).length > 0 ? { files } : {}) };
+export function policyBody(
+  { source, computed, files }: Pick<CheckedPolicy, "source" | "computed" | "files">,
+): LedgerBody<"policy"> {
+  const text = computed === undefined
+    ? { format: "toml" as const, source }
+    : { format: "ts" as const, source, computed };
+  return { ...text, ...(Object.keys(files).length > 0 ? { files } : {}) };
 }
 
 /** Checks a policy's text; what looks like a slip is remarked. @throws GhostError `bad_policy` */

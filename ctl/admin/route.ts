@@ -1,5 +1,5 @@
 /** Signing a route: `ghostctl route add` and `ghostctl route approve`. */
-import { parsePolicy, usesPrefix } from "../../mesh/policy/mod.ts";
+import { readSigned, usesPrefix } from "../../mesh/policy/mod.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import type { VerifiedNode } from "../../mesh/trust/record.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
@@ -53,5 +53,5 @@ function requireAnnounced({ name, record }: VerifiedNode, prefix: string): void 
 
 function rulesUse(ledger: Ledger, prefix: string): boolean {
   const { policy } = ledger;
-  return policy !== null && usesPrefix(parsePolicy(policy.source, { files: policy.files ?? {} }), prefix);
+  return policy !== null && usesPrefix(readSigned(policy), prefix);
 }

@@ -1,25 +1,35 @@
 /** `ghostctl policy push FILE` */
-import { hashOf } from "../../mesh/trust/keys.ts";
-import type { LedgerBody } from "../../mesh/wire/ledger.ts";
+import { GhostError } from "../../mesh/wire/errors.ts";
 import { AdminNetwork } from "../admin/network.ts";
+import { policyHash, Pulled } from "../admin/policies.ts";
 import { policyBody, readPolicyFile } from "../admin/policy_file.ts";
 import type { Call } from "../call.ts";
 
 export async function run(call: Call): Promise<void> {
   const file = call.args[0]!;
-  const checked = await readPolicyFile(file, call);
-  const body = policyBody(checked);
+  const body = policyBody(await readPolicyFile(file, call));
+  const sha256 = await policyHash(body);
   const network = await AdminNetwork.open(call);
-  const { ledger, changed } = await network.change(({ policy }) =>
-    policy && isSame(policy, body) ? null : { kind: "policy", body }
-  );
+  const pulled = new Pulled(network.store, network.known.network.id);
+  const base = call.text("base") ?? await pulled.baseOf(file);
+  const { ledger, changed } = await network.change(async ({ policy }) => {
+    const now = policy === null ? null : await policyHash(policy);
+    if (now === sha256) return null;
+    if (base !== undefined && now !== base) {
+      throw new GhostError(
+        "ledger_moved",
+        `The policy in force has moved since this file was pulled: it is entry ${policy?.seq}`,
+        {
+          place: file,
+          mend: `look at it with: ghostctl policy diff ${file}; then take it into your file and add --base ${now}`,
+        },
+      );
+    }
+    return { kind: "policy", body };
+  });
+  await pulled.remember(file, sha256);
   call.out.answer(
-    { changed, sha256: await hashOf(checked.source), ledgerSeq: ledger.head.seq },
+    { changed, sha256, ledgerSeq: ledger.head.seq },
     () => changed ? `${file} is in force (ledger entry ${ledger.head.seq})` : `${file} is in force already`,
   );
-}
-
-function isSame(a: LedgerBody<"policy">, b: LedgerBody<"policy">): boolean {
-  const names = Object.keys({ ...a.files, ...b.files });
-  return a.format === b.format && a.source === b.source && names.every((name) => a.files?.[name] === b.files?.[name]);
 }

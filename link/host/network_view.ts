@@ -11,9 +11,10 @@ import {
   DEFAULT_GRACE,
   type Filter,
   filterFor,
-  parsePolicy,
   type Policy,
+  readSigned,
   routesFor,
+  runPolicyTests,
   sees,
 } from "../../mesh/policy/mod.ts";
 import type { Ledger, LedgerPolicy } from "../../mesh/trust/ledger.ts";
@@ -397,12 +398,9 @@ export class NetworkView {
     if (this.#policy.source !== source) {
       this.#compiled = null;
       try {
-        if (source.format !== "toml") throw new GhostError("not_supported", "This version knows TOML policies only");
-        this.#policy = {
-          source,
-          policy: parsePolicy(source.source, { file: "policy", files: source.files ?? {} }),
-          fault: null,
-        };
+        const policy = readSigned(source, "policy");
+        runPolicyTests(policy);
+        this.#policy = { source, policy, fault: null };
       } catch (error) {
         // Fail closed: the rules that were in force stay, and without any nobody is let in.
         const fault = error instanceof GhostError ? error.line : String(error);
@@ -421,6 +419,8 @@ export class NetworkView {
         groups: n.verified.groups,
         ipv4: n.ipv4,
         ipv6: n.ipv6,
+        os: n.verified.record.os,
+        version: n.verified.record.version,
       })),
       routes: this.ledger.routes.map((r) => ({ prefix: r.prefix, node: r.node })),
     });

@@ -46,11 +46,31 @@ Deno.test("NetworkView fails closed when the policy in force is not one that it 
   assert.match(v.policyFault!, /firewall/);
 });
 
+Deno.test("NetworkView takes what a policy.ts computed when it was signed, and never its source", async () => {
+  const v = await view();
+  const bob = await join(v, "bob");
+  await entry(v, "policy", { format: "ts", source: "export default {}" } as never);
+  assert.match(v.policyFault!, /signed without the document/);
+  assert.deepEqual(v.peers().map((p) => p.id), [bob]);
+  await entry(v, "policy", { format: "ts", source: "Deno.exit(9)", computed: "" } as never);
+  assert.equal(v.policyFault, null);
+  assert.deepEqual(v.peers(), []);
+});
+
+Deno.test("NetworkView keeps the rules in force when the next policy fails its own tests", async () => {
+  const v = await view();
+  const bob = await join(v, "bob");
+  const source = '[tags]\nweb = []\n[[test]]\nfrom = "a@b.c"\naccept = ["tag:web tcp/1"]\n';
+  await entry(v, "policy", { format: "toml", source } as never);
+  assert.match(v.policyFault!, /Test accept/);
+  assert.deepEqual(v.peers().map((p) => p.id), [bob]);
+});
+
 Deno.test("NetworkView keeps the rules in force when the next policy is not one that it can enforce", async () => {
   const v = await view();
   const bob = await join(v, "bob");
-  await entry(v, "policy", { format: "toml", source: "[posture]\n" } as never);
-  assert.match(v.policyFault!, /posture/);
+  await entry(v, "policy", { format: "toml", source: "[dns]\n" } as never);
+  assert.match(v.policyFault!, /dns/);
   assert.deepEqual(v.peers().map((p) => p.id), [bob]);
   await entry(
     v,

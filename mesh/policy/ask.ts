@@ -18,7 +18,27 @@ export function usesPrefix(policy: Policy, prefix: string): boolean {
 export interface SignedPolicy {
   format: "toml" | "ts";
   source: string;
+  /** The document that a policy.ts produced when it was signed. */
+  computed?: string | undefined;
   files?: Readonly<Record<string, string>> | undefined;
+}
+
+/**
+ * The document that counts: the source itself, or what a policy.ts produced. Nobody runs a signed policy.ts again.
+ * @throws GhostError `bad_policy` when it was signed without its output
+ */
+export function documentOf({ format, source, computed }: SignedPolicy): string {
+  if (format === "toml") return source;
+  if (computed !== undefined) return computed;
+  throw new GhostError("bad_policy", "A policy.ts was signed without the document that it computes", {
+    place: "policy.computed",
+    mend: "sign it again with: ghostctl policy push policy.ts",
+  });
+}
+
+/** Reads a signed policy. @throws GhostError `bad_policy` */
+export function readSigned(signed: SignedPolicy, file?: string): Policy {
+  return parsePolicy(documentOf(signed), { files: signed.files ?? {}, ...(file === undefined ? {} : { file }) });
 }
 
 /**
@@ -34,7 +54,7 @@ export class AdmitRules {
     if (policy === this.#source) return this.#rules;
     this.#source = policy;
     try {
-      if (policy.format === "toml") this.#rules = parsePolicy(policy.source, { files: policy.files ?? {} }).admit;
+      this.#rules = readSigned(policy).admit;
     } catch (error) {
       if (!(error instanceof GhostError)) throw error;
     }

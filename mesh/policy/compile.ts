@@ -6,19 +6,12 @@
  * Addresses decide. A machine's own addresses belong to it; a routed prefix belongs to its carrier, except where a longer
  * prefix or a machine's own address lies within it (longest prefix wins, as in the routing table). Routes of length 0
  * (exit) and malformed ones give nobody anything.
+ *
+ * A change of some machines is a new `Compiled` that shares everything with the one before but what they touch (`recompile`).
  */
-import {
-  intersect,
-  intersectAll,
-  isBad,
-  isEverything,
-  merge,
-  parseAddress,
-  parsePrefix,
-  type Range,
-} from "./prefix.ts";
-import { subtract } from "./prefix.ts";
-import type { Policy, PolicyNode, PolicyRoute, Rule, Selector } from "./types.ts";
+import { intersect, intersectAll, isBad, isEverything, merge, parsePrefix, type Range, subtract } from "./prefix.ts";
+import { addressesOf, type Ends, familyIndex, has, meet, prepare, type Prepared } from "./prepare.ts";
+import type { Policy, PolicyNode, PolicyRoute } from "./types.ts";
 
 /** A machine with its addresses as ranges. */
 export interface Machine {
@@ -26,6 +19,7 @@ export interface Machine {
   own: readonly Range[];
   /** What it carries for others, all its routes together. */
   carried: readonly Range[];
+  ends: Ends;
 }
 
 /** A route that is fit for use, and the part of it that no longer prefix takes away. */
@@ -34,70 +28,83 @@ export interface CompiledRoute extends PolicyRoute {
   effective: readonly Range[];
 }
 
-/** One end of a rule: whole machines, and addresses. */
-export interface Side {
-  machines: "all" | ReadonlySet<string>;
-  ranges: readonly Range[];
-}
-
-export interface CompiledRule {
-  rule: Rule;
-  from: Side;
-  to: Side;
-  /** `to` holds `self`. */
-  self: boolean;
-}
-
 /** A policy made ready for one network. */
 export interface Compiled {
   policy: Policy;
+  prepared: Prepared;
   machines: ReadonlyMap<string, Machine>;
   routes: readonly CompiledRoute[];
-  rules: readonly CompiledRule[];
-  /** Families in which a machine stands at the ends of each rule; filled when first asked for. */
-  ends: Map<string, Ends>;
+  /** What was worked out to get here, for those who count: machines placed on the rules, and routes cut to size. */
+  work: { machines: number; routes: number };
 }
 
-/** For each rule: bit 1 for IPv4, bit 2 for IPv6. `own` counts the machine's own addresses only. */
-interface Ends {
-  from: Uint8Array;
-  fromOwn: Uint8Array;
-  to: Uint8Array;
+interface Network {
+  nodes: readonly PolicyNode[];
+  routes: readonly PolicyRoute[];
 }
 
 /** Compiles a policy for these machines and routes. */
-export function compile(
-  policy: Policy,
-  { nodes, routes }: { nodes: readonly PolicyNode[]; routes: readonly PolicyRoute[] },
-): Compiled {
+export function compile(policy: Policy, { nodes, routes }: Network): Compiled {
+  const prepared = prepare(policy);
   const owned = new Map(nodes.map((node) => [node.id, addressesOf(node)]));
   const fit = carve(routes, [...owned.values()].flat());
   const carried = Map.groupBy(fit, (route) => route.node);
-  const machines = new Map(nodes.map((node): [string, Machine] => [node.id, {
-    node,
-    own: owned.get(node.id)!,
-    carried: merge((carried.get(node.id) ?? []).flatMap((route) => route.effective)),
-  }]));
-  const index = indexOf(nodes);
-  const rules = policy.rules.map((rule): CompiledRule => ({
-    rule,
-    from: sideOf(rule.from, index),
-    to: sideOf(rule.to, index),
-    self: rule.to.some((selector) => selector.kind === "self"),
-  }));
-  return { policy, machines, routes: fit, rules, ends: new Map() };
+  const machines = new Map<string, Machine>();
+  for (const node of nodes) {
+    machines.set(node.id, place(prepared, { node, own: owned.get(node.id)!, routes: carried.get(node.id) ?? [] }));
+  }
+  return { policy, prepared, machines, routes: fit, work: { machines: machines.size, routes: fit.length } };
+}
+
+/**
+ * The same policy after some machines have come, changed or gone (null). Routes are cut anew only when an address within one
+ * of them came or went, and then only their carriers are placed again.
+ */
+export function recompile(before: Compiled, changes: ReadonlyMap<string, PolicyNode | null>): Compiled {
+  const { policy, prepared } = before;
+  const machines = new Map(before.machines);
+  const moved: Range[] = [];
+  for (const [id, node] of changes) {
+    const [old, own] = [before.machines.get(id)?.own ?? [], node === null ? [] : addressesOf(node)];
+    if (!sameRanges(old, own)) moved.push(...old, ...own);
+    if (node === null) machines.delete(id);
+  }
+  let { routes } = before;
+  const work = { machines: 0, routes: 0 };
+  const again = new Set<string>(changes.keys());
+  if (routes.some(({ range }) => moved.some((address) => intersect(range, address)))) {
+    const addresses = new Map([...machines].map(([id, { own }]) => [id, own]));
+    for (const [id, node] of changes) if (node !== null) addresses.set(id, addressesOf(node));
+    const cut = carve(routes, [...addresses.values()].flat());
+    work.routes = cut.length;
+    routes.forEach((route, i) => {
+      if (!sameRanges(route.effective, cut[i]!.effective)) again.add(route.node);
+    });
+    routes = cut;
+  }
+  for (const id of again) {
+    const node = changes.has(id) ? changes.get(id)! : machines.get(id)?.node ?? null;
+    if (node === null) continue;
+    const mine = routes.filter((route) => route.node === id);
+    machines.set(id, place(prepared, { node, own: addressesOf(node), routes: mine }));
+    work.machines++;
+  }
+  return { policy, prepared, machines, routes, work };
 }
 
 /** True when some rule lets one of the two reach the other, or a prefix that the other carries. Symmetric. */
 export function sees(compiled: Compiled, a: string, b: string): boolean {
   const [x, y] = [compiled.machines.get(a), compiled.machines.get(b)];
   if (!x || !y || a === b) return false;
-  const [ex, ey] = [endsOf(compiled, x), endsOf(compiled, y)];
-  const same = sameUser(x, y);
-  const reaches = (i: number, from: Ends, to: Ends, target: Machine) =>
-    (from.from[i]! & to.to[i]!) !== 0 ||
-    (same && compiled.rules[i]!.self && (from.fromOwn[i]! & families(target.own)) !== 0);
-  return compiled.rules.some((_, i) => reaches(i, ex, ey, y) || reaches(i, ey, ex, x));
+  return meets(x, y) || meets(y, x) || (sameUser(x, y) && (selfMeets(compiled, x, y) || selfMeets(compiled, y, x)));
+}
+
+function meets({ ends: { from } }: Machine, { ends: { to } }: Machine): boolean {
+  return meet(from[0], to[0]) || meet(from[1], to[1]);
+}
+
+function selfMeets({ prepared: { self } }: Compiled, { ends: { fromOwn } }: Machine, target: Machine): boolean {
+  return target.own.some((range) => meet(fromOwn[familyIndex(range)], self));
 }
 
 /** Ids of all machines that `id` sees. */
@@ -112,26 +119,44 @@ export function seenBy(compiled: Compiled, id: string): string[] {
 export function routesFor(compiled: Compiled, id: string): CompiledRoute[] {
   const machine = compiled.machines.get(id);
   if (!machine) return [];
-  const ends = endsOf(compiled, machine);
+  const { fromRanges, toRanges, policy } = compiled.prepared;
+  const { from, to } = machine.ends;
+  const within = (ranges: readonly Range[], i: number, route: CompiledRoute, side: Ends["from"]) =>
+    ranges.length > 0 && (has(side[0], i) || has(side[1], i)) &&
+    intersectAll(route.effective, ranges).some((range) => has(side[familyIndex(range)], i));
   const carries = (range: Range) =>
     compiled.routes.some((own) => own.node === id && own.range.first === range.first && own.range.last === range.last);
-  return compiled.routes.filter((route) =>
-    route.node !== id && compiled.machines.has(route.node) && !carries(route.range) &&
-    compiled.rules.some(({ from, to }, i) =>
-      (ends.from[i]! & families(intersectAll(route.effective, to.ranges))) !== 0 ||
-      (ends.to[i]! & families(intersectAll(route.effective, from.ranges))) !== 0
-    )
-  );
+  return compiled.routes.filter((route) => {
+    const carrier = compiled.machines.get(route.node);
+    if (!carrier || carrier === machine || carries(route.range)) return false;
+    return policy.rules.some(({ posture }, i) =>
+      (has(carrier.ends.carries, i) && within(toRanges[i]!, i, route, from)) ||
+      (posture.length === 0 && within(fromRanges[i]!, i, route, to))
+    );
+  });
 }
 
-/** The machine's own addresses on this end of a rule. */
-export function ownPart(side: Side, { node, own }: Machine): readonly Range[] {
-  return side.machines === "all" || side.machines.has(node.id) ? own : intersectAll(own, side.ranges);
+/** The machine's own addresses on one end of rule `i`. */
+export function ownPart({ own, ends }: Machine, i: number, end: "from" | "to"): readonly Range[] {
+  const bits = end === "from" ? ends.fromOwn : ends.toOwn;
+  return own.filter((range) => has(bits[familyIndex(range)], i));
 }
 
-/** The part of what a machine carries that is on this end of a rule. */
-export function carriedPart(side: Side, { carried }: Machine): Range[] {
-  return intersectAll(carried, side.ranges);
+/** The part of what a machine carries that is on one end of rule `i`. */
+export function carriedPart(
+  { prepared }: Compiled,
+  { carried, ends }: Machine,
+  i: number,
+  end: "from" | "to",
+): Range[] {
+  if (carried.length === 0) return [];
+  if (end === "to") return has(ends.carries, i) ? intersectAll(carried, prepared.toRanges[i]!) : [];
+  return prepared.policy.rules[i]!.posture.length === 0 ? intersectAll(carried, prepared.fromRanges[i]!) : [];
+}
+
+/** True when a machine, or what it carries, is on this end of rule `i` at all. */
+export function stands({ ends }: Machine, i: number, end: "from" | "to"): boolean {
+  return has(ends[end][0], i) || has(ends[end][1], i);
 }
 
 /**
@@ -149,25 +174,17 @@ export function families(ranges: readonly Range[]): number {
   return ranges.reduce((bits, { family }) => bits | (family === 4 ? 1 : 2), 0);
 }
 
-function endsOf(compiled: Compiled, machine: Machine): Ends {
-  const known = compiled.ends.get(machine.node.id);
-  if (known) return known;
-  const count = compiled.rules.length;
-  const ends: Ends = { from: new Uint8Array(count), fromOwn: new Uint8Array(count), to: new Uint8Array(count) };
-  compiled.rules.forEach(({ from, to }, i) => {
-    ends.fromOwn[i] = families(ownPart(from, machine));
-    ends.from[i] = ends.fromOwn[i]! | families(carriedPart(from, machine));
-    ends.to[i] = families(ownPart(to, machine)) | families(carriedPart(to, machine));
-  });
-  compiled.ends.set(machine.node.id, ends);
-  return ends;
+function place(
+  prepared: Prepared,
+  { node, own, routes }: { node: PolicyNode; own: readonly Range[]; routes: readonly CompiledRoute[] },
+): Machine {
+  const carried = routes.length === 0 ? [] : merge(routes.flatMap((route) => route.effective));
+  return { node, own, carried, ends: prepared.endsOf(node, own, carried) };
 }
 
-function addressesOf({ ipv4, ipv6 }: PolicyNode): Range[] {
-  return [ipv4, ipv6].flatMap((text) => {
-    const parsed = text === null ? null : parseAddress(text);
-    return parsed ? [{ family: parsed.family, first: parsed.value, last: parsed.value }] : [];
-  });
+function sameRanges(a: readonly Range[], b: readonly Range[]): boolean {
+  return a.length === b.length &&
+    a.every((r, i) => r.family === b[i]!.family && r.first === b[i]!.first && r.last === b[i]!.last);
 }
 
 /** Routes fit for use, each without what a longer prefix or a machine's own address takes from it. */
@@ -182,49 +199,4 @@ function carve(routes: readonly PolicyRoute[], addresses: readonly Range[]): Com
     const holes = [...longer, ...addresses].filter((range) => intersect(range, route.range));
     return { ...route, effective: subtract(route.range, merge(holes)) };
   });
-}
-
-interface Index {
-  users: Map<string, string[]>;
-  tags: Map<string, string[]>;
-  names: Map<string, string[]>;
-}
-
-function indexOf(nodes: readonly PolicyNode[]): Index {
-  const index: Index = { users: new Map(), tags: new Map(), names: new Map() };
-  const add = (map: Map<string, string[]>, key: string, id: string) => {
-    const list = map.get(key);
-    if (list) list.push(id);
-    else map.set(key, [id]);
-  };
-  for (const { id, name, tags, user, subject, groups } of nodes) {
-    add(index.names, name, id);
-    const own = [user, subject ?? null].filter((text) => text !== null && !text.startsWith("idp:"));
-    for (const who of new Set([...own, ...(groups ?? []).map((group) => `idp:${group}`)])) add(index.users, who!, id);
-    for (const tag of tags) add(index.tags, tag, id);
-  }
-  return index;
-}
-
-function sideOf(selectors: readonly Selector[], index: Index): Side {
-  if (selectors.some((selector) => selector.kind === "all")) {
-    return { machines: "all", ranges: rangesOf(selectors) };
-  }
-  const ids = selectors.flatMap((selector) => {
-    switch (selector.kind) {
-      case "users":
-        return selector.users.flatMap((user) => index.users.get(user) ?? []);
-      case "tag":
-        return index.tags.get(selector.tag) ?? [];
-      case "machine":
-        return index.names.get(selector.name) ?? [];
-      default:
-        return [];
-    }
-  });
-  return { machines: new Set(ids), ranges: rangesOf(selectors) };
-}
-
-function rangesOf(selectors: readonly Selector[]): Range[] {
-  return merge(selectors.flatMap((selector) => selector.kind === "addresses" ? [selector.range] : []));
 }

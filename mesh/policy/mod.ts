@@ -1,8 +1,20 @@
 /** Who may reach what: reading acls.toml, and turning it into visibility and packet filters. */
 export { namedFiles } from "./admit.ts";
-export { AdmitRules, issuerSigners, type SignedPolicy, usesPrefix } from "./ask.ts";
-export { compile, type Compiled, type CompiledRoute, routesFor, seenBy, sees } from "./compile.ts";
+export { AdmitRules, documentOf, issuerSigners, readSigned, type SignedPolicy, usesPrefix } from "./ask.ts";
+export { compile, type Compiled, type CompiledRoute, recompile, routesFor, seenBy, sees } from "./compile.ts";
 export { filterFor } from "./filter.ts";
+export {
+  addressEnd,
+  allEnds,
+  type End,
+  machineEnd,
+  meetsPorts,
+  portsBetween,
+  rulesBetween,
+  standsOn,
+} from "./reach.ts";
+export { portsText, readService } from "./ports.ts";
+export { isBad, parsePrefix } from "./prefix.ts";
 export { DEFAULT_GRACE } from "./network.ts";
 export { checkPolicy, faultError, parsePolicy, type PolicyCheck, type PolicyOptions } from "./parse.ts";
 export { failedTests, runPolicyTests } from "./tests_run.ts";

@@ -6,26 +6,26 @@ import { GhostError } from "../wire/errors.ts";
 import { readAdmit } from "./admit.ts";
 import { readGroups, readTags } from "./groups.ts";
 import { isLabel } from "./names.ts";
+import { lint } from "./lint.ts";
 import { readGrace } from "./network.ts";
-import { joinPorts, readPort } from "./ports.ts";
+import { readPostures } from "./posture.ts";
+import { readPorts, readRule } from "./rule.ts";
 import type { Range } from "./prefix.ts";
 import { type Names, type Position, readRange, readSelector } from "./selector.ts";
 import { checkKeys, Notes, quoted, tableOf, tablesOf, type Word, wordOf, wordsOf } from "./shape.ts";
 import { readToml, type TomlTable } from "./toml.ts";
-import type { Fault, Policy, Ports, Rule, Selector, TestCase } from "./types.ts";
+import type { Fault, Policy, TestCase } from "./types.ts";
 
 /** What a ledger entry can carry (wire/ledger.ts). */
 const MAX_SOURCE = 900_000;
 const FILE = "acls.toml";
-const SECTIONS = ["network", "groups", "tags", "hosts", "allow", "routes", "admit", "test"];
+const SECTIONS = ["network", "groups", "tags", "hosts", "posture", "allow", "routes", "admit", "test"];
 const LATER = {
-  posture: "posture is",
   dns: "DNS is",
   firewall: "firewall rules are",
   exit: "exit nodes are",
   expiry: "key expiry is",
 };
-const LATER_IN_RULES = { via: "routing via a machine is", posture: "posture is" };
 
 /** What belongs to a policy's text. */
 export interface PolicyOptions {
@@ -66,6 +66,7 @@ export function faultError(fault: Fault, file: string): GhostError {
 export function checkPolicy(source: string, { file = FILE, files = {} }: PolicyOptions = {}): PolicyCheck {
   const notes = new Notes();
   const policy = read(source, { file, files, notes });
+  if (policy && notes.faults.length === 0) lint(policy, notes);
   const inOrder = (list: Fault[]) => list.sort((a, b) => a.line - b.line || a.column - b.column);
   return {
     policy: notes.faults.length === 0 ? policy : null,
@@ -90,12 +91,18 @@ function read(source: string, { file, files, notes }: Required<PolicyOptions> & 
   const groups = readGroups(tableOf(root, "groups", notes), notes);
   const tags = readTags(tableOf(root, "tags", notes), { groups, notes });
   const hosts = readHosts(tableOf(root, "hosts", notes), notes);
+  const hostPlaces = new Map(
+    [...tableOf(root, "hosts", new Notes())?.entries ?? []].map(([name, { key }]) => [name, key]),
+  );
   const names: Names = { groups, tags: new Set(tags.keys()), hosts };
-  const rules = (tablesOf(root, "allow", notes) ?? []).map((table, index) => readRule(table, { index, names, notes }));
+  const postures = readPostures(tableOf(root, "posture", notes), notes);
+  const rules = (tablesOf(root, "allow", notes) ?? []).map((table, index) =>
+    readRule(table, { index, names, postures, notes })
+  );
   refuseRoutes(tableOf(root, "routes", notes), notes);
   const admit = readAdmit(tablesOf(root, "admit", notes), { notes, files, tags });
   const tests = (tablesOf(root, "test", notes) ?? []).flatMap((table) => readTest(table, names, notes));
-  return { file, grace, groups, tags, hosts, rules, admit, tests, warnings: notes.warnings };
+  return { file, grace, groups, tags, hosts, hostPlaces, postures, rules, admit, tests, warnings: notes.warnings };
 }
 
 function readHosts(table: TomlTable | undefined, notes: Notes): Map<string, Range> {
@@ -110,51 +117,6 @@ function readHosts(table: TomlTable | undefined, notes: Notes): Map<string, Rang
     else hosts.set(name, { family: 4, first: 0n, last: 0n }); // its fault is noted; rules that name it have none of their own
   }
   return hosts;
-}
-
-interface Context {
-  names: Names;
-  notes: Notes;
-}
-
-function readRule(table: TomlTable, { index, names, notes }: Context & { index: number }): Rule {
-  checkKeys(table, { known: ["from", "to", "ports"], later: LATER_IN_RULES, where: "[[allow]]", notes });
-  const selectors = (name: "from" | "to", example: string): Selector[] => {
-    const words = required(table, name, { example, notes });
-    return words.map((word) => readSelector(word, { names, position: name, notes })).filter((s) => s !== undefined);
-  };
-  const { line, column } = table;
-  const from = selectors("from", "*");
-  const to = selectors("to", "self");
-  let ports: Ports | null = null;
-  const entry = table.entries.get("ports");
-  if (entry) {
-    const words = wordsOf(table, "ports", notes);
-    if (words?.length === 0) {
-      notes.fault(entry.value, '"ports" is empty, so the rule allows nothing', "leave it out for all protocols");
-    }
-    ports = readPorts(words ?? [], notes);
-  }
-  return { line, column, index, from, to, ports };
-}
-
-/** The words of a list that must be there and must not be empty. */
-function required(
-  table: TomlTable,
-  name: string,
-  { example, notes }: { example: string; notes: Notes },
-): Word[] {
-  const entry = table.entries.get(name);
-  if (!entry) notes.fault(table, `[[allow]] has no "${name}"`, `add ${name} = ["${example}"]`);
-  const words = wordsOf(table, name, notes);
-  if (words?.length === 0 && entry?.value.kind === "array" && entry.value.items.length === 0) {
-    notes.fault(entry.value, `"${name}" is empty, so the rule allows nothing`, `write ${name} = ["${example}"]`);
-  }
-  return words ?? [];
-}
-
-function readPorts(words: readonly Word[], notes: Notes): Ports {
-  return joinPorts(words.map((word) => readPort(word, notes)).filter((p) => p !== undefined));
 }
 
 function refuseRoutes(table: TomlTable | undefined, notes: Notes): void {

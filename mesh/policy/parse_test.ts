@@ -23,14 +23,14 @@ const FAULTS: [string, string[]][] = [
   // keys
   ["[group]\n", ['1:2 Unknown key "group" in the policy; did you mean "groups"?']],
   ["zebra = 1\n", [
-    '1:1 Unknown key "zebra" in the policy; known: network, groups, tags, hosts, allow, routes, admit, test',
+    '1:1 Unknown key "zebra" in the policy; known: network, groups, tags, hosts, posture, allow, routes, admit, test',
   ]],
   [rule(`form = ["*"]\n${TO}`), [
     '1:1 [[allow]] has no "from"; add from = ["*"]',
     '2:1 Unknown key "form" in [[allow]]; did you mean "from"?',
   ]],
   ["__proto__ = 1\n", [
-    '1:1 Unknown key "__proto__" in the policy; known: network, groups, tags, hosts, allow, routes, admit, test',
+    '1:1 Unknown key "__proto__" in the policy; known: network, groups, tags, hosts, posture, allow, routes, admit, test',
   ]],
   // shapes
   ["allow = 1\n", ['1:1 "allow" must be a list of tables, not 1; write [[allow]] for each one']],
@@ -108,13 +108,27 @@ const FAULTS: [string, string[]][] = [
     [`4:18 ${message}`],
   ]),
   // what this version cannot enforce
-  ["[posture]\n[dns]\n[[firewall]]\n", [
-    '1:2 "posture" in the policy: posture is not enforced by this version; leave it out',
-    '2:2 "dns" in the policy: DNS is not enforced by this version; leave it out',
-    '3:3 "firewall" in the policy: firewall rules are not enforced by this version; leave it out',
+  ["[dns]\n[[firewall]]\n", [
+    '1:2 "dns" in the policy: DNS is not enforced by this version; leave it out',
+    '2:3 "firewall" in the policy: firewall rules are not enforced by this version; leave it out',
   ]],
+  // via and posture
   [rule(`${FROM}${TO}via = ["gw"]`), [
-    '4:1 "via" in [[allow]]: routing via a machine is not enforced by this version; leave it out',
+    '3:6 With "via", "to" holds hosts and prefixes only, not "*"; name the networks behind it in a rule of their own',
+  ]],
+  [rule(`${FROM}to = ["10.0.0.0/8"]\nvia = ["10.1.1.1", "tag:rt", "self"]`), [
+    '4:8 "10.1.1.1" cannot stand in "via"; name the machine that carries it: a tag, a user or its name',
+    '4:20 Undefined tag "tag:rt"; define it: [tags] rt = []',
+    '4:30 "self" can only stand in "to"; in "from" name whose machines: "*", a user, a group or a tag',
+  ]],
+  [rule(`${FROM}to = ["10.0.0.0/8"]\nvia = []`), [
+    '4:7 "via" is empty, so the rule allows nothing; write via = ["tag:router"]',
+  ]],
+  ['[posture.ok]\nos = []\n[posture.old]\nmin_version = "new"\nmin = 1\n' + rule(`${FROM}${TO}posture = ["od"]`), [
+    '1:10 [posture.ok] asks for nothing; add os = ["linux"] or min_version = "0.2.0"',
+    '4:15 Bad version "new"; write "0.2.0"',
+    '5:1 Unknown key "min" in [posture.old]; known: os, min_version',
+    '9:12 Undefined posture "od"; did you mean "ok"?',
   ]],
   ['[routes]\n"10.1.1.0/24" = ["tag:router"]\nexit = []\n', [
     '2:1 "10.1.1.0/24" in [routes]: approval of announced routes is not enforced by this version; leave it out and sign the route with: ghostctl route add 10.1.1.0/24 via NAME',
@@ -225,4 +239,30 @@ Deno.test("usesPrefix() says whether any rule touches a prefix", () => {
     assert.equal(usesPrefix(policy, prefix), false, prefix);
   }
   assert.equal(usesPrefix(parsePolicy(STARTER_POLICY), "10.1.1.0/24"), false);
+});
+
+function warnings(source: string): string[] {
+  return checkPolicy(source).warnings.map((f) => `${f.line}:${f.column} ${f.message}; ${f.mend}`);
+}
+
+Deno.test("checkPolicy() warns of hosts that lie in each other and of rules that do nothing", () => {
+  assert.deepEqual(warnings('[hosts]\nlan = "10.0.0.0/8"\nb = "10.1.0.0/16"\nc = "11.0.0.0/8"\nd = "10.0.0.0/8"\n'), [
+    '3:1 Host "b" overlaps with host "lan"; a rule that names one reaches what both hold',
+    '5:1 Host "d" is the same as host "lan"; a rule that names one reaches what both hold',
+  ]);
+  assert.deepEqual(warnings("[groups]\nnone = []\n" + rule(`from = ["group:none"]\n${TO}`)), [
+    '3:1 This rule never matches: nobody is in its "from" ("group:none"); fill the group, or take the rule out',
+  ]);
+});
+
+Deno.test("checkPolicy() warns of a rule that another covers, and of no other", () => {
+  const covered = (a: string, b: string) =>
+    warnings('[tags]\nweb = []\n[posture.p]\nos = ["linux"]\n' + rule(a) + rule(b)).length;
+  const wide = `${FROM}to = ["tag:web"]\nports = ["tcp/1-99"]`;
+  assert.equal(covered(wide, `from = ["a@b.c"]\nto = ["tag:web"]\nports = ["tcp/80"]`), 1);
+  assert.equal(covered(wide, wide), 1);
+  assert.equal(covered(wide, `from = ["a@b.c"]\nto = ["tag:web"]\nports = ["tcp/90-100"]`), 0);
+  assert.equal(covered(wide, `from = ["10.0.0.0/8"]\nto = ["tag:web"]\nports = ["tcp/80"]`), 0);
+  assert.equal(covered(`${wide}\nposture = ["p"]`, wide), 1);
+  assert.equal(covered(`${FROM}to = ["10.0.0.0/8"]`, `${FROM}to = ["10.0.0.0/8"]\nvia = ["tag:web"]`), 1);
 });

@@ -1,6 +1,6 @@
 /** `tcp/443`, `tcp/8000-8999`, `udp`, `icmp`: reading ports, and asking whether one set of them covers or meets another. */
 import { suggest } from "./names.ts";
-import { type Notes, quoted, type Word } from "./shape.ts";
+import { Notes, quoted, type Word } from "./shape.ts";
 import type { PortRange, Ports } from "./types.ts";
 
 const PROTOCOLS = ["tcp", "udp", "icmp"];
@@ -101,4 +101,23 @@ export function samples(ports: Ports | null, rules: readonly (Ports | null)[]): 
   };
   const icmp = ports === null || ports.icmp ? [{ protocol: IP_PROTOCOL.icmp }] : [];
   return [...of("tcp"), ...of("udp"), ...icmp, ...(ports === null ? [{ protocol: UNNAMED }] : [])];
+}
+
+/** Ports in words: `tcp/443, udp, icmp`; null is `everything`. */
+export function portsText(ports: Ports | null): string {
+  if (ports === null) return "everything";
+  const words = (["tcp", "udp"] as const).flatMap((name) =>
+    ports[name].map(([first, last]) =>
+      first === 0 && last === 65535 ? name : `${name}/${first === last ? first : `${first}-${last}`}`
+    )
+  );
+  return [...words, ...(ports.icmp ? ["icmp"] : [])].join(", ") || "nothing";
+}
+
+/** `443` (which is TCP's), `udp/53` or `icmp` as ports; undefined for what is none of these. */
+export function readService(text: string): Ports | undefined {
+  const notes = new Notes();
+  const word = /^\d/.test(text) ? `tcp/${text}` : text;
+  const ports = readPort({ text: word, line: 1, column: 1 }, notes);
+  return notes.faults.length === 0 ? ports : undefined;
 }

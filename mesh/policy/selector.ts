@@ -13,7 +13,7 @@ export interface Names {
 }
 
 /** Where a selector stands decides what it may be. */
-export type Position = "from" | "to" | "test from" | "test to";
+export type Position = "from" | "to" | "via" | "test from" | "test to";
 
 const WORDS = ["*", "self"];
 
@@ -24,6 +24,14 @@ export function readSelector(word: Word, { names, position, notes }: {
   notes: Notes;
 }): Selector | undefined {
   const { text } = word;
+  if (position === "via" && (names.hosts.has(text) || looksLikePrefix(text))) {
+    notes.fault(
+      word,
+      `${quoted(text)} cannot stand in "via"`,
+      "name the machine that carries it: a tag, a user or its name",
+    );
+    return undefined;
+  }
   const bad = (message: string, mend: string) => void notes.fault(word, message, mend);
   if (text === "*") {
     if (!position.startsWith("test")) return { kind: "all", text };

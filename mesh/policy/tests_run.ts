@@ -1,6 +1,7 @@
 /**
  * The policy's own `[[test]]` rows. They are about machines as the policy names them, not about those that exist: "a machine
  * of ann's", "a machine with tag:web, of no user". `accept` holds when all of what it names is let through, `deny` when none is.
+ * Imagined machines are in every posture, and networks are carried by whoever `via` asks for: a `deny` is never too kind.
  */
 import { faultError } from "./parse.ts";
 import { IP_PROTOCOL, opens, samples, type Service } from "./ports.ts";

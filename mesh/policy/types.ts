@@ -54,6 +54,19 @@ export interface Rule extends Place {
   from: readonly Selector[];
   to: readonly Selector[];
   ports: Ports | null;
+  /** Machines that have to carry what the rule reaches; null: whichever carries it. */
+  via: readonly Selector[] | null;
+  /** Names of the postures that the machine which opens a flow has to be in, all of them. */
+  posture: readonly string[];
+}
+
+/** One `[posture.NAME]`: what a machine has to say of itself. Nobody else attests it. */
+export interface Posture {
+  name: string;
+  /** One of these; empty: any. */
+  os: readonly string[];
+  /** GhostMesh's own version, at least; null: any. */
+  minVersion: readonly number[] | null;
 }
 
 /** One `accept` or `deny` line of a `[[test]]`. */
@@ -75,6 +88,8 @@ export interface Policy {
   /** `tag:web` -> users who may give it. Grants are signed by admins, so nothing depends on it yet. */
   tags: ReadonlyMap<string, readonly string[]>;
   hosts: ReadonlyMap<string, Range>;
+  hostPlaces: ReadonlyMap<string, Place>;
+  postures: ReadonlyMap<string, Posture>;
   rules: readonly Rule[];
   /** The ways in, in their order; tokens when the policy says nothing of them. */
   admit: readonly AdmitRule[];
@@ -96,6 +111,9 @@ export interface PolicyNode {
   groups?: readonly string[];
   ipv4: string | null;
   ipv6: string;
+  /** What the machine says of itself: its operating system and the version of GhostMesh. */
+  os?: string;
+  version?: string;
 }
 
 /** A prefix in force and the machine that carries it. */

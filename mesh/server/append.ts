@@ -5,7 +5,7 @@
 import { MAX_CLOCK_SKEW } from "../wire/api.ts";
 import { GhostError } from "../wire/errors.ts";
 import type { LedgerEntry, LedgerHead } from "../wire/ledger.ts";
-import { issuerSigners, parsePolicy } from "../policy/mod.ts";
+import { issuerSigners, readSigned, runPolicyTests } from "../policy/mod.ts";
 import { appendLedger, type NewEntry } from "../store/mod.ts";
 import { Ledger } from "../trust/ledger.ts";
 import type { Replica } from "./replica.ts";
@@ -94,13 +94,7 @@ function checkAtDoor(entry: LedgerEntry, now: number): void {
     });
   }
   if (entry.kind !== "policy") return;
-  if (entry.body.format !== "toml") {
-    throw new GhostError("not_supported", "A computed policy: this version cannot enforce it", {
-      place: "entry.body.format",
-      mend: "push a TOML policy",
-    });
-  }
-  parsePolicy(entry.body.source, { files: entry.body.files ?? {} });
+  runPolicyTests(readSigned(entry.body));
 }
 
 /**

@@ -6,13 +6,13 @@
 import { type FeedItem, type Head, readFeed, readHead, readLedger, readMachine, readMachines } from "../store/mod.ts";
 import { GhostError } from "../wire/errors.ts";
 import { Ledger } from "../trust/ledger.ts";
-import { AdmitRules, issuerSigners } from "../policy/mod.ts";
+import { AdmitRules, issuerSigners, type PolicyNode, recompile } from "../policy/mod.ts";
 import { nodeRecord } from "../wire/record.ts";
 import type { IssuerBook } from "../trust/admission/mod.ts";
 import type { RecordContext } from "../trust/record.ts";
 import { gateSlot, nodeSlot, payloadOf } from "./slots.ts";
 import { entryOf, touch, type Touched, untouched } from "./touch.ts";
-import { compileFor, type GateSlot, type NodeSlot, readPolicy, selectorsOf, type View } from "./view.ts";
+import { compileFor, type GateSlot, type NodeSlot, policyNode, readPolicy, selectorsOf, type View } from "./view.ts";
 
 /** Records verified side by side while loading. */
 const BATCH = 64;
@@ -154,7 +154,7 @@ export class Replica {
     const { ledger } = before;
     const context = this.contextOf({ ledger, admit });
     const nodes = touched.nodes.size > 0 ? new Map(before.nodes) : before.nodes as Map<string, NodeSlot>;
-    let selectors = false;
+    const changed = new Map<string, PolicyNode | null>();
     for (const id of touched.nodes) {
       const stored = await readMachine(this.#kv, this.net, { kind: "node", id });
       const old = before.nodes.get(id)?.machine ?? null;
@@ -162,7 +162,10 @@ export class Replica {
       const slot = stored === null ? null : await nodeSlot(stored, context);
       if (slot === null) nodes.delete(id);
       else nodes.set(id, slot);
-      selectors ||= (old && selectorsOf(old)) !== (slot?.machine ? selectorsOf(slot.machine) : null);
+      const machine = slot?.machine ?? null;
+      if ((old && selectorsOf(old)) !== (machine && selectorsOf(machine))) {
+        changed.set(id, machine && policyNode(machine));
+      }
     }
     const gates = touched.gates.size > 0 ? new Map(before.gates) : before.gates as Map<string, GateSlot>;
     for (const id of touched.gates) {
@@ -171,8 +174,11 @@ export class Replica {
       else gates.set(id, await gateSlot(stored, context));
     }
     const policy = touched.policy ? readPolicy(ledger) : before.policy;
-    const again = touched.policy || touched.routes || selectors;
-    const compiled = again ? compileFor(policy, ledger, nodes) : before.compiled;
+    const compiled = touched.policy || touched.routes
+      ? compileFor(policy, ledger, nodes)
+      : before.compiled && changed.size > 0
+      ? recompile(before.compiled, changed)
+      : before.compiled;
     return { seq, ledger, nodes, gates, admit, policy, compiled };
   }
 

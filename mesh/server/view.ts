@@ -3,7 +3,7 @@
  * A view is never changed but replaced, so that a stream can compare the one before with the one after. Its ledger is the
  * exception: it grows in place, which readers of an older view may notice, and which the store's check of the head covers.
  */
-import { compile, type Compiled, parsePolicy, type Policy, type PolicyNode, sees } from "../policy/mod.ts";
+import { compile, type Compiled, type Policy, type PolicyNode, readSigned, sees } from "../policy/mod.ts";
 import type { AdmitRule } from "../wire/admit.ts";
 import type { StoredRecord } from "../store/mod.ts";
 import type { Ledger } from "../trust/ledger.ts";
@@ -38,7 +38,8 @@ export interface View {
 /** The policy's side of a node. */
 export function policyNode(node: VerifiedNode): PolicyNode {
   const { id, name, tags, user, subject, groups, record } = node;
-  return { id, name, tags, user, subject, groups, ipv4: record.ipv4, ipv6: record.ipv6 };
+  const { ipv4, ipv6, os, version } = record;
+  return { id, name, tags, user, subject, groups, ipv4, ipv6, os, version };
 }
 
 /** What policy selects a node by, as one text to compare. */
@@ -51,9 +52,9 @@ export function selectorsOf(node: VerifiedNode): string {
  */
 export function readPolicy(ledger: Ledger): Policy | null {
   const policy = ledger.policy;
-  if (policy === null || policy.format !== "toml") return null;
+  if (policy === null) return null;
   try {
-    return parsePolicy(policy.source, { files: policy.files ?? {} });
+    return readSigned(policy);
   } catch {
     return null;
   }

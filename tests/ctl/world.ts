@@ -34,6 +34,7 @@ export async function ghostctl(
       `--config=${ROOT}deno.json`,
       "-P=ctl",
       ...folders,
+      ...(args.some((arg) => arg.endsWith(".ts")) ? [`--allow-run=${Deno.execPath()}`] : []), // as scripts/launch.sh
       `${ROOT}ctl/main.ts`,
       ...args,
     ],

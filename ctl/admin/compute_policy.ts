@@ -1,0 +1,84 @@
+/**
+ * Runs a policy.ts: a process of its own without any permission, without remote modules, without clock and random source,
+ * twice, and both must come to the same document. What it statically imports from local files it may read, nothing else.
+ */
+import { pathToFileURL } from "node:url";
+import { systemRunner } from "../../mesh/host/runner.ts";
+import { GhostError } from "../../mesh/wire/errors.ts";
+import { toToml } from "./to_toml.ts";
+
+const TIMEOUT = 20_000;
+const MARK = "ghostctl policy document:";
+
+/**
+ * The document that a policy.ts computes, as TOML.
+ * @throws GhostError `bad_policy` with what it said when it failed
+ */
+export async function computePolicy(path: string): Promise<string> {
+  const first = await runOnce(path);
+  if (first !== await runOnce(path)) {
+    throw new GhostError("bad_policy", "Two runs computed two documents", {
+      place: path,
+      mend: "let it depend on nothing but its own text and its imports",
+    });
+  }
+  return toToml(JSON.parse(first));
+}
+
+async function runOnce(path: string): Promise<string> {
+  const args = ["run", "--quiet", "--no-prompt", "--no-config", "--no-remote", "--no-npm", "--no-lock"];
+  const home = Deno.env.get("HOME");
+  let result;
+  try {
+    result = await systemRunner.run(Deno.execPath(), [...args, "--v8-flags=--max-old-space-size=256", "-"], {
+      stdin: harness(pathToFileURL(path).href),
+      env: { NO_COLOR: "1", ...(home === undefined ? {} : { HOME: home }) },
+      timeout: TIMEOUT,
+    });
+  } catch (cause) {
+    if (cause instanceof GhostError && cause.code === "timeout") {
+      const mend = "a policy has to be computed in moments";
+      throw new GhostError("bad_policy", `It did not end within ${TIMEOUT / 1000} s`, { place: path, mend, cause });
+    }
+    if (!(cause instanceof Deno.errors.NotCapable)) throw cause;
+    throw new GhostError("bad_policy", "This ghostctl may not start the process that runs a policy.ts", {
+      place: path,
+      mend: "use the installed ghostctl, or add --allow-run to the one that you made",
+      cause,
+    });
+  }
+  const at = result.stdout.lastIndexOf(MARK);
+  if (result.code === 0 && at >= 0) return result.stdout.slice(at + MARK.length).trim();
+  const said = result.stderr.split("\n").map((line) => line.trim()).filter((line) => line !== "");
+  const why = said.find((line) => /error|denied|requires/i.test(line)) ?? said[0] ?? `code ${result.code}`;
+  const where = said.find((line) => line.startsWith("at ") && line.includes(pathToFileURL(path).href));
+  const message = `It failed: ${why.replace(/^error: (Uncaught )?(\(in promise\) )?/, "").slice(0, 300)}`;
+  throw new GhostError("bad_policy", message, {
+    place: where?.match(/:(\d+:\d+)\)?$/)?.[1] ? `${path}:${where.match(/:(\d+:\d+)\)?$/)![1]}` : path,
+    mend: "it runs without permissions, clock and random numbers",
+  });
+}
+
+/** The main module; what it imports sees no clock and no random source. */
+function harness(url: string): string {
+  return `
+const print = console.log;
+console.log = console.info = console.debug = console.error;
+const no = (name) => () => { throw new Error(name + " is not there: a policy has to come out the same every time"); };
+Math.random = no("Math.random");
+const RealDate = Date;
+RealDate.now = no("Date.now");
+globalThis.Date = new Proxy(RealDate, {
+  construct: (target, args) => args.length === 0 ? no("new Date()")() : Reflect.construct(target, args),
+  apply: no("Date()"),
+});
+RealDate.prototype.constructor = globalThis.Date;
+performance.now = no("performance.now");
+crypto.getRandomValues = no("crypto.getRandomValues");
+crypto.randomUUID = no("crypto.randomUUID");
+if (globalThis.Temporal) Object.defineProperty(Temporal, "Now", { get: no("Temporal.Now") });
+const module = await import(${JSON.stringify(url)});
+const made = module.default;
+print(${JSON.stringify(MARK)} + JSON.stringify(typeof made === "function" ? await made() : made ?? null));
+`;
+}

@@ -1,0 +1,24 @@
+/** `ghostctl policy diff FILE` */
+import { AdminNetwork } from "../admin/network.ts";
+import { compileWith, policyOf, signedPolicy } from "../admin/policies.ts";
+import { diffLine, policyDiff } from "../admin/policy_diff.ts";
+import { readPolicyFile } from "../admin/policy_file.ts";
+import type { Call } from "../call.ts";
+import { printable } from "../output/text.ts";
+
+export async function run(call: Call): Promise<void> {
+  const { policy } = await readPolicyFile(call.args[0]!, call);
+  const network = await AdminNetwork.open(call);
+  const ledger = await network.ledger();
+  const now = await signedPolicy(ledger, undefined);
+  const { nodes, refused } = await network.nodes(ledger);
+  for (const line of refused) call.out.remark(`a record that does not hold is left out: ${line}`);
+  const changes = policyDiff(compileWith(policyOf(now), ledger, nodes), compileWith(policy, ledger, nodes));
+  call.out.answer(
+    { base: { seq: now.seq, sha256: now.sha256 }, changes },
+    () =>
+      changes.length === 0
+        ? "nothing opens or closes between the machines that there are"
+        : changes.map((row) => printable(diffLine(row))).join("\n"),
+  );
+}

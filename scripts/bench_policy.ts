@@ -1,0 +1,130 @@
+/**
+ * `deno task bench policy [--rounds N] [--seconds N]`: how long a policy of 500 rules takes to be read, compiled for 10,000
+ * machines and made into one machine's filter, how long nft takes to load a filter, and what a loaded one costs in throughput: TCP over a
+ * veth pair, no filter and one of 10,000 entries in turns within one run, in a throw-away world.
+ */
+import { parseArgs } from "node:util";
+import { compile, filterFor, parsePolicy, recompile, renderFilter, seenBy } from "../mesh/policy/mod.ts";
+import type { PolicyNode } from "../mesh/policy/mod.ts";
+import { Lab } from "./lab/lab.ts";
+import { waitFor } from "./lab/process.ts";
+import { insideWorld, inWorld } from "./lab/world.ts";
+import { Failure, main } from "./lib/run.ts";
+import { median, table } from "./lib/stats.ts";
+import { setUp } from "./setup.ts";
+
+const TAGS = 250;
+
+function policyText(): string {
+  const names = Array.from({ length: TAGS }, (_, i) => `t${i}`);
+  return `[tags]\n${names.map((n) => `${n} = []\n`).join("")}` +
+    names.map((n, i) =>
+      `[[allow]]\nfrom = ["tag:${n}"]\nto = ["tag:${names[(i + 1) % TAGS]}"]\nports = ["tcp/${i + 1}"]\n` +
+      `[[allow]]\nfrom = ["u${i}@x.y", "tag:${n}"]\nto = ["10.${i}.0.0/16"]\n`
+    ).join("");
+}
+
+function machines(count: number): PolicyNode[] {
+  return Array.from({ length: count }, (_, i) => ({
+    id: `id${i}`,
+    name: `n${i}`,
+    tags: [`tag:t${i % TAGS}`],
+    user: `u${i % TAGS}@x.y`,
+    ipv4: `100.${64 + (i >> 14)}.${i >> 6 & 255}.${(i & 63) * 4 + 1}`,
+    ipv6: `fd00::${(i * 2 + 1).toString(16)}`,
+  }));
+}
+
+function timed<T>(work: () => T): { ms: number; value: T } {
+  const start = performance.now();
+  const value = work();
+  return { ms: performance.now() - start, value };
+}
+
+function compiling(rounds: number): string[][] {
+  const text = policyText(), nodes = machines(10_000);
+  const routes = Array.from({ length: 50 }, (_, i) => ({ prefix: `10.${i}.0.0/16`, node: `id${i}` }));
+  const times: Record<string, number[]> = {};
+  const note = <T>(name: string, work: () => T): T => {
+    const { ms, value } = timed(work);
+    (times[name] ??= []).push(ms);
+    return value;
+  };
+  for (let i = 0; i < rounds; i++) {
+    const policy = note("read 500 rules", () => parsePolicy(text));
+    const compiled = note("compile for 10,000 machines, 50 routes", () => compile(policy, { nodes, routes }));
+    const changed = new Map([["id5000", { ...nodes[5000]!, tags: ["tag:t7"] }]]);
+    note("compile after one machine changed", () => recompile(compiled, changed));
+    note("whom one machine sees", () => seenBy(compiled, "id60"));
+    note("one machine's filter", () => filterFor(compiled, "id60"));
+  }
+  return Object.entries(times).map(([name, list]) => [name, `${median(list).toFixed(1)} ms`]);
+}
+
+/** A table with a filter that lets `count` sources (one of them the bench's own) open any flow. */
+function filterTable(count: number): string {
+  const nodes = machines(count - 1);
+  nodes.push({ id: "me", name: "me", tags: [], user: null, ipv4: "100.127.0.1", ipv6: "fd01::1" });
+  nodes.push({ id: "peer", name: "peer", tags: [], user: null, ipv4: "100.127.0.2", ipv6: "fd01::2" });
+  const policy = parsePolicy('[[allow]]\nfrom = ["*"]\nto = ["*"]\n');
+  const filter = filterFor(compile(policy, { nodes, routes: [] }), "me");
+  return `add table inet bench\ndelete table inet bench\ntable inet bench {\n${
+    renderFilter(filter, { iface: "tun0" })
+  }}\n`;
+}
+
+async function bench(): Promise<void> {
+  const { values, positionals } = parseArgs({
+    args: [...Deno.args],
+    allowPositionals: true,
+    options: { rounds: { type: "string", default: "5" }, seconds: { type: "string", default: "3" } },
+  });
+  const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)];
+  if (!(rounds >= 1 && seconds >= 1)) throw new Failure("--rounds and --seconds are numbers of at least 1");
+  if (positionals.some((word) => word !== "policy")) throw new Failure(`Unknown bench "${positionals[0]}"`);
+  if (!inWorld()) await setUp(console.log);
+  await insideWorld();
+  const rows = compiling(rounds);
+  await using lab = new Lab();
+  const [me, peer] = [await lab.addHost("me"), await lab.addHost("peer")];
+  await lab.connect(me, "tun0", peer, "tun0");
+  for (const [host, last] of [[me, 1], [peer, 2]] as const) {
+    await host.run(["ip", "address", "add", `100.127.0.${last}/30`, "dev", "tun0"]);
+    await host.run(["ip", "link", "set", "tun0", "mtu", "1280", "up"]);
+  }
+  me.spawn("iperf3", ["iperf3", "-s"]);
+  const measure = async () => {
+    const output = await waitFor("iperf3", async () => {
+      const { code, stdout } = await peer.run(["iperf3", "-J", "-c", "100.127.0.1", "-t", String(seconds)], {
+        codes: "any",
+      });
+      return code === 0 ? stdout : undefined;
+    });
+    return JSON.parse(output).end.sum_received.bits_per_second / 1e6 as number;
+  };
+  const load = async (stdin: string) => {
+    const start = performance.now();
+    await me.run(["nft", "-f", "-"], { stdin });
+    return performance.now() - start;
+  };
+  const [full, none] = [filterTable(10_000), "add table inet bench\ndelete table inet bench\n"];
+  const applied: number[] = [], ratios: number[] = [], plain: number[] = [], filtered: number[] = [];
+  for (let i = 0; i < rounds; i++) {
+    // Each round begins with the other one, so that neither profits from its place.
+    for (const withFilter of i % 2 === 0 ? [false, true] : [true, false]) {
+      if (withFilter) applied.push(await load(full));
+      else await load(none);
+      (withFilter ? filtered : plain).push(await measure());
+    }
+    ratios.push(filtered[i]! / plain[i]!);
+    console.log(
+      `round ${i + 1}/${rounds}  none ${plain[i]!.toFixed(0)} Mbit/s  filter ${filtered[i]!.toFixed(0)} Mbit/s`,
+    );
+  }
+  rows.push(["load a filter of 10,000 machines (20,000 addresses)", `${median(applied).toFixed(0)} ms`]);
+  rows.push(["throughput without a filter", `${median(plain).toFixed(0)} Mbit/s`]);
+  rows.push(["throughput with it", `${median(filtered).toFixed(0)} Mbit/s, ${median(ratios).toFixed(3)} of that`]);
+  console.log(`\n${table([["what", "median"], ...rows])}`);
+}
+
+await main(bench);

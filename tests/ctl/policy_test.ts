@@ -1,0 +1,199 @@
+/** `ghostctl policy ...` against a real coordinator. */
+import assert from "node:assert/strict";
+import type { Ledger } from "../../mesh/trust/ledger.ts";
+import { type Ended, World } from "./world.ts";
+
+function ok(ended: Ended): string {
+  assert.equal(ended.code, 0, ended.stderr + ended.stdout);
+  return ended.stdout;
+}
+
+async function ledgerOf(world: World): Promise<Ledger> {
+  const network = await world.app.network();
+  return (await network!.replica.refresh()).ledger;
+}
+
+const WIDE = '[tags]\nweb = []\n[[allow]]\nfrom = ["*"]\nto = ["tag:web"]\nports = ["tcp/443"]\n';
+const OPEN_SSH = WIDE + '[[allow]]\nfrom = ["tag:web"]\nto = ["*"]\nports = ["tcp/22", "udp"]\n';
+
+Deno.test("ghostctl policy check tells all faults and warnings as a compiler does, and test which tests fail", async () => {
+  await using world = await World.make();
+  const bad = await world.file(
+    "bad.toml",
+    '[groups]\nops = ["a@b.c"]\n[[allow]]\nfrom = ["group:opps"]\nto = ["*"]\nprots = []\n',
+  );
+  const checked = await world.ctl("policy", "check", bad);
+  assert.equal(checked.code, 1);
+  assert.equal(
+    checked.stdout,
+    `${bad}:4:9: error: Undefined group "group:opps"; did you mean "group:ops"?\n  from = ["group:opps"]\n          ^\n` +
+      `${bad}:6:1: error: Unknown key "prots" in [[allow]]; did you mean "ports"?\n  prots = []\n  ^\n2 errors\n`,
+  );
+  const good = await world.file(
+    "good.toml",
+    `${WIDE}[[test]]\nfrom = "a@b.c"\naccept = ["tag:web tcp/443", "tag:web tcp/22"]\n`,
+  );
+  assert.deepEqual(await world.json("policy", "check", good), {
+    version: 1,
+    ok: true,
+    faults: [],
+    warnings: [],
+    rules: 1,
+  });
+  const tested = await world.ctl("policy", "test", good);
+  assert.equal(tested.code, 1);
+  assert.match(tested.stdout, /good\.toml:9:30: Test accept "tag:web tcp\/22" fails: .*\n1 of 2 tests hold\n$/);
+});
+
+Deno.test("ghostctl policy push refuses when the policy in force moved since it was pulled", async () => {
+  await using world = await World.make();
+  ok(await world.init());
+  const [mine, theirs] = [`${world.dir}/mine.toml`, `${world.dir}/theirs.toml`];
+  ok(await world.ctl("policy", "pull", mine));
+  ok(await world.ctl("policy", "pull", theirs));
+  assert.match((await world.ctl("policy", "pull", mine)).stderr, /there already; add --force/);
+  await Deno.writeTextFile(mine, OPEN_SSH);
+  await Deno.writeTextFile(theirs, WIDE);
+  const first = await world.json("policy", "push", theirs);
+  assert.equal(first.changed, true);
+  const late = await world.ctl("policy", "push", mine);
+  assert.equal(late.code, 1);
+  assert.match(late.stderr, /moved since this file was pulled: it is entry 2; look at it with: ghostctl policy diff/);
+  assert.equal((await ledgerOf(world)).policy?.source, WIDE);
+  ok(await world.ctl("policy", "push", mine, "--base", first.sha256));
+  assert.equal((await ledgerOf(world)).policy?.source, OPEN_SSH);
+  // Its own pushes are no strangers', and another's pushed before does not pass as a base.
+  await Deno.writeTextFile(mine, `${OPEN_SSH}# again\n`);
+  ok(await world.ctl("policy", "push", mine));
+  assert.equal((await world.ctl("policy", "push", theirs)).code, 1);
+});
+
+Deno.test("ghostctl policy show, history and rollback go through what was signed", async () => {
+  await using world = await World.make();
+  ok(await world.init());
+  ok(await world.ctl("policy", "push", await world.file("a.toml", WIDE)));
+  ok(await world.ctl("policy", "push", await world.file("b.toml", OPEN_SSH)));
+  assert.equal(ok(await world.ctl("policy", "show", "2")), WIDE);
+  assert.equal((await world.json("policy", "show")).source, OPEN_SSH);
+  ok(await world.ctl("policy", "rollback", "2"));
+  assert.equal((await ledgerOf(world)).policy?.source, WIDE);
+  const { policies } = await world.json("policy", "history");
+  assert.deepEqual(policies.map((p: { seq: number; inForce: boolean }) => [p.seq, p.inForce]), [
+    [1, false],
+    [2, false],
+    [3, false],
+    [4, true],
+  ]);
+  assert.equal(policies[1].sha256, policies[3].sha256);
+  assert.equal((await world.json("policy", "rollback", "2")).changed, false);
+  assert.match((await world.ctl("policy", "show", "0")).stderr, /entry 0 is no policy/);
+});
+
+Deno.test("ghostctl policy diff and why tell which pairs open and close, and by which rule", async () => {
+  await using world = await World.make();
+  ok(await world.init());
+  ok(await world.ctl("policy", "push", await world.file("a.toml", WIDE)));
+  const token = async (...more: string[]) => ok(await world.ctl("token", "create", ...more)).trim();
+  await world.join(await token("--tag", "tag:web"), "web1");
+  await world.join(await token("--tag", "tag:web"), "web2");
+  await world.join(await token(), "nas");
+  ok(await world.ctl("route", "add", "10.1.1.0/24", "via", "nas"));
+  const next = await world.file(
+    "b.toml",
+    OPEN_SSH.replace('"tcp/443"', '"tcp/80"').replace('to = ["*"]', 'to = ["*", "10.1.1.0/24"]'),
+  );
+  assert.deepEqual(ok(await world.ctl("policy", "diff", next)).trim().split("\n").sort(), [
+    "changes nas -> web1, web2: tcp/80, until now tcp/443",
+    "changes web1, web2 -> web1, web2: tcp/22, tcp/80, udp, until now tcp/443",
+    "opens   web1, web2 -> 10.1.1.0/24 via nas: tcp/22, udp",
+    "opens   web1, web2 -> nas: tcp/22, udp",
+  ]);
+  const why = async (...args: string[]) => {
+    const { code, stdout } = await world.ctl("policy", "why", ...args);
+    return [code, stdout.trim()];
+  };
+  assert.deepEqual(await why("nas", "web1:443"), [
+    0,
+    "yes: the rule in line 3 of the policy (ledger entry 2) lets nas reach web1 on tcp/443",
+  ]);
+  assert.deepEqual(await why("nas", "web1:udp/53"), [1, "no\n  the rule in line 3 lets it on tcp/443 only"]);
+  assert.deepEqual(await why("web1", "10.1.1.7"), [
+    1,
+    'no\n  rules with web1 in "from": line 3; none of them has 10.1.1.7 in "to"\n  no rule has 10.1.1.7 in "to"',
+  ]);
+  ok(await world.ctl("policy", "push", next));
+  assert.equal((await why("web1", "10.1.1.7:22"))[0], 0);
+  assert.match((await world.ctl("policy", "why", "ghost", "web1")).stderr, /No machine "ghost"/);
+});
+
+Deno.test("ghostctl policy push signs what a policy.ts computes, with its source", async () => {
+  await using world = await World.make();
+  ok(await world.init());
+  await world.file("inventory.ts", "export const teams: Record<string, number> = { web: 443, db: 5432 };\n");
+  const source = `import { teams } from "./inventory.ts";
+export default () => ({
+  tags: Object.fromEntries(Object.keys(teams).map((name) => [name, []])),
+  allow: Object.entries(teams).map(([name, port]) => ({ from: ["*"], to: [\`tag:\${name}\`], ports: [\`tcp/\${port}\`] })),
+});
+`;
+  ok(await world.ctl("policy", "push", await world.file("policy.ts", source)));
+  const { policy } = await ledgerOf(world);
+  assert.deepEqual([policy?.format, policy?.source], ["ts", source]);
+  assert.equal(
+    policy?.computed,
+    '[tags]\nweb = []\ndb = []\n\n[[allow]]\nfrom = ["*"]\nto = ["tag:web"]\nports = ["tcp/443"]\n\n' +
+      '[[allow]]\nfrom = ["*"]\nto = ["tag:db"]\nports = ["tcp/5432"]\n',
+  );
+  const view = await (await world.app.network())!.replica.refresh();
+  assert.equal(view.policy?.rules.length, 2, "the coordinator compiles the output");
+  assert.match(ok(await world.ctl("policy", "show")), /import \{ teams \}[\s\S]*what it computed[\s\S]*tag:db/);
+  ok(await world.ctl("token", "create"));
+});
+
+Deno.test("a policy.ts gets at no file, variable, network, clock or random number", async () => {
+  await using world = await World.make();
+  await world.file("secret.txt", "x");
+  const run = async (body: string) => {
+    const { code, stderr } = await world.ctl("policy", "check", await world.file("policy.ts", body));
+    assert.equal(code, 1, body);
+    return stderr;
+  };
+  for (
+    const [body, why] of [
+      [`Deno.readTextFileSync("${world.dir}/secret.txt"); export default {};`, /Requires read access/],
+      [`Deno.env.get("HOME"); export default {};`, /Requires env access/],
+      [`await fetch("http://127.0.0.1:40009"); export default {};`, /Requires net access/],
+      [`new Deno.Command("/bin/sh").spawn(); export default {};`, /Requires run access/],
+      ["export default { groups: { a: [`u${Math.random()}@x.y`] } };", /Math\.random is not there/],
+      ["export default { groups: { a: [`u${Date.now()}@x.y`] } };", /Date\.now is not there/],
+      ["export default { groups: { a: [`u${new Date().getTime()}@x.y`] } };", /new Date\(\) is not there/],
+      [
+        "export default { groups: { a: [`u${performance.timeOrigin}@x.y`] } };",
+        /Two runs computed two documents/,
+      ],
+      ["export default { allow: [{ from: [null], to: [] }] };", /allow\[0\]\.from\[0\]: null has no place in a policy/],
+      ["export default 7;", /Expected an object/],
+      ["const x: = 1;", /It failed/],
+    ] as const
+  ) assert.match(await run(body), why);
+});
+
+Deno.test("a policy of 200 KiB is signed, stored in parts and compiled", async () => {
+  await using world = await World.make();
+  ok(await world.init());
+  const rules = Array.from(
+    { length: 2500 },
+    (_, i) =>
+      `[[allow]]\nfrom = ["user-number-${i}@example.com"]\nto = ["10.${i >> 8}.${
+        i & 255
+      }.0/24"]\nports = ["tcp/443"]\n`,
+  );
+  const source = rules.join("");
+  assert(source.length > 200 * 1024);
+  ok(await world.ctl("policy", "push", await world.file("big.toml", source)));
+  const view = await (await world.app.network())!.replica.refresh();
+  assert.equal(view.policy?.rules.length, 2500);
+  const back = `${world.dir}/back.toml`;
+  ok(await world.ctl("policy", "pull", back));
+  assert.equal(await Deno.readTextFile(back), source);
+});
