@@ -14,6 +14,8 @@ export interface Limits {
   signals: number;
   signalBytes: number;
   pongs: number;
+  /** Messages with ledger entries. */
+  ledger: number;
   /** Signals a second that one session may send, and at once. */
   signalRate: number;
   signalBurst: number;
@@ -23,6 +25,9 @@ export interface Limits {
   /** Newer records a second, and at once: each costs signature checks. */
   recordRate: number;
   recordBurst: number;
+  /** Messages about the ledger a second, and at once. */
+  ledgerRate: number;
+  ledgerBurst: number;
 }
 
 /** A full WireGuard burst fits the packet bounds; the rest is far above what a well-behaved node needs. */
@@ -38,10 +43,13 @@ export const LIMITS: Limits = {
   signals: 256,
   signalBytes: 1 << 20,
   pongs: 64,
+  ledger: 16,
   signalRate: 100,
   signalBurst: 1_000,
   watchRate: 2_000,
   watchBurst: 20_000,
   recordRate: 0.2,
   recordBurst: 10,
+  ledgerRate: 20,
+  ledgerBurst: 300,
 };

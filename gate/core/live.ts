@@ -34,6 +34,14 @@ export function control(board: Board, session: Session, o: { message: FromNode; 
         board.out.push({ t: "recheck", conn: session.conn, key: session.member!.key, record: message.record });
       }
       return;
+    case "head":
+    case "entries":
+    case "want":
+    case "piece":
+      if (session.ledgerBudget.take(1, now)) {
+        board.out.push({ t: "exchange", conn: session.conn, node: session.member!.id, message });
+      }
+      return;
     case "ping":
       return board.send(session, { t: "pong", n: message.n });
     case "pong":
