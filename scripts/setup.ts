@@ -21,6 +21,7 @@ const TOOLS: readonly (readonly [string, string])[] = [
   ["unshare", "util-linux"],
   ["nsenter", "util-linux"],
   ["setpriv", "util-linux"],
+  ["turnserver", "coturn"],
 ];
 const WIREGUARD_GO = "v0.0.0-20260522210424-ecfc5a8d5446";
 /** Where the daemon looks for the newest wireguard-go. */
@@ -54,6 +55,7 @@ async function installPackages(packages: readonly string[], say: (line: string) 
   if (!apt) throw new Failure(`Missing: ${packages.join(" ")} (names of Debian packages); install them and try again`);
   if (!isRoot()) throw new Failure(`Missing: ${packages.join(" ")}; type this as root: ${line}`);
   say(`installing ${packages.join(" ")}`);
+  if (packages.includes("coturn")) await maskCoturn();
   const install = (codes: readonly number[] | "any"): Promise<Output> =>
     run([apt, "install", "-y", "--no-install-recommends", ...packages], {
       env: { DEBIAN_FRONTEND: "noninteractive" },
@@ -63,6 +65,17 @@ async function installPackages(packages: readonly string[], say: (line: string) 
   if ((await install("any")).code === 0) return;
   await run([apt, "update"], { env: { DEBIAN_FRONTEND: "noninteractive" }, timeout: 600_000 });
   await install([0]);
+}
+
+/**
+ * Debian starts a coturn of its own as soon as its package is there, on all addresses. Gates start theirs by themselves, so the
+ * package's service is masked before, unless this machine has one already; `systemctl unmask coturn` takes that back.
+ */
+async function maskCoturn(): Promise<void> {
+  const units = "/etc/systemd/system";
+  const script =
+    `[ ! -d "$1" ] || [ -e "$1/coturn.service" ] || [ -L "$1/coturn.service" ] || ln -s /dev/null "$1/coturn.service"`;
+  await run(["/bin/sh", "-c", script, "sh", units]);
 }
 
 /** True when the kernel makes WireGuard interfaces; tried in a network namespace of its own. */

@@ -10,10 +10,15 @@ function xor(value: Uint8Array, transaction: Uint8Array): Uint8Array {
   return value.map((byte, i) => i < 2 ? byte : byte ^ (i < 4 ? mask[i - 2]! : mask[i - 4] ?? 0));
 }
 
+/** An address attribute in the combined form. */
+export function xorAddress(type: number, name: string): Attribute<TransportAddress> {
+  return {
+    type,
+    name,
+    encode: (value, transaction) => xor(encodeAddress(value), transaction),
+    decode: (value, transaction) => decodeAddress(xor(value, transaction), name),
+  };
+}
+
 /** XOR-MAPPED-ADDRESS, RFC 8489 section 14.2: where the request came from. */
-export const XOR_MAPPED_ADDRESS: Attribute<TransportAddress> = {
-  type: 0x0020,
-  name: "XOR-MAPPED-ADDRESS",
-  encode: (value, transaction) => xor(encodeAddress(value), transaction),
-  decode: (value, transaction) => decodeAddress(xor(value, transaction), "XOR-MAPPED-ADDRESS"),
-};
+export const XOR_MAPPED_ADDRESS: Attribute<TransportAddress> = xorAddress(0x0020, "XOR-MAPPED-ADDRESS");

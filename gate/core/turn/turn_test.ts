@@ -1,0 +1,71 @@
+import assert from "node:assert/strict";
+import { createHmac } from "node:crypto";
+import { renderTurnConfig, type TurnPlan } from "./config.ts";
+import { CREDENTIAL_LIFE, CredentialDesk } from "./credentials.ts";
+import { deniedRanges } from "./denied.ts";
+import { renderEgress } from "./egress.ts";
+
+const PLAN: TurnPlan = {
+  listen: ["203.0.113.20"],
+  relay: ["203.0.113.20"],
+  port: 3480,
+  tls: 443,
+  ports: { first: 61000, last: 61999 },
+  overlay: ["fd12:3456:789a::/48", "100.64.0.0/10"],
+};
+const FILES = { dir: "/var/lib/ghostgate/turn", cert: "/c.pem", key: "/k.pem" };
+
+Deno.test("deniedRanges() gives first and last address, the overlay's too and each once", () => {
+  const ranges = deniedRanges(PLAN.overlay);
+  const of = (prefix: string) => ranges.filter((r) => r.prefix === prefix);
+  assert.deepEqual(of("172.16.0.0/12"), [{
+    family: 4,
+    prefix: "172.16.0.0/12",
+    first: "172.16.0.0",
+    last: "172.31.255.255",
+  }]);
+  assert.equal(of("100.64.0.0/10").length, 1);
+  assert.equal(of("fd12:3456:789a:0:0:0:0:0/48")[0]?.last, "fd12:3456:789a:ffff:ffff:ffff:ffff:ffff");
+  assert.throws(() => deniedRanges(["nonsense"]), /Not a prefix/);
+});
+
+Deno.test("renderTurnConfig() denies every range, allows the own relay, and lets no value begin a line", () => {
+  const text = renderTurnConfig({ plan: PLAN, files: FILES, secret: "s3cret" });
+  const lines = text.split("\n");
+  for (const range of deniedRanges(PLAN.overlay)) {
+    assert.ok(lines.includes(`denied-peer-ip=${range.first}-${range.last}`), range.prefix);
+  }
+  for (const line of ["use-auth-secret", "no-tcp-relay", "no-cli", "allowed-peer-ip=203.0.113.20", "no-dtls"]) {
+    assert.ok(lines.includes(line), line);
+  }
+  assert.throws(() => renderTurnConfig({ plan: PLAN, files: FILES, secret: "x\nno-auth" }), /Cannot be written/);
+  const plain = renderTurnConfig({ plan: { ...PLAN, tls: null }, files: FILES, secret: "x" });
+  assert.match(plain, /^no-tls$/m);
+  assert.doesNotMatch(plain, /pkey/);
+});
+
+Deno.test("renderEgress() lets relay ports talk to relay ports before anything is dropped", () => {
+  const text = renderEgress(PLAN);
+  const at = (part: string) => text.indexOf(part);
+  assert.ok(at("ip daddr { 203.0.113.20 } udp dport 61000-61999 accept") > 0);
+  assert.ok(at("fib daddr type") > at("udp dport 61000-61999 accept"));
+  assert.ok(at("fd12:3456:789a:0:0:0:0:0/48") > 0);
+});
+
+Deno.test("CredentialDesk gives a node the same credentials until half their life is over, and none after a rotation", () => {
+  const sign = (secret: string, name: string) => createHmac("sha1", secret).update(name).digest("base64");
+  const desk = new CredentialDesk({ secret: "one", sign });
+  const first = desk.issue("alice", 1_000);
+  assert.deepEqual(first, {
+    username: `${1_000 + CREDENTIAL_LIFE}:alice`,
+    password: sign("one", `${1_000 + CREDENTIAL_LIFE}:alice`),
+    expires: 1_000 + CREDENTIAL_LIFE,
+  });
+  assert.deepEqual(desk.issue("alice", 1_000 + CREDENTIAL_LIFE / 2 - 1), first);
+  assert.notDeepEqual(desk.issue("alice", 1_000 + CREDENTIAL_LIFE / 2), first);
+  assert.notEqual(desk.issue("bob", 1_000).password, first.password);
+  assert.ok(desk.holds("bob", 1_000));
+  desk.rotate("two");
+  assert.ok(!desk.holds("bob", 1_000));
+  assert.equal(desk.issue("alice", 1_000).password, sign("two", first.username));
+});
