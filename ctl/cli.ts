@@ -1,4 +1,4 @@
-/** A command line from its words to its exit code: 0 done, 1 failed, 2 wrong usage, 3 daemon or server not reachable. */
+/** A command line from its words to its exit code: 0 done, 1 failed, 2 wrong usage, 3 daemon or server not reachable, 4 waited in vain. */
 import { GhostError } from "../mesh/wire/errors.ts";
 import { Call } from "./call.ts";
 import { Output } from "./output/output.ts";
@@ -14,6 +14,10 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   const colour = Deno.stdout.isTerminal() && !Deno.env.get("NO_COLOR");
   let out = new Output({ json: argv.includes("--json"), colour });
   try {
+    if (argv[0] === "complete" && argv[1] === "--") {
+      await (await import("./completion.ts")).printCandidates(argv.slice(2), TABLE);
+      return 0;
+    }
     if (asksForHelp(argv)) return await help(argv);
     const words = argv.map(shielded);
     const parsed = bare(

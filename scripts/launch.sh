@@ -163,8 +163,18 @@ if [ -n "$config" ]; then
   fi
 fi
 
-[ -z "$writes" ] || set -- "--allow-write=$writes" "$main" "$@"
-[ -n "$writes" ] || set -- "$main" "$@"
+# ghostctl runs one program, and only for the verb that needs it: the system's ssh.
+runs=
+if [ "$role" = ctl ]; then
+  case $words in
+    'ssh '*) for ssh in /usr/bin/ssh /usr/local/bin/ssh /bin/ssh; do
+      [ ! -x "$ssh" ] || { allow read "$ssh"; runs=${runs:-$ssh}; }
+    done ;;
+  esac
+fi
+[ -z "$runs" ] || set -- "--allow-run=$runs" "$main" "$@"
+[ -n "$runs" ] || set -- "$main" "$@"
+[ -z "$writes" ] || set -- "--allow-write=$writes" "$@"
 [ -z "$reads" ] || set -- "--allow-read=$reads" "$@"
 # shellcheck disable=SC2086 # two flags or none
 exec "$deno" run --quiet --no-prompt $offline --config "$settings" -P="$role" "$@"

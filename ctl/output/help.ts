@@ -14,7 +14,7 @@ export function overview(commands: readonly CommandSpec[], globals: readonly Opt
     "options of every command:",
     columns(globals.map(optionRow)),
     "",
-    "exit codes: 0 done, 1 failed, 2 wrong usage, 3 daemon or server not reachable",
+    "exit codes: 0 done, 1 failed, 2 wrong usage, 3 daemon or server not reachable, 4 waited in vain",
     "more: ghostctl help COMMAND",
   ].join("\n");
 }

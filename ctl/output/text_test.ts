@@ -30,3 +30,13 @@ Deno.test("numbers are spelt short", () => {
   assert.equal(ago("1970-01-01T00:00:00Z", 60_000), "60s ago");
   assert.equal(ago(null, 0), null);
 });
+
+Deno.test("table() cuts the widest columns to the terminal's width and never the first", () => {
+  const rows = [["a-long-name-of-a-machine", "x".repeat(60), "direct"]];
+  const lines = table(["PEER", "ADDRESSES", "PATH"], rows, { colour: false, width: 60 }).split("\n");
+  assert.ok(lines.every((line) => line.length <= 60), lines.join("\n"));
+  assert.match(lines[1]!, /^a-long-name-of-a-machine  x+…  direct$/);
+  const wide = table(["PEER", "ADDRESSES", "PATH"], rows, { colour: false, width: Infinity });
+  assert.ok(wide.includes("x".repeat(60)));
+  assert.ok(table(["PEER", "ADDRESSES"], [["a", "b".repeat(40)]], { colour: false, width: 1 }).includes("bbbbbbb…"));
+});

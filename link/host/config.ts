@@ -14,6 +14,8 @@ const configFile = z.strictObject({
     mtu: z.int().min(1280).max(1420).default(1280),
     /** "nft" enforces the policy on the tunnel; "none" leaves that to whoever runs this machine. */
     firewall: z.enum(["nft", "none"]).default("nft"),
+    /** A group of this machine whose members may do with the daemon whatever root may. */
+    group: z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, "Expected the name of a group").optional(),
   }).prefault({}),
 });
 

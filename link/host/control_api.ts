@@ -67,7 +67,10 @@ export function controlApp(control: Control, closing: AbortSignal): Hono {
   app.post("/v1/down", async (c) => c.json(await control.down()));
   app.post("/v1/leave", async (c) => c.json(await control.leave(parse(localLeaveRequest, await body(c), "request"))));
   app.get("/v1/settings", async (c) => c.json(await control.settings()));
-  app.post("/v1/settings", async (c) => c.json(await control.set(parse(localSettingsRequest, await body(c), "request"))));
+  app.post(
+    "/v1/settings",
+    async (c) => c.json(await control.set(parse(localSettingsRequest, await body(c), "request"))),
+  );
   app.get("/v1/events", (c) => stream(control.feeds.events, (n) => c.req.query(n), c.req.header("last-event-id")));
   app.get("/v1/logs", (c) => stream(control.feeds.logs, (n) => c.req.query(n), c.req.header("last-event-id")));
   return app;

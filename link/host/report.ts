@@ -90,6 +90,7 @@ export class Report {
         rttMs,
       })),
       warnings: this.#warnings(self),
+      state: "up",
     };
   }
 

@@ -13,6 +13,7 @@ const STATUS: LocalStatus = {
   network: { id: "a".repeat(32), name: "home", server: "https://127.0.0.1:7777", connected: true, ledgerSeq: 12 },
   gates: [{ name: "gate1", id: ID, region: "eu", connected: true, rttMs: 8.1 }],
   warnings: ["The gate gate1 is old"],
+  state: "up",
 };
 const PEERS: LocalPeer[] = [
   {
