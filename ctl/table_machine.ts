@@ -119,7 +119,7 @@ export const LINK_COMMANDS: readonly CommandSpec[] = [
     options: [
       { name: "kind", value: "KIND", summary: "path, peer, coordinator, gate, ledger or state alone", repeat: true },
       { name: "last", value: "N", summary: "so many of those before first (0)" },
-      { name: "no-follow", summary: "end with what there is" },
+      { name: "once", summary: "end with what there is" },
     ],
     details: ["With --json one object a line."],
     examples: [{ line: "ghostctl events --kind path --last 20", what: "which paths were found and lost" }],
@@ -160,7 +160,7 @@ export const LINK_COMMANDS: readonly CommandSpec[] = [
     summary: "Run ssh to a machine whose host keys are signed",
     arguments: [
       { name: "peer", summary: "its name, id or address; USER@NAME to log in as another", peer: true },
-      { name: "command", summary: "what to run there, after --", optional: true, rest: true },
+      { name: "command", summary: "what to run there; -- before what begins with -", optional: true, rest: true },
     ],
     options: [{ name: "port", value: "N", summary: "of its SSH server (22)" }],
     details: [
@@ -168,7 +168,7 @@ export const LINK_COMMANDS: readonly CommandSpec[] = [
     ],
     examples: [
       { line: "ghostctl ssh ann@bob", what: "a shell there" },
-      { line: "ghostctl ssh bob -- uptime", what: "one command" },
+      { line: "ghostctl ssh bob uptime", what: "one command" },
     ],
     json: {},
     load: () => import("./commands/ssh.ts"),
@@ -284,14 +284,14 @@ export const OWN_COMMANDS: readonly CommandSpec[] = [
     summary: "Print the completion script of a shell",
     arguments: [{
       name: "shell",
-      summary: "bash, zsh, fish or powershell",
-      values: ["bash", "zsh", "fish", "powershell"],
+      summary: "bash, zsh or fish",
+      values: ["bash", "zsh", "fish"],
     }],
     details: [
       "bash: source <(ghostctl completion bash). zsh: source <(ghostctl completion zsh). fish: ghostctl completion fish | source. Names of machines come from the daemon.",
     ],
     examples: [{ line: "ghostctl completion bash", what: "to be read by the shell's start-up file" }],
-    json: {},
+    json: { shell: "bash", script: "..." },
     load: () => import("./commands/completion.ts"),
   },
 ];

@@ -12,7 +12,7 @@ export async function run(call: Call): Promise<void> {
   if (strange !== undefined) throw call.bad("kind", `Expected one of ${KINDS.join(", ")}, got "${strange}"`);
   const last = call.count("last", { min: 0, max: 500, otherwise: 0 });
   await followStream<LocalEvent>(call, {
-    path: `/v1/events?tail=${last}${call.flag("no-follow") ? "&follow=0" : ""}`,
+    path: `/v1/events?tail=${last}${call.flag("once") ? "&follow=0" : ""}`,
     wanted: ({ kind }) => kinds.length === 0 || kinds.includes(kind),
     human: ({ time, kind, text }) => `${time.slice(11, 19)} ${kind.padEnd(11)} ${printable(text)}`,
   });
