@@ -163,13 +163,19 @@ if [ -n "$config" ]; then
   fi
 fi
 
-# ghostctl runs one program, and only for the verb that needs it: the system's ssh.
+# ghostctl runs one program, and only for the verb that needs it: the system's ssh, or a plugin ghostctl-NAME of PATH.
 runs=
 if [ "$role" = ctl ]; then
   case $words in
     'ssh '*) for ssh in /usr/bin/ssh /usr/local/bin/ssh /bin/ssh; do
       [ ! -x "$ssh" ] || { allow read "$ssh"; runs=${runs:-$ssh}; }
     done ;;
+    *)
+      case ${1:-} in
+        '' | -* | */* | *[!a-z0-9-]*) ;;
+        *) plugin=$(command -v "ghostctl-$1" || true)
+          case $plugin in /*) [ ! -x "$plugin" ] || { allow read "$plugin"; runs=$plugin; export GHOSTCTL_PLUGIN="$plugin"; } ;; esac ;;
+      esac ;;
   esac
 fi
 [ -z "$runs" ] || set -- "--allow-run=$runs" "$main" "$@"
