@@ -245,6 +245,29 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   ...OWN_COMMANDS,
   {
+    name: "issuer list",
+    summary: "List the identity providers of the policy, and their keys in the ledger (admin)",
+    examples: [{ line: "ghostctl issuer list", what: "which keys count wherever they were not seen" }],
+    json: { issuers: [{ issuer: "https://login.example.com", keys: [{ kid: "k1", kty: "EC", lastSeen: null }] }] },
+    load: () => import("./commands/issuer_list.ts"),
+  },
+  {
+    name: "issuer pin",
+    summary: "Sign an identity provider's keys into the ledger (admin, or a watcher that the policy names)",
+    arguments: [{ name: "issuer", summary: "as the policy writes it" }],
+    options: [{ name: "file", value: "FILE", summary: "its key set (JWKS); without it, the issuer is asked" }],
+    details: [
+      "Machines fetch an issuer's keys themselves. This is for those that cannot reach it, or came after a key was rotated away: until they have the key, they leave out whoever logged in by it, and ghostctl status says so.",
+      "An admin's entry replaces what the ledger knew of the issuer; a watcher's adds to it. A watcher gets its key by ghostctl admin key, and is named in the policy: watchers = [KEY].",
+    ],
+    examples: [
+      { line: "ghostctl issuer pin https://login.example.com", what: "after its keys have changed" },
+      { line: "ghostctl issuer pin https://login.example.com --file old.json", what: "keys that it shows no more" },
+    ],
+    json: { changed: true, issuer: "https://login.example.com", keys: [{ kid: "k1", kty: "EC" }], ledgerSeq: 9 },
+    load: () => import("./commands/issuer_pin.ts"),
+  },
+  {
     name: "version",
     summary: "Show the version",
     examples: [{ line: "ghostctl version", what: "of ghostctl and of the Deno that runs it" }],

@@ -18,7 +18,7 @@ export interface Outcome {
 }
 
 /** Where the tests are: beside the programs, and those that need a world. */
-const PLAIN = "tests/attacks";
+const PLAIN = ["tests/attacks", "tests/oidc", "tests/mtls"];
 const IN_WORLD = "tests/attacks/lab";
 
 /** Runs test files and gives each test's outcome; what failed is shown in full. */
@@ -120,7 +120,7 @@ async function attacks(): Promise<number> {
   const only = rest[0] ?? "";
   await setUp((line) => console.log(line));
   await fetchImports();
-  const plain = await runTests([PLAIN], only, [IN_WORLD]);
+  const plain = await runTests(PLAIN, only, [IN_WORLD]);
   const lab = await exists(join(PROJECT, IN_WORLD)) ? await outcomesInWorld(only) : [];
   const { lines, failed } = table([...plain, ...lab], { all: only === "" });
   console.log(`\nrow  result   tests     attack\n${lines.join("\n")}`);

@@ -52,7 +52,7 @@ export interface Deps {
 }
 
 /** What a caller may be to the network; one key can be several. A guest is whoever might come in without a token. */
-export type Role = "admin" | "node" | "gate" | "grant" | "guest";
+export type Role = "admin" | "node" | "gate" | "grant" | "guest" | "watcher";
 
 /** Who sent a request, by its proof. */
 export interface Caller {

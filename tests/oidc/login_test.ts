@@ -204,17 +204,21 @@ oidcTest("a way that is not open is told with those that are", { authMethods: ["
   await assert.rejects(net.join("ann"), refusal("not_admitted", /Nobody gets in by oidc here; open: none without/));
 });
 
-oidcTest("only a verified address of the domains lets in", { admit: 'domains = ["example.com"]\n' }, async (net) => {
-  net.provider.users.set("ann", { email: "ann@example.com", email_verified: false });
-  await assert.rejects(
-    net.join("ann"),
-    refusal("not_admitted", /does not say that the user's e-mail address is verified/),
-  );
-  net.provider.users.set("bob", { email: "bob@evil.com", email_verified: true });
-  await assert.rejects(net.join("bob"), refusal("not_admitted", /lets nobody in from "evil.com"/));
-  net.provider.users.set("carol", { email: "carol@example.com", email_verified: true });
-  await net.join("carol");
-});
+oidcTest(
+  "row 3: only a verified address of the domains lets in",
+  { admit: 'domains = ["example.com"]\n' },
+  async (net) => {
+    net.provider.users.set("ann", { email: "ann@example.com", email_verified: false });
+    await assert.rejects(
+      net.join("ann"),
+      refusal("not_admitted", /does not say that the user's e-mail address is verified/),
+    );
+    net.provider.users.set("bob", { email: "bob@evil.com", email_verified: true });
+    await assert.rejects(net.join("bob"), refusal("not_admitted", /lets nobody in from "evil.com"/));
+    net.provider.users.set("carol", { email: "carol@example.com", email_verified: true });
+    await net.join("carol");
+  },
+);
 
 oidcTest(
   "keys that the provider has rotated away go on checking old log-ins, for whoever saw them",
@@ -245,7 +249,7 @@ oidcTest(
   },
 );
 
-oidcTest("a changed address takes over nothing, nor does the same sub at a second issuer", {}, async (net) => {
+oidcTest("row 3: a changed address takes over nothing, nor does the same sub at a second issuer", {}, async (net) => {
   await net.world.append("policy", {
     format: "toml",
     source: net.policy(net.rule(net.second)).replace('to = ["*"]', 'to = ["self"]'),
@@ -306,7 +310,7 @@ oidcTest("clocks that differ: a little is borne, more is told, at the door and b
 });
 
 oidcTest(
-  "a token for another machine, and one that is stale at the door, are refused by the coordinator",
+  "row 5: a log-in for another machine, and one that is stale at the door, are refused by the coordinator",
   {},
   async (net) => {
     net.provider.users.set("ann", { email: "ann@example.com", email_verified: true });

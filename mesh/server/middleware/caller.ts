@@ -60,6 +60,7 @@ function rolesOf(view: View, { key, id, now }: { key: string; id: string; now: n
   if (gate?.machine && gate.until > now) roles.push("gate");
   const grant = view.ledger.grant(key);
   if (grant && (grant.expires === null || now <= grant.expires)) roles.push("grant");
+  if (view.admit.some((rule) => rule.method === "oidc" && rule.watchers.includes(key))) roles.push("watcher");
   // Who comes without a token reads the ledger before it logs in: where it logs in must not be the coordinator's word.
   if (view.admit.some((rule) => rule.method !== "static")) roles.push("guest");
   return roles;

@@ -5,7 +5,7 @@
  * Keys are kept after the issuer has rotated them away, with the time when they were found gone: a log-in counts for weeks, its
  * key may be in use for days. What is kept, how often an issuer is asked, and how much of its answer is read are bounded.
  */
-import { GhostError } from "../../wire/errors.ts";
+import { type ErrorCode, GhostError } from "../../wire/errors.ts";
 import { parse, seconds, z } from "../../wire/schema.ts";
 import type { AdmitRule } from "../../wire/admit.ts";
 import type { IssuerKey } from "./admission.ts";
@@ -50,6 +50,8 @@ const kept = z.object({
   x: text.optional(),
   y: text.optional(),
 });
+
+export type PublicJwk = z.infer<typeof kept>;
 
 /** The book as it is saved. */
 export const issuerPages = z.record(
@@ -127,8 +129,7 @@ export class IssuerBook {
     const before = JSON.stringify(this.keysOf(issuer));
     try {
       const { jwks_uri } = await discover(issuer, this.#o.fetchJson);
-      const { keys } = parse(jwks, await this.#o.fetchJson(jwks_uri), "jwks", "unreachable");
-      this.#take(issuer, keys);
+      this.#take(issuer, readKeySet(await this.#o.fetchJson(jwks_uri), "jwks", "unreachable"));
       this.#faults.delete(issuer);
     } catch (error) {
       this.#faults.set(issuer, error instanceof Error ? error.message : String(error));
@@ -138,12 +139,8 @@ export class IssuerBook {
     return JSON.stringify(this.keysOf(issuer)) !== before;
   }
 
-  #take(issuer: string, keys: readonly unknown[]): void {
+  #take(issuer: string, current: readonly PublicJwk[]): void {
     const now = Math.floor(this.#o.now());
-    const current = keys.flatMap((key) => {
-      const read = kept.safeParse(key);
-      return read.success ? [read.data] : [];
-    });
     const name = (key: unknown) => JSON.stringify(key);
     const names = new Set(current.map(name));
     const gone = (Object.hasOwn(this.#pages, issuer) ? this.#pages[issuer]!.keys : [])
@@ -153,6 +150,18 @@ export class IssuerBook {
     const all = [...current.map((jwk) => ({ jwk, seen: null })), ...gone];
     this.#pages = { ...this.#pages, [issuer]: { fetched: now, keys: all.slice(0, MAX_KEYS) } };
   }
+}
+
+/**
+ * The signing keys of a JWK set (RFC 7517): of each, the public half and what tells it from others. Keys of kinds that sign
+ * no ID token are left out.
+ * @throws GhostError `code` when it is no JWK set
+ */
+export function readKeySet(value: unknown, place: string, code: ErrorCode): PublicJwk[] {
+  return parse(jwks, value, place, code).keys.flatMap((key) => {
+    const read = kept.safeParse(key);
+    return read.success ? [read.data] : [];
+  });
 }
 
 /**

@@ -6,7 +6,7 @@ import { verifyOidcProof } from "./oidc.ts";
 import { verifyTokenProof } from "./token.ts";
 
 export type { Admission, AdmissionContext, AdmissionVerifier, IssuerKey } from "./admission.ts";
-export { discover, type Discovery, IssuerBook, type IssuerPages, issuerPages } from "./issuer_book.ts";
+export { discover, type Discovery, IssuerBook, type IssuerPages, issuerPages, readKeySet } from "./issuer_book.ts";
 export { issuerOf, oidcNonce } from "./oidc.ts";
 export { makeTokenProof } from "./token.ts";
 
