@@ -40,3 +40,12 @@ Deno.test("table() cuts the widest columns to the terminal's width and never the
   assert.ok(wide.includes("x".repeat(60)));
   assert.ok(table(["PEER", "ADDRESSES"], [["a", "b".repeat(40)]], { colour: false, width: 1 }).includes("bbbbbbb…"));
 });
+
+Deno.test("table() leaves ids out where there is no room for them", () => {
+  const rows = [["bob", "100.64.3.4", "f4k2q3x7m5v6b2n4c7d3s5a2ga"]];
+  assert.equal(
+    table(["PEER", "ADDRESSES", "ID"], rows, { colour: false, width: 30 }),
+    "PEER  ADDRESSES\nbob   100.64.3.4",
+  );
+  assert.match(table(["PEER", "ADDRESSES", "ID"], rows, { colour: false, width: 80 }), /f4k2q3x7m5v6b2n4c7d3s5a2ga/);
+});
