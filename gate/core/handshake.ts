@@ -3,7 +3,8 @@
  * is bounded in time and number. Signatures are the host's work, asked for by `prove` and `verify`.
  */
 import type { FromNode } from "../../mesh/wire/gate_session.ts";
-import { nodeIdBytes } from "../../mesh/wire/gate_session.ts";
+import { GATE_REPLACED, nodeIdBytes } from "../../mesh/wire/gate_session.ts";
+import type { LedgerHead } from "../../mesh/wire/ledger.ts";
 import type { Board } from "./board.ts";
 import { CLOSE, type GateEvent, type Member } from "./event.ts";
 import { Session } from "./session.ts";
@@ -35,7 +36,19 @@ export function introduce(board: Board, session: Session, message: FromNode): vo
     });
     return;
   }
+  if (session.stage === "challenged" && message.t === "hand") {
+    session.stage = "checking";
+    const { proof, entries } = message;
+    board.out.push({ t: "hand", conn: session.conn, claims: { role: "node", ...session.claims! }, proof, entries });
+    return;
+  }
   board.refuse(session, "bad_input", `"${message.t}" was not expected here`);
+}
+
+/** The host has taken what an admin handed over, as far as it could: it is told how far, and goes. */
+export function handed(board: Board, session: Session, head: LedgerHead): void {
+  board.send(session, { t: "handed", head });
+  board.end(session, CLOSE.shutdown, { reason: "", flush: true });
 }
 
 function hello(board: Board, session: Session, message: FromNode & { t: "hello" }): void {
@@ -81,7 +94,7 @@ export function verified(board: Board, session: Session, o: { member: Member; no
   session.idBytes = nodeIdBytes(member.id);
   session.heard = now;
   network.members.set(member.id, session);
-  if (before) board.end(before, CLOSE.replaced, { reason: "A newer session of this node took its place" });
+  if (before) board.end(before, CLOSE.replaced, { reason: GATE_REPLACED });
   board.send(session, { t: "welcome", observed: session.observed, head: network.head });
   if (!before) board.tellPresence(network, member.id, true);
   if (session.headSeq > network.head.seq) board.out.push({ t: "behind", net: network.id, seq: session.headSeq });

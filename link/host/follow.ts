@@ -100,6 +100,7 @@ async function take(view: NetworkView, event: SyncEvent, events: FollowEvents): 
 }
 
 function sweep(view: NetworkView, seen: Set<string>, events: FollowEvents): void {
+  view.forgetUntimely();
   for (const id of [...view.nodes.keys(), ...view.gates.keys()]) {
     if (!seen.has(id)) events.changed(view.forget(id));
   }

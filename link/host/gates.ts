@@ -5,6 +5,7 @@
  */
 import type { Bytes } from "../../mesh/wire/encoding.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
+import { GATE_REPLACED } from "../../mesh/wire/gate_session.ts";
 import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
 import type { SigningKey } from "../../mesh/trust/keys.ts";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
@@ -13,6 +14,11 @@ import { GateClient } from "./gate_client.ts";
 
 const FIRST_WAIT = 250;
 const LONGEST_WAIT = 8_000;
+/** A session that lasted less than this, in ms, before another one of this very identity took its place, was no restart. */
+const SHORT = 60_000;
+/** As often as that in a row: somewhere else a daemon runs with a copy of our identity. Then both go easy, in ms. */
+const CLONED = 3;
+const CLONED_WAIT = 60_000;
 /** Nodes that a gate can be asked to watch in one message (mesh/wire/gate_session.ts). */
 const MAX_WATCHED = 2_000;
 /** Sessions are pinged this often, in ms; it also measures their round trip. */
@@ -48,6 +54,8 @@ export class Gates {
   readonly #kept = new Map<string, Kept>();
   #watched: ReadonlySet<string> = new Set();
   #home: string | null = null;
+  /** How often in a row a session was soon replaced by another one of this identity. */
+  #replaced = 0;
   readonly #pinger: ReturnType<typeof setInterval>;
 
   constructor(host: GatesHost) {
@@ -60,6 +68,11 @@ export class Gates {
   /** Id of the gate where others find this node, or null before the first session. */
   get home(): string | null {
     return this.#home;
+  }
+
+  /** True when another daemon seems to run with this identity. */
+  get cloned(): boolean {
+    return this.#replaced >= CLONED;
   }
 
   /** Wants sessions with exactly these gates. */
@@ -96,11 +109,16 @@ export class Gates {
       const client = await this.#connect(kept, ended.resolve);
       if (client && !kept.abort.signal.aborted) {
         wait = FIRST_WAIT;
+        const since = this.#host.now();
         kept.client = client;
         this.#home ??= client.gateId;
         client.send({ t: "watch", nodes: [...this.#watched] });
         this.#host.session(kept.gate.id, true, null);
         const reason = await ended.promise;
+        const short = this.#host.now() - since < SHORT;
+        if (short && reason.includes(GATE_REPLACED)) this.#replaced++;
+        else if (!short) this.#replaced = 0;
+        if (this.cloned && reason.includes(GATE_REPLACED)) wait = CLONED_WAIT;
         kept.client = null;
         for (const node of kept.present) this.#host.presence(kept.gate.id, node, false);
         kept.present.clear();

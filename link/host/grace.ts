@@ -24,25 +24,32 @@ export class Grace {
   readonly #o: GraceHost;
   #contact: number;
   #saved: number;
+  readonly #opened: number;
 
   private constructor(o: GraceHost, contact: number) {
     this.#o = o;
     this.#contact = contact;
     this.#saved = contact;
+    this.#opened = o.now();
   }
 
   /** Goes on from the last contact of an earlier process; the first start counts as one. */
   static async open(o: GraceHost): Promise<Grace> {
     const now = o.now();
     const kept = await o.state.contact();
-    const grace = new Grace(o, kept === null ? now : Math.min(kept, now));
+    const grace = new Grace(o, kept ?? now);
     if (kept === null) await o.state.saveContact(now);
     return grace;
   }
 
-  /** When the grace ends, ms since 1970. */
+  /**
+   * When the grace ends, ms since 1970. A contact that lies ahead was noted by another clock than today's, and either may be
+   * wrong (a machine without a battery starts in 1970): the grace counts from this start then, and from the contact again
+   * as soon as the clock is past it.
+   */
   get ends(): number {
-    return this.#contact + this.#o.view.grace * 1000;
+    const from = this.#contact > this.#o.now() ? Math.min(this.#contact, this.#opened) : this.#contact;
+    return from + this.#o.view.grace * 1000;
   }
 
   /** The coordinator is there. */

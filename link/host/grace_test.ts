@@ -53,3 +53,17 @@ Deno.test("Grace counts across restarts, and a clock that steps back extends not
   const grace = await Grace.open(ahead.host);
   assert.equal(grace.ends, ahead.w.now + 3_600_000);
 });
+
+Deno.test("Grace survives a machine that starts in 1970 and gets its time later, with the coordinator away", async () => {
+  const { w, host } = world(10_000_000_000);
+  w.now = 5_000; // no battery
+  const grace = await Grace.open(host);
+  grace.check();
+  assert.equal(w.adrift, false);
+  w.now = 10_000_000_000 + 3_600_000; // the clock is set: the contact was an hour ago
+  grace.check();
+  assert.equal(w.adrift, false);
+  w.now += 1;
+  grace.check();
+  assert.equal(w.adrift, true);
+});

@@ -73,6 +73,8 @@ export class NetworkView {
   /** Ids that were admitted at some time; a fork lets nobody else in. */
   readonly #met = new Set<string>();
   #restoring = false;
+  /** Saved records that do not hold by this clock; it may be the clock that is wrong. */
+  #untimely: { nodes: readonly string[]; gates: readonly string[] } = { nodes: [], gates: [] };
   #adrift = false;
   #policy: { source: LedgerPolicy | null; policy: Policy | null; fault: string | null } = {
     source: null,
@@ -194,11 +196,44 @@ export class NetworkView {
     saved: { nodes: readonly string[]; gates: readonly string[]; marks?: readonly SavedMark[] },
     rejected: (error: unknown) => void,
   ): Promise<void> {
-    this.#restoring = true;
-    for (const jws of saved.nodes) await this.node(jws).catch(rejected);
-    for (const jws of saved.gates) await this.gate(jws).catch(rejected);
     this.marks.load(saved.marks ?? []);
+    this.#untimely = await this.#restore(saved, rejected);
+  }
+
+  async #restore(
+    saved: { nodes: readonly string[]; gates: readonly string[] },
+    rejected: (error: unknown) => void,
+  ): Promise<{ nodes: string[]; gates: string[] }> {
+    const later: { nodes: string[]; gates: string[] } = { nodes: [], gates: [] };
+    this.#restoring = true;
+    for (const kind of ["node", "gate"] as const) {
+      for (const jws of saved[`${kind}s`]) {
+        await this[kind](jws).catch((error) => {
+          if (isUntimely(error)) later[`${kind}s`].push(jws);
+          rejected(error);
+        });
+      }
+    }
     this.#restoring = false;
+    return later;
+  }
+
+  /** Saved records that do not hold by this clock, to be saved again until the coordinator has told who is there now. */
+  get untimely(): { nodes: readonly string[]; gates: readonly string[] } {
+    return this.#untimely;
+  }
+
+  /** Tries them again, for the clock may have been set. */
+  async retryUntimely(): Promise<Change> {
+    const { nodes, gates } = this.#untimely;
+    if (nodes.length + gates.length === 0) return "none";
+    this.#untimely = await this.#restore({ nodes, gates }, () => {});
+    return this.#untimely.nodes.length + this.#untimely.gates.length < nodes.length + gates.length ? "nodes" : "none";
+  }
+
+  /** The coordinator has told of everybody: what is saved besides is of no more use. */
+  forgetUntimely(): void {
+    this.#untimely = { nodes: [], gates: [] };
   }
 
   /** Keeps the record of a node that is not admitted now but may be later: by another policy, or by a key yet to come. */
@@ -434,4 +469,11 @@ export class NetworkView {
 function sharesKey(a: VerifiedNode, b: VerifiedNode): boolean {
   const keys = new Set([a.record.wg, a.record.wgNext]);
   return keys.has(b.record.wg) || (b.record.wgNext !== undefined && keys.has(b.record.wgNext));
+}
+
+/** Whether a record was refused for the time alone, its own or that of its admission. */
+function isUntimely(error: unknown): boolean {
+  if (!(error instanceof GhostError)) return false;
+  return error.code === "clock_skew" || error.code === "not_admitted" ||
+    (error.code === "bad_record" && error.place === "record.exp");
 }

@@ -314,3 +314,21 @@ Deno.test("NetworkView does not go back to an old record of a peer that was forg
   assert.equal((await again.node(await sign(4))).change, "none");
   assert.equal((await again.node(await sign(6))).change, "nodes");
 });
+
+Deno.test("NetworkView keeps saved records that a wrong clock refuses, and takes them when it is set", async () => {
+  for (const wrong of [5, NOW + 400 * 86_400]) {
+    let now = wrong;
+    const ledger = await network();
+    await add(ledger, "policy", { format: "toml", source: STARTER_POLICY });
+    const [alice, bob] = await Promise.all([nodeRecordOf(ledger, "alice"), nodeRecordOf(ledger, "bob")]);
+    const saved = await Promise.all([alice, bob].map((n) => signNodeRecord(n.record, n.key)));
+    const v = new NetworkView({ selfId: alice.id, ledger, now: () => now });
+    await v.restore({ nodes: [...saved, "a.b.c"], gates: [] }, () => {});
+    assert.deepEqual([v.nodes.size, v.untimely.nodes], [0, saved], "what does not verify at all is not kept");
+    assert.equal(await v.retryUntimely(), "none");
+    now = NOW;
+    assert.equal(await v.retryUntimely(), "nodes");
+    assert.deepEqual(v.peers().map((p) => p.id), [bob.id]);
+    assert.deepEqual(v.untimely.nodes, []);
+  }
+});

@@ -116,6 +116,11 @@ export class Report {
     if (!this.#o.meshUp()) {
       list.push("the coordinator is away: what is connected stays connected, nothing new is learnt");
     }
+    if (gates.cloned) {
+      list.push(
+        "another machine runs with a copy of this one's identity, and they take each other's sessions: let one of them join anew with a state folder of its own",
+      );
+    }
     if (view.gates.size === 0) {
       list.push("the network has no gate: only machines that reach each other directly can talk");
     } else if (!gates.list().some((g) => g.connected)) list.push("no gate can be reached");

@@ -112,6 +112,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   not_claimed: 409,
   already_claimed: 409,
   wrong_network: 409,
+  timeout: 408,
   too_large: 413,
   too_many: 429,
   not_supported: 422,

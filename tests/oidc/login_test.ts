@@ -8,9 +8,9 @@ import { NetworkView } from "../../link/host/network_view.ts";
 import { NodeState } from "../../link/host/state.ts";
 import { MeshClient } from "../../mesh/client/mod.ts";
 import { makeTestTls } from "../../mesh/client/testing_tls.ts";
-import { Clock, World } from "../../mesh/server/testing.ts";
+import { Clock, newSigningKey, World } from "../../mesh/server/testing.ts";
 import { IssuerBook } from "../../mesh/trust/admission/mod.ts";
-import { Ledger } from "../../mesh/trust/ledger.ts";
+import { Ledger, signEntry } from "../../mesh/trust/ledger.ts";
 import { readNodeRecord, signNodeRecord } from "../../mesh/trust/record.ts";
 import type { Bytes } from "../../mesh/wire/encoding.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
@@ -344,3 +344,21 @@ oidcTest(
     await own.publishNode(await signNodeRecord(again, identity)); // shown before: renewing a record needs no new log-in
   },
 );
+
+oidcTest("a machine joins where a watcher of the policy has told an issuer's keys", {}, async (net) => {
+  const watcher = await newSigningKey();
+  const source = net.policy(`watchers = ["${watcher.public}"]\n`);
+  await net.world.append("policy", { format: "toml", source });
+  const entry = await signEntry({
+    ledger: net.world.ledger,
+    admin: watcher,
+    kind: "issuer",
+    body: { issuer: net.provider.issuer, jwks: [{ kty: "OKP", crv: "Ed25519", x: watcher.public, kid: "watched" }] },
+    iat: net.world.clock.seconds,
+  });
+  const answer = await net.world.call(net.world.admin, "/v1/ledger", { body: { entries: [entry] } });
+  assert.equal(answer.status, 200, await answer.text());
+  net.provider.users.set("ann", { email: "ann@example.com", email_verified: true });
+  const ann = await net.join("ann");
+  assert.equal((await ann.state.ledger.read()).at(-1), entry);
+});

@@ -7,6 +7,7 @@
  * from onlookers; nobody is trusted because of it.
  */
 import { MeshClient, parseServer, shownCa } from "../../../mesh/client/mod.ts";
+import { issuerSigners } from "../../../mesh/policy/mod.ts";
 import { Ledger } from "../../../mesh/trust/ledger.ts";
 import type { SigningKey } from "../../../mesh/trust/keys.ts";
 import { MAX_CLOCK_SKEW, type ServerInfo } from "../../../mesh/wire/api.ts";
@@ -80,7 +81,7 @@ export async function meet(o: {
     entries.push(...page.entries);
     if (page.entries.length === 0 || entries.length > page.head.seq) break;
   }
-  const ledger = await Ledger.open(entries, { net });
+  const ledger = await Ledger.open(entries, { net, issuerSigners });
   return { server: url.href, ca, info, net, ledger, client };
 }
 

@@ -6,6 +6,9 @@ import { GhostError } from "../../wire/errors.ts";
 import { parse, type z } from "../../wire/schema.ts";
 import type { Ctx, Env } from "../context.ts";
 
+/** How long a body may take, in ms: as long as node:https gives a whole request (mesh/selfhost/https_server.ts). */
+const BODY_TIME = 60_000;
+
 /** Reads the body into `body`. */
 export const readBody = createMiddleware<Env>(async (c, next) => {
   c.set("body", await bounded(c.req.raw));
@@ -18,15 +21,33 @@ export function jsonBody<T>(c: Ctx, schema: z.ZodType<T>): T {
   return parse(schema, value, "body");
 }
 
-async function bounded(request: Request): Promise<Bytes> {
+/**
+ * A request's body, of bounded size and within `within` ms.
+ * @throws GhostError `too_large`, `timeout`
+ */
+export async function bounded(request: Request, within = BODY_TIME): Promise<Bytes> {
   if (Number(request.headers.get("content-length") ?? 0) > MAX_BODY) throw tooLarge();
   if (request.body === null) return new Uint8Array();
   const parts: Uint8Array[] = [];
   let size = 0;
-  for await (const part of request.body) {
-    size += part.length;
-    if (size > MAX_BODY) throw tooLarge();
-    parts.push(part);
+  // Read by hand: a client that sends a byte now and then would hold its request, and what it holds, for ever.
+  const reader = request.body.getReader();
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<never>((_, reject) => timer = setTimeout(() => reject(tooSlow()), within));
+  late.catch(() => {});
+  try {
+    while (true) {
+      const { done, value } = await Promise.race([reader.read(), late]);
+      if (done) break;
+      size += value.length;
+      if (size > MAX_BODY) throw tooLarge();
+      parts.push(value);
+    }
+  } catch (error) {
+    void reader.cancel().catch(() => {});
+    throw error;
+  } finally {
+    clearTimeout(timer);
   }
   const body = new Uint8Array(size);
   let at = 0;
@@ -39,4 +60,11 @@ async function bounded(request: Request): Promise<Bytes> {
 
 function tooLarge(): GhostError {
   return new GhostError("too_large", `A request body has at most ${MAX_BODY} bytes`, { place: "body" });
+}
+
+function tooSlow(): GhostError {
+  return new GhostError("timeout", "The request's body did not arrive in time", {
+    place: "body",
+    mend: "send it anew over a better connection",
+  });
 }
