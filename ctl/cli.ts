@@ -1,4 +1,4 @@
-/** A command line from its words to its exit code: 0 done, 1 failed, 2 wrong usage, 3 daemon or server not reachable. */
+/** A command line from its words to its exit code: 0 done, 1 failed, 2 wrong usage, 3 daemon or server not reachable, 4 waited in vain. */
 import { GhostError } from "../mesh/wire/errors.ts";
 import { Call } from "./call.ts";
 import { Output } from "./output/output.ts";
@@ -14,6 +14,12 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   const colour = Deno.stdout.isTerminal() && !Deno.env.get("NO_COLOR");
   let out = new Output({ json: argv.includes("--json"), colour });
   try {
+    if (argv[0] === "complete" && argv[1] === "--") {
+      await (await import("./completion.ts")).printCandidates(argv.slice(2), TABLE);
+      return 0;
+    }
+    const plugin = await pluginOf(argv);
+    if (plugin) return await plugin();
     if (asksForHelp(argv)) return await help(argv);
     const words = argv.map(shielded);
     const parsed = bare(
@@ -28,6 +34,15 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     out.failure(error);
     return exitCode(error);
   }
+}
+
+/** A program `ghostctl-NAME` on PATH for a first word that is no verb of ours; ours win, so that none can be taken over. */
+async function pluginOf([first, ...rest]: readonly string[]): Promise<(() => Promise<number>) | null> {
+  if (first === undefined || !/^[a-z][a-z0-9-]*$/.test(first) || first === "help") return null;
+  if (COMMANDS.some((c) => c.name.split(" ")[0] === first)) return null;
+  const { findPlugin, runPlugin } = await import("./plugin.ts");
+  const path = await findPlugin(first);
+  return path === null ? null : () => runPlugin(path, rest);
 }
 
 /** Keys and hashes are base64url, so one in 64 begins with a dash; no option has one dash and so many letters. */

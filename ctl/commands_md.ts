@@ -51,7 +51,7 @@ Without a network it answers STUN, refuses sessions and says how to admit it.
 \`\`\`
 ghostlink join --server HOST --auth TOKEN [--name NAME] [--enrol-only] [--state-dir DIR] [--socket FILE]
 ghostlink join --server HOST#NETWORK --auth mtls --cert FILE --key FILE [...]
-ghostlink run [--config FILE] [--state-dir DIR] [--socket FILE]
+ghostlink run [--idle] [--config FILE] [--state-dir DIR] [--socket FILE]
 \`\`\`
 
 \`join\` makes this machine a member and goes on as its daemon in the foreground; joining again with the same identity is no
@@ -65,6 +65,7 @@ error, and when a daemon runs already it is asked to join. \`run\` starts the da
 - \`--network ID\`: without a token, the network's id when \`--server\` does not carry it; on a terminal it may be confirmed instead
 - \`--name NAME\`: the machine's name (its host name)
 - \`--enrol-only\`: join, and end
+- \`--idle\`: when this machine has joined nothing, wait for \`ghostctl join\`
 - \`--config FILE\`: TOML, such as \`ghostlink.toml\`
 - \`--state-dir DIR\`: its keys and what it knows of the network (/var/lib/ghostlink as root, else ghostlink in the XDG state folder)
 - \`--socket FILE\`: where ghostctl finds it (\`GHOSTLINK_SOCKET\`; /run/ghostlink/ghostlink.sock as root, else in XDG_RUNTIME_DIR)
@@ -80,6 +81,7 @@ ghostctl's own folder and ask the coordinator; what it answers is verified again
 | 1 | failed; one line on standard error says why and what to do |
 | 2 | wrong usage |
 | 3 | daemon or coordinator not reachable |
+| 4 | waited in vain (\`ghostctl wait\`) |
 
 With \`--json\` every verb prints one object on standard output, its fields in camelCase beside \`"version": 1\`; times are RFC 3339, sizes
 bytes, \`...Ms\` milliseconds; what is not known is null. A failure prints the error's stable \`code\` the same way, and its line on standard error:
@@ -89,6 +91,9 @@ bytes, \`...Ms\` milliseconds; what is not known is null. A failure prints the e
 \`\`\`
 
 Colour only on a terminal, and not with \`NO_COLOR\`.
+
+A program \`ghostctl-NAME\` on PATH is run by \`ghostctl NAME ...\` with the words that follow, unless NAME is a verb of ghostctl's own.
+It runs as the user with all that this user may do; its exit code is ghostctl's.
 `;
 
 /** The text of COMMANDS.md. */

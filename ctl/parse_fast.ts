@@ -32,7 +32,9 @@ export function parseFast(
     }
   }
   const wanted = command.arguments ?? [];
-  if (args.length > wanted.length || args.length < wanted.filter((a) => !a.optional).length) return null;
+  if ((args.length > wanted.length && !wanted.at(-1)?.rest) || args.length < wanted.filter((a) => !a.optional).length) {
+    return null;
+  }
   if ((command.options ?? []).some((o) => o.required && options[o.name] === undefined)) return null;
   return { command, args, options };
 }

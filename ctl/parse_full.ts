@@ -1,7 +1,7 @@
 /** Reads any command line with commander, set up from the table; whatever it refuses becomes one UsageError with the mend. */
 import { Command, CommanderError, Option } from "@commander-js/extra-typings";
 import { nearest } from "../mesh/host/nearest.ts";
-import { type CommandSpec, type OptionSpec, type Parsed, usageOf } from "./spec.ts";
+import { type ArgumentSpec, type CommandSpec, type OptionSpec, type Parsed, usageOf } from "./spec.ts";
 import { UsageError } from "./usage_error.ts";
 
 interface Table {
@@ -23,7 +23,7 @@ export function parseFull(argv: readonly string[], table: Table): Parsed {
       groups.set(first, parent);
     }
     const verb = quiet(parent.command(second ?? first));
-    for (const a of spec.arguments ?? []) verb.argument(a.optional ? `[${a.name}]` : `<${a.name}>`);
+    for (const a of spec.arguments ?? []) verb.argument(argumentText(a));
     for (const option of [...table.globals, ...spec.options ?? []]) verb.addOption(toOption(option));
     verb.action(() => {
       // Options before the verb belong to the program; those after it are nearer and win.
@@ -42,6 +42,11 @@ export function parseFull(argv: readonly string[], table: Table): Parsed {
   }
   if (!parsed) throw new UsageError("No command given");
   return parsed;
+}
+
+function argumentText({ name, optional, rest }: ArgumentSpec): string {
+  const text = rest ? `${name}...` : name;
+  return optional ? `[${text}]` : `<${text}>`;
 }
 
 function quiet(command: Command): Command {

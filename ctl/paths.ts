@@ -1,17 +1,19 @@
 /** Where the daemon's socket and ghostctl's own folder are. */
+import { runDirOf, systemRunDir, thisUser } from "../mesh/host/places.ts";
 import { GhostError } from "../mesh/wire/errors.ts";
 import type { Call } from "./call.ts";
 
-/** The daemon's socket: `--socket`, GHOSTLINK_SOCKET, else the place where a daemon of this user listens. */
-export function socketPath(call: Call): string {
-  const named = call.text("socket") ?? (Deno.env.get("GHOSTLINK_SOCKET") || undefined);
-  if (named !== undefined) return named;
-  if (Deno.uid() === 0) return "/run/ghostlink/ghostlink.sock";
-  const runtime = Deno.env.get("XDG_RUNTIME_DIR");
-  if (runtime) return `${runtime}/ghostlink/ghostlink.sock`;
-  throw new GhostError("unreachable", "Where is the daemon's socket? XDG_RUNTIME_DIR is not set", {
-    mend: "name it with --socket FILE, or run as root when the daemon does",
-  });
+/**
+ * The daemon's sockets in the order in which they are tried: `--socket`, GHOSTLINK_SOCKET, else the daemon of this user and then
+ * the system's, which its group may use.
+ */
+export function socketPaths(call: Call): string[] {
+  const user = thisUser();
+  const named = call.text("socket") ?? user.env("GHOSTLINK_SOCKET");
+  if (named !== undefined) return [named];
+  const own = runDirOf(user);
+  const dirs = new Set([...own === null ? [] : [own], systemRunDir(user.os)]);
+  return [...dirs].map((dir) => `${dir}/ghostlink.sock`);
 }
 
 /** ghostctl's own folder: `--config-dir`, GHOSTCTL_CONFIG_DIR, XDG_CONFIG_HOME/ghostctl, ~/.config/ghostctl. */

@@ -18,6 +18,12 @@ export interface ArgumentSpec {
   optional?: true;
   /** A word to be typed as it is, such as `via`. */
   literal?: true;
+  /** A machine's name: completed from those that the daemon knows. */
+  peer?: true;
+  /** What it may be, for completion. */
+  values?: readonly string[];
+  /** Takes all further words; the last argument only. */
+  rest?: true;
 }
 
 /** The module of a verb. */
@@ -54,8 +60,9 @@ export function usageOf(command: CommandSpec): string {
   const args = command.arguments ?? [];
   for (let i = 0; i < args.length; i++) {
     const arg = args[i]!;
+    const more = arg.rest ? "..." : "";
     const text = arg.literal ? `${arg.name} ${args[++i]!.name.toUpperCase()}` : arg.name.toUpperCase();
-    parts.push(arg.optional ? `[${text}]` : text);
+    parts.push((arg.optional ? `[${text}]` : text) + more);
   }
   for (const o of command.options ?? []) {
     const text = `--${o.name}${o.value ? ` ${o.value}` : ""}`;

@@ -1,6 +1,7 @@
 /** All verbs of ghostctl. Plain data with lazy loaders: reading this file must stay cheap, every start does it. */
 import type { CommandSpec, OptionSpec } from "./spec.ts";
 import { NETWORK_COMMANDS } from "./table_network.ts";
+import { LINK_COMMANDS, NODE_COMMANDS, OWN_COMMANDS } from "./table_machine.ts";
 import { ADMIN_COMMANDS, MACHINE_COMMANDS, TOKEN_COMMANDS } from "./table_ledger.ts";
 import { POLICY_COMMANDS } from "./table_policy.ts";
 
@@ -116,18 +117,21 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: "status",
     summary: "Show this machine, its network and its gates",
+    options: [{ name: "watch", summary: "again every second" }],
     examples: [{ line: "ghostctl status", what: "what the daemon knows" }],
     json: {
       self: { name: "alice", id, addresses: ["100.64.7.9", "fd12::9"], interface: "ghost0" },
       network: { id: net, name: "home", server: "https://mesh.example.com:7777", connected: true, ledgerSeq: 12 },
       gates: [{ name: "gate1", id, region: "eu", connected: true, rttMs: 8.1 }],
       warnings: [""],
+      state: "up",
     },
     load: () => import("./commands/status.ts"),
   },
   {
     name: "peers",
     summary: "List the machines that this one can see, and the path to each",
+    options: [{ name: "watch", summary: "again every second" }],
     details: ["Paths, best first: direct, lane (a gate's kernel), quic (a gate session), turn, none."],
     examples: [{ line: "ghostctl peers --json", what: "for programs" }],
     json: {
@@ -153,13 +157,14 @@ export const COMMANDS: readonly CommandSpec[] = [
   {
     name: "ping",
     summary: "Ping a machine through the tunnel and say by which path",
-    arguments: [{ name: "peer", summary: "its name, id or address" }],
+    arguments: [{ name: "peer", summary: "its name, id or address", peer: true }],
     options: [{ name: "count", value: "N", summary: "pings, one a second (4)" }],
     details: ["The exit code is 1 when no ping was answered."],
     examples: [{ line: "ghostctl ping bob --count 10", what: "ten pings" }],
     json: { name: "bob", address: "100.64.3.4", replies: [{ seq: 1, rttMs: 4.2, rung: "direct" }] },
     load: () => import("./commands/ping.ts"),
   },
+  ...LINK_COMMANDS,
   {
     name: "nodes list",
     summary: "List all machines of the network (admin)",
@@ -181,6 +186,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./commands/nodes_list.ts"),
   },
   ...NETWORK_COMMANDS,
+  ...NODE_COMMANDS,
   ...MACHINE_COMMANDS,
   {
     name: "route add",
@@ -290,6 +296,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     json: { changed: true, certificate: `${"5f".repeat(32)}:a1b2c3`, ledgerSeq: 6 },
     load: () => import("./commands/certificate_revoke.ts"),
   },
+  ...OWN_COMMANDS,
   {
     name: "issuer list",
     summary: "List the identity providers of the policy, and their keys in the ledger (admin)",

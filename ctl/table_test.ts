@@ -33,3 +33,8 @@ Deno.test("usageOf() spells arguments and options", () => {
   assert.match(usage("token create"), /\[--tag TAG\]\.\.\. /);
   assert.match(usage("init"), /^ghostctl init --server HOST --setup CODE \[--acls FILE\]/);
 });
+
+Deno.test("no verb's answer has a field called version, which is the format's own", () => {
+  const named = COMMANDS.filter(({ json }) => "version" in json).map(({ name }) => name);
+  assert.deepEqual(named, []);
+});

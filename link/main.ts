@@ -9,12 +9,14 @@ import { askDaemon } from "./host/local_client.ts";
 import { defaultSocket } from "./host/local_api.ts";
 import { logInAgain } from "./host/login/again.ts";
 import { loginWorld, WAYS } from "./host/login/ways.ts";
+import { Feeds } from "./host/feeds.ts";
+import { groupNumber } from "./host/groups.ts";
 import { random } from "./host/random.ts";
 import { runDaemon } from "./host/run.ts";
 import { NodeState } from "./host/state.ts";
 import { checkTools } from "./host/tools.ts";
 import { runMain } from "../mesh/host/exit.ts";
-import { createLog } from "../mesh/host/log.ts";
+import { thisUser } from "../mesh/host/places.ts";
 import { systemRunner } from "../mesh/host/runner.ts";
 import { openStateDir } from "../mesh/host/state_dir.ts";
 import { oneLineUsage, usageExitCode } from "../mesh/host/usage.ts";
@@ -44,17 +46,24 @@ function checkName(name: string): void {
   throw new GhostError("bad_input", `Not a machine's name: "${name}"`, { place: "--name", mend });
 }
 
-const socketOf = (o: { socket?: string | undefined }) =>
-  o.socket ?? defaultSocket((name) => Deno.env.get(name), Deno.uid());
+const socketOf = (o: { socket?: string | undefined }) => o.socket ?? defaultSocket(thisUser());
 
-async function serve(state: NodeState, config: LinkConfig, o: { socket?: string | undefined }): Promise<void> {
+async function serve(
+  state: NodeState,
+  config: LinkConfig,
+  o: { socket?: string | undefined; idle?: boolean | undefined },
+): Promise<void> {
+  const feeds = new Feeds({ write: (line) => console.error(line) });
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => stop.abort());
   await runDaemon({
     state,
     config,
     socket: socketOf(o),
-    log: createLog("ghostlink"),
+    log: feeds.log,
+    feeds,
+    group: config.group === undefined ? null : await groupNumber(config.group),
+    idle: o.idle ?? false,
     say: (line) => console.log(line),
     machine: machine(),
     signal: stop.signal,
@@ -132,6 +141,7 @@ async function main(): Promise<number> {
 
   program.command("run")
     .description("start the daemon from its saved state")
+    .option("--idle", "when this machine has joined nothing, wait for ghostctl join")
     .option("--config <file>", "ghostlink.toml")
     .option("--state-dir <dir>", "where keys and state are kept")
     .option("--socket <path>", "the daemon's local socket")

@@ -166,9 +166,24 @@ if [ -n "$config" ]; then
   fi
 fi
 
-[ -z "$writes" ] || set -- "--allow-write=$writes" "$main" "$@"
-[ -n "$writes" ] || set -- "$main" "$@"
-[ -z "$runs" ] || set -- "--allow-run=$runs" "$@"
+# ghostctl runs one program, and only for the verb that needs it: the system's ssh, a plugin ghostctl-NAME of PATH, or (above)
+# Deno for a policy.ts.
+if [ "$role" = ctl ]; then
+  case $words in
+    'ssh '*) for ssh in /usr/bin/ssh /usr/local/bin/ssh /bin/ssh; do
+      [ ! -x "$ssh" ] || { allow read "$ssh"; runs=${runs:-$ssh}; }
+    done ;;
+    *)
+      case ${1:-} in
+        '' | -* | */* | *[!a-z0-9-]*) ;;
+        *) plugin=$(command -v "ghostctl-$1" || true)
+          case $plugin in /*) [ ! -x "$plugin" ] || { allow read "$plugin"; runs=$plugin; export GHOSTCTL_PLUGIN="$plugin"; } ;; esac ;;
+      esac ;;
+  esac
+fi
+[ -z "$runs" ] || set -- "--allow-run=$runs" "$main" "$@"
+[ -n "$runs" ] || set -- "$main" "$@"
+[ -z "$writes" ] || set -- "--allow-write=$writes" "$@"
 [ -z "$reads" ] || set -- "--allow-read=$reads" "$@"
 # shellcheck disable=SC2086 # two flags or none
 exec "$deno" run --quiet --no-prompt $offline --config "$settings" -P="$role" "$@"

@@ -11,6 +11,7 @@ import { ledgerHead } from "../../mesh/wire/ledger.ts";
 import { jws, key32, networkId, parse, z } from "../../mesh/wire/schema.ts";
 import type { Call } from "../call.ts";
 import { configDir } from "../paths.ts";
+import { loadPreferences } from "./preferences.ts";
 
 const networkFile = z.strictObject({
   v: z.literal(1),
@@ -124,16 +125,20 @@ export class NetworkStore {
         mend: "found one with: ghostctl init --server HOST --setup CODE, or name the folder with --config-dir",
       });
     }
-    const fitting = wanted === undefined
+    const meant = wanted ?? (ready.length > 1 ? (await loadPreferences(this.dir)).network : undefined);
+    const fitting = meant === undefined
       ? ready
-      : ready.filter((n) => n.network.id === wanted || n.network.name === wanted);
+      : ready.filter((n) => n.network.id === meant || n.network.name === meant);
     if (fitting.length === 1) return fitting[0]!;
     const known = (fitting.length ? fitting : ready).map((n) => `${n.network.name} (${n.network.id})`).join(", ");
     throw fitting.length === 0
-      ? new GhostError("not_found", `Unknown network "${wanted}"`, { place: "--network", mend: `known here: ${known}` })
+      ? new GhostError("not_found", `Unknown network "${meant}"`, {
+        place: wanted === undefined ? `${this.dir}/config.json` : "--network",
+        mend: `known here: ${known}`,
+      })
       : new GhostError("bad_config", "Several networks are administered from here", {
         place: this.dir,
-        mend: `choose by --network ID: ${known}`,
+        mend: `choose by --network, or once and for all by ghostctl config use NAME: ${known}`,
       });
   }
 }

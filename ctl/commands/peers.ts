@@ -3,6 +3,7 @@ import type { LocalPeer } from "../../mesh/wire/local.ts";
 import type { Call } from "../call.ts";
 import { askDaemon } from "../daemon.ts";
 import { ago, bytes, milliseconds, printable, table } from "../output/text.ts";
+import { watching } from "../output/watch.ts";
 
 const LIKE = {
   peers: [{
@@ -18,6 +19,10 @@ const LIKE = {
 };
 
 export async function run(call: Call): Promise<void> {
+  await watching(call, () => show(call));
+}
+
+async function show(call: Call): Promise<void> {
   const { peers } = await askDaemon<{ peers: LocalPeer[] }>(call, { method: "GET", path: "/v1/peers", like: LIKE });
   call.out.answer({ peers }, () => human(peers, { colour: call.out.colour, now: Date.now() }));
 }

@@ -3,15 +3,21 @@ import type { LocalStatus } from "../../mesh/wire/local.ts";
 import type { Call } from "../call.ts";
 import { askDaemon } from "../daemon.ts";
 import { milliseconds, pairs, table } from "../output/text.ts";
+import { watching } from "../output/watch.ts";
 
 const LIKE = {
   self: { name: "", id: "", addresses: [""], interface: "" },
   network: { id: "", name: "", server: "", connected: true, ledgerSeq: 0 },
   gates: [{ name: "", id: "", region: "", connected: true, rttMs: 0 }],
   warnings: [""],
+  state: "",
 };
 
 export async function run(call: Call): Promise<void> {
+  await watching(call, () => show(call));
+}
+
+async function show(call: Call): Promise<void> {
   const status = await askDaemon<LocalStatus>(call, { method: "GET", path: "/v1/status", like: LIKE });
   const warnings = [...status.warnings];
   if (await administers(call, status.network.id)) {
@@ -19,8 +25,9 @@ export async function run(call: Call): Promise<void> {
     const warning = await draftWarning(call, status.network.id);
     if (warning !== null) warnings.push(warning);
   }
-  const { self, network, gates } = status;
-  call.out.answer({ self, network, gates, warnings }, () => human({ self, network, gates, warnings }, call.out.colour));
+  const { self, network, gates, state } = status;
+  const all = { self, network, gates, warnings, state };
+  call.out.answer(all, () => human(all, call.out.colour));
 }
 
 /** Only the machine that administers the network asks the coordinator anything; elsewhere this costs one look at a file. */

@@ -1,4 +1,5 @@
 /** Help, made from the command table. */
+import { terminalWidth } from "./text.ts";
 import { type CommandSpec, type OptionSpec, usageOf } from "../spec.ts";
 
 /** The list of all verbs. */
@@ -14,7 +15,7 @@ export function overview(commands: readonly CommandSpec[], globals: readonly Opt
     "options of every command:",
     columns(globals.map(optionRow)),
     "",
-    "exit codes: 0 done, 1 failed, 2 wrong usage, 3 daemon or server not reachable",
+    "exit codes: 0 done, 1 failed, 2 wrong usage, 3 daemon or server not reachable, 4 waited in vain",
     "more: ghostctl help COMMAND",
   ].join("\n");
 }
@@ -37,5 +38,19 @@ function optionRow(option: OptionSpec): [string, string] {
 
 function columns(rows: readonly (readonly [string, string])[]): string {
   const width = Math.max(...rows.map(([left]) => left.length));
-  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${right}`).join("\n");
+  const indent = width + 4;
+  return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${wrapped(right, indent)}`).join("\n");
+}
+
+/** Text broken between words where the terminal ends; on a very narrow one it is left to the terminal. */
+function wrapped(text: string, indent: number): string {
+  const room = terminalWidth() - indent;
+  if (room < 20) return text;
+  const lines: string[] = [];
+  for (const word of text.split(" ")) {
+    const last = lines.at(-1);
+    if (last === undefined || last.length + 1 + word.length > room) lines.push(word);
+    else lines[lines.length - 1] = `${last} ${word}`;
+  }
+  return lines.join(`\n${" ".repeat(indent)}`);
 }

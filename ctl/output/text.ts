@@ -9,18 +9,59 @@ export function printable(text: string, { lines = false }: { lines?: boolean } =
   });
 }
 
-/** Columns side by side, a heading above; null is shown as a dash. */
+/** Columns of the terminal that standard output is; without one a line may be as long as it likes. */
+export function terminalWidth(): number {
+  try {
+    return Deno.stdout.isTerminal() ? Deno.consoleSize().columns : Infinity;
+  } catch {
+    return Infinity;
+  }
+}
+
+/** What a row is found by elsewhere: the first column to go where there is no room, because --json and whois have it. */
+const LONG_NAMES = ["ID", "KEY"];
+
+/** A column is not made narrower than this, in characters. */
+const NARROW = 8;
+
+/** Widths that fit: the widest columns give way first, never the first one, which names the row. */
+function fitting(widths: readonly number[], room: number): number[] {
+  const fit = [...widths];
+  for (;;) {
+    const over = fit.reduce((sum, w) => sum + w, 2 * (fit.length - 1)) - room;
+    const widest = fit.slice(1).reduce((best, w, i) => w > fit[best]! ? i + 1 : best, 1);
+    if (over <= 0 || fit.length < 2 || fit[widest]! <= NARROW) return fit;
+    fit[widest] = Math.max(NARROW, fit[widest]! - over);
+  }
+}
+
+function cut(text: string, width: number): string {
+  return text.length <= width ? text : `${text.slice(0, width - 1)}…`;
+}
+
+/**
+ * Columns side by side, a heading above; null is shown as a dash. What does not fit into the terminal is left out (ids and keys)
+ * or cut short.
+ */
 export function table(
   heading: readonly string[],
   rows: readonly (readonly (string | null)[])[],
-  { colour }: { colour: boolean },
+  { colour, width = terminalWidth() }: { colour: boolean; width?: number },
 ): string {
   const cells = [heading, ...rows].map((row) =>
     row.map((cell) => cell === null || cell === "" ? "-" : printable(cell))
   );
-  const widths = heading.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
+  const natural = heading.map((_, column) => Math.max(...cells.map((row) => row[column]!.length)));
+  const total = natural.reduce((sum, w) => sum + w, 2 * (heading.length - 1));
+  if (total > width && heading.length > 2 && LONG_NAMES.includes(heading.at(-1)!)) {
+    return table(heading.slice(0, -1), rows.map((row) => row.slice(0, -1)), { colour, width });
+  }
+  const widths = fitting(natural, width);
   return cells.map((row, i) => {
-    const line = row.map((cell, column) => column === row.length - 1 ? cell : cell.padEnd(widths[column]!)).join("  ");
+    const line = row.map((cell, i) => cut(cell, widths[i]!)).map((cell, i) =>
+      i === row.length - 1 ? cell : cell.padEnd(widths[i]!)
+    )
+      .join("  ");
     return colour && i === 0 ? bold(line) : line;
   }).join("\n");
 }

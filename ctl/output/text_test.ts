@@ -30,3 +30,22 @@ Deno.test("numbers are spelt short", () => {
   assert.equal(ago("1970-01-01T00:00:00Z", 60_000), "60s ago");
   assert.equal(ago(null, 0), null);
 });
+
+Deno.test("table() cuts the widest columns to the terminal's width and never the first", () => {
+  const rows = [["a-long-name-of-a-machine", "x".repeat(60), "direct"]];
+  const lines = table(["PEER", "ADDRESSES", "PATH"], rows, { colour: false, width: 60 }).split("\n");
+  assert.ok(lines.every((line) => line.length <= 60), lines.join("\n"));
+  assert.match(lines[1]!, /^a-long-name-of-a-machine {2}x+… {2}direct$/);
+  const wide = table(["PEER", "ADDRESSES", "PATH"], rows, { colour: false, width: Infinity });
+  assert.ok(wide.includes("x".repeat(60)));
+  assert.ok(table(["PEER", "ADDRESSES"], [["a", "b".repeat(40)]], { colour: false, width: 1 }).includes("bbbbbbb…"));
+});
+
+Deno.test("table() leaves ids out where there is no room for them", () => {
+  const rows = [["bob", "100.64.3.4", "f4k2q3x7m5v6b2n4c7d3s5a2ga"]];
+  assert.equal(
+    table(["PEER", "ADDRESSES", "ID"], rows, { colour: false, width: 30 }),
+    "PEER  ADDRESSES\nbob   100.64.3.4",
+  );
+  assert.match(table(["PEER", "ADDRESSES", "ID"], rows, { colour: false, width: 80 }), /f4k2q3x7m5v6b2n4c7d3s5a2ga/);
+});

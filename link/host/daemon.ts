@@ -8,7 +8,7 @@
  */
 import type { Log } from "../../mesh/host/log.ts";
 import { systemRunner } from "../../mesh/host/runner.ts";
-import { errorLine } from "../../mesh/wire/errors.ts";
+import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
 import type { SignalBody } from "../../mesh/wire/signal.ts";
 import { Coalesced, DeadlineTimer } from "./coalesced.ts";
 import type { LinkConfig } from "./config.ts";
@@ -18,14 +18,15 @@ import type { IceHub } from "./ice_hub.ts";
 import { type IpMonitor, startIpMonitor } from "./ip_monitor.ts";
 import { addressesOf, type Machine as MachineFacts } from "./join.ts";
 import { CertificateKeeper } from "./login/certificate_keeper.ts";
-import { type LocalServer, serveLocal } from "./local_api.ts";
+import type { LocalHandlers } from "./local_api.ts";
+import { whois } from "./whois.ts";
+import type { LocalEvent, LocalEventKind, LocalWhois } from "../../mesh/wire/local.ts";
 import { localHandlers } from "./handlers.ts";
 import type { Machine } from "./machine.ts";
 import type { Change } from "./network_view.ts";
 import type { OwnRecord } from "./own_record.ts";
 import { type Ground, Parts } from "./parts.ts";
 import type { Peer } from "./peer.ts";
-import { random } from "./random.ts";
 import type { NodeState } from "./state.ts";
 
 /** How often the machine is compared with what it should be even if nothing is known to have changed, in ms. */
@@ -41,7 +42,24 @@ export interface DaemonOptions {
   say(line: string): void;
   machine: MachineFacts;
   signal: AbortSignal;
+  /** The session has come up, or (null) is about to end. */
+  attach(session: Session | null): Promise<void>;
+  /** Tells that something happened. */
+  event(kind: LocalEventKind, text: string, data?: LocalEvent["data"]): void;
 }
+
+/** A running session, as the supervisor asks it. */
+export interface Session {
+  handlers: LocalHandlers;
+  whois(who: string | undefined): Promise<LocalWhois>;
+  /** Changes the own record and tells everybody. @throws GhostError `name_taken` */
+  change(change: { name?: string; ssh?: string[] }): Promise<void>;
+  /** Tells the coordinator that this machine leaves; false when it cannot be told. */
+  farewell(): Promise<boolean>;
+}
+
+/** Seconds that a last record holds: long enough to be delivered. */
+const FAREWELL = 5;
 
 /** The client daemon of one node. */
 export class Daemon {
@@ -128,19 +146,10 @@ export class Daemon {
       log,
       onChange: () => void this.#networkChanged(),
     });
-    let local: LocalServer | null = null;
     const audit = setInterval(() => void this.#audit(), AUDIT_EVERY);
     try {
-      local = await serveLocal({
-        socket: this.#o.socket,
-        random,
-        handlers: localHandlers(this.#parts, {
-          own: this.#own,
-          ...this.#o,
-          meshUp: () => this.#meshUp,
-          changed: () => this.#ownChanged(),
-        }),
-      });
+      await this.#o.attach(this.#session());
+      this.#o.event("state", "the tunnel is up", { state: "up" });
       const { name } = this.#own.network;
       this.#o.say(`${name} is up: ${addressesOf(this.#own.record).join(", ")} on ${this.#machine.device.name}`);
       log.info("Running", { interface: this.#machine.device.name, wireguard: this.#machine.device.kind });
@@ -168,10 +177,43 @@ export class Daemon {
       await Promise.race([following, aborted(this.#o.signal)]);
     } finally {
       clearInterval(audit);
-      await local?.close();
+      await this.#o.attach(null);
       await monitor.stop();
       await this.#parts.saver.close();
     }
+  }
+
+  #session(): Session {
+    const { view, mesh } = this.#parts;
+    return {
+      handlers: localHandlers(this.#parts, {
+        own: this.#own,
+        ...this.#o,
+        meshUp: () => this.#meshUp,
+        changed: () => this.#ownChanged(),
+      }),
+      whois: (who) => Promise.resolve().then(() => whois(view, who)),
+      change: async (change) => {
+        const holder = [...view.nodes.values()].find((node) => node.name === change.name);
+        if (holder && holder.id !== this.#id) {
+          throw new GhostError("name_taken", `Another machine is called "${change.name}"`, {
+            mend: "choose another name",
+          });
+        }
+        await this.#own.change(change);
+        await this.#ownChanged();
+      },
+      farewell: async () => {
+        if (!this.#meshUp) return false;
+        try {
+          await mesh.publishNode(await this.#own.farewell(FAREWELL));
+          return true;
+        } catch (error) {
+          this.#o.log.warn("The coordinator was not told of the leave", { why: errorLine(error) });
+          return false;
+        }
+      },
+    };
   }
 
   /**
@@ -193,6 +235,8 @@ export class Daemon {
     if (change === "none") return;
     if (change === "ledger") {
       this.#parts.saver.ledger();
+      const { seq } = this.#parts.view.ledger.head;
+      this.#o.event("ledger", `ledger entry ${seq}`, { seq });
       if (!this.#parts.view.nodes.has(this.#id)) {
         this.#o.log.error("This node is no longer admitted to the network; all tunnels are closed");
       }
@@ -212,6 +256,9 @@ export class Daemon {
   }
 
   #meshConnected(up: boolean, reason: string | null): void {
+    if (this.#meshUp !== up) {
+      this.#o.event("coordinator", up ? "the coordinator is there" : "the coordinator is away", { connected: up });
+    }
     this.#meshUp = up;
     if (up) this.#o.log.info("Following the coordinator");
     else this.#o.log.warn("The coordinator is away; what is connected stays connected", { why: reason });
@@ -220,6 +267,7 @@ export class Daemon {
 
   #gateSession(id: string, up: boolean, reason: string | null): void {
     const gate = this.#parts.view.gates.get(id)?.record.name ?? id;
+    this.#o.event("gate", up ? `session with gate ${gate}` : `no session with gate ${gate}`, { gate, connected: up });
     if (up) this.#o.log.info("Session with a gate", { gate });
     else this.#o.log.warn("No session with a gate", { gate, why: reason });
     if (up && this.#own.record.gates[0] !== this.#parts.gates.home) {
@@ -232,6 +280,8 @@ export class Daemon {
 
   #presence(node: string, up: boolean): void {
     if (!this.#parts.peers.all.has(node)) return;
+    const name = this.#parts.nameOf(node);
+    this.#o.event("peer", `${name} is ${up ? "there" : "away"}`, { name, id: node, online: up });
     this.#parts.peers.tellReach(node);
     if (!this.#parts.reachable(node)) this.#parts.rotator.gone(node);
     // Peers that the coordinator cannot tell just now learn our newest record from us.
@@ -271,7 +321,10 @@ export class Daemon {
   #say(peer: Peer): void {
     const { rung, endpoint, rttMs } = peer.state;
     const over = rung === "none" ? "no path" : `${rung}${endpoint ? ` ${endpoint}` : ""}`;
-    this.#o.say(`${this.#parts.nameOf(peer.id)}: ${over}${rttMs === null ? "" : ` (${rttMs.toFixed(1)} ms)`}`);
+    const name = this.#parts.nameOf(peer.id);
+    const text = `${name}: ${over}${rttMs === null ? "" : ` (${rttMs.toFixed(1)} ms)`}`;
+    this.#o.event("path", text, { name, id: peer.id, rung, endpoint, rttMs });
+    this.#o.say(text);
   }
 
   async #networkChanged(): Promise<void> {

@@ -1,7 +1,10 @@
 /**
  * The daemon's local API (mesh/wire/local.ts) on a unix socket. Who may use it is decided by the file system: socket and
- * secret lie in a folder of mode 0700. Deno shows no peer credentials, so every request carries the secret as well, and a
- * request that a browser could have made (an Origin, or a foreign Host) is refused.
+ * secret are the daemon's user's (and group's) alone. Deno shows no peer credentials, so every request carries the secret as
+ * well, and a request that a browser could have made (an Origin, or a foreign Host) is refused.
+ *
+ * Beside it lies `read.sock`, which answers everybody on this machine and only what changes nothing: status and peers. The folder
+ * can be passed through for its sake, but not listed or written to (0711).
  */
 import { Hono } from "hono";
 import { equalBytes, toBase64Url, utf8 } from "../../mesh/wire/encoding.ts";
@@ -29,6 +32,8 @@ import {
   type LocalStatus,
 } from "../../mesh/wire/local.ts";
 import { parse, z } from "../../mesh/wire/schema.ts";
+import { runDirOf, type User } from "../../mesh/host/places.ts";
+import { type Control, controlApp } from "./control_api.ts";
 
 /** Longest request with ledger entries, in characters: one with a whole policy, and what lies around it. */
 const MAX_ENTRIES = 2 << 20;
@@ -55,10 +60,8 @@ export interface LocalHandlers {
   entries(entries: string[]): Promise<z.infer<typeof localEntriesAnswer>>;
 }
 
-/** The app behind the socket; separate from the socket so that it can be tested alone. */
-export function localApp(handlers: LocalHandlers, secret: string): Hono {
+function bareApp(): Hono {
   const app = new Hono();
-  const expected = utf8(`Bearer ${secret}`);
   app.onError((error) => {
     const problem = toProblem(error);
     return Response.json(problem, { status: problem.status, headers: { "content-type": "application/problem+json" } });
@@ -70,6 +73,37 @@ export function localApp(handlers: LocalHandlers, secret: string): Hono {
     if (c.req.header("origin") !== undefined || new URL(c.req.url).hostname !== "ghostlink") {
       throw new GhostError("forbidden", "The local API is for ghostctl only");
     }
+    await next();
+  });
+  return app;
+}
+
+/** How long an answer at the read-only socket is given again, in ms: whoever asks all the time costs no more than one. */
+const READ_AGAIN = 1000;
+
+/** The app behind the read-only socket. */
+export function readApp(handlers: Pick<LocalHandlers, "status" | "peers">, now: () => number): Hono {
+  const app = bareApp();
+  const status = lately(() => handlers.status(), now);
+  const peers = lately(() => handlers.peers(), now);
+  app.get("/v1/status", async (c) => c.json(await status()));
+  app.get("/v1/peers", async (c) => c.json({ peers: await peers() }));
+  return app;
+}
+
+function lately<T>(ask: () => Promise<T>, now: () => number): () => Promise<T> {
+  let last: { at: number; answer: Promise<T> } | null = null;
+  return () => {
+    if (last === null || now() - last.at >= READ_AGAIN) last = { at: now(), answer: ask() };
+    return last.answer;
+  };
+}
+
+/** The app behind the socket; separate from the socket so that it can be tested alone. */
+export function localApp(handlers: LocalHandlers, secret: string, more?: Hono): Hono {
+  const app = bareApp();
+  const expected = utf8(`Bearer ${secret}`);
+  app.use(async (c, next) => {
     if (!equalBytes(utf8(c.req.header("authorization") ?? ""), expected)) {
       throw new GhostError("unauthorized", "The request does not carry the daemon's secret");
     }
@@ -112,16 +146,16 @@ export function localApp(handlers: LocalHandlers, secret: string): Hono {
     return c.json({});
   });
   app.post("/v1/keys/rotate", async (c) => c.json(await handlers.rotate()));
+  if (more) app.route("/", more);
   return app;
 }
 
 /** Where the daemon's socket is unless told otherwise: `--socket`, GHOSTLINK_SOCKET, /run as root, XDG_RUNTIME_DIR. */
-export function defaultSocket(env: (name: string) => string | undefined, uid: number | null): string {
-  const given = env("GHOSTLINK_SOCKET");
+export function defaultSocket(user: User): string {
+  const given = user.env("GHOSTLINK_SOCKET");
   if (given) return given;
-  if (uid === 0) return "/run/ghostlink/ghostlink.sock";
-  const runtime = env("XDG_RUNTIME_DIR");
-  if (runtime) return `${runtime}/ghostlink/ghostlink.sock`;
+  const dir = runDirOf(user);
+  if (dir !== null) return `${dir}/ghostlink.sock`;
   throw new GhostError("bad_config", "Nowhere to put the socket: XDG_RUNTIME_DIR is not set", {
     mend: "start ghostlink as root, or name a place with --socket",
   });
@@ -135,15 +169,26 @@ export interface LocalServer {
   close(): Promise<void>;
 }
 
+/** What is served, where and for whom. */
+export interface LocalOptions {
+  socket: string;
+  handlers: LocalHandlers;
+  random: (n: number) => Bytes;
+  /** What the API has besides. */
+  control?: Control;
+  /** Number of the group that may do everything, too. */
+  group?: number | null;
+}
+
 /**
- * Serves the app on a unix socket. A stale socket of a crashed daemon is replaced; one that answers is not.
+ * Serves the app on a unix socket, and the read-only one beside it. A stale socket of a crashed daemon is replaced; one that
+ * answers is not.
  * @throws GhostError `port_in_use`
  */
-export async function serveLocal(
-  o: { socket: string; handlers: LocalHandlers; random: (n: number) => Bytes },
-): Promise<LocalServer> {
+export async function serveLocal(o: LocalOptions): Promise<LocalServer> {
   const dir = o.socket.slice(0, o.socket.lastIndexOf("/")) || ".";
   const secretFile = `${dir}/token`;
+  const readSocket = `${dir}/read.sock`;
   await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
   if (await answers(o.socket)) {
     throw new GhostError("port_in_use", "Another ghostlink already listens on this socket", {
@@ -152,40 +197,55 @@ export async function serveLocal(
     });
   }
   const mode = (await Deno.stat(dir)).mode;
-  if (mode !== null && (mode & 0o077) !== 0) {
+  if (mode !== null && (mode & 0o066) !== 0) {
     throw new GhostError("bad_config", "The socket's folder is open to others", {
       place: dir,
-      mend: "choose a folder of its own with --socket, or: chmod 700 " + dir,
+      mend: "choose a folder of its own with --socket, or: chmod 711 " + dir,
     });
   }
-  const there = await Deno.lstat(o.socket).catch(ignoreMissing);
+  for (const socket of [o.socket, readSocket]) await removeStale(socket);
+  const group = o.group ?? null;
+  const share = async (path: string) => {
+    if (group !== null) await Deno.chown(path, null, group);
+    await Deno.chmod(path, group === null ? 0o600 : 0o660);
+  };
+  const secret = toBase64Url(o.random(32));
+  await Deno.writeTextFile(secretFile, secret, { mode: 0o600 });
+  await share(secretFile);
+  const over = Promise.withResolvers<void>();
+  const closing = new AbortController();
+  const app = localApp(o.handlers, secret, o.control && controlApp(o.control, closing.signal));
+  const serve = (path: string, { fetch }: Hono) =>
+    Deno.serve(
+      { path, onListen() {} },
+      (request) => Promise.race([fetch(request), over.promise.then(() => new Response(null, { status: 503 }))]),
+    );
+  const servers = [serve(o.socket, app), serve(readSocket, readApp(o.handlers, () => performance.now()))];
+  await share(o.socket);
+  await Deno.chmod(readSocket, 0o666);
+  await Deno.chmod(dir, 0o711);
+  return {
+    async close() {
+      closing.abort();
+      // A ping that nobody answers can take half an hour: what is not done by then is cut off.
+      const timer = setTimeout(over.resolve, LAST_ANSWERS);
+      await Promise.all(servers.map((server) => server.shutdown()));
+      clearTimeout(timer);
+      for (const path of [o.socket, readSocket, secretFile]) await Deno.remove(path).catch(ignoreMissing);
+    },
+  };
+}
+
+/** Removes a crashed daemon's socket. @throws GhostError `bad_config` when something else lies there */
+async function removeStale(socket: string): Promise<void> {
+  const there = await Deno.lstat(socket).catch(ignoreMissing);
   if (there && !there.isSocket) {
     throw new GhostError("bad_config", "There is something else than a socket", {
-      place: o.socket,
+      place: socket,
       mend: "name another place with --socket",
     });
   }
-  if (there) await Deno.remove(o.socket); // a crashed daemon's: nobody answered
-  const secret = toBase64Url(o.random(32));
-  await Deno.writeTextFile(secretFile, secret, { mode: 0o600 });
-  await Deno.chmod(secretFile, 0o600);
-  const app = localApp(o.handlers, secret);
-  const over = Promise.withResolvers<void>();
-  const server = Deno.serve(
-    { path: o.socket, onListen() {} },
-    (request) => Promise.race([app.fetch(request), over.promise.then(() => new Response(null, { status: 503 }))]),
-  );
-  await Deno.chmod(o.socket, 0o600);
-  return {
-    async close() {
-      // A ping that nobody answers can take half an hour: what is not done by then is cut off.
-      const timer = setTimeout(over.resolve, LAST_ANSWERS);
-      await server.shutdown();
-      clearTimeout(timer);
-      await Deno.remove(o.socket).catch(ignoreMissing);
-      await Deno.remove(secretFile).catch(ignoreMissing);
-    },
-  };
+  if (there) await Deno.remove(socket);
 }
 
 async function answers(socket: string): Promise<boolean> {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { GhostError } from "../../mesh/wire/errors.ts";
-import { defaultSocket, localApp, type LocalHandlers, serveLocal } from "./local_api.ts";
+import { defaultSocket, localApp, type LocalHandlers, readApp, serveLocal } from "./local_api.ts";
 import { random } from "./random.ts";
 
 const handlers: LocalHandlers = {
@@ -72,7 +72,8 @@ Deno.test("serveLocal serves on a private socket, replaces a stale one, refuses 
   try {
     const first = await serveLocal({ socket, handlers, random });
     const mode = (path: string) => Deno.statSync(path).mode! & 0o777;
-    assert.equal(mode(`${base}/run`), 0o700);
+    assert.equal(mode(`${base}/run`), 0o711);
+    assert.equal(mode(`${base}/run/read.sock`), 0o666);
     assert.equal(mode(socket), 0o600);
     assert.equal(mode(`${base}/run/token`), 0o600);
     const secret = await Deno.readTextFile(`${base}/run/token`);
@@ -102,13 +103,16 @@ Deno.test("serveLocal does not share a folder that others may look into", async 
 });
 
 Deno.test("defaultSocket follows the environment, then the user", () => {
-  assert.equal(defaultSocket((n) => n === "GHOSTLINK_SOCKET" ? "/a/b" : undefined, 0), "/a/b");
-  assert.equal(defaultSocket(() => undefined, 0), "/run/ghostlink/ghostlink.sock");
   assert.equal(
-    defaultSocket((n) => n === "XDG_RUNTIME_DIR" ? "/run/user/1" : undefined, 1),
+    defaultSocket({ os: "linux", uid: 0, env: (n) => n === "GHOSTLINK_SOCKET" ? "/a/b" : undefined }),
+    "/a/b",
+  );
+  assert.equal(defaultSocket({ os: "linux", uid: 0, env: () => undefined }), "/run/ghostlink/ghostlink.sock");
+  assert.equal(
+    defaultSocket({ os: "linux", uid: 1, env: (n) => n === "XDG_RUNTIME_DIR" ? "/run/user/1" : undefined }),
     "/run/user/1/ghostlink/ghostlink.sock",
   );
-  assert.throws(() => defaultSocket(() => undefined, 1), { code: "bad_config" });
+  assert.throws(() => defaultSocket({ os: "linux", uid: 1, env: () => undefined }), { code: "bad_config" });
 });
 
 Deno.test("serveLocal stops though a request goes on and on", async () => {
@@ -159,4 +163,23 @@ Deno.test("localApp takes ledger entries of any size that an entry can have, and
   assert.equal((await (await app.request(url("/v1/ledger?from=7"), { headers: good })).json()).head.seq, 7);
   assert.equal((await app.request(url("/v1/ledger?from=x"), { headers: good })).status, 400);
   assert.equal((await (await app.request(url("/v1/ledger/fork"), { headers: good })).json()).fork, null);
+});
+
+Deno.test("readApp tells status and peers to anybody, asks for them once a second at most, and takes nothing else", async () => {
+  let asked = 0;
+  let now = 0;
+  const counted = { ...handlers, peers: () => Promise.resolve((asked++, [])) };
+  const read = readApp(counted, () => now);
+  for (let i = 0; i < 50; i++) assert.equal((await read.request(url("/v1/peers"))).status, 200);
+  assert.equal(asked, 1);
+  now = 1000;
+  await read.request(url("/v1/peers"));
+  assert.equal(asked, 2);
+  for (const path of ["/v1/ping", "/v1/keys/rotate", "/v1/down", "/v1/peers"]) {
+    assert.equal((await read.request(url(path), { method: "POST", headers: good })).status, 404, path);
+  }
+  for (const path of ["/v1/ledger", "/v1/routes", "/v1/logs", "/v1/events", "/v1/settings"]) {
+    assert.equal((await read.request(url(path), { headers: good })).status, 404, path);
+  }
+  assert.equal((await read.request(url("/v1/peers"), { headers: { origin: "https://evil.example" } })).status, 403);
 });

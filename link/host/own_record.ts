@@ -15,7 +15,7 @@ import type { Identity, NetworkState, NodeState } from "./state.ts";
 
 /** What may change in the record while the daemon runs. */
 type RecordChange = Partial<
-  Pick<NodeRecord, "name" | "gates" | "routes" | "wg" | "wgNext" | "os" | "version" | "ipv4" | "proof">
+  Pick<NodeRecord, "name" | "gates" | "routes" | "wg" | "wgNext" | "os" | "version" | "ipv4" | "proof" | "ssh">
 >;
 
 /** Own keys and the newest own record, kept on disk. */
@@ -83,6 +83,13 @@ export class OwnRecord {
     await this.#state.saveNetwork(network);
     this.#record = record;
     this.#network = network;
+  }
+
+  /** A last record, which ends this membership for everybody in `seconds`. */
+  async farewell(seconds: number): Promise<string> {
+    const iat = Math.floor(this.#now() / 1000);
+    const record = { ...this.#record, seq: this.#record.seq + 1, iat, exp: iat + seconds };
+    return await signNodeRecord(record, this.#identity.identity);
   }
 
   /** Mends what a crash in the middle of a rotation left: the record says what the keys are. */

@@ -96,6 +96,7 @@ export class Report {
         rttMs,
       })),
       warnings: this.#warnings(self),
+      state: "up",
     };
   }
 

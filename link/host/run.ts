@@ -1,4 +1,4 @@
-/** Starts a daemon from its state folder and puts the machine back when it ends. */
+/** Starts sessions of the tunnel from the state folder and puts the machine back when each ends. */
 import { systemRunner } from "../../mesh/host/runner.ts";
 import { issuerSigners } from "../../mesh/policy/mod.ts";
 import { openKept } from "../../mesh/trust/kept_ledger.ts";
@@ -10,14 +10,20 @@ import { IceHub } from "./ice_hub.ts";
 import { Machine } from "./machine.ts";
 import { OwnRecord } from "./own_record.ts";
 import { random } from "./random.ts";
+import { Supervisor, type SupervisorOptions } from "./supervisor.ts";
 import { checkTools } from "./tools.ts";
 
 /**
- * Runs a daemon until the signal aborts; everything that it made on the machine is gone when this returns.
+ * Runs the daemon until the signal aborts; everything that it made on the machine is gone when this returns.
  * @throws GhostError for what is missing; the machine is then as before
  */
-export async function runDaemon(o: DaemonOptions): Promise<void> {
+export async function runDaemon(o: Omit<SupervisorOptions, "session">): Promise<void> {
   using _lock = await o.state.lock();
+  await new Supervisor({ ...o, session: runSession }).run();
+  o.log.info("Stopped");
+}
+
+async function runSession(o: DaemonOptions): Promise<void> {
   const identity = await o.state.identity();
   const network = await o.state.network();
   if (!identity || !network) {
@@ -58,5 +64,4 @@ export async function runDaemon(o: DaemonOptions): Promise<void> {
   } finally {
     hub.close();
   }
-  o.log.info("Stopped");
 }

@@ -8,6 +8,7 @@
  * | network.json | server, CA, network id, own name, own record |
  * | ledger.jsonl | one ledger entry (JWS) a line, append-only; beside it how far it was checked, and forks |
  * | contact.json | when the coordinator was last there |
+ * | settings.json | whether the tunnel is to be up, and what the record tells |
  * | records.json | newest records of nodes and gates, as JWS |
  *
  * Deliberately not here: anything derived (addresses of peers, compiled policy): it is computed again from signed statements.
@@ -48,6 +49,8 @@ const recordsFile = z.strictObject({
 });
 
 const contactFile = z.strictObject({ at: z.int().min(0) });
+/** What `ghostctl up`, `down` and `set` change. */
+const settingsFile = z.strictObject({ up: z.boolean().default(true), ssh: z.boolean().default(true) });
 
 export type NetworkState = z.infer<typeof networkFile>;
 /** What is kept of other machines. */
@@ -127,6 +130,22 @@ export class NodeState {
 
   async saveContact(at: number): Promise<void> {
     await this.#write("contact.json", { at });
+  }
+
+  async settings(): Promise<z.infer<typeof settingsFile>> {
+    return await this.#read("settings.json", settingsFile) ?? settingsFile.parse({});
+  }
+
+  async saveSettings(settings: z.infer<typeof settingsFile>): Promise<void> {
+    await this.#write("settings.json", settings);
+  }
+
+  /** Forgets the network; with `forget` the keys as well, so that this machine can only come back as another one. */
+  async leave({ forget }: { forget: boolean }): Promise<void> {
+    const keep = new Set(["lock", ...forget ? [] : ["identity.json"]]);
+    for await (const { name, isFile } of Deno.readDir(this.dir)) {
+      if (isFile && !keep.has(name)) await Deno.remove(`${this.dir}/${name}`);
+    }
   }
 
   /**

@@ -4,6 +4,7 @@
  */
 import { GhostError } from "../wire/errors.ts";
 import { parseJson } from "../wire/encoding.ts";
+import { systemStateDir } from "./places.ts";
 
 /**
  * A role's state folder, made when it is missing: `flag`, else /var/lib/ROLE as root, else XDG_STATE_HOME (~/.local/state) + /ROLE.
@@ -16,7 +17,7 @@ export async function openStateDir(role: string, flag?: string): Promise<string>
 }
 
 function defaultStateDir(role: string): string {
-  if (Deno.uid() === 0) return `/var/lib/${role}`;
+  if (Deno.uid() === 0) return systemStateDir(role, Deno.build.os);
   const base = Deno.env.get("XDG_STATE_HOME");
   if (base?.startsWith("/")) return `${base}/${role}`;
   const home = Deno.env.get("HOME");

@@ -17,11 +17,20 @@
  * | GET /v1/ledger?from=N | {entries, head}: a page of this node's verified ledger |
  * | POST /v1/ledger {entries} | {added, head}: checked as entries from anywhere, and handed on |
  * | GET /v1/ledger/fork | {fork: {seq, entries} or null}: what contradicts the ledger |
+ * | GET /v1/whois?who=NAME | Whois: a machine by name, id or address; without `who` this machine |
+ * | POST /v1/up, /v1/down | {state, changed} |
+ * | POST /v1/leave {forget} | {name, told}: out of the network; `told` when the coordinator heard of it |
+ * | GET /v1/settings, POST /v1/settings {name?, ssh?} | Settings |
+ * | GET /v1/events?after=N, GET /v1/logs?after=N | server-sent events; `follow=0` ends with what there is |
  *
- * Every request carries `Authorization: Bearer <secret>`; the secret lies in `token` beside the socket, in a folder of mode 0700.
+ * Every request carries `Authorization: Bearer <secret>`; the secret lies in `token` beside the socket, where only the daemon's
+ * user (and group, if it has one) may read it. `read.sock` beside it answers anybody, GET /v1/status and /v1/peers alone.
+ *
+ * An event's data is one line of JSON (LocalEvent, LocalLogLine), its id a running number; `event: lost` carries {lost: N},
+ * how many the history no longer had.
  */
 import { ledgerHead } from "./ledger.ts";
-import { jws, prefix, z } from "./schema.ts";
+import { jws, label, prefix, z } from "./schema.ts";
 
 /** Rungs of the path ladder, best first; `none` is no path at all. */
 export const RUNGS = ["direct", "lane", "quic", "turn", "none"] as const;
@@ -66,6 +75,8 @@ export const localStatus = z.object({
   })),
   /** Sentences that a person should read: what is wrong and what to do. */
   warnings: z.array(z.string()),
+  /** `down`: the daemon runs, the tunnel does not, until `ghostctl up`. */
+  state: z.enum(["up", "down"]).default("up"),
 });
 export type LocalStatus = z.infer<typeof localStatus>;
 
@@ -165,3 +176,50 @@ export const localRoutes = z.object({
     reason: z.string().nullable(),
   })),
 });
+
+/** What a node's signed record and the ledger say of it. */
+export const localWhois = z.object({
+  name: z.string(),
+  id: z.string(),
+  key: z.string(),
+  addresses: z.array(z.string()),
+  user: z.string().nullable(),
+  groups: z.array(z.string()),
+  tags: z.array(z.string()),
+  method: z.string(),
+  ephemeral: z.boolean(),
+  os: z.string(),
+  release: z.string(),
+  routes: z.array(z.string()),
+  sshHostKeys: z.array(z.string()),
+  /** RFC 3339: when its record was signed, and how long it holds. */
+  signed: z.string(),
+  expires: z.string(),
+  self: z.boolean(),
+});
+export type LocalWhois = z.infer<typeof localWhois>;
+
+/** What `ghostctl set` changes. */
+export const localSettings = z.object({ name: z.string(), ssh: z.boolean(), up: z.boolean() });
+export type LocalSettings = z.infer<typeof localSettings>;
+export const localSettingsRequest = z.strictObject({ name: label.optional(), ssh: z.boolean().optional() });
+export type LocalSettingsRequest = z.infer<typeof localSettingsRequest>;
+
+export const localLeaveRequest = z.strictObject({ forget: z.boolean().default(false) });
+
+export const EVENT_KINDS = ["path", "peer", "coordinator", "gate", "ledger", "state"] as const;
+export type LocalEventKind = (typeof EVENT_KINDS)[number];
+/** Something that happened in the daemon. `text` is for people; `data` names what it was about. */
+export interface LocalEvent {
+  /** RFC 3339 */
+  time: string;
+  kind: LocalEventKind;
+  text: string;
+  data: Record<string, string | number | boolean | null>;
+}
+
+/** A line of the daemon's log. */
+export interface LocalLogLine {
+  level: string;
+  line: string;
+}

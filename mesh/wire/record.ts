@@ -3,6 +3,7 @@
  * (in the header's `jwk`), each with an admission proof that says why this identity belongs to the network.
  */
 import { jws, key32, label, networkId, nodeId, port, prefix, seconds, tag, z } from "./schema.ts";
+import { sshKeys } from "./ssh_key.ts";
 
 export const NODE_TYP = "ghostmesh-node+jwt";
 export const GATE_TYP = "ghostmesh-gate+jwt";
@@ -48,6 +49,8 @@ export const nodeRecord = z.strictObject({
   tags: z.array(tag).max(32),
   os: z.string().max(64),
   version: z.string().max(32),
+  /** Host public keys of its SSH server, so that `ghostctl ssh` knows whom it talks to. */
+  ssh: sshKeys.optional(),
   proof: admissionProof,
 });
 export type NodeRecord = z.infer<typeof nodeRecord>;

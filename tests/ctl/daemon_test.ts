@@ -13,6 +13,7 @@ const STATUS: LocalStatus = {
   network: { id: "a".repeat(32), name: "home", server: "https://127.0.0.1:7777", connected: true, ledgerSeq: 12 },
   gates: [{ name: "gate1", id: ID, region: "eu", connected: true, rttMs: 8.1 }],
   warnings: ["The gate gate1 is old"],
+  state: "up",
 };
 const PEERS: LocalPeer[] = [
   {
@@ -292,4 +293,62 @@ Deno.test("ghostctl hands each entry to this machine's daemon, and a daemon's le
     assert.equal(JSON.parse(stdout || "{}").source, "daemon", stderr);
     assert.deepEqual((await Deno.readTextFile(copy)).split("\n").slice(0, -1), ledger.entries);
   }, world.dir);
+});
+
+/** ghostctl as somebody who may not read the daemon's secret: only `files` are open to it. */
+async function stranger(files: string[], ...args: string[]): Promise<Ended> {
+  const root = new URL("../..", import.meta.url).pathname;
+  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
+    args: [
+      "run",
+      "--quiet",
+      "--no-prompt",
+      `--config=${root}deno.json`,
+      "-P=ctl",
+      `--allow-read=${files}`,
+      `--allow-write=${files}`,
+      `${root}ctl/main.ts`,
+      ...args,
+    ],
+  }).output();
+  return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
+}
+
+Deno.test("ghostctl without the daemon's secret reads status and peers and changes nothing", () =>
+  withDaemon({ status: () => Promise.resolve(STATUS), peers: () => Promise.resolve(PEERS) }, async (_, socket) => {
+    const read = socket.replace(/[^/]+$/, "read.sock");
+    const ask = (...args: string[]) => stranger([read], ...args, "--socket", socket);
+    assert.deepEqual(JSON.parse((await ask("peers", "--json")).stdout), { version: 1, peers: PEERS });
+    assert.match((await ask("status")).stdout, /^machine +alice/);
+    for (const verb of [["ping", "bob"], ["keys", "rotate"], ["down"], ["logs"]]) {
+      const refused = await ask(...verb);
+      assert.equal(refused.code, 3, refused.stderr);
+      assert.match(refused.stderr, /May not talk to this daemon; .*root, or as a member of its \[link\] group/);
+    }
+  }));
+
+Deno.test("ghostctl config: several networks on one machine, one of them meant by default", async () => {
+  await using home = await World.make();
+  await using work = await World.make();
+  assert.equal((await home.init()).code, 0);
+  const join = ["init", "--server", work.server, "--setup", work.setupCode, "--name", "work"];
+  assert.equal((await home.ctl(...join)).code, 0);
+  const torn = await home.ctl("token", "create");
+  assert.equal(torn.code, 1);
+  assert.match(torn.stderr, /Several networks .* ghostctl config use NAME/);
+  assert.equal((await home.json("config", "use", "work")).network, "work");
+  assert.equal((await home.json("token", "create")).ledgerSeq, 2);
+  assert.equal((await (await work.app.network())!.replica.refresh()).ledger.head.seq, 2);
+  assert.equal((await home.json("token", "create", "--network", "home")).ledgerSeq, 2);
+  const { networks } = await home.json("config", "show");
+  assert.deepEqual(networks.map((n: { name: string; default: boolean }) => [n.name, n.default]), [
+    ["home", false],
+    ["work", true],
+  ]);
+  assert.equal((await home.json("config", "check")).good, true);
+  assert.equal((await home.ctl("config", "use", "nowhere")).code, 1);
+  await Deno.chmod(`${home.dir}/ctl`, 0o755);
+  const wrong = await home.ctl("config", "check");
+  assert.equal(wrong.code, 1);
+  assert.match(wrong.stdout, /WRONG .*Others may look into this folder; chmod 700/);
 });

@@ -1,0 +1,48 @@
+/** What an admin says of a machine: `node` entries. The newest stands alone, so each repeats what is to stay. */
+import type { Ledger } from "../../mesh/trust/ledger.ts";
+import type { VerifiedNode } from "../../mesh/trust/record.ts";
+import type { LedgerBody } from "../../mesh/wire/ledger.ts";
+import type { Call } from "../call.ts";
+import { AdminNetwork } from "./network.ts";
+
+type Settings = LedgerBody<"node">;
+
+/** How `changeNode` ended. */
+export interface NodeChange {
+  node: VerifiedNode;
+  changed: boolean;
+  ledger: Ledger;
+}
+
+/**
+ * Signs what `change` makes of the settings in force for the machine that the first argument names; nothing when they are so
+ * already.
+ */
+export async function changeNode(
+  call: Call,
+  change: (before: Settings, node: VerifiedNode) => Settings,
+): Promise<NodeChange> {
+  const network = await AdminNetwork.open(call);
+  let node: VerifiedNode | undefined;
+  const { ledger, changed } = await network.change(async (ledger) => {
+    node = await network.node(ledger, call.args[0]!);
+    const before = ledger.nodeSettings(node.id);
+    const after = change(before ?? { node: node.id }, node);
+    return before && same(before, after) ? null : { kind: "node", body: after };
+  });
+  return { node: node!, changed, ledger };
+}
+
+function same(a: Settings, b: Settings): boolean {
+  const sorted = (s: Settings) => JSON.stringify(Object.entries(s).sort(([x], [y]) => x < y ? -1 : 1));
+  return sorted(a) === sorted(b);
+}
+
+/** Says how it ended. */
+export function reportNode(call: Call, { node, changed, ledger }: NodeChange, o: { is: string; value: object }): void {
+  const ledgerSeq = ledger.head.seq;
+  call.out.answer(
+    { changed, name: node.name, id: node.id, ...o.value, ledgerSeq },
+    () => changed ? `${node.name} ${o.is} (ledger entry ${ledgerSeq})` : `${node.name} ${o.is} already`,
+  );
+}

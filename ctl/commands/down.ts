@@ -1,0 +1,12 @@
+/** `ghostctl down` */
+import type { Call } from "../call.ts";
+import { askDaemon } from "../daemon.ts";
+
+export async function run(call: Call): Promise<void> {
+  const like = { state: "", changed: true };
+  const answer = await askDaemon<typeof like>(call, { method: "POST", path: "/v1/down", like });
+  call.out.answer(
+    answer,
+    () => answer.changed ? "the tunnel is down until: ghostctl up" : "the tunnel was down already; ghostctl up",
+  );
+}

@@ -1,0 +1,9 @@
+/** `ghostctl up` */
+import type { Call } from "../call.ts";
+import { askDaemon } from "../daemon.ts";
+
+export async function run(call: Call): Promise<void> {
+  const like = { state: "", changed: true };
+  const answer = await askDaemon<typeof like>(call, { method: "POST", path: "/v1/up", like });
+  call.out.answer(answer, () => answer.changed ? "the tunnel is up" : "the tunnel was up already");
+}

@@ -1,0 +1,8 @@
+/** `ghostctl whois NAME` */
+import type { Call } from "../call.ts";
+import { askWhois, showWhois } from "../machine/whois.ts";
+
+export async function run(call: Call): Promise<void> {
+  const answer = await askWhois(call, call.args[0]!);
+  call.out.answer(answer, () => showWhois(answer));
+}

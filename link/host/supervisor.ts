@@ -1,0 +1,247 @@
+/**
+ * What outlives a session of the tunnel: the local API, the settings that `ghostctl up`, `down`, `set` and `leave` change, and
+ * the histories of events and log lines. While the tunnel is down nothing of it is on the machine; the socket answers.
+ */
+import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
+import type { LocalSettings, LocalSettingsRequest, LocalStatus, LocalWhois } from "../../mesh/wire/local.ts";
+import { nodeIdOf } from "../../mesh/trust/keys.ts";
+import { parseServer, serverText } from "../../mesh/client/mod.ts";
+import type { Control } from "./control_api.ts";
+import type { DaemonOptions, Session } from "./daemon.ts";
+import type { Feeds } from "./feeds.ts";
+import { addressesOf, join } from "./join.ts";
+import { type LocalHandlers, type LocalServer, serveLocal } from "./local_api.ts";
+import { OwnRecord } from "./own_record.ts";
+import { random } from "./random.ts";
+import { readSshKeys } from "./ssh_keys.ts";
+
+/** What the supervisor is started with; `session` runs the tunnel until its signal aborts. */
+export interface SupervisorOptions extends Omit<DaemonOptions, "attach" | "event"> {
+  feeds: Feeds;
+  group: number | null;
+  /** Waits for `ghostctl join` when this machine has joined nothing. */
+  idle: boolean;
+  session(o: DaemonOptions): Promise<void>;
+}
+
+/** Runs sessions of the tunnel, one after another. */
+export class Supervisor implements Control {
+  readonly feeds: Feeds;
+  readonly #o: SupervisorOptions;
+  #local: LocalServer | null = null;
+  #session: Session | null = null;
+  #stop: AbortController | null = null;
+  #fault: string | null = null;
+  /** Wakes the loop when `up` or `join` wants it to look again. */
+  #wake: () => void = () => {};
+  /** Resolves when the session has come up, ended or failed. */
+  #turn = Promise.withResolvers<void>();
+
+  constructor(o: SupervisorOptions) {
+    this.#o = o;
+    this.feeds = o.feeds;
+  }
+
+  /** Runs until the signal of the options aborts. @throws GhostError for what is missing at the first start */
+  async run(): Promise<void> {
+    const { state, signal } = this.#o;
+    try {
+      if (await state.network() === null && !this.#o.idle) {
+        throw new GhostError("not_admitted", "This machine has not joined a network", {
+          place: state.dir,
+          mend: "run: ghostlink join --server HOST --auth TOKEN",
+        });
+      }
+      while (!signal.aborted) {
+        if (await state.network() !== null && (await state.settings()).up) await this.#runSession();
+        else await this.#serve();
+        this.#turned();
+        if (signal.aborted || this.#again) continue;
+        await this.#woken();
+      }
+    } finally {
+      await this.#local?.close();
+    }
+  }
+
+  /** Set by `up` while the session before is still ending. */
+  #again = false;
+
+  async #runSession(): Promise<void> {
+    this.#again = false;
+    this.#stop = new AbortController();
+    const abort = () => this.#stop?.abort();
+    this.#o.signal.addEventListener("abort", abort);
+    try {
+      this.#fault = null;
+      await this.#syncSshKeys();
+      await this.#o.session({
+        ...this.#o,
+        signal: this.#stop.signal,
+        event: this.feeds.event,
+        attach: async (session) => {
+          this.#session = session;
+          if (session === null) return;
+          await this.#serve();
+          this.#turned();
+        },
+      });
+      this.feeds.event("state", "the tunnel is down", { state: "down" });
+    } catch (error) {
+      // A first start that fails ends the program; one by `ghostctl up` is told there and can be tried again.
+      if (this.#local === null) throw error;
+      this.#fault = errorLine(error);
+      this.#o.log.error("The tunnel is down", { why: this.#fault });
+      this.feeds.event("state", `the tunnel is down: ${this.#fault}`, { state: "down" });
+    } finally {
+      this.#o.signal.removeEventListener("abort", abort);
+      this.#session = null;
+      this.#stop = null;
+    }
+  }
+
+  #turned(): void {
+    this.#turn.resolve();
+    this.#turn = Promise.withResolvers();
+  }
+
+  #woken(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#wake = resolve;
+      this.#o.signal.addEventListener("abort", () => resolve(), { once: true });
+    });
+  }
+
+  async #serve(): Promise<void> {
+    this.#local ??= await serveLocal({
+      socket: this.#o.socket,
+      random,
+      group: this.#o.group,
+      control: this,
+      // Whoever answers now: the session's own handlers, or those of a machine whose tunnel is down.
+      handlers: new Proxy({} as LocalHandlers, {
+        get: (_, name) => Reflect.get(this.#session?.handlers ?? this.#idle, name) ?? this.#refuse,
+      }),
+    });
+  }
+
+  readonly #refuse = () =>
+    Promise.reject(new GhostError("not_supported", "The tunnel is down", { mend: "type: ghostctl up" }));
+
+  readonly #idle: Partial<LocalHandlers> = {
+    status: () => this.#idleStatus(),
+    join: async ({ auth, server, name }) => {
+      const joined = await join(this.#o.state, {
+        auth,
+        ...(server === undefined ? {} : { server }),
+        ...(name === undefined ? {} : { name }),
+        machine: this.#o.machine,
+        random,
+        now: () => Date.now(),
+      });
+      await this.up();
+      return { name: joined.network.name, id: joined.id, addresses: joined.addresses };
+    },
+  };
+
+  async #idleStatus(): Promise<LocalStatus> {
+    const own = await this.#own();
+    const { network, record } = own;
+    const why = this.#fault === null ? "" : ` (${this.#fault})`;
+    return {
+      self: {
+        name: record.name,
+        id: await nodeIdOf(own.identity.identity.public),
+        addresses: addressesOf(record),
+        interface: this.#o.config.interface,
+      },
+      network: {
+        id: network.net,
+        name: "",
+        server: serverText(parseServer(network.server)),
+        connected: false,
+        ledgerSeq: (await this.#o.state.ledger.read()).length - 1,
+      },
+      gates: [],
+      warnings: [`the tunnel is down${why}: ghostctl up`],
+      state: "down",
+    };
+  }
+
+  async #own(): Promise<OwnRecord> {
+    const { state } = this.#o;
+    const [identity, network] = [await state.identity(), await state.network()];
+    if (!identity || !network) {
+      throw new GhostError("not_admitted", "This machine has not joined a network", {
+        mend: "type: ghostctl join --auth TOKEN",
+      });
+    }
+    return new OwnRecord({ state, identity, network, random, now: () => Date.now() });
+  }
+
+  // What ghostctl asks for -----------------------------------------------------------------------
+
+  async whois(who: string | undefined): Promise<LocalWhois> {
+    return await (this.#session?.whois(who) ?? this.#refuse());
+  }
+
+  async up(): Promise<{ state: "up"; changed: boolean }> {
+    const settings = await this.#o.state.settings();
+    if (this.#session !== null && settings.up) return { state: "up", changed: false };
+    await this.#own();
+    await this.#o.state.saveSettings({ ...settings, up: true });
+    this.#again = true;
+    const turn = this.#turn.promise;
+    this.#wake();
+    await turn;
+    if (this.#fault !== null) throw new GhostError("internal", this.#fault, { mend: "see: ghostctl logs" });
+    return { state: "up", changed: true };
+  }
+
+  async down(): Promise<{ state: "down"; changed: boolean }> {
+    const settings = await this.#o.state.settings();
+    await this.#o.state.saveSettings({ ...settings, up: false });
+    const changed = this.#stop !== null;
+    if (changed) {
+      const turn = this.#turn.promise;
+      this.#stop!.abort();
+      await turn;
+    }
+    return { state: "down", changed };
+  }
+
+  async leave({ forget }: { forget: boolean }): Promise<{ name: string; told: boolean }> {
+    const { name } = (await this.#own()).network;
+    const told = await (this.#session?.farewell() ?? Promise.resolve(false));
+    await this.down();
+    await this.#o.state.leave({ forget });
+    this.feeds.event("state", "this machine has left its network", { state: "left" });
+    return { name, told };
+  }
+
+  async settings(): Promise<LocalSettings> {
+    return { name: (await this.#own()).record.name, ...await this.#o.state.settings() };
+  }
+
+  async set({ name, ssh }: LocalSettingsRequest): Promise<LocalSettings> {
+    const before = await this.settings();
+    if (name !== undefined && name !== before.name) {
+      if (this.#session) await this.#session.change({ name });
+      else await (await this.#own()).change({ name });
+    }
+    if (ssh !== undefined && ssh !== before.ssh) {
+      await this.#o.state.saveSettings({ up: before.up, ssh });
+      await this.#syncSshKeys();
+    }
+    return await this.settings();
+  }
+
+  /** Brings the record's SSH host keys in line with this machine's and with the settings. */
+  async #syncSshKeys(): Promise<void> {
+    const ssh = (await this.#o.state.settings()).ssh ? await readSshKeys() : [];
+    const own = await this.#own();
+    if (JSON.stringify(own.record.ssh ?? []) === JSON.stringify(ssh)) return;
+    if (this.#session) await this.#session.change({ ssh });
+    else await own.change({ ssh });
+  }
+}
