@@ -1,0 +1,7 @@
+/** The relayed rungs of the path ladder. A rung is a file that exports a `Transport`, and a line here. */
+import { quic } from "./quic_rung.ts";
+import type { Transport } from "./transport.ts";
+
+export const TRANSPORTS: readonly Transport[] = [
+  quic,
+];
