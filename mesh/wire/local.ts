@@ -14,9 +14,10 @@
  */
 import { z } from "./schema.ts";
 
-/** Rungs of the path ladder, best first; `none` is no path at all. */
+/** Rungs of the path ladder, best first; `none` is no path at all. A link may have more of them (link/host/transports.ts). */
 export const RUNGS = ["direct", "lane", "quic", "turn", "none"] as const;
-export type Rung = (typeof RUNGS)[number];
+export type Rung = (typeof RUNGS)[number] | (string & Record<never, never>);
+const rung = z.string().max(16) as z.ZodType<Rung>;
 
 export const localPeer = z.object({
   name: z.string(),
@@ -24,7 +25,7 @@ export const localPeer = z.object({
   addresses: z.array(z.string()),
   online: z.boolean(),
   path: z.object({
-    rung: z.enum(RUNGS),
+    rung,
     endpoint: z.string().nullable(),
     rttMs: z.number().nullable(),
     /** RFC 3339 time of the last change of rung. */
@@ -65,7 +66,7 @@ export const localPingRequest = z.object({
 export const localPingAnswer = z.object({
   name: z.string(),
   address: z.string(),
-  replies: z.array(z.object({ seq: z.number(), rttMs: z.number().nullable(), rung: z.enum(RUNGS) })),
+  replies: z.array(z.object({ seq: z.number(), rttMs: z.number().nullable(), rung })),
 });
 
 export const localJoinRequest = z.object({
