@@ -2,6 +2,7 @@
  * Control messages that wait for one session. A node that reads slowly or not at all costs a bounded amount:
  * - signals are bounded by count and bytes, the oldest goes first (their protocol repeats what matters);
  * - presence and head are states: only the newest of each waits, and presence only of watched nodes (at most 2000);
+ * - of each kind of word about the lane with one node only the newest waits;
  * - pongs are bounded; the few messages of the handshake are not.
  */
 import type { FromGate } from "../../mesh/wire/gate_session.ts";
@@ -12,6 +13,7 @@ export class ControlQueue {
   #first: FromGate[] = [];
   #pongs: number[] = [];
   #head: LedgerHead | null = null;
+  #lanes = new Map<string, FromGate>();
   #presence = new Map<string, boolean>();
   #signals: { from: string; box: string }[] = [];
   #signalBytes = 0;
@@ -42,6 +44,14 @@ export class ControlQueue {
         if (this.#pongs.length >= this.#limits.pongs) this.#pongs.shift();
         this.#pongs.push(message.n);
         return;
+      case "lane":
+      case "lane-ready":
+      case "lane-ended": {
+        const key = `${message.t} ${message.node}`;
+        this.#lanes.delete(key); // the newest goes last
+        this.#lanes.set(key, message);
+        return;
+      }
       default:
         this.#first.push(message);
     }
@@ -62,6 +72,10 @@ export class ControlQueue {
       this.#head = null;
       return { t: "head", head };
     }
+    for (const [key, message] of this.#lanes) {
+      this.#lanes.delete(key);
+      return message;
+    }
     for (const [node, up] of this.#presence) {
       this.#presence.delete(node);
       return { t: "presence", node, up };
@@ -76,6 +90,7 @@ export class ControlQueue {
     this.#first = [];
     this.#pongs = [];
     this.#head = null;
+    this.#lanes.clear();
     this.#presence.clear();
     this.#signals = [];
     this.#signalBytes = 0;

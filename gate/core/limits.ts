@@ -23,6 +23,9 @@ export interface Limits {
   /** Newer records a second, and at once: each costs signature checks. */
   recordRate: number;
   recordBurst: number;
+  /** Words about lanes a second, and at once. */
+  laneRate: number;
+  laneBurst: number;
 }
 
 /** A full WireGuard burst fits the packet bounds; the rest is far above what a well-behaved node needs. */
@@ -44,4 +47,6 @@ export const LIMITS: Limits = {
   watchBurst: 20_000,
   recordRate: 0.2,
   recordBurst: 10,
+  laneRate: 20,
+  laneBurst: 600,
 };

@@ -148,8 +148,10 @@ export class Path {
     // An old serial is a repetition whose acknowledgement was lost, or older than what the peer has said since.
     if (news || serial === this.#mover.peerSerial) this.#actions.push({ kind: "sendMovedAck", rung, serial });
     if (!news) return;
+    const current = this.#current?.rung;
     if (rung === "direct") this.#hold("direct").lift();
-    else if (before === "direct" && this.#current?.rung === "direct") {
+    else if (before !== "direct" && before === current && this.#current?.wireguard) this.#hold(before).fail(now);
+    else if (before === "direct" && current === "direct") {
       this.#fail("direct", now);
       this.#ice.failed(now);
     }

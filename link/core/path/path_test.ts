@@ -17,7 +17,9 @@ function eventsOf(event: PathEvent | GateEvent): PathEvent[] {
   if (event.kind === "gateDown") return [{ kind: "relayDown", rung: "quic" }, { kind: "peerOffline" }];
   if (event.kind !== "gateUp") return [event];
   const { endpoint = null, rttMs = null } = event;
-  return [{ kind: "relayUp", relay: { rung: "quic", rank: 2, endpoint, rttMs, wireguard: null } }, { kind: "peerOnline" }];
+  return [{ kind: "relayUp", relay: { rung: "quic", rank: 2, endpoint, rttMs, wireguard: null } }, {
+    kind: "peerOnline",
+  }];
 }
 
 /** A path and its clock; `do` returns the kinds of the actions, in order. */
