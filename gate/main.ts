@@ -1,12 +1,14 @@
 /**
  * ghostgate, the relay: sessions over QUIC and STUN for the nodes of one network. See gate/host/run.ts for what it does.
  */
+import { createHmac } from "node:crypto";
 import { Command } from "@commander-js/extra-typings";
 import { loadGateConfig } from "./host/config.ts";
 import { runGate } from "./host/run.ts";
 import { GateState } from "./host/state.ts";
 import { runMain } from "../mesh/host/exit.ts";
 import { createLog } from "../mesh/host/log.ts";
+import { systemRunner } from "../mesh/host/runner.ts";
 import { openStateDir } from "../mesh/host/state_dir.ts";
 import { oneLineUsage, usageExitCode } from "../mesh/host/usage.ts";
 import { GhostError } from "../mesh/wire/errors.ts";
@@ -60,6 +62,9 @@ async function main(): Promise<number> {
       random: (n) => crypto.getRandomValues(new Uint8Array(n)),
       hostname: () => Deno.hostname(),
       addresses: () => Deno.networkInterfaces().map((i) => i.address),
+      interfaces: () => Deno.networkInterfaces().map((i) => ({ address: i.address, iface: i.name })),
+      runner: systemRunner,
+      hmac: (key, data) => new Uint8Array(createHmac("sha256", key).update(data).digest()),
     },
   });
   return 0;

@@ -15,11 +15,11 @@ import {
   planWireGuard,
 } from "../core/plan/mod.ts";
 import type { Log } from "../../mesh/host/log.ts";
+import { type Egress, Forwarding } from "../../mesh/host/forwarding.ts";
 import type { Runner } from "../../mesh/host/runner.ts";
 import { type Filter, renderFilter } from "../../mesh/policy/mod.ts";
 import type { RouteBody } from "../../mesh/wire/ledger.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
-import { type Egress, Forwarding } from "./forwarding.ts";
 import { IpTool } from "./ip.ts";
 import { LinkTable } from "./nft.ts";
 import type { LinkTools } from "./tools.ts";

@@ -61,7 +61,7 @@ export type LaneAction =
   /** A lane begins: take its port. The host answers `lane-failed` if it cannot. */
   | { t: "lane-open"; port: number }
   /** Pass packets between these addresses, and no others that were named before. */
-  | { t: "lane-path"; port: number; path: LanePath }
+  | { t: "lane-path"; port: number; path: LanePath; nodes: readonly [string, string] }
   | { t: "lane-close"; port: number }
   /** Send control STUN from the lane's port. */
   | { t: "lane-answer"; port: number; bytes: Uint8Array; to: LaneSource };
@@ -250,7 +250,7 @@ export class Lanes {
     if (path === null || samePath(path, lane.path)) return;
     const before = lane.path;
     lane.path = path;
-    this.#host.act({ t: "lane-path", port: lane.port, path });
+    this.#host.act({ t: "lane-path", port: lane.port, path, nodes: [lane.ends[0].node, lane.ends[1].node] });
     if (!before) lane.usedAt = now;
     const told = before && [0, 1].every((i) => familyOf(before[i]!.address) === familyOf(path[i]!.address));
     if (!told) { for (const end of [0, 1] as const) this.#ready(lane, end); }
