@@ -125,6 +125,7 @@ export class Daemon {
       presence: (_gate, node, up) => this.#presence(node, up),
       packet: (from, packet) => this.#peers.all.get(from)?.relayed(packet),
       headSeen: (head) => this.#headSeen(head),
+      about: (gate, node, message) => this.#peers.all.get(node)?.gateMessage(gate, message),
     });
     this.#signals = new Signals({
       net: network.net,

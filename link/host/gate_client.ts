@@ -40,6 +40,8 @@ export interface GateEvents {
   presence(node: string, up: boolean): void;
   packet(from: string, packet: Uint8Array): void;
   head(head: LedgerHead): void;
+  /** Something about a path to `node`. */
+  about(node: string, message: FromGate): void;
   /** The session is over; called once, never before `connect()` returned. */
   closed(reason: string): void;
 }
@@ -67,6 +69,8 @@ type PinnedQuicOptions = Deno.ConnectQuicOptions<false> & {
 export class GateClient {
   readonly gateId: string;
   readonly observed: string;
+  /** The gate's address that the session goes to. */
+  readonly address: string;
   /** Last round trip of the control stream in ms. */
   rttMs: number | null = null;
   readonly #conn: Deno.QuicConn;
@@ -88,6 +92,7 @@ export class GateClient {
   ) {
     this.gateId = o.gateId;
     this.observed = o.observed;
+    this.address = o.conn.remoteAddr.hostname.replace(/^::ffff:(?=[\d.]+$)/i, "");
     this.#conn = o.conn;
     this.#endpoint = o.endpoint;
     this.#writer = writer;
@@ -212,6 +217,10 @@ export class GateClient {
         return events.presence(message.node, message.up);
       case "head":
         return events.head(message.head);
+      case "lane":
+      case "lane-ready":
+      case "lane-ended":
+        return events.about(message.node, message);
       case "ping":
         return this.send({ t: "pong", n: message.n });
       case "pong": {
