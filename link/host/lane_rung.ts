@@ -147,7 +147,7 @@ class LaneCarrier implements Carrier {
     const now = this.#host.now();
     const all = [this.#end.nextDeadline() ?? Infinity];
     if (rung === "direct" && this.#wanted) all.push(since + KEEP);
-    else if (!this.#wanted && rung !== "none" && now - since < PATIENCE && now - this.#dataAt < FRESH) {
+    else if (!this.#wanted && rung !== "none" && rung !== "direct" && now - this.#dataAt < FRESH) {
       all.push(since + PATIENCE);
     }
     const next = Math.min(...all);
