@@ -15,8 +15,11 @@ export async function runCli(argv: readonly string[]): Promise<number> {
   let out = new Output({ json: argv.includes("--json"), colour });
   try {
     if (asksForHelp(argv)) return await help(argv);
-    const parsed: Parsed = parseFast(argv[0] === "--version" ? ["version", ...argv.slice(1)] : argv, TABLE) ??
-      (await import("./parse_full.ts")).parseFull(argv, TABLE);
+    const words = argv.map(shielded);
+    const parsed = bare(
+      parseFast(words[0] === "--version" ? ["version", ...words.slice(1)] : words, TABLE) ??
+        (await import("./parse_full.ts")).parseFull(words, TABLE),
+    );
     checkLiterals(parsed);
     out = new Output({ json: parsed.options.json === true, colour });
     const command = await parsed.command.load();
@@ -25,6 +28,23 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     out.failure(error);
     return exitCode(error);
   }
+}
+
+/** Keys and hashes are base64url, so one in 64 begins with a dash; no option has one dash and so many letters. */
+const SHIELD = "\u0000";
+const LIKE_A_KEY = /^-(?:[A-Za-z0-9_-]{42}|[A-Za-z0-9_][A-Za-z0-9_-]{6,})$/;
+
+function shielded(word: string): string {
+  return LIKE_A_KEY.test(word) && !word.startsWith("--") ? SHIELD + word : word;
+}
+
+function bare(parsed: Parsed): Parsed {
+  const strip = (text: string) => text.startsWith(SHIELD) ? text.slice(1) : text;
+  const options = Object.entries(parsed.options).map(([name, value]) => [
+    name,
+    typeof value === "string" ? strip(value) : Array.isArray(value) ? value.map(strip) : value,
+  ]);
+  return { ...parsed, args: parsed.args.map(strip), options: Object.fromEntries(options) };
 }
 
 function exitCode(error: unknown): number {

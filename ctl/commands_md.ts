@@ -50,6 +50,7 @@ Without a network it answers STUN, refuses sessions and says how to admit it.
 
 \`\`\`
 ghostlink join --server HOST --auth TOKEN [--name NAME] [--enrol-only] [--state-dir DIR] [--socket FILE]
+ghostlink join --server HOST#NETWORK --auth mtls --cert FILE --key FILE [...]
 ghostlink run [--config FILE] [--state-dir DIR] [--socket FILE]
 \`\`\`
 
@@ -58,6 +59,10 @@ error, and when a daemon runs already it is asked to join. \`run\` starts the da
 
 - \`--server HOST\`: the coordinator
 - \`--auth TOKEN\`: a token of \`ghostctl token create\`; \`-\` reads it from standard input, \`@FILE\` from a file
+- \`--auth mtls\`: by a certificate of a CA that the policy names
+- \`--cert FILE\`, \`--key FILE\`: the certificate (PEM, its intermediates after it) and its key, read where they lie, now and
+  by the daemon; a certificate that is renewed in its place is taken within half a minute
+- \`--network ID\`: without a token, the network's id when \`--server\` does not carry it; on a terminal it may be confirmed instead
 - \`--name NAME\`: the machine's name (its host name)
 - \`--enrol-only\`: join, and end
 - \`--config FILE\`: TOML, such as \`ghostlink.toml\`

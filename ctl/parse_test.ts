@@ -79,7 +79,7 @@ Deno.test("parseFull() tells mistakes in one line, with the mend", () => {
     ["staus", 'Unknown command "staus"; did you mean "ghostctl status"?'],
     ["route lst", 'Unknown command "route lst"; did you mean "ghostctl route list"?'],
     ["rotate", 'Unknown command "rotate"; did you mean "ghostctl keys rotate"?'],
-    ["token", '"token" needs a verb; one of: ghostctl token create'],
+    ["token", '"token" needs a verb; one of: ghostctl token create, ghostctl token list, ghostctl token revoke'],
     ["banana", 'Unknown command "banana"; see: ghostctl help'],
     ["status --jsn", 'Unknown option "--jsn"; did you mean "--json"?'],
     ["ping", "PEER is missing; usage: ghostctl ping PEER [--count N]"],

@@ -1,5 +1,6 @@
 /** All verbs of ghostctl. Plain data with lazy loaders: reading this file must stay cheap, every start does it. */
 import type { CommandSpec, OptionSpec } from "./spec.ts";
+import { ADMIN_COMMANDS, MACHINE_COMMANDS, TOKEN_COMMANDS } from "./table_ledger.ts";
 
 /** Options of every verb. */
 export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
@@ -96,6 +97,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     },
     load: () => import("./commands/token_create.ts"),
   },
+  ...TOKEN_COMMANDS,
   {
     name: "status",
     summary: "Show this machine, its network and its gates",
@@ -157,6 +159,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     },
     load: () => import("./commands/nodes_list.ts"),
   },
+  ...MACHINE_COMMANDS,
   {
     name: "route add",
     summary: "Reach a network behind a machine (admin)",
@@ -223,6 +226,39 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: [{ line: "ghostctl policy push acls.toml", what: "put it in force" }],
     json: { changed: true, sha256: key, ledgerSeq: 5 },
     load: () => import("./commands/policy_push.ts"),
+  },
+  ...ADMIN_COMMANDS,
+  {
+    name: "certificate revoke",
+    summary: "Let nobody come in by a certificate any more (admin)",
+    arguments: [{ name: "certificate", summary: "its file (PEM), or ISSUER-HASH:SERIAL" }],
+    details: ["Of an intermediate CA: everything below it. Who came in by it loses the network at once."],
+    examples: [{ line: "ghostctl certificate revoke ann.pem", what: "ann's laptop was stolen" }],
+    json: { changed: true, certificate: `${"5f".repeat(32)}:a1b2c3`, ledgerSeq: 6 },
+    load: () => import("./commands/certificate_revoke.ts"),
+  },
+  {
+    name: "issuer list",
+    summary: "List the identity providers of the policy, and their keys in the ledger (admin)",
+    examples: [{ line: "ghostctl issuer list", what: "which keys count wherever they were not seen" }],
+    json: { issuers: [{ issuer: "https://login.example.com", keys: [{ kid: "k1", kty: "EC", lastSeen: null }] }] },
+    load: () => import("./commands/issuer_list.ts"),
+  },
+  {
+    name: "issuer pin",
+    summary: "Sign an identity provider's keys into the ledger (admin, or a watcher that the policy names)",
+    arguments: [{ name: "issuer", summary: "as the policy writes it" }],
+    options: [{ name: "file", value: "FILE", summary: "its key set (JWKS); without it, the issuer is asked" }],
+    details: [
+      "Machines fetch an issuer's keys themselves. This is for those that cannot reach it, or came after a key was rotated away: until they have the key, they leave out whoever logged in by it, and ghostctl status says so.",
+      "An admin's entry replaces what the ledger knew of the issuer; a watcher's adds to it. A watcher gets its key by ghostctl admin key, and is named in the policy: watchers = [KEY].",
+    ],
+    examples: [
+      { line: "ghostctl issuer pin https://login.example.com", what: "after its keys have changed" },
+      { line: "ghostctl issuer pin https://login.example.com --file old.json", what: "keys that it shows no more" },
+    ],
+    json: { changed: true, issuer: "https://login.example.com", keys: [{ kid: "k1", kty: "EC" }], ledgerSeq: 9 },
+    load: () => import("./commands/issuer_pin.ts"),
   },
   {
     name: "version",

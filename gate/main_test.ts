@@ -1,4 +1,5 @@
 /** The program itself, as a subprocess, beside a stand-in for the coordinator that stores what it is given and checks nothing. */
+import { DEFAULT_ADMIT } from "../mesh/wire/admit.ts";
 import assert from "node:assert/strict";
 import { verifyGateRecord } from "../mesh/trust/record.ts";
 import { GhostError, toProblem } from "../mesh/wire/errors.ts";
@@ -156,7 +157,11 @@ class Folder implements AsyncDisposable {
 
 async function publishedGate(coordinator: Coordinator, port?: number): Promise<TestGate> {
   const jws = coordinator.records.at(-1)!;
-  const gate = await verifyGateRecord(jws, { ledger: coordinator.network.ledger, now: seconds() });
+  const gate = await verifyGateRecord(jws, {
+    ledger: coordinator.network.ledger,
+    now: seconds(),
+    admit: DEFAULT_ADMIT,
+  });
   return { port: port ?? gate.record.quic, key: gate.key, cert: gate.record.cert };
 }
 
@@ -226,8 +231,16 @@ Deno.test("ghostgate joins by a token, serves, follows the ledger, and comes bac
     // The port is a new one, so the record is too, as soon as somebody takes it.
     coordinator.start();
     await program.line(/record published/);
-    const before = await verifyGateRecord(coordinator.records[0]!, { ledger: network.ledger, now: seconds() });
-    const after = await verifyGateRecord(coordinator.records[1]!, { ledger: network.ledger, now: seconds() });
+    const before = await verifyGateRecord(coordinator.records[0]!, {
+      ledger: network.ledger,
+      now: seconds(),
+      admit: DEFAULT_ADMIT,
+    });
+    const after = await verifyGateRecord(coordinator.records[1]!, {
+      ledger: network.ledger,
+      now: seconds(),
+      admit: DEFAULT_ADMIT,
+    });
     assert(after.record.seq > before.record.seq);
     assert.deepEqual([after.record.quic, after.record.cert, after.id], [Number(port), before.record.cert, before.id]);
   }

@@ -4,9 +4,11 @@
  */
 import { Command } from "@commander-js/extra-typings";
 import { type LinkConfig, loadLinkConfig } from "./host/config.ts";
-import { join, type Machine } from "./host/join.ts";
+import { join, type Joined, type Machine } from "./host/join.ts";
 import { askDaemon } from "./host/local_client.ts";
 import { defaultSocket } from "./host/local_api.ts";
+import { logInAgain } from "./host/login/again.ts";
+import { loginWorld, WAYS } from "./host/login/ways.ts";
 import { random } from "./host/random.ts";
 import { runDaemon } from "./host/run.ts";
 import { NodeState } from "./host/state.ts";
@@ -19,12 +21,6 @@ import { oneLineUsage, usageExitCode } from "../mesh/host/usage.ts";
 import { GhostError } from "../mesh/wire/errors.ts";
 import { label } from "../mesh/wire/schema.ts";
 import { VERSION } from "../mesh/wire/version.ts";
-
-interface Common {
-  stateDir?: string | undefined;
-  socket?: string | undefined;
-  config?: string | undefined;
-}
 
 /** `-` reads the token from standard input, `@FILE` from a file; anything else is the token. */
 async function readAuth(text: string): Promise<string> {
@@ -48,9 +44,10 @@ function checkName(name: string): void {
   throw new GhostError("bad_input", `Not a machine's name: "${name}"`, { place: "--name", mend });
 }
 
-const socketOf = (o: Common) => o.socket ?? defaultSocket((name) => Deno.env.get(name), Deno.uid());
+const socketOf = (o: { socket?: string | undefined }) =>
+  o.socket ?? defaultSocket((name) => Deno.env.get(name), Deno.uid());
 
-async function serve(state: NodeState, config: LinkConfig, o: Common): Promise<void> {
+async function serve(state: NodeState, config: LinkConfig, o: { socket?: string | undefined }): Promise<void> {
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => stop.abort());
   await runDaemon({
@@ -64,6 +61,20 @@ async function serve(state: NodeState, config: LinkConfig, o: Common): Promise<v
   });
 }
 
+/** Enrols, says so, and goes on as the daemon unless told to stop there. */
+async function finish(
+  state: NodeState,
+  enrol: () => Promise<Joined>,
+  o: { config: LinkConfig; socket?: string | undefined; enrolOnly?: boolean | undefined },
+): Promise<void> {
+  const joined = await (async () => {
+    using _lock = await state.lock();
+    return await enrol();
+  })();
+  console.log(`joined as ${joined.network.name} (${joined.addresses.join(", ")})`);
+  if (!o.enrolOnly) await serve(state, o.config, o);
+}
+
 async function main(): Promise<number> {
   const program = oneLineUsage(new Command("ghostlink"), "ghostlink")
     .description("The GhostMesh client daemon")
@@ -71,8 +82,18 @@ async function main(): Promise<number> {
 
   program.command("join")
     .description("enrol this machine and go on as the daemon")
-    .option("--server <host>", "the coordinator, if it is not the one that the token names")
-    .requiredOption("--auth <token>", "the join token; - reads it from standard input, @FILE from a file")
+    .option(
+      "--server <host>",
+      "the coordinator, if it is not the one that the token names; without a token HOST#NETWORK-ID",
+    )
+    .requiredOption(
+      "--auth <token>",
+      "the join token; - reads it from standard input, @FILE from a file; or mtls, to come in by a certificate; or oidc, to log in",
+    )
+    .option("--network <id>", "without a token: the network's id, if --server does not have it")
+    .option("--cert <file>", "for --auth mtls: the certificate, its intermediates after it (PEM)")
+    .option("--key <file>", "for --auth mtls: its key (PEM), which stays where it is")
+    .option("--browser", "for --auth oidc: the browser runs on this machine")
     .option("--name <name>", "the machine's name in the network (default: its host name)")
     .option("--enrol-only", "stop after enrolling")
     .option("--state-dir <dir>", "where keys and state are kept")
@@ -80,13 +101,23 @@ async function main(): Promise<number> {
     .option("--config <file>", "ghostlink.toml")
     .action(async (o) => {
       if (o.name !== undefined) checkName(o.name);
+      const config = await loadLinkConfig(o.config);
+      if (o.auth === "mtls" || o.auth === "oidc") {
+        // What the daemon will miss is told before anybody logs in.
+        if (!o.enrolOnly) await checkTools(systemRunner);
+        const state = new NodeState(await openStateDir("ghostlink", o.stateDir));
+        const way = WAYS[o.auth];
+        return await finish(state, () => way(state, { ...o, machine: machine(), print: console.log }), {
+          ...o,
+          config,
+        });
+      }
       const auth = await readAuth(o.auth);
       const request = {
         auth,
         ...(o.server === undefined ? {} : { server: o.server }),
         ...(o.name === undefined ? {} : { name: o.name }),
       };
-      const config = await loadLinkConfig(o.config);
       const running = await askDaemon(socketOf(o), request);
       if (running) {
         console.log(`joined as ${running.name} (${running.addresses.join(", ")}) by the daemon that runs already`);
@@ -95,12 +126,8 @@ async function main(): Promise<number> {
       // What the daemon will miss is told before the token is spent.
       if (!o.enrolOnly) await checkTools(systemRunner);
       const state = new NodeState(await openStateDir("ghostlink", o.stateDir));
-      const joined = await (async () => {
-        using _lock = await state.lock();
-        return await join(state, { ...request, machine: machine(), random, now: () => Date.now() });
-      })();
-      console.log(`joined as ${joined.network.name} (${joined.addresses.join(", ")})`);
-      if (!o.enrolOnly) await serve(state, config, o);
+      const byToken = () => join(state, { ...request, machine: machine(), random, now: () => Date.now() });
+      await finish(state, byToken, { ...o, config });
     });
 
   program.command("run")
@@ -111,6 +138,20 @@ async function main(): Promise<number> {
     .action(async (o) => {
       const state = new NodeState(await openStateDir("ghostlink", o.stateDir));
       await serve(state, await loadLinkConfig(o.config), o);
+    });
+
+  program.command("login")
+    .description("log in again, before or after the log-in of this machine has ended")
+    .option("--browser", "the browser runs on this machine")
+    .option("--state-dir <dir>", "where keys and state are kept")
+    .option("--socket <path>", "the daemon's local socket")
+    .action(async (o) => {
+      const state = new NodeState(await openStateDir("ghostlink", o.stateDir));
+      const who = await logInAgain(state, {
+        ...loginWorld({ browser: o.browser ?? false, print: console.log }),
+        socket: socketOf(o),
+      });
+      console.log(`logged in as ${who}`);
     });
 
   try {

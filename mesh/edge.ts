@@ -17,6 +17,7 @@ import { setSetupSecret } from "./store/mod.ts";
 import type { Bytes } from "./wire/encoding.ts";
 import { errorLine, toProblem } from "./wire/errors.ts";
 import { decodeSetupCode } from "./wire/token.ts";
+import { fetchJson } from "./wire/fetch_json.ts";
 import { VERSION } from "./wire/version.ts";
 
 export interface EdgeOptions {
@@ -35,7 +36,12 @@ export function createEdge(o: EdgeOptions): { fetch(request: Request): Promise<R
   const open = async () => {
     const kv = await o.openKv();
     const { now, random, log } = o;
-    const app = createApp({ kv, now, random, config: { version: VERSION, authMethods: ["static"], log } });
+    const app = createApp({
+      kv,
+      now,
+      random,
+      config: { version: VERSION, authMethods: ["static", "oidc", "mtls"], fetchJson, log },
+    });
     const code = o.env("GHOSTMESH_SETUP_SECRET");
     try {
       if (await app.network() === null && code !== undefined) {

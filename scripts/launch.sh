@@ -68,6 +68,14 @@ allow() { # allow read|write|both PATH
   case $1 in write | both) writes=${writes:+$writes,}$path ;; esac
 }
 
+# Files that a policy names lie beside it.
+beside() { # beside POLICY
+  [ -f "$1" ] && [ -r "$1" ] || return 0
+  for name in $(grep -o '"[A-Za-z0-9][A-Za-z0-9._-]*"' -- "$1" | tr -d '"' | sort -u); do
+    [ ! -f "$(dirname -- "$1")/$name" ] || allow read "$(dirname -- "$1")/$name"
+  done
+}
+
 # The paths that the role's set allows for reading or writing; no set holds braces or brackets of its own.
 in_set() { # in_set read|write
   tr -d ' \n' <"$settings" | sed -n 's/.*"permissions":{\(.*\)/\1/p' | sed -n "s/.*\"$role\":{\([^}]*\)}.*/\1/p" |
@@ -91,23 +99,32 @@ config=
 
 # Only looks at the arguments; the program itself judges them.
 previous=
+words=
 for argument in "$@"; do
   option=$previous
   value=$argument
   previous=
   case $argument in
     --*=*) option=${argument%%=*}; value=${argument#*=} ;;
-    --*) [ -n "$option" ] || { previous=$argument; continue; } ;;
+    --*) previous=$argument; continue ;; # also after a switch, which takes no value
   esac
   case $option in
     --state-dir) state=$value ;;
     --socket) socket=$value ;;
     --config-dir) config_dir=$value ;;
     --config) config=$value ;;
+    --other) [ "$role" != ctl ] || allow read "$value" ;;
+    --cert | --key) [ "$role" != link ] || allow read "$value" ;;
     --auth) case $value in @?*) allow read "${value#@}" ;; esac ;;
-    --acls) allow read "$value" ;;
+    --acls)
+      allow read "$value"
+      beside "$value"
+      ;;
     *)
       if [ "$role" = ctl ]; then
+        case $words in 'ledger export ') allow both "$value" ;; esac
+        words="$words$value "
+        case $value in *.toml) beside "$value" ;; esac
         case $value in -*) ;; */* | *.toml | *.ts) allow read "$value" ;; *) [ ! -f "$value" ] || allow read "$value" ;; esac
       fi
       ;;
@@ -115,6 +132,15 @@ for argument in "$@"; do
 done
 
 [ "$role" = ctl ] || allow both "$state"
+# A machine that came in by a certificate reads it, and its key, where they lie.
+if [ "$role" = link ] && [ -r "$state/certificate.json" ]; then
+  files=$(sed -n 's/^{"cert":"\([^"\\]*\)","key":"\([^"\\]*\)"}$/\1\
+\2/p' "$state/certificate.json")
+  IFS='
+'
+  for file in $files; do allow read "$file"; done
+  unset IFS
+fi
 case $role in
   link | ctl)
     allow both "$runtime"
@@ -129,7 +155,10 @@ if [ -n "$config" ]; then
     named=$(sed -n 's/^[^#]*=[[:space:]]*"\(\/[^"]*\)".*$/\1/p' "$config")
     IFS='
 '
-    for file in $named; do allow read "$file"; done
+    for file in $named; do
+      allow read "$file"
+      case $file in *.toml) beside "$file" ;; esac
+    done
     unset IFS
   fi
 fi

@@ -1,6 +1,6 @@
 /**
  * `deno task test`: brings what is missing, runs the unit and simulated tests (beside the code and in tests/), then the
- * end-to-end tests of tests/lab inside a throw-away world, and ends with one line `N passed, N failed`.
+ * end-to-end tests of tests/lab and tests/attacks/lab inside a throw-away world, and ends with one line `N passed, N failed`.
  *
  *     deno task test                    everything
  *     deno task test --unit             without the namespaces (deno task unit)
@@ -65,13 +65,22 @@ async function group(argv: readonly string[]): Promise<Count> {
 
 async function unit(): Promise<Count> {
   console.log("unit and simulated tests");
-  return await group([...TEST, "--ignore=tests/lab", "mesh", "gate", "link", "ctl", "scripts", "tests"]);
+  return await group([
+    ...TEST,
+    "--ignore=tests/lab,tests/attacks/lab",
+    "mesh",
+    "gate",
+    "link",
+    "ctl",
+    "scripts",
+    "tests",
+  ]);
 }
 
 /** Inside the world: the end-to-end tests. The counts cross to the outside in a file. */
 async function lab(files: readonly string[]): Promise<Count> {
   console.log("\nend-to-end tests in network namespaces");
-  return await group([...TEST, ...files.length ? files : ["tests/lab"]]);
+  return await group([...TEST, ...files.length ? files : ["tests/lab", "tests/attacks/lab"]]);
 }
 
 async function labInWorld(files: readonly string[]): Promise<Count> {

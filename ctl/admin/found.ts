@@ -10,6 +10,7 @@ import { hashOf, networkIdOf, type SigningKey, signingKeyFromSeed } from "../../
 import { Ledger, signEntry } from "../../mesh/trust/ledger.ts";
 import { type Bytes, toBase64Url } from "../../mesh/wire/encoding.ts";
 import { type ErrorCode, GhostError } from "../../mesh/wire/errors.ts";
+import type { LedgerBody } from "../../mesh/wire/ledger.ts";
 import { decodeSetupCode } from "../../mesh/wire/token.ts";
 import { random, unixTime } from "./host.ts";
 import { AdminNetwork } from "./network.ts";
@@ -85,7 +86,7 @@ export class Founding {
   }
 
   /** Signs genesis and policy and keeps them, not yet known to anybody else. */
-  async prepare(wish: Wish, policySource: string): Promise<KnownNetwork> {
+  async prepare(wish: Wish, policy: LedgerBody<"policy">): Promise<KnownNetwork> {
     const admin = this.#admin;
     const { name, suffix, ipv4, quorum } = wish;
     const body = {
@@ -98,7 +99,6 @@ export class Founding {
     };
     const genesis = await signEntry({ ledger: null, admin, kind: "genesis", body, iat: unixTime() });
     const ledger = await Ledger.open([genesis]);
-    const policy = { format: "toml" as const, source: policySource };
     await ledger.append(await signEntry({ ledger, admin, kind: "policy", body: policy, iat: unixTime() }));
     const known: KnownNetwork = {
       v: 1,

@@ -3,16 +3,31 @@
  * changes to it, signed here.
  */
 import { MeshClient } from "../../mesh/client/mesh_client.ts";
+import type { LedgerFile } from "../../mesh/host/ledger_file.ts";
+import { AdmitRules, issuerSigners } from "../../mesh/policy/mod.ts";
+import { openKept } from "../../mesh/trust/kept_ledger.ts";
 import { Ledger, signEntry } from "../../mesh/trust/ledger.ts";
-import { type VerifiedNode, verifyNodeRecord } from "../../mesh/trust/record.ts";
+import { IssuerBook } from "../../mesh/trust/admission/mod.ts";
+import { fetchJson } from "../../mesh/wire/fetch_json.ts";
+import {
+  readNodeRecord,
+  type VerifiedGate,
+  type VerifiedNode,
+  verifyGateRecord,
+  verifyNodeRecord,
+} from "../../mesh/trust/record.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
-import type { LedgerBody, LedgerKind } from "../../mesh/wire/ledger.ts";
+import type { LedgerBody, LedgerHead, LedgerKind } from "../../mesh/wire/ledger.ts";
 import type { Call } from "../call.ts";
+import { askDaemon } from "../daemon.ts";
 import { random, unixTime } from "./host.ts";
 import { type KnownNetwork, NetworkStore } from "./store.ts";
 
 /** Times that a change is signed anew because somebody was faster. */
 const ATTEMPTS = 5;
+/** Entries handed to the coordinator at once, and their characters. */
+const MAX_ENTRIES = 64;
+const MAX_SIZE = 700_000;
 
 /** A ledger entry to be signed. */
 export type Draft = { [K in LedgerKind]: { kind: K; body: LedgerBody<K> } }[LedgerKind];
@@ -27,11 +42,15 @@ export interface Changed {
 export class AdminNetwork {
   readonly known: KnownNetwork;
   readonly client: MeshClient;
-  readonly #store: NetworkStore;
+  readonly store: NetworkStore;
+  readonly #call: Call | null;
+  #ledger: Promise<Ledger | null> | null = null;
 
-  constructor(known: KnownNetwork, store: NetworkStore) {
+  /** `call` tells where this machine's own daemon may be. */
+  constructor(known: KnownNetwork, store: NetworkStore, call: Call | null = null) {
     this.known = known;
-    this.#store = store;
+    this.store = store;
+    this.#call = call;
     this.client = new MeshClient({
       server: known.server,
       ca: known.ca,
@@ -45,40 +64,115 @@ export class AdminNetwork {
   /** The network that the command line means. */
   static async open(call: Call): Promise<AdminNetwork> {
     const store = await NetworkStore.open(call);
-    return new AdminNetwork(await store.choose(call.text("network")), store);
+    return new AdminNetwork(await store.choose(call.text("network")), store, call);
+  }
+
+  get #file(): LedgerFile {
+    return this.store.ledger(this.known.network.id);
+  }
+
+  /** The ledger as it was kept here, null when there is none. */
+  async kept(): Promise<Ledger | null> {
+    const { id: net } = this.known.network;
+    const file = this.#file;
+    this.#ledger ??= this.store.locked(net, async () => {
+      const none = (await file.read()).length === 0;
+      return none ? null : await openKept(file, { net, issuerSigners });
+    });
+    return await this.#ledger;
   }
 
   /**
-   * The newest ledger.
+   * The newest ledger: what was kept here, and what the coordinator has beyond it.
    * @throws GhostError `ledger_rollback`, `ledger_fork` when the coordinator's history is not the one seen before
    */
   async ledger(o: { signal?: AbortSignal } = {}): Promise<Ledger> {
+    const kept = await this.kept();
+    const ledger = kept ?? await this.#found(o);
+    if (kept) await this.#follow(kept, o);
+    const { head } = this.known;
+    if (head && ledger.head.seq < head.seq) throw this.#rollback(ledger.head.seq);
+    if (head && ledger.hashAt(head.seq) !== head.hash) throw this.#fork(head.seq);
+    await this.#remember(ledger);
+    return ledger;
+  }
+
+  /** What the coordinator serves, checked from genesis on, whatever was seen before. */
+  async served(o: { signal?: AbortSignal } = {}): Promise<Ledger> {
     const entries: string[] = [];
     for (;;) {
       const page = await this.client.ledger(entries.length, o);
       entries.push(...page.entries);
       if (page.entries.length === 0 || entries.length > page.head.seq) break;
     }
-    const ledger = await Ledger.open(entries, { net: this.known.network.id });
-    const { head } = this.known;
-    if (ledger.head.seq < head.seq) {
-      throw new GhostError(
-        "ledger_rollback",
-        `The coordinator shows entry ${ledger.head.seq}, but ${head.seq} is known`,
-        {
-          place: this.known.server,
-          mend: "it may have been restored from an old copy; nothing was changed",
-        },
-      );
+    return await Ledger.open(entries, { net: this.known.network.id, issuerSigners });
+  }
+
+  async #found(o: { signal?: AbortSignal }): Promise<Ledger> {
+    const ledger = await this.served(o);
+    if (ledger.head.seq < (this.known.head?.seq ?? 0)) throw this.#rollback(ledger.head.seq);
+    if (this.known.head === null || ledger.hashAt(this.known.head.seq) === this.known.head.hash) {
+      await this.#keep(ledger);
     }
-    if (ledger.hashAt(head.seq) !== head.hash) {
-      throw new GhostError("ledger_fork", `The coordinator shows another entry ${head.seq} than the one known`, {
-        place: this.known.server,
-        mend: "somebody signs with an admin's key, or the coordinator hides entries; nothing was changed",
-      });
-    }
-    await this.#remember(ledger);
     return ledger;
+  }
+
+  /** Adds to the kept ledger what it lacks; another ghostctl may have done so meanwhile. */
+  async #keepNew(ledger: Ledger): Promise<void> {
+    const file = this.#file;
+    await this.store.locked(ledger.network.id, async () => {
+      const kept = await file.read();
+      if (kept.length >= ledger.entries.length || kept.at(-1) !== ledger.at(kept.length - 1)) return;
+      await file.append(ledger.entries.slice(kept.length));
+      await file.saveChecked(ledger.head);
+    });
+  }
+
+  async #keep(ledger: Ledger): Promise<void> {
+    const file = this.#file;
+    await this.store.locked(ledger.network.id, async () => {
+      await file.saveChecked({ seq: 0, hash: ledger.hashAt(0)! });
+      await file.replace(ledger.entries);
+      await file.saveEvidence(ledger.evidence);
+      await file.saveChecked(ledger.head);
+    });
+    this.#ledger = Promise.resolve(ledger);
+  }
+
+  /** Makes a verified ledger the one that is kept here, whatever was seen before: an admin has decided so. */
+  async adopt(ledger: Ledger, at: { server: string; ca: string | null } = this.known): Promise<void> {
+    Object.assign(this.known, { server: at.server, ca: at.ca, head: ledger.head });
+    await this.#keep(ledger);
+    await this.store.save(this.known);
+  }
+
+  /** Takes what the coordinator has beyond a ledger, and keeps it. */
+  async #follow(ledger: Ledger, o: { signal?: AbortSignal }): Promise<void> {
+    for (;;) {
+      const { seq } = ledger.head;
+      const page = await this.client.ledger(seq, o); // the last one known, too: it has to be the same
+      if (page.entries[0] === undefined) throw this.#rollback(page.head.seq);
+      if (page.entries[0] !== ledger.at(seq)) throw this.#fork(seq);
+      for (const jws of page.entries.slice(1)) await ledger.append(jws);
+      await this.#keepNew(ledger);
+      if (ledger.head.seq === seq || ledger.head.seq >= page.head.seq) return;
+    }
+  }
+
+  #rollback(seq: number): GhostError {
+    const known = this.known.head?.seq ?? 0;
+    return new GhostError("ledger_rollback", `The coordinator shows entry ${seq}, but ${known} is known`, {
+      place: this.known.server,
+      mend:
+        "it may have been restored from an old copy; nothing was changed. To bring it up to date: ghostctl ledger import",
+    });
+  }
+
+  #fork(seq: number): GhostError {
+    return new GhostError("ledger_fork", `The coordinator shows another entry ${seq} than the one known`, {
+      place: this.known.server,
+      mend: "somebody signs with an admin's key, or the coordinator hides entries; nothing was changed",
+    });
   }
 
   /**
@@ -86,25 +180,89 @@ export class AdminNetwork {
    * faster, all over again.
    */
   async change(draft: (ledger: Ledger) => Draft | null | Promise<Draft | null>): Promise<Changed> {
+    return await this.changeAll(async (ledger) => {
+      const wanted = await draft(ledger);
+      return wanted ? [wanted] : [];
+    });
+  }
+
+  /** As `change`, for several entries that take effect together. `approvals` are consents to the last one. */
+  async changeAll(
+    draft: (ledger: Ledger) => Draft[] | Promise<Draft[]>,
+    { approvals }: { approvals?: string[] } = {},
+  ): Promise<Changed> {
+    let before: LedgerHead | null = null;
     for (let attempt = 1;; attempt++) {
       const ledger = await this.ledger();
+      if (before?.hash === ledger.head.hash) {
+        // A second entry for one place would be a fork in the coordinator's hands.
+        throw new GhostError("ledger_moved", "The coordinator refuses an entry as too late and shows none before it", {
+          place: this.known.server,
+          mend: "do not sign again here before you know why",
+        });
+      }
+      before = ledger.head;
       const wanted = await draft(ledger);
-      if (!wanted) return { ledger, changed: false };
-      const { kind, body } = wanted;
-      const jws = await signEntry({ ledger, admin: this.known.admin, kind, body, iat: unixTime() });
-      await ledger.append(jws); // what our own rules refuse is never sent
+      if (wanted.length === 0) return { ledger, changed: false };
+      const trial = await Ledger.open(ledger.entries, {
+        net: ledger.network.id,
+        checked: ledger.head,
+        evidence: ledger.evidence,
+        issuerSigners,
+      });
+      const signed: string[] = [];
+      for (const [i, { kind, body }] of wanted.entries()) {
+        const consents = approvals && i === wanted.length - 1 ? { approvals } : {};
+        const options = { ledger: trial, admin: this.known.admin, kind, body, iat: unixTime(), ...consents };
+        const jws = await signEntry(options);
+        await trial.append(jws); // what our own rules refuse is never sent
+        signed.push(jws);
+      }
       try {
-        await this.client.append([jws]);
+        await this.hand(signed);
       } catch (error) {
         if (!(error instanceof GhostError)) throw error;
         // Somebody's entry took our place; a coordinator may call ours a fork of it.
         if ((error.code === "ledger_moved" || error.code === "ledger_fork") && attempt < ATTEMPTS) continue;
         // The answer may have been lost on its way, so the ledger itself has to tell.
-        if (error.code !== "unreachable" || !await this.#contains(jws)) throw error;
+        if (error.code !== "unreachable" || !await this.#contains(signed.at(-1)!)) throw error;
       }
+      for (const jws of signed) await ledger.append(jws);
+      await this.#keepNew(ledger);
       await this.#remember(ledger);
+      await this.#tellDaemon(signed);
       return { ledger, changed: true };
     }
+  }
+
+  /** Hands entries to the coordinator, in as many requests as they need. */
+  async hand(entries: readonly string[]): Promise<void> {
+    for (let at = 0; at < entries.length;) {
+      let size = 0;
+      let end = at;
+      while (
+        end < entries.length && end - at < MAX_ENTRIES && (end === at || size + entries[end]!.length <= MAX_SIZE)
+      ) {
+        size += entries[end++]!.length;
+      }
+      await this.client.append(entries.slice(at, end));
+      at = end;
+    }
+  }
+
+  /**
+   * Hands entries to this machine's own daemon, if one runs: it checks them as those of anybody and passes them on to gates
+   * and peers, so that a coordinator that keeps them to itself delays nothing.
+   */
+  async #tellDaemon(entries: readonly string[]): Promise<void> {
+    if (this.#call === null) return;
+    try {
+      const like = { added: 0, head: { seq: 0, hash: "" } };
+      for (let at = 0; at < entries.length; at += MAX_ENTRIES) {
+        const body = { entries: entries.slice(at, at + MAX_ENTRIES) };
+        await askDaemon(this.#call, { method: "POST", path: "/v1/ledger", body, like });
+      }
+    } catch { /* none runs here, or it is of another network, or behind: it will hear of them as the others do */ }
   }
 
   async #contains(jws: string): Promise<boolean> {
@@ -119,15 +277,36 @@ export class AdminNetwork {
   async nodes(ledger: Ledger): Promise<{ nodes: VerifiedNode[]; refused: string[] }> {
     const nodes: VerifiedNode[] = [];
     const refused: string[] = [];
+    const issuers = new IssuerBook({ fetchJson: (url) => fetchJson(url), now: unixTime });
+    const admit = new AdmitRules().of(ledger.policy);
     for (const jws of await this.client.nodes()) {
       try {
-        nodes.push(await verifyNodeRecord(jws, { ledger, now: unixTime() }));
+        const { proof } = (await readNodeRecord(jws)).record;
+        if (proof.kind === "oidc") await issuers.learn(proof.idToken, admit);
+        const issuerKeys = (issuer: string) => issuers.keysOf(issuer);
+        nodes.push(await verifyNodeRecord(jws, { ledger, now: unixTime(), admit, issuerKeys }));
       } catch (error) {
         if (!(error instanceof GhostError)) throw error;
         refused.push(error.line);
       }
     }
     return { nodes: nodes.sort((a, b) => a.name < b.name ? -1 : 1), refused };
+  }
+
+  /** All gates whose record holds, by name. */
+  async gates(ledger: Ledger): Promise<{ gates: VerifiedGate[]; refused: string[] }> {
+    const gates: VerifiedGate[] = [];
+    const refused: string[] = [];
+    const admit = new AdmitRules().of(ledger.policy);
+    for (const jws of await this.client.gates()) {
+      try {
+        gates.push(await verifyGateRecord(jws, { ledger, now: unixTime(), admit }));
+      } catch (error) {
+        if (!(error instanceof GhostError)) throw error;
+        refused.push(error.line);
+      }
+    }
+    return { gates: gates.sort((a, b) => a.name < b.name ? -1 : 1), refused };
   }
 
   /**
@@ -147,12 +326,12 @@ export class AdminNetwork {
   }
 
   async #remember(ledger: Ledger): Promise<void> {
-    if (ledger.head.seq <= this.known.head.seq) return;
+    if (this.known.head && ledger.head.seq <= this.known.head.seq) return;
     this.known.head = ledger.head;
     // Another ghostctl may have seen more in the meantime; its knowledge must not be lost.
-    const stored = await this.#store.load(this.known.network.id);
-    if (stored && stored.head.seq >= ledger.head.seq) return;
-    await this.#store.save(this.known);
+    const stored = await this.store.load(this.known.network.id);
+    if (stored?.head && stored.head.seq >= ledger.head.seq) return;
+    await this.store.save(this.known);
   }
 }
 

@@ -1,12 +1,19 @@
 /** A policy before it is signed: read, checked, its own tests run. */
-import { parsePolicy, type Policy, runPolicyTests } from "../../mesh/policy/mod.ts";
+import { dirname, join } from "node:path";
+import { namedFiles, parsePolicy, type Policy, runPolicyTests } from "../../mesh/policy/mod.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
+import type { LedgerBody } from "../../mesh/wire/ledger.ts";
 import type { Call } from "../call.ts";
+
+/** As wire/ledger.ts bounds a file in a policy. */
+const MAX_FILE = 65_536;
 
 /** A policy that may be signed. */
 export interface CheckedPolicy {
   source: string;
   policy: Policy;
+  /** The files that it names, by name. */
+  files: Record<string, string>;
 }
 
 /**
@@ -31,15 +38,42 @@ export async function readPolicyFile(path: string, call: Call): Promise<CheckedP
       : "Cannot read this file";
     throw new GhostError("bad_policy", why, { place: path, mend: "check the file's name and its mode", cause: error });
   }
-  return checkSource(source, path, call);
+  return checkSource(source, { file: path, files: await readNamedFiles(source, dirname(path)), call });
+}
+
+/** Reads the files that a policy names from its own folder; one that is not there is the parser's to tell, with its line. */
+async function readNamedFiles(source: string, folder: string): Promise<Record<string, string>> {
+  const files: Record<string, string> = {};
+  for (const name of namedFiles(source)) {
+    const path = join(folder, name);
+    try {
+      files[name] = await Deno.readTextFile(path);
+    } catch (cause) {
+      // What is not there is not allowed either (scripts/launch.sh).
+      if (cause instanceof Deno.errors.NotFound || cause instanceof Deno.errors.NotCapable) continue;
+      throw new GhostError("bad_policy", "Cannot read this file, which the policy names", { place: path, cause });
+    }
+    if (files[name].length > MAX_FILE) {
+      throw new GhostError("bad_policy", `Longer than ${MAX_FILE} characters`, { place: path });
+    }
+  }
+  return files;
+}
+
+/** The body of the entry that signs a policy. */
+export function policyBody({ source, files }: Pick<CheckedPolicy, "source" | "files">): LedgerBody<"policy"> {
+  return { format: "toml", source, ...(Object.keys(files).length > 0 ? { files } : {}) };
 }
 
 /** Checks a policy's text; what looks like a slip is remarked. @throws GhostError `bad_policy` */
-export function checkSource(source: string, file: string, { out }: Call): CheckedPolicy {
-  const policy = parsePolicy(source, { file });
+export function checkSource(
+  source: string,
+  { file, files, call: { out } }: { file: string; files: Record<string, string>; call: Call },
+): CheckedPolicy {
+  const policy = parsePolicy(source, { file, files });
   runPolicyTests(policy);
   for (const { line, column, message, mend } of policy.warnings) {
     out.remark(`${file}:${line}:${column}: ${message}${mend ? `; ${mend}` : ""}`);
   }
-  return { source, policy };
+  return { source, policy, files };
 }

@@ -1,8 +1,10 @@
 /**
  * ghostctl's own folder: one file per network, `NETWORKID.json`, mode 0600, with the admin key, where the coordinator is,
- * and the newest ledger head that was verified here. A file is `pending` from before genesis is sent until the coordinator
+ * and the newest ledger head that was verified here; beside it `NETWORKID.ledger.jsonl`, the ledger itself, from which a lost
+ * coordinator can be brought back. A file is `pending` from before genesis is sent until the coordinator
  * is known to have it, so a crash in between loses neither the key nor the network.
  */
+import { LedgerFile } from "../../mesh/host/ledger_file.ts";
 import { openPrivateDir, readJson, writeJson } from "../../mesh/host/state_dir.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import { ledgerHead } from "../../mesh/wire/ledger.ts";
@@ -13,16 +15,16 @@ import { configDir } from "../paths.ts";
 const networkFile = z.strictObject({
   v: z.literal(1),
   state: z.enum(["pending", "ready"]),
-  /** SHA-256 of the set-up secret that this network was made for; the secret itself is not kept. */
-  setup: key32,
+  /** SHA-256 of the set-up secret that this network was made for; the secret itself is not kept. Null: founded elsewhere. */
+  setup: key32.nullable(),
   /** `https://host:port` */
   server: z.string().max(512),
   /** PEM of the coordinator's own CA, when it has one. */
   ca: z.string().max(16_384).nullable(),
   network: z.strictObject({ id: networkId, name: z.string().max(63) }),
   admin: z.strictObject({ seed: key32, public: key32 }),
-  /** Newest verified head: a coordinator that shows less is rolling back. */
-  head: ledgerHead,
+  /** Newest verified head: a coordinator that shows less is rolling back. Null before the first look. */
+  head: ledgerHead.nullable(),
   /** Genesis and first policy, while pending. */
   entries: z.array(jws).max(8),
 });
@@ -47,6 +49,18 @@ export class NetworkStore {
 
   #path(net: string): string {
     return `${this.dir}/${net}.json`;
+  }
+
+  /** What is kept of a network's ledger. */
+  ledger(net: string): LedgerFile {
+    return new LedgerFile(`${this.dir}/${net}.ledger.jsonl`);
+  }
+
+  /** Runs `work` while no other ghostctl reads or writes what is kept of a network's ledger. */
+  async locked<T>(net: string, work: () => Promise<T>): Promise<T> {
+    using file = await Deno.open(`${this.dir}/${net}.lock`, { write: true, create: true, mode: 0o600 });
+    await file.lock(true);
+    return await work();
   }
 
   async save(network: KnownNetwork): Promise<void> {

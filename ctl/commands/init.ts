@@ -5,7 +5,7 @@ import { GhostError } from "../../mesh/wire/errors.ts";
 import { label, prefix } from "../../mesh/wire/schema.ts";
 import { Founding, type Wish } from "../admin/found.ts";
 import { readStdin } from "../admin/host.ts";
-import { checkSource, readPolicyFile } from "../admin/policy_file.ts";
+import { checkSource, policyBody, readPolicyFile } from "../admin/policy_file.ts";
 import { NetworkStore } from "../admin/store.ts";
 import type { Call } from "../call.ts";
 import { printable } from "../output/text.ts";
@@ -18,7 +18,7 @@ export async function run(call: Call): Promise<void> {
   if (file !== undefined && call.text("accept-draft") !== undefined) {
     throw call.bad("accept-draft", "Not together with --acls: a network begins with one policy");
   }
-  const own = file === undefined ? null : (await readPolicyFile(file, call)).source;
+  const own = file === undefined ? null : await readPolicyFile(file, call);
   const typed = call.text("setup")!;
   const code = typed === "-" ? await readStdin() : typed;
   const store = await NetworkStore.open(call, { create: true });
@@ -27,14 +27,14 @@ export async function run(call: Call): Promise<void> {
   let known = await founding.finished();
   let chosen: PolicySource | undefined;
   if (known === null) {
-    const policy = own === null ? await withoutFile(founding, call) : { source: own, from: "file" as const };
+    const policy = own === null ? await withoutFile(founding, call) : { ...own, from: "file" as const };
     if (policy.from === "starter") {
       const path = await store.keepPolicy(wish.name, policy.source);
       const where = path === null ? "" : `; to change it, edit ${path} and type: ghostctl policy push ${path}`;
       call.out.remark(`no --acls: signing the starter policy, by which all members reach each other${where}`);
     }
     chosen = policy.from;
-    known = await founding.prepare(wish, policy.source);
+    known = await founding.prepare(wish, policyBody(policy));
     await founding.claim(known);
   }
   const done = await founding.finish(known);
@@ -67,7 +67,10 @@ function readWish(call: Call): Wish {
 }
 
 /** The policy when none was named: the coordinator's draft if it has one and its hash was accepted, else the starter. */
-async function withoutFile(founding: Founding, call: Call): Promise<{ source: string; from: PolicySource }> {
+async function withoutFile(
+  founding: Founding,
+  call: Call,
+): Promise<{ source: string; files: Record<string, string>; from: PolicySource }> {
   const accepted = call.text("accept-draft");
   const draft = await founding.draft();
   if (draft === null) {
@@ -77,11 +80,12 @@ async function withoutFile(founding: Founding, call: Call): Promise<{ source: st
         mend: "leave it out, or name a file with --acls",
       });
     }
-    return { source: STARTER_POLICY, from: "starter" };
+    return { source: STARTER_POLICY, files: {}, from: "starter" };
   }
   if (draft.sha256 === accepted) {
-    checkSource(draft.source, "draft", call);
-    return { source: draft.source, from: "draft" };
+    // A draft comes from the coordinator, so it names no files of this machine: their content would be for all to read.
+    checkSource(draft.source, { file: "draft", files: {}, call });
+    return { source: draft.source, files: {}, from: "draft" };
   }
   const { source, sha256 } = draft;
   call.out.answer({ draft: { source, sha256 } }, () => printable(source, { lines: true }));

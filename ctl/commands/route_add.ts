@@ -36,6 +36,6 @@ export async function run(call: Call): Promise<void> {
 }
 
 function rulesUse(ledger: Ledger, prefix: string): boolean {
-  const source = ledger.policy?.source;
-  return source !== undefined && usesPrefix(parsePolicy(source), prefix);
+  const { policy } = ledger;
+  return policy !== null && usesPrefix(parsePolicy(policy.source, { files: policy.files ?? {} }), prefix);
 }

@@ -1,18 +1,22 @@
 /**
  * Control messages that wait for one session. A node that reads slowly or not at all costs a bounded amount:
  * - signals are bounded by count and bytes, the oldest goes first (their protocol repeats what matters);
- * - presence and head are states: only the newest of each waits, and presence only of watched nodes (at most 2000);
+ * - presence is a state: only the newest waits, and only of watched nodes (at most 2000); of ledger heads the newest and those of branches;
  * - of each kind of word about the lane with one node only the newest waits;
- * - pongs are bounded; the few messages of the handshake are not.
+ * - pongs and what belongs to the ledger are bounded; the few messages of the handshake are not.
  */
 import type { FromGate } from "../../mesh/wire/gate_session.ts";
-import type { LedgerHead } from "../../mesh/wire/ledger.ts";
+import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
+
+/** A chain's head and those of its branches. */
+const MAX_HEADS = 6;
 
 export class ControlQueue {
-  readonly #limits: { signals: number; signalBytes: number; pongs: number };
+  readonly #limits: { signals: number; signalBytes: number; pongs: number; ledger: number };
   #first: FromGate[] = [];
   #pongs: number[] = [];
-  #head: LedgerHead | null = null;
+  #heads: LedgerHead[] = [];
+  #ledger: LedgerMessage[] = [];
   #lanes = new Map<string, FromGate>();
   #presence = new Map<string, boolean>();
   #signals: { from: string; box: string }[] = [];
@@ -20,7 +24,7 @@ export class ControlQueue {
   /** Signals given up since the start. */
   dropped = 0;
 
-  constructor(limits: { signals: number; signalBytes: number; pongs: number }) {
+  constructor(limits: { signals: number; signalBytes: number; pongs: number; ledger: number }) {
     this.#limits = limits;
   }
 
@@ -38,7 +42,14 @@ export class ControlQueue {
         this.#presence.set(message.node, message.up);
         return;
       case "head":
-        this.#head = message.head;
+        this.#heads = [...this.#heads.filter(({ seq }) => seq >= message.head.seq), message.head];
+        if (this.#heads.length > MAX_HEADS) this.#heads.shift();
+        return;
+      case "entries":
+      case "want":
+      case "piece":
+        // What is given up is asked for again when the next head is seen.
+        if (this.#ledger.length < this.#limits.ledger) this.#ledger.push(message);
         return;
       case "pong":
         if (this.#pongs.length >= this.#limits.pongs) this.#pongs.shift();
@@ -67,11 +78,10 @@ export class ControlQueue {
     if (first) return first;
     const n = this.#pongs.shift();
     if (n !== undefined) return { t: "pong", n };
-    if (this.#head) {
-      const head = this.#head;
-      this.#head = null;
-      return { t: "head", head };
-    }
+    const head = this.#heads.shift();
+    if (head) return { t: "head", head };
+    const ledger = this.#ledger.shift();
+    if (ledger) return ledger;
     for (const [key, message] of this.#lanes) {
       this.#lanes.delete(key);
       return message;
@@ -89,7 +99,8 @@ export class ControlQueue {
   clear(): void {
     this.#first = [];
     this.#pongs = [];
-    this.#head = null;
+    this.#heads = [];
+    this.#ledger = [];
     this.#lanes.clear();
     this.#presence.clear();
     this.#signals = [];

@@ -4,7 +4,7 @@
  */
 import type { FromNode, SessionClaims } from "../../mesh/wire/gate_session.ts";
 import type { LaneAction, LaneSource } from "./lanes/lanes.ts";
-import type { LedgerHead } from "../../mesh/wire/ledger.ts";
+import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
 
 /** A connection's number, given by the host and never used twice. */
 export type ConnId = number;
@@ -14,8 +14,8 @@ export interface Member {
   id: string;
   /** Identity key, base64url. */
   key: string;
-  /** The grant that admitted it, base64url. */
-  grant: string;
+  /** The grant that admitted it, base64url; null when it came in another way. */
+  grant: string | null;
   /** End of the record's validity in seconds since 1970. */
   expires: number;
 }
@@ -42,6 +42,8 @@ export type GateEvent =
   | { t: "lane-failed"; port: number }
   /** Data crossed on these lanes since the last word. */
   | { t: "lane-used"; ports: number[] }
+  /** A message about the ledger for a live session. */
+  | { t: "tell"; conn: ConnId; message: LedgerMessage | { t: "head"; head: LedgerHead } }
   | { t: "tick" };
 
 export type GateAction =
@@ -56,6 +58,8 @@ export type GateAction =
   | { t: "recheck"; conn: ConnId; key: string; record: string }
   /** A member knows a longer ledger than this gate. */
   | { t: "behind"; net: string; seq: number }
+  /** A member shows its ledger head, hands entries on or asks for some; what is answered comes as `tell`. */
+  | { t: "exchange"; conn: ConnId; node: string; message: LedgerMessage | { t: "head"; head: LedgerHead } }
   /** Close the connection; with `flush`, what waits in its control queue goes first. */
   | { t: "end"; conn: ConnId; code: CloseCode; reason: string; flush: boolean };
 

@@ -128,6 +128,10 @@ export class GateCore {
         const session = board.at(event.conn, "live");
         return session && board.end(session, CLOSE.cut, { reason: event.message });
       }
+      case "tell": {
+        const session = board.at(event.conn, "live");
+        return session && board.send(session, event.message);
+      }
       case "ledger":
         return this.#ledger(event.net, event.head);
       case "revoked":

@@ -14,6 +14,8 @@ export interface Limits {
   signals: number;
   signalBytes: number;
   pongs: number;
+  /** Messages with ledger entries. */
+  ledger: number;
   /** Signals a second that one session may send, and at once. */
   signalRate: number;
   signalBurst: number;
@@ -26,6 +28,9 @@ export interface Limits {
   /** Words about lanes a second, and at once. */
   laneRate: number;
   laneBurst: number;
+  /** Messages about the ledger a second, and at once. */
+  ledgerRate: number;
+  ledgerBurst: number;
 }
 
 /** A full WireGuard burst fits the packet bounds; the rest is far above what a well-behaved node needs. */
@@ -41,6 +46,7 @@ export const LIMITS: Limits = {
   signals: 256,
   signalBytes: 1 << 20,
   pongs: 64,
+  ledger: 16,
   signalRate: 100,
   signalBurst: 1_000,
   watchRate: 2_000,
@@ -49,4 +55,6 @@ export const LIMITS: Limits = {
   recordBurst: 10,
   laneRate: 20,
   laneBurst: 600,
+  ledgerRate: 20,
+  ledgerBurst: 300,
 };

@@ -40,6 +40,14 @@ export function control(board: Board, session: Session, o: { message: FromNode; 
         board.lanes.ask({ net, from, to: message.node, want: message.want, now });
       }
       return;
+    case "head":
+    case "entries":
+    case "want":
+    case "piece":
+      if (session.ledgerBudget.take(1, now)) {
+        board.out.push({ t: "exchange", conn: session.conn, node: session.member!.id, message });
+      }
+      return;
     case "ping":
       return board.send(session, { t: "pong", n: message.n });
     case "pong":

@@ -3,11 +3,13 @@
  * anything is believed, then the identity key is admitted and the gate's record published. Nothing about the network is
  * saved before the coordinator has taken the record, so a refusal changes nothing.
  */
+import { AdmitRules, issuerSigners } from "../../mesh/policy/mod.ts";
 import { MeshClient, parseServer, pinCa } from "../../mesh/client/mod.ts";
 import { serverText } from "../../mesh/client/server_address.ts";
 import { networkPrefix6 } from "../../mesh/trust/address.ts";
 import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
 import { type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
+import { keepWhole } from "../../mesh/trust/kept_ledger.ts";
 import { Ledger } from "../../mesh/trust/ledger.ts";
 import { verifyGateRecord } from "../../mesh/trust/record.ts";
 import { type Bytes, fromBase64Url } from "../../mesh/wire/encoding.ts";
@@ -63,11 +65,11 @@ export async function enrol(o: EnrolOptions): Promise<NetworkState> {
     before: before ? readOwnRecord(before.record) : null,
     now,
   });
-  await verifyGateRecord(record, { ledger, now });
+  await verifyGateRecord(record, { ledger, now, admit: new AdmitRules().of(ledger.policy) });
   using client = new MeshClient({ ...common, key: o.key });
   await client.publishGate(record);
   const network = { server, ca, net: token.net, grant: grantKey.public, proof, record, published: true };
-  await o.state.ledger.replace(ledger.entries);
+  await keepWhole(o.state.ledger, ledger);
   await o.state.saveNetwork(network);
   return network;
 }
@@ -80,7 +82,7 @@ export async function overlayOf(ledger: Ledger): Promise<string[]> {
 async function fetchLedger(client: MeshClient, token: JoinToken): Promise<Ledger> {
   using _ = client;
   const first = await client.ledger(0);
-  const ledger = await Ledger.open(first.entries, { net: token.net });
+  const ledger = await Ledger.open(first.entries, { net: token.net, issuerSigners });
   while (ledger.head.seq < first.head.seq) {
     // Each page is verified before the next is asked for, so a coordinator cannot fill the memory.
     const before = ledger.head.seq;

@@ -1,25 +1,30 @@
 /** Signs and checks for the core: session proofs by keys, records by the gate's own verified ledger and the policy in it. */
+import { AdmitRules } from "../../mesh/policy/mod.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import type { SigningKey } from "../../mesh/trust/keys.ts";
-import { verifyNodeRecord } from "../../mesh/trust/record.ts";
+import type { IssuerBook } from "../../mesh/trust/admission/mod.ts";
+import { readNodeRecord, verifyNodeRecord } from "../../mesh/trust/record.ts";
 import { signSession, verifySession } from "../../mesh/trust/session.ts";
-import { admits, METHODS, parsePolicy, type Policy } from "../../mesh/policy/mod.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { SessionClaims } from "../../mesh/wire/gate_session.ts";
 import type { Member } from "../core/event.ts";
-import type { Judge } from "./quic.ts";
+import type { Judge, LedgerTalk } from "./quic.ts";
 
 export interface LedgerJudgeOptions {
   key: SigningKey;
   ledger: Ledger;
   /** Asks once for newer ledger entries; true when there were some. */
   catchUp(): Promise<boolean>;
+  /** Answers what a node says of the ledger. */
+  exchange(node: string, message: LedgerTalk): Promise<LedgerTalk[]>;
   now(): number;
+  /** Keys of identity providers, as this gate fetches them. */
+  issuers?: IssuerBook;
 }
 
 export class LedgerJudge implements Judge {
   readonly #o: LedgerJudgeOptions;
-  #policy: { seq: number; policy: Policy | null } = { seq: -1, policy: null };
+  readonly #rules = new AdmitRules();
 
   constructor(o: LedgerJudgeOptions) {
     this.#o = o;
@@ -34,6 +39,9 @@ export class LedgerJudge implements Judge {
     try {
       return await this.recheck({ key: o.claims.node, record: o.record });
     } catch (error) {
+      if (error instanceof GhostError && error.code === "unknown_key" && await this.#learn(o.record)) {
+        return await this.recheck({ key: o.claims.node, record: o.record });
+      }
       // The grant may be newer than this gate's ledger.
       const unknown = error instanceof GhostError && error.code === "not_admitted";
       if (!unknown || !await this.#o.catchUp()) throw error;
@@ -42,38 +50,38 @@ export class LedgerJudge implements Judge {
   }
 
   async recheck(o: { key: string; record: string }): Promise<Member> {
-    const { ledger } = this.#o;
+    const { ledger, issuers } = this.#o;
     while (true) {
-      const { seq } = ledger.head;
-      const node = await verifyNodeRecord(o.record, { ledger, now: Math.floor(this.#o.now() / 1000) });
+      const { revision } = ledger;
+      const node = await verifyNodeRecord(o.record, {
+        ledger,
+        now: Math.floor(this.#o.now() / 1000),
+        admit: this.#rules.of(ledger.policy),
+        ...(issuers ? { issuerKeys: (issuer: string) => issuers.keysOf(issuer) } : {}),
+      });
       if (node.key !== o.key) {
         throw new GhostError("unauthorized", "The record is another node's", { place: "auth.record" });
       }
       // An entry that came while signatures were checked may revoke what they rest on.
-      if (ledger.head.seq !== seq) continue;
-      if (!this.#isOpen(METHODS[node.admission.method])) {
-        throw new GhostError("not_admitted", "The network's policy admits nobody by token", { place: "auth.record" });
-      }
+      if (ledger.revision !== revision) continue;
       const ends = ledger.nodeSettings(node.id)?.expires ?? Infinity;
-      return { id: node.id, key: node.key, grant: node.admission.grant, expires: Math.min(node.record.exp, ends) };
+      const { grant, expires } = node.admission;
+      return { id: node.id, key: node.key, grant, expires: Math.min(node.record.exp, ends, expires ?? Infinity) };
     }
   }
 
-  /** Whether the policy in force leaves this way in open; of one that this version cannot read, the one before stays in force. */
-  #isOpen(method: string): boolean {
-    const source = this.#o.ledger.policy;
-    if (source === null) return true; // then nobody may talk, but a session tells of the policy that comes
-    if (source.seq !== this.#policy.seq) {
-      let { policy } = this.#policy;
-      try {
-        if (source.format === "toml") policy = parsePolicy(source.source);
-      } catch { /* the coordinator's log and the nodes say what is wrong with it */ }
-      this.#policy = { seq: source.seq, policy };
-    }
-    return this.#policy.policy !== null && admits(this.#policy.policy, method);
+  /** Fetches the keys that a node's log-in is checked by; true when there are others than before. */
+  async #learn(jws: string): Promise<boolean> {
+    const { proof } = (await readNodeRecord(jws)).record;
+    if (proof.kind !== "oidc" || !this.#o.issuers) return false;
+    return await this.#o.issuers.learn(proof.idToken, this.#rules.of(this.#o.ledger.policy));
   }
 
   behind(): void {
     this.#o.catchUp();
+  }
+
+  exchange(node: string, message: LedgerTalk): Promise<LedgerTalk[]> {
+    return this.#o.exchange(node, message);
   }
 }

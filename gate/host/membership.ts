@@ -5,15 +5,24 @@
 import type { MeshClient } from "../../mesh/client/mod.ts";
 import type { LedgerFile } from "../../mesh/host/ledger_file.ts";
 import type { Log } from "../../mesh/host/log.ts";
-import { Ledger } from "../../mesh/trust/ledger.ts";
+import { issuerSigners } from "../../mesh/policy/mod.ts";
+import { LedgerExchange } from "../../mesh/trust/exchange.ts";
+import { LedgerKeeper, openKept } from "../../mesh/trust/kept_ledger.ts";
+import type { Ledger } from "../../mesh/trust/ledger.ts";
+import { checkEntry } from "../../mesh/trust/ledger_entry.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
-import type { LedgerEntry } from "../../mesh/wire/ledger.ts";
+import type { LedgerEntry, LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
 import { Retry } from "../core/retry.ts";
 
 /** Strangers can make the gate ask the coordinator for newer entries; not more often than this, in ms. */
 const ASK_EVERY = 1_000;
 /** How long a node's admission may wait for the coordinator, in ms. */
 const ASK_TIME = 2_000;
+
+/** Characters of entries that fit one control message. */
+const BATCH = 48_000;
+
+type LedgerTalk = LedgerMessage | { t: "head"; head: LedgerHead };
 
 export interface MembershipOptions {
   ledger: Ledger;
@@ -29,23 +38,28 @@ export interface MembershipOptions {
 
 export class Membership {
   readonly ledger: Ledger;
-  /** Called with entries that were added. */
+  /** Called with entries that are new, in the chain or beside it. */
   onEntries: (entries: LedgerEntry[]) => void = () => {};
+  /** Called when the coordinator answers and does not know this gate: it may have lost its store. */
+  onUnknown: () => Promise<void> = () => Promise.resolve();
   /** Called when the coordinator is there (again). */
   onConnected: () => Promise<void> = () => Promise.resolve();
   readonly #o: MembershipOptions;
   readonly #stop: AbortSignal;
+  readonly #keeper: LedgerKeeper;
+  readonly #exchange: LedgerExchange;
   #adding: Promise<unknown> = Promise.resolve();
+  #fork: number | null = null;
   #asking: Promise<boolean> | null = null;
   #askedAt = -Infinity;
-  /** Number of the last entry on disk. */
-  #kept: number;
 
   constructor(o: MembershipOptions) {
     this.#o = o;
     this.#stop = o.stop;
     this.ledger = o.ledger;
-    this.#kept = o.ledger.head.seq;
+    this.#keeper = new LedgerKeeper(o.file, o.ledger);
+    this.#exchange = new LedgerExchange(o.ledger, { batch: BATCH });
+    this.#alert();
   }
 
   /**
@@ -54,7 +68,7 @@ export class Membership {
    */
   static async openLedger(file: LedgerFile, net: string): Promise<Ledger> {
     try {
-      return await Ledger.open(await file.read(), { net });
+      return await openKept(file, { net, issuerSigners });
     } catch (cause) {
       if (!(cause instanceof GhostError)) throw cause;
       throw new GhostError(cause.code, `The ledger on disk does not verify: ${cause.message}`, {
@@ -76,13 +90,15 @@ export class Membership {
     const added: LedgerEntry[] = [];
     try {
       for (const jws of entries) {
-        const before = this.ledger.head.seq;
-        const entry = await this.ledger.append(jws);
-        if (this.ledger.head.seq > before) added.push(entry);
+        if (await this.ledger.take(jws) === "known") continue;
+        added.push((await checkEntry(jws, { place: "entry", verified: true })).entry);
       }
     } finally {
       // What was taken before a bad entry counts, and a revocation counts whatever the disk says.
-      if (added.length > 0) this.onEntries(added);
+      if (added.length > 0) {
+        this.#alert();
+        this.onEntries(added);
+      }
       await this.#keep();
     }
     return added.length > 0;
@@ -90,14 +106,38 @@ export class Membership {
 
   /** Writes what is not on disk yet; what cannot be written goes first the next time. */
   async #keep(): Promise<void> {
-    const { seq } = this.ledger.head;
-    if (seq === this.#kept) return;
-    try {
-      await this.#o.file.append(this.ledger.entries.slice(this.#kept + 1, seq + 1));
-      this.#kept = seq;
-    } catch (error) {
-      this.#o.log.error("cannot keep the ledger; it is tried again", { error });
+    await this.#keeper.save().catch((error) =>
+      this.#o.log.error("cannot keep the ledger; it is tried again", { error })
+    );
+  }
+
+  #alert(): void {
+    const { fork } = this.ledger;
+    if (fork?.seq === (this.#fork ?? undefined)) return;
+    if (fork) this.#o.log.error("the ledger has forked: no grant that came since counts", { entry: fork.seq });
+    else this.#o.log.info("the fork of the ledger is resolved");
+    this.#fork = fork?.seq ?? null;
+  }
+
+  /** Answers what a node shows of its ledger, and takes what it hands on. */
+  async exchange(node: string, message: LedgerMessage | { t: "head"; head: LedgerHead }): Promise<LedgerTalk[]> {
+    const now = this.#o.now();
+    const show = (heads: LedgerHead[]) => heads.map((head): LedgerTalk => ({ t: "head", head }));
+    if (message.t === "head") {
+      const answers = this.#exchange.headSeen(node, message.head, now);
+      return answers.length > 0 ? answers : show(this.#exchange.behind(node, message.head, now));
     }
+    const { entries, send } = this.#exchange.received(node, message);
+    if (entries.length === 0) return send;
+    let news = true;
+    try {
+      news = await this.add(entries);
+    } catch (error) {
+      // Merely ahead of this gate: what lies in between is asked for.
+      if (!(error instanceof GhostError) || error.code !== "ledger_moved") throw error;
+    }
+    const wanted = this.#exchange.wanted(node, now);
+    return [...send, ...wanted, ...(news && wanted.length === 0 ? show(this.#exchange.heads()) : [])];
   }
 
   /** Asks the coordinator once for newer entries, for all who ask meanwhile; true when there were some. Never throws. */
@@ -148,6 +188,7 @@ export class Membership {
         if (signal.aborted) return;
         // A cursor that the coordinator refuses would be refused for ever.
         if (!(error instanceof GhostError) || error.code !== "unreachable") cursor = undefined;
+        if (error instanceof GhostError && error.code === "unauthorized") await this.onUnknown();
         const line = error instanceof GhostError ? error.line : String(error);
         if (line !== told) log.warn("the coordinator is away; going on from what is known", { error: line });
         told = line;

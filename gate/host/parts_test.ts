@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { DEFAULT_ADMIT } from "../../mesh/wire/admit.ts";
 import { signingKeyFromSeed } from "../../mesh/trust/keys.ts";
 import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
 import { verifyGateRecord } from "../../mesh/trust/record.ts";
@@ -137,7 +138,7 @@ Deno.test("makeRecord() grows with every change and at half the record's life", 
   const cert = key.public; // any 32 bytes
   const facts: GateFacts = { name: "gate", region: "", hosts: ["192.0.2.1"], quic: 1, stun: 2, cert, version: "0.1.0" };
   const first = await makeRecord({ facts, net: network.id, key, proof, before: null, now });
-  const verified = await verifyGateRecord(first, { ledger: network.ledger, now });
+  const verified = await verifyGateRecord(first, { ledger: network.ledger, now, admit: DEFAULT_ADMIT });
   assert.deepEqual(verified.record, readOwnRecord(first));
   assert.equal(recordDue(verified.record, facts, now), false);
   assert.equal(recordDue(verified.record, { ...facts, hosts: ["192.0.2.2"] }, now), true);

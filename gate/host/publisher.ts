@@ -1,4 +1,5 @@
 /** The gate's own record: signed anew when what it says has changed or half its life is over, and published. */
+import { AdmitRules } from "../../mesh/policy/mod.ts";
 import { decodeJwt } from "jose";
 import type { MeshClient } from "../../mesh/client/mod.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
@@ -75,6 +76,11 @@ export class Publisher {
     return this.#working;
   }
 
+  /** The coordinator does not have the record after all: the next `update` hands it in. */
+  async forgotten(): Promise<void> {
+    await this.#save({ ...this.#network, published: false }, this.#o.state);
+  }
+
   async #update(facts: GateFacts): Promise<boolean> {
     const { key, state, ledger } = this.#o;
     const now = Math.floor(this.#o.now() / 1000);
@@ -82,7 +88,7 @@ export class Publisher {
     if (recordDue(before, facts, now)) {
       const { net, proof } = this.#network;
       const record = await makeRecord({ facts, net, key, proof, before, now });
-      await verifyGateRecord(record, { ledger, now });
+      await verifyGateRecord(record, { ledger, now, admit: new AdmitRules().of(ledger.policy) });
       await this.#save({ ...this.#network, record, published: false }, state);
     }
     if (this.#network.published) return false;

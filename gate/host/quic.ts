@@ -6,6 +6,7 @@
  */
 import { GATE_ALPN, type SessionClaims } from "../../mesh/wire/gate_session.ts";
 import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
+import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
 import type { Log } from "../../mesh/host/log.ts";
 import { CLOSE, type ConnId, type GateAction, type GateEvent, type Member } from "../core/event.ts";
 import type { LaneAction } from "../core/lanes/lanes.ts";
@@ -21,6 +22,9 @@ const IDLE = 10_000;
 /** How long the closing of all sessions gets to leave the machine, in ms. */
 const FAREWELL = 100;
 
+/** What sessions say of the ledger. */
+export type LedgerTalk = LedgerMessage | { t: "head"; head: LedgerHead };
+
 /** Signs and checks on the core's behalf. */
 export interface Judge {
   prove(claims: SessionClaims): Promise<string>;
@@ -30,6 +34,8 @@ export interface Judge {
   recheck(o: { key: string; record: string }): Promise<Member>;
   /** Somebody knows a longer ledger. */
   behind(): void;
+  /** Somebody speaks of the ledger; gives what is to be answered. */
+  exchange(node: string, message: LedgerTalk): Promise<LedgerTalk[]>;
 }
 
 export interface GateServerOptions {
@@ -131,6 +137,9 @@ export class GateServer {
         return;
       case "behind":
         return this.#o.judge.behind();
+      case "exchange":
+        this.#exchange(action);
+        return;
       case "prove":
         this.#answer(action.conn, async () => {
           this.handle({ t: "proved", conn: action.conn, proof: await this.#o.judge.prove(action.claims) });
@@ -150,6 +159,15 @@ export class GateServer {
         return;
       default:
         return this.#o.lanes?.do(action);
+    }
+  }
+
+  async #exchange({ conn, node, message }: GateAction & { t: "exchange" }): Promise<void> {
+    try {
+      const answers = await this.#o.judge.exchange(node, message);
+      for (const answer of answers) this.handle({ t: "tell", conn, message: answer });
+    } catch (error) {
+      this.#o.log.warn("refused ledger entries", { node, why: errorLine(error) });
     }
   }
 

@@ -42,7 +42,13 @@ class World implements AsyncDisposable {
     this.core = new GateCore({ key: o.key.public, cert, nonce, limits: o.limits });
     const endpoint = new Deno.QuicEndpoint({ hostname: "127.0.0.1", port: 0 });
     this.gate = { port: endpoint.addr.port, key: o.key.public, cert };
-    const judge = new LedgerJudge({ key: o.key, ledger: o.network.ledger, catchUp: () => this.newer(), now });
+    const judge = new LedgerJudge({
+      key: o.key,
+      ledger: o.network.ledger,
+      catchUp: () => this.newer(),
+      exchange: () => Promise.resolve([]),
+      now,
+    });
     const log = createLog("ghostgate", { write: () => {} });
     this.server = new GateServer({
       endpoint,

@@ -18,6 +18,7 @@ import { type Certificate, openCertificate } from "./certificate.ts";
 import type { GateConfig } from "./config.ts";
 import { enrol, overlayOf } from "./enrol.ts";
 import { LaneService } from "./lanes/service.ts";
+import { openIssuers } from "./issuers.ts";
 import { LedgerJudge } from "./judge.ts";
 import { Membership, sleep } from "./membership.ts";
 import { type GateFacts, Publisher } from "./publisher.ts";
@@ -207,7 +208,14 @@ class Gate {
     });
     this.#overlay = await overlayOf(ledger);
     if (config.lanes) await this.#openLanes(config.lanes);
-    const judge = new LedgerJudge({ key: this.#key, ledger, catchUp: () => membership.catchUp(), now: world.now });
+    const judge = new LedgerJudge({
+      key: this.#key,
+      ledger,
+      issuers: await openIssuers(this.#o.state.dir, world),
+      catchUp: () => membership.catchUp(),
+      exchange: (node, message) => membership.exchange(node, message),
+      now: world.now,
+    });
     const server = open(judge);
     server.handle({ t: "ledger", net: network.net, head: ledger.head });
     this.#watchLedger(membership, server);
@@ -223,6 +231,10 @@ class Gate {
       }
     };
     membership.onConnected = publish;
+    membership.onUnknown = async () => {
+      await publisher.forgotten();
+      await publish();
+    };
     this.#working.push(membership.follow(), this.#repeat(publish));
     const { hosts } = this.#facts(overlay);
     if (hosts.every((host) => host === "127.0.0.1")) {
@@ -284,7 +296,7 @@ class Gate {
   }
 }
 
-/** Kinds of entries after which a record that held may hold no longer. */
+/** Kinds of entries after which a record that held may hold no longer: a policy may close a way in, or revoke certificates. */
 const RECHECK: ReadonlySet<LedgerKind> = new Set(["revoke", "node", "grant", "policy"]);
 
 /** Judges for a gate without a network: the core refuses before it asks. */
@@ -293,6 +305,7 @@ const NOBODY: Judge = {
   verify: () => Promise.reject(new GhostError("not_claimed", "This gate belongs to no network yet")),
   recheck: () => Promise.reject(new GhostError("not_claimed", "This gate belongs to no network yet")),
   behind: () => {},
+  exchange: () => Promise.resolve([]),
 };
 
 /** The host name's first part as a name in the network. */

@@ -2,7 +2,6 @@
 import type { MeshClient } from "../../mesh/client/mod.ts";
 import type { Log } from "../../mesh/host/log.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
-import type { LedgerHead } from "../../mesh/wire/ledger.ts";
 import type { Signal, SignalBody } from "../../mesh/wire/signal.ts";
 import type { Gates } from "./gates.ts";
 import type { Heads } from "./heads.ts";
@@ -18,12 +17,10 @@ export interface ConversationHost {
   meshUp(): boolean;
   /** Seals and sends. */
   send(to: string, body: SignalBody): void;
-  headSeen(head: LedgerHead): void;
   changed(change: Change): void;
   keySeen(from: string, wg: string): void;
   /** A message about paths, with its number. */
   path(from: string, body: SignalBody, n: number): void;
-  now(): number;
 }
 
 /** Carries boxes and acts on signals. */
@@ -50,16 +47,15 @@ export class Conversation {
    */
   async received(from: string, { n, head, body }: Signal): Promise<void> {
     const { view, heads, send, changed } = this.#o;
-    this.#o.headSeen(head);
-    const entries = heads.missing(from, head, this.#o.now());
-    if (entries.length > 0) send(from, { t: "entries", entries });
+    heads.peerHead(from, head);
     switch (body.t) {
       case "record":
       case "key-switched":
         return changed((await view.node(body.record, { by: from })).change);
       case "entries":
-        for (const entry of body.entries) changed(await view.entry(entry));
-        return;
+      case "want":
+      case "piece":
+        return await heads.fromPeer(from, body);
       case "key-seen":
         return this.#o.keySeen(from, body.wg);
       case "echo":

@@ -6,38 +6,27 @@
  * With the coordinator away everything goes on from the verified ledger and records on disk; with the gates away direct
  * paths go on by themselves.
  */
-import { hostOf, MeshClient } from "../../mesh/client/mod.ts";
 import type { Log } from "../../mesh/host/log.ts";
 import { systemRunner } from "../../mesh/host/runner.ts";
-import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
-import type { LedgerHead } from "../../mesh/wire/ledger.ts";
 import type { SignalBody } from "../../mesh/wire/signal.ts";
-import { Rotation } from "../core/keys/rotation.ts";
 import { Coalesced, DeadlineTimer } from "./coalesced.ts";
 import type { LinkConfig } from "./config.ts";
-import { Conversation } from "./conversation.ts";
-import { stunCrypto } from "./crypto.ts";
 import { follow } from "./follow.ts";
-import { Gates } from "./gates.ts";
-import { Heads } from "./heads.ts";
+import { Grace } from "./grace.ts";
 import type { IceHub } from "./ice_hub.ts";
 import { type IpMonitor, startIpMonitor } from "./ip_monitor.ts";
-import { addressesOf, join, type Machine as MachineFacts } from "./join.ts";
-import { type LocalHandlers, type LocalServer, serveLocal } from "./local_api.ts";
+import { addressesOf, type Machine as MachineFacts } from "./join.ts";
+import { CertificateKeeper } from "./login/certificate_keeper.ts";
+import { type LocalServer, serveLocal } from "./local_api.ts";
+import { localHandlers } from "./handlers.ts";
 import type { Machine } from "./machine.ts";
-import { type Change, NetworkView } from "./network_view.ts";
+import type { Change } from "./network_view.ts";
 import type { OwnRecord } from "./own_record.ts";
+import { type Ground, Parts } from "./parts.ts";
 import type { Peer } from "./peer.ts";
-import { PeerTable } from "./peer_table.ts";
-import { Publisher } from "./publisher.ts";
 import { random } from "./random.ts";
-import { Report } from "./report.ts";
-import { Rotator } from "./rotator.ts";
-import { Signals } from "./signals.ts";
 import type { NodeState } from "./state.ts";
-import { Surroundings } from "./surroundings.ts";
-import { ViewSaver } from "./view_saver.ts";
 
 /** How often the machine is compared with what it should be even if nothing is known to have changed, in ms. */
 const AUDIT_EVERY = 10_000;
@@ -59,158 +48,45 @@ export class Daemon {
   readonly #o: DaemonOptions;
   readonly #id: string;
   readonly #own: OwnRecord;
-  readonly #view: NetworkView;
+  readonly #parts: Parts;
   readonly #machine: Machine;
   readonly #hub: IceHub;
-  readonly #gates: Gates;
-  readonly #signals: Signals;
-  readonly #mesh: MeshClient;
-  readonly #rotator: Rotator;
-  readonly #peers: PeerTable;
-  readonly #heads: Heads;
-  readonly #conversation: Conversation;
-  readonly #surroundings: Surroundings;
-  readonly #report: Report;
+  #grace: Grace | null = null;
+  #certificate: CertificateKeeper | null = null;
   readonly #stop = new AbortController();
   #meshUp = false;
   /** What the last run threw, or null. */
   #fault: unknown = null;
-  readonly #saver: ViewSaver;
-  readonly #publisher: Publisher;
   readonly #runs = new Coalesced(() => this.#reconcile().catch((error) => this.#failed(error)));
   readonly #looks = new Coalesced(() => this.#look().catch((error) => this.#notSeen(error)));
   readonly #timer = new DeadlineTimer(() => [
     this.#hub.nextDeadline(),
-    this.#rotator.nextDeadline(),
-    ...this.#peers.deadlines(),
+    this.#parts.rotator.nextDeadline(),
+    ...this.#parts.peers.deadlines(),
   ], () => this.#tick());
 
   /** Built and served by link/host/run.ts. */
   constructor(
     o: DaemonOptions,
-    p: { id: string; own: OwnRecord; ledger: Ledger; machine: Machine; hub: IceHub },
+    p: Ground,
   ) {
     this.#o = o;
     this.#id = p.id;
     this.#own = p.own;
     this.#machine = p.machine;
     this.#hub = p.hub;
-    const now = () => Date.now();
-    this.#view = new NetworkView({ selfId: p.id, ledger: p.ledger, now: () => Math.floor(now() / 1000) });
-    this.#saver = new ViewSaver({ state: o.state, view: this.#view, log: o.log });
-    const { identity, network } = p.own;
-    this.#mesh = new MeshClient({
-      server: network.server,
-      ca: network.ca,
-      net: network.net,
-      key: identity.identity,
-      now,
-      random,
-    });
-    this.#publisher = new Publisher({
-      mesh: this.#mesh,
-      own: p.own,
-      log: o.log,
-      renewed: () => this.#ownRenewed(),
-    });
-    this.#gates = new Gates({
-      net: network.net,
-      key: identity.identity,
-      record: () => this.#own.jws,
-      head: () => this.#view.ledger.head,
-      random,
-      now,
-      session: (gate, up, reason) => this.#gateSession(gate, up, reason),
-      signal: (from, box) => this.#signals.receive(from, box),
-      presence: (_gate, node, up) => this.#presence(node, up),
-      packet: (from, packet) => this.#peers.all.get(from)?.relayed(packet),
-      headSeen: (head) => this.#headSeen(head),
-      about: (gate, node, message) => this.#peers.all.get(node)?.gateMessage(gate, message),
-    });
-    this.#signals = new Signals({
-      net: network.net,
-      self: { id: p.id, key: identity.seal },
-      sealKeyOf: (id) => this.#peers.all.has(id) ? this.#view.nodes.get(id)?.verified.record.seal : undefined,
-      head: () => this.#view.ledger.head,
-      deliver: (to, box) => this.#conversation.deliver(to, box),
-      received: (from, signal) => this.#conversation.received(from, signal),
-      dropped: (from, why) => o.log.debug("A signal was dropped", { from: this.#nameOf(from), why }),
-      now,
-    });
-    this.#rotator = new Rotator({
-      own: p.own,
-      machine: new Rotation(),
-      now,
-      peersOnline: () => [...this.#peers.all.keys()].filter((id) => this.#reachable(id)),
-      tell: (id, kind) => this.#signals.send(id, { t: kind, record: this.#own.jws }),
-      allPeers: () => [...this.#peers.all.keys()],
-      changed: () => this.#ownChanged(),
+    this.#parts = new Parts(o, p, {
+      changed: (change) => this.#changed(change),
+      ownRenewed: () => this.#ownRenewed(),
+      ownChanged: () => this.#ownChanged(),
+      gateSession: (gate, up, reason) => this.#gateSession(gate, up, reason),
+      presence: (node, up) => this.#presence(node, up),
+      moved: (peer) => this.#say(peer),
       reconcile: () => this.reconcile(),
       rearm: () => this.#timer.arm(),
-    });
-    this.#heads = new Heads(p.ledger);
-    this.#conversation = new Conversation({
-      view: this.#view,
-      gates: this.#gates,
-      heads: this.#heads,
-      mesh: this.#mesh,
-      log: o.log,
       meshUp: () => this.#meshUp,
-      send: (to, body) => this.#signals.send(to, body),
-      headSeen: (head) => this.#headSeen(head),
-      changed: (change) => this.#changed(change),
-      keySeen: (from, wg) => this.#rotator.seen(from, wg),
-      path: (from, body, n) => {
-        this.#peers.all.get(from)?.signal(body, n);
-        this.#timer.arm();
-      },
-      now,
+      certificate: async () => await this.#certificate?.pair() ?? null,
     });
-    this.#surroundings = new Surroundings({
-      hub: p.hub,
-      machine: p.machine,
-      view: this.#view,
-      server: hostOf(this.#mesh.server),
-    });
-    this.#peers = new PeerTable({
-      view: this.#view,
-      gates: this.#gates,
-      tieBreaker: () => new DataView(random(8).buffer).getBigUint64(0),
-      meshUp: () => this.#meshUp,
-      host: {
-        hub: p.hub,
-        crypto: stunCrypto,
-        wgPort: () => p.machine.wgPort,
-        signal: (to, body) => this.#signals.send(to, body),
-        changed: () => this.reconcile(),
-        moved: (peer) => this.#say(peer),
-        rearm: () => this.#timer.arm(),
-        now,
-      },
-      added: (id, wgNext) => {
-        if (wgNext !== undefined) this.#rotator.acknowledge(id, wgNext, (body) => this.#signals.send(id, body));
-      },
-      removed: (id) => {
-        this.#signals.drop(id);
-        this.#heads.drop(id);
-        this.#rotator.gone(id);
-      },
-      rearm: () => this.#timer.arm(),
-    });
-    this.#report = new Report({
-      view: this.#view,
-      own: p.own,
-      gates: this.#gates,
-      machine: p.machine,
-      peers: this.#peers.all,
-      meshUp: () => this.#meshUp,
-      reachable: (id) => this.#reachable(id),
-      runner: systemRunner,
-    });
-    this.#hub.onCandidates = () => {
-      for (const peer of this.#peers.all.values()) peer.candidatesChanged();
-      this.#timer.arm();
-    };
   }
 
   /**
@@ -219,13 +95,29 @@ export class Daemon {
    */
   async serve(tools: { ip: string }): Promise<void> {
     const { state, log } = this.#o;
+    this.#certificate = await CertificateKeeper.open(state.dir, {
+      own: this.#own,
+      ledger: () => this.#parts.view.ledger,
+      warn: (message, fields) => log.warn(message, fields),
+      now: () => Date.now(),
+    });
+    await this.#certificate?.renew();
     const saved = await state.records();
-    await this.#publisher.renew(); // after a long time off it has expired
+    await this.#parts.publisher.renew(); // after a long time off it has expired
+    await this.#parts.admissions.ready();
     await this.#takeOwn();
-    for (const jws of saved.nodes) await this.#view.node(jws).catch((error) => this.#rejected("saved record", error));
-    for (const jws of saved.gates) await this.#view.gate(jws).catch((error) => this.#rejected("saved record", error));
+    void this.#parts.admissions.review();
+    await this.#parts.view.restore(saved, (error) => this.#rejected("saved record", error));
+    this.#grace = await Grace.open({
+      state,
+      view: this.#parts.view,
+      log,
+      changed: (change) => this.#changed(change),
+      now: () => Date.now(),
+    });
+    this.#grace.check();
     // Fail closed: the first run has to succeed, policy and all, before anything else starts.
-    this.#peers.sync();
+    this.#parts.peers.sync();
     await this.reconcile();
     if (this.#fault !== null) throw this.#fault;
     const monitor: IpMonitor = startIpMonitor({
@@ -238,24 +130,33 @@ export class Daemon {
     let local: LocalServer | null = null;
     const audit = setInterval(() => void this.#audit(), AUDIT_EVERY);
     try {
-      local = await serveLocal({ socket: this.#o.socket, random, handlers: this.#handlers() });
+      local = await serveLocal({
+        socket: this.#o.socket,
+        random,
+        handlers: localHandlers(this.#parts, { own: this.#own, ...this.#o, changed: () => this.#ownChanged() }),
+      });
       const { name } = this.#own.network;
       this.#o.say(`${name} is up: ${addressesOf(this.#own.record).join(", ")} on ${this.#machine.device.name}`);
       log.info("Running", { interface: this.#machine.device.name, wireguard: this.#machine.device.kind });
       await this.#looks.request();
-      this.#gates.want([...this.#view.gates.values()]);
+      this.#parts.gates.want([...this.#parts.view.gates.values()]);
       const following = follow({
-        client: this.#mesh,
-        view: this.#view,
+        client: this.#parts.mesh,
+        view: this.#parts.view,
         signal: this.#stop.signal,
         random: Math.random,
         events: {
           changed: (change) => this.#changed(change),
-          mail: (from, box) => this.#signals.receive(from, box),
+          entry: async (jws) => void await this.#parts.desk.take([jws]),
+          mail: (from, box) => this.#parts.signals.receive(from, box),
           connected: (up, reason) => this.#meshConnected(up, reason),
           rejected: (what, why) => this.#rejected(what, why),
-          synced: () => void this.#publisher.publish(),
-          refused: () => void this.#publisher.publish(),
+          synced: () => {
+            void this.#grace?.contact();
+            void this.#parts.publisher.publish();
+          },
+          refused: (code) =>
+            void (code === "unauthorized" ? this.#parts.publisher.again() : this.#parts.publisher.publish()),
         },
       });
       await Promise.race([following, aborted(this.#o.signal)]);
@@ -263,30 +164,8 @@ export class Daemon {
       clearInterval(audit);
       await local?.close();
       await monitor.stop();
-      await this.#saver.close();
+      await this.#parts.saver.close();
     }
-  }
-
-  #handlers(): LocalHandlers {
-    return {
-      status: () => Promise.resolve(this.#report.status()),
-      peers: () => this.#report.peers(),
-      ping: (o) => this.#report.ping(o),
-      routes: () => Promise.resolve(this.#report.routes()),
-      rotate: () => this.#rotator.rotate(),
-      join: async ({ auth, server, name }) => {
-        const { state, machine } = this.#o;
-        const joined = await join(state, {
-          auth,
-          ...(server === undefined ? {} : { server }),
-          ...(name === undefined ? {} : { name }),
-          machine,
-          random,
-          now: () => Date.now(),
-        });
-        return { name: joined.network.name, id: joined.id, addresses: joined.addresses };
-      },
-    };
   }
 
   /**
@@ -296,10 +175,9 @@ export class Daemon {
   async close(): Promise<void> {
     this.#stop.abort();
     this.#timer.stop();
-    this.#gates.close();
-    this.#mesh.close();
+    this.#parts.close();
     await Promise.all([this.#runs.stop(), this.#looks.stop()]);
-    this.#peers.close();
+    this.#parts.peers.close();
   }
 
   // What others say ------------------------------------------------------------------------------
@@ -307,17 +185,17 @@ export class Daemon {
   #changed(change: Change): void {
     if (change === "none") return;
     if (change === "ledger") {
-      this.#saver.ledger();
-      if (!this.#view.nodes.has(this.#id)) {
+      this.#parts.saver.ledger();
+      if (!this.#parts.view.nodes.has(this.#id)) {
         this.#o.log.error("This node is no longer admitted to the network; all tunnels are closed");
       }
-      if (this.#view.policyFault) {
-        this.#o.log.error("The policy in force cannot be used", { why: this.#view.policyFault });
+      if (this.#parts.view.policyFault) {
+        this.#o.log.error("The policy in force cannot be used", { why: this.#parts.view.policyFault });
       }
     }
-    this.#saver.records();
-    this.#peers.sync();
-    this.#gates.want([...this.#view.gates.values()]);
+    this.#parts.saver.records();
+    this.#parts.peers.sync();
+    this.#parts.gates.want([...this.#parts.view.gates.values()]);
     void this.#looks.request();
     void this.reconcile();
   }
@@ -330,15 +208,15 @@ export class Daemon {
     this.#meshUp = up;
     if (up) this.#o.log.info("Following the coordinator");
     else this.#o.log.warn("The coordinator is away; what is connected stays connected", { why: reason });
-    this.#peers.tellReach();
+    this.#parts.peers.tellReach();
   }
 
   #gateSession(id: string, up: boolean, reason: string | null): void {
-    const gate = this.#view.gates.get(id)?.record.name ?? id;
+    const gate = this.#parts.view.gates.get(id)?.record.name ?? id;
     if (up) this.#o.log.info("Session with a gate", { gate });
     else this.#o.log.warn("No session with a gate", { gate, why: reason });
-    if (up && this.#own.record.gates[0] !== this.#gates.home) {
-      const gates = this.#gates.home === null ? [] : [this.#gates.home];
+    if (up && this.#own.record.gates[0] !== this.#parts.gates.home) {
+      const gates = this.#parts.gates.home === null ? [] : [this.#parts.gates.home];
       void this.#own.change({ gates }).then(() => this.#ownChanged()).catch((error) =>
         this.#rejected("own record", error)
       );
@@ -346,29 +224,18 @@ export class Daemon {
   }
 
   #presence(node: string, up: boolean): void {
-    if (!this.#peers.all.has(node)) return;
-    this.#peers.tellReach(node);
-    if (!this.#reachable(node)) this.#rotator.gone(node);
+    if (!this.#parts.peers.all.has(node)) return;
+    this.#parts.peers.tellReach(node);
+    if (!this.#parts.reachable(node)) this.#parts.rotator.gone(node);
     // Peers that the coordinator cannot tell just now learn our newest record from us.
-    else if (up && !this.#meshUp) this.#signals.send(node, this.#ownTold());
-  }
-
-  /** True when a signal can reach this peer now. */
-  #reachable(id: string): boolean {
-    return this.#gates.towards(id) !== null;
-  }
-
-  #headSeen(head: LedgerHead): void {
-    // Told once: a head is not signed, and whoever shows a wrong one can do so as often as it likes.
-    if (!this.#heads.contradicts(head) || !this.#report.forkAt(head.seq)) return;
-    this.#o.log.error("Somebody shows different ledgers to different nodes", { seq: head.seq });
+    else if (up && !this.#meshUp) this.#parts.signals.send(node, this.#ownTold());
   }
 
   // Own record -----------------------------------------------------------------------------------
 
   async #takeOwn(): Promise<Change> {
     try {
-      return (await this.#view.node(this.#own.jws)).change;
+      return (await this.#parts.view.node(this.#own.jws)).change;
     } catch (error) {
       this.#o.log.error("This node's own record does not verify", { why: errorLine(error) });
       return "none";
@@ -378,8 +245,8 @@ export class Daemon {
   /** The own record is a new one: here and at the gates at once, and peers whom the coordinator cannot tell have it from us. */
   async #ownRenewed(): Promise<void> {
     const change = await this.#takeOwn();
-    this.#gates.announce(this.#own.jws);
-    if (!this.#meshUp) { for (const id of this.#peers.all.keys()) this.#signals.send(id, this.#ownTold()); }
+    this.#parts.gates.announce(this.#own.jws);
+    if (!this.#meshUp) { for (const id of this.#parts.peers.all.keys()) this.#parts.signals.send(id, this.#ownTold()); }
     this.#changed(change);
   }
 
@@ -389,7 +256,7 @@ export class Daemon {
 
   async #ownChanged(): Promise<void> {
     await this.#ownRenewed();
-    await this.#publisher.publish();
+    await this.#parts.publisher.publish();
   }
 
   // This machine ---------------------------------------------------------------------------------
@@ -397,11 +264,7 @@ export class Daemon {
   #say(peer: Peer): void {
     const { rung, endpoint, rttMs } = peer.state;
     const over = rung === "none" ? "no path" : `${rung}${endpoint ? ` ${endpoint}` : ""}`;
-    this.#o.say(`${this.#nameOf(peer.id)}: ${over}${rttMs === null ? "" : ` (${rttMs.toFixed(1)} ms)`}`);
-  }
-
-  #nameOf(id: string): string {
-    return this.#view.nodes.get(id)?.name ?? id;
+    this.#o.say(`${this.#parts.nameOf(peer.id)}: ${over}${rttMs === null ? "" : ` (${rttMs.toFixed(1)} ms)`}`);
   }
 
   async #networkChanged(): Promise<void> {
@@ -410,7 +273,9 @@ export class Daemon {
   }
 
   async #look(): Promise<void> {
-    if (await this.#surroundings.refresh()) { for (const peer of this.#peers.all.values()) peer.networkChanged(); }
+    if (await this.#parts.surroundings.refresh()) {
+      for (const peer of this.#parts.peers.all.values()) peer.networkChanged();
+    }
     this.#timer.arm();
   }
 
@@ -425,7 +290,7 @@ export class Daemon {
 
   #failed(error: unknown): void {
     this.#fault = error;
-    this.#report.fault(errorLine(error));
+    this.#parts.report.fault(errorLine(error));
     this.#o.log.error("The machine could not be brought in line; what was in force stays", { why: errorLine(error) });
   }
 
@@ -433,32 +298,35 @@ export class Daemon {
     await this.#machine.apply({
       publicKey: this.#own.identity.wg.public,
       privateKey: (publicKey) => this.#own.privateKey(publicKey),
-      addresses: addressesOf(this.#view.nodes.get(this.#id) ?? this.#own.record),
-      peers: this.#peers.wanted(),
-      retiring: this.#peers.retiring(),
-      filter: this.#view.filter(),
-      routes: this.#view.routes(),
-      outside: this.#surroundings.outside(),
+      addresses: addressesOf(this.#parts.view.nodes.get(this.#id) ?? this.#own.record),
+      peers: this.#parts.peers.wanted(),
+      retiring: this.#parts.peers.retiring(),
+      filter: this.#parts.view.filter(),
+      routes: this.#parts.view.routes(),
+      outside: this.#parts.surroundings.outside(),
     });
     this.#fault = null;
-    this.#report.fault(null);
+    this.#parts.report.fault(null);
     this.#timer.arm();
   }
 
   async #audit(): Promise<void> {
     this.#machine.doubtTable();
     await this.reconcile(); // before all that waits for the coordinator
-    await this.#publisher.renew();
+    void this.#parts.admissions.review();
+    await this.#parts.publisher.renew();
+    if (await this.#certificate?.renew()) await this.#ownRenewed();
     // What a wrong clock kept out, or let in, is looked at again: it may have been set.
-    this.#changed(this.#view.nodes.has(this.#id) ? this.#view.lookAtClock() : await this.#takeOwn());
-    this.#saver.ledger();
-    if (this.#meshUp) await this.#publisher.publish();
+    this.#changed(this.#parts.view.nodes.has(this.#id) ? this.#parts.view.lookAtClock() : await this.#takeOwn());
+    this.#parts.saver.ledger();
+    if (this.#meshUp) await Promise.all([this.#parts.publisher.publish(), this.#grace?.contact()]);
+    else this.#grace?.check();
   }
 
   #tick(): void {
     this.#hub.tick();
-    if (this.#peers.tick()) void this.reconcile();
-    this.#rotator.tick();
+    if (this.#parts.peers.tick()) void this.reconcile();
+    this.#parts.rotator.tick();
   }
 }
 

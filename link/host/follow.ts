@@ -13,14 +13,16 @@ const LONGEST_WAIT = 10_000;
 /** What the follower reports. */
 export interface FollowEvents {
   changed(change: Change): void;
+  /** A ledger entry. @throws GhostError when it does not verify */
+  entry(jws: string): Promise<void>;
   mail(from: string, box: string): void;
   connected(up: boolean, reason: string | null): void;
   /** An entry or record that did not verify; the line says why. */
   rejected(what: string, why: string): void;
   /** The stream is up: time to publish what the coordinator may have missed. */
   synced(): void;
-  /** The coordinator is there and knows no (valid) record of ours, or refuses for another reason. */
-  refused(): void;
+  /** The coordinator is there and refuses; `unauthorized`: it knows no (valid) record of ours, maybe it lost its store. */
+  refused(code: string): void;
 }
 
 /** Keeps a view in step with the coordinator until the signal aborts. */
@@ -58,7 +60,7 @@ export async function follow(
       if (o.signal.aborted) return;
       if (error instanceof GhostError && error.code !== "unreachable") {
         cursor = undefined; // one that it refuses would be refused for ever
-        o.events.refused();
+        o.events.refused(error.code);
       }
       if (connected) o.events.connected(false, errorLine(error));
       connected = false;
@@ -73,7 +75,7 @@ async function take(view: NetworkView, event: SyncEvent, events: FollowEvents): 
   try {
     switch (event.type) {
       case "ledger":
-        events.changed(await view.entry(event.entry));
+        await events.entry(event.entry);
         return null;
       case "node":
       case "gate": {

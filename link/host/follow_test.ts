@@ -32,6 +32,7 @@ Deno.test("follow() says when the coordinator refuses this node, and does not in
     signal: stop.signal,
     random: () => 0,
     events: {
+      entry: async (jws) => void await view.entry(jws),
       changed: () => {},
       mail: () => {},
       connected: (up) => told.push(up ? "up" : "down"),

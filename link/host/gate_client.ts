@@ -24,7 +24,7 @@ import {
 import type { Bytes } from "../../mesh/wire/encoding.ts";
 import { fromBase64Url, toBase64Url } from "../../mesh/wire/encoding.ts";
 import { type ErrorCode, GhostError } from "../../mesh/wire/errors.ts";
-import type { LedgerHead } from "../../mesh/wire/ledger.ts";
+import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
 import type { SigningKey } from "../../mesh/trust/keys.ts";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
 import { signSession, verifySession } from "../../mesh/trust/session.ts";
@@ -42,6 +42,8 @@ export interface GateEvents {
   head(head: LedgerHead): void;
   /** Something about a path to `node`. */
   about(node: string, message: FromGate): void;
+  /** Ledger entries that it hands on, or that it asks for. */
+  ledger(message: LedgerMessage): void;
   /** The session is over; called once, never before `connect()` returned. */
   closed(reason: string): void;
 }
@@ -221,6 +223,10 @@ export class GateClient {
       case "lane-ready":
       case "lane-ended":
         return events.about(message.node, message);
+      case "entries":
+      case "want":
+      case "piece":
+        return events.ledger(message);
       case "ping":
         return this.send({ t: "pong", n: message.n });
       case "pong": {

@@ -7,7 +7,7 @@ import ipaddr from "ipaddr.js";
 import type { Bytes } from "../../mesh/wire/encoding.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
 import type { FromGate, FromNode } from "../../mesh/wire/gate_session.ts";
-import type { LedgerHead } from "../../mesh/wire/ledger.ts";
+import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
 import type { SigningKey } from "../../mesh/trust/keys.ts";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
 import { sleep } from "./follow.ts";
@@ -33,7 +33,8 @@ export interface GatesHost {
   signal(from: string, box: string): void;
   presence(gate: string, node: string, up: boolean): void;
   packet(from: string, packet: Uint8Array): void;
-  headSeen(head: LedgerHead): void;
+  headSeen(gate: string, head: LedgerHead): void;
+  ledger(gate: string, message: LedgerMessage): void;
   /** A gate's word about a path to `node`. */
   about(gate: string, node: string, message: FromGate): void;
 }
@@ -136,8 +137,9 @@ export class Gates {
             this.#host.presence(kept.gate.id, node, up);
           },
           packet: (from, packet) => this.#host.packet(from, packet),
+          head: (head) => this.#host.headSeen(kept.gate.id, head),
+          ledger: (message) => this.#host.ledger(kept.gate.id, message),
           about: (node, message) => this.#host.about(kept.gate.id, node, message),
-          head: (head) => this.#host.headSeen(head),
           closed: ended,
         });
       } catch (error) {
@@ -161,6 +163,16 @@ export class Gates {
   /** Shows all gates a newer record of this node. */
   announce(record: string): void {
     for (const kept of this.#kept.values()) kept.client?.send({ t: "record", record });
+  }
+
+  /** Ids of the gates with a session. */
+  get connected(): string[] {
+    return [...this.#kept].filter(([, kept]) => kept.client !== null).map(([id]) => id);
+  }
+
+  /** Tells one gate something about the ledger. */
+  tell(gate: string, message: LedgerMessage | { t: "head"; head: LedgerHead }): void {
+    this.#kept.get(gate)?.client?.send(message);
   }
 
   /** A session over which `node` can be reached now. */

@@ -1,35 +1,59 @@
 import assert from "node:assert/strict";
+import { Ledger } from "../../mesh/trust/ledger.ts";
 import { add, network } from "../../mesh/trust/testdata/network.ts";
 import { Heads } from "./heads.ts";
 
-Deno.test("Heads hands a peer that is behind what it lacks, in order and not over and over", async () => {
+/** Heads over a ledger, and what they send. */
+async function desk(o: { peers?: string[]; gates?: string[] } = {}) {
   const ledger = await network();
+  const sent: string[] = [];
+  const heads = new Heads({
+    ledger,
+    toPeer: (id, message) => sent.push(`${id} ${message.t}`),
+    showPeer: (id, head) => sent.push(`${id} shown ${head.seq}`),
+    toGate: (id, message) => sent.push(`${id} ${message.t}`),
+    peers: () => o.peers ?? [],
+    gates: () => o.gates ?? [],
+    take: async (entries) => {
+      let news = false;
+      for (const jws of entries) news = await ledger.take(jws) !== "known" || news;
+      return news;
+    },
+    now: () => 0,
+  });
+  return { ledger, heads, sent };
+}
+
+Deno.test("Heads hands whoever is behind what it lacks, peers and gates", async () => {
+  const { ledger, heads, sent } = await desk();
   const old = ledger.head;
-  const first = await add(ledger, "policy", { format: "toml", source: "" });
-  const second = await add(ledger, "policy", { format: "toml", source: "# two\n" });
-  const heads = new Heads(ledger);
-  assert.deepEqual(heads.missing("bob", old, 0), [first, second]);
-  assert.deepEqual(heads.missing("bob", old, 1999), []);
-  assert.deepEqual(heads.missing("carol", old, 1999), [first, second]);
-  assert.deepEqual(heads.missing("bob", old, 2000), [first, second]);
-  assert.deepEqual(heads.missing("bob", ledger.head, 9000), []);
-  assert.deepEqual(heads.missing("bob", { seq: 99, hash: old.hash }, 9000), [], "who is ahead lacks nothing");
+  await add(ledger, "policy", { format: "toml", source: "" });
+  heads.peerHead("bob", old);
+  heads.gateHead("gate1", old);
+  heads.peerHead("carol", ledger.head);
+  assert.deepEqual(sent, ["bob entries", "gate1 entries"]);
 });
 
-Deno.test("Heads keeps within a box: what does not fit comes next time", async () => {
-  const ledger = await network();
-  const old = ledger.head;
-  for (let i = 0; i < 5; i++) await add(ledger, "policy", { format: "toml", source: `# ${"x".repeat(3000)} ${i}\n` });
-  const heads = new Heads(ledger);
-  const some = heads.missing("bob", old, 0);
-  assert.ok(some.length > 0 && some.join("").length <= 8000);
-  assert.equal(some[0], ledger.at(old.seq + 1));
+Deno.test("Heads shows its own head to whoever is ahead, and takes what it is handed", async () => {
+  const { ledger, heads, sent } = await desk();
+  const ahead = await Ledger.open(ledger.entries);
+  const entry = await add(ahead, "policy", { format: "toml", source: "" });
+  heads.gateHead("gate1", ahead.head);
+  heads.peerHead("bob", ahead.head);
+  assert.deepEqual(sent, ["gate1 head", "bob shown 2"]);
+  await heads.fromPeer("bob", { t: "entries", entries: [entry] });
+  assert.deepEqual(ledger.head, ahead.head);
+  assert.equal(sent.at(-1), "bob shown 3");
 });
 
-Deno.test("Heads tells a contradiction from being ahead or behind", async () => {
-  const ledger = await network();
-  const heads = new Heads(ledger);
-  assert.equal(heads.contradicts(ledger.head), false);
-  assert.equal(heads.contradicts({ seq: ledger.head.seq + 1, hash: ledger.head.hash }), false);
-  assert.equal(heads.contradicts({ seq: 1, hash: ledger.head.hash }), true);
+Deno.test("Heads spreads news at once, and to many peers a few at a time", async () => {
+  const peers = Array.from({ length: 40 }, (_, i) => `p${i}`);
+  const { ledger, heads, sent } = await desk({ peers, gates: ["gate1", "gate2"] });
+  const entry = await add(ledger, "policy", { format: "toml", source: "" });
+  heads.spread([entry], "gate1");
+  assert.deepEqual(sent.slice(0, 3), ["gate2 entries", "gate2 head", "p0 entries"]);
+  assert.equal(sent.length, 2 + 32);
+  while (sent.length < 2 + 40) await new Promise((resolve) => setTimeout(resolve, 5));
+  assert.equal(sent.at(-1), "p39 entries");
+  heads.close();
 });

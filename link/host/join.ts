@@ -4,15 +4,17 @@
  * the coordinator's CA. Nothing is written before the coordinator has accepted the node, except the node's own keys.
  */
 import { MeshClient, parseServer, pinCa } from "../../mesh/client/mod.ts";
+import { AdmitRules, issuerSigners } from "../../mesh/policy/mod.ts";
 import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
 import { ipv4Of, ipv6Of } from "../../mesh/trust/address.ts";
 import { nodeIdOf, type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
+import { keepWhole, openKept } from "../../mesh/trust/kept_ledger.ts";
 import { Ledger } from "../../mesh/trust/ledger.ts";
 import { signNodeRecord, verifyNodeRecord } from "../../mesh/trust/record.ts";
 import { MAX_CLOCK_SKEW } from "../../mesh/wire/api.ts";
 import { type Bytes, fromBase64Url } from "../../mesh/wire/encoding.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
-import type { NodeRecord } from "../../mesh/wire/record.ts";
+import type { AdmissionProof, NodeRecord } from "../../mesh/wire/record.ts";
 import { decodeToken, type JoinToken } from "../../mesh/wire/token.ts";
 import type { Identity, NetworkState, NodeState } from "./state.ts";
 
@@ -66,8 +68,12 @@ export async function join(state: NodeState, o: JoinOptions): Promise<Joined> {
   const identity = await state.identityOrNew(o.random);
   const id = await nodeIdOf(identity.identity.public);
   if (before) {
-    const ledger = await Ledger.open(await state.ledger.read(), { net: before.net });
-    const { record } = await verifyNodeRecord(before.record, { ledger, now: Math.floor(o.now() / 1000) });
+    const ledger = await openKept(state.ledger, { net: before.net, issuerSigners });
+    const { record } = await verifyNodeRecord(before.record, {
+      ledger,
+      now: Math.floor(o.now() / 1000),
+      admit: new AdmitRules().of(ledger.policy),
+    });
     return { network: before, id, addresses: addressesOf(record) };
   }
   const ca = token.ca === undefined ? undefined : await pinCa(server, token.ca);
@@ -90,42 +96,71 @@ export async function join(state: NodeState, o: JoinOptions): Promise<Joined> {
     sub: identity.identity.public,
     iat: Math.floor(o.now() / 1000),
   });
+  using member = client(identity.identity);
+  return await enrolBy(state, {
+    identity,
+    server: server.href,
+    ca: ca ?? null,
+    ledger,
+    client: member,
+    proof,
+    machine: o.machine,
+    now: o.now,
+    ...(o.name === undefined ? {} : { name: o.name }),
+  });
+}
+
+/** What is known once there is a proof that admits. */
+export interface Enrolment {
+  identity: Identity;
+  server: string;
+  ca: string | null;
+  ledger: Ledger;
+  /** Signs by the identity. */
+  client: MeshClient;
+  proof: AdmissionProof;
+  name?: string;
+  machine: Machine;
+  /** ms since 1970. */
+  now(): number;
+}
+
+/** Publishes the first record and saves what the daemon starts from. */
+export async function enrolBy(state: NodeState, o: Enrolment): Promise<Joined> {
+  const { identity, ledger } = o;
+  const id = await nodeIdOf(identity.identity.public);
+  const net = ledger.network.id;
+  const now = Math.floor(o.now() / 1000);
   const record: NodeRecord = {
     v: 1,
-    net: token.net,
+    net,
     // By the clock: a join that was cut short may have left a record at the coordinator that this one has to overtake.
-    seq: Math.floor(o.now() / 1000),
-    iat: Math.floor(o.now() / 1000),
-    exp: Math.floor(o.now() / 1000) + RECORD_LIFETIME,
+    seq: now,
+    iat: now,
+    exp: now + RECORD_LIFETIME,
     name: o.name ?? labelOf(o.machine.hostname),
     wg: identity.wg.public,
     seal: identity.seal.public,
-    ipv6: await ipv6Of(token.net, id),
+    ipv6: await ipv6Of(net, id),
     ipv4: null,
     gates: [],
     routes: [],
     tags: [],
     os: o.machine.os,
     version: o.machine.version,
-    proof,
+    proof: o.proof,
   };
-  const published = await publish(client(identity.identity), {
-    record,
-    identity,
-    ledger,
-    id,
-    fixedName: o.name !== undefined,
-  });
+  const published = await publish(o.client, { record, identity, ledger, id, fixedName: o.name !== undefined });
   const network: NetworkState = {
-    server: server.href,
-    ca: ca ?? null,
-    net: token.net,
+    server: o.server,
+    ca: o.ca,
+    net,
     name: published.record.name,
     ipv4Counter: published.counter,
     record: published.jws,
     seq: published.record.seq,
   };
-  await state.ledger.replace(ledger.entries);
+  await keepWhole(state.ledger, ledger);
   await state.saveNetwork(network);
   return { network, id, addresses: addressesOf(published.record) };
 }
@@ -156,7 +191,7 @@ async function checkServer(client: MeshClient, token: JoinToken, now: number): P
 
 async function fetchLedger(client: MeshClient, token: JoinToken): Promise<Ledger> {
   const first = await client.ledger(0);
-  const ledger = await Ledger.open(first.entries, { net: token.net });
+  const ledger = await Ledger.open(first.entries, { net: token.net, issuerSigners });
   while (ledger.head.seq < first.head.seq) {
     const before = ledger.head.seq;
     for (const entry of (await client.ledger(before + 1)).entries) await ledger.append(entry);

@@ -8,8 +8,13 @@ import { equalBytes, toBase64Url, utf8 } from "../../mesh/wire/encoding.ts";
 import type { Bytes } from "../../mesh/wire/encoding.ts";
 import { GhostError, toProblem } from "../../mesh/wire/errors.ts";
 import {
+  localEntries,
+  type localEntriesAnswer,
+  type localFork,
   type localJoinAnswer,
   localJoinRequest,
+  type localLedger,
+  localLoginRequest,
   type LocalPeer,
   type localPingAnswer,
   localPingRequest,
@@ -17,7 +22,10 @@ import {
   type localRoutes,
   type LocalStatus,
 } from "../../mesh/wire/local.ts";
-import { parse, type z } from "../../mesh/wire/schema.ts";
+import { parse, z } from "../../mesh/wire/schema.ts";
+
+/** Longest request with ledger entries, in characters: one with a whole policy, and what lies around it. */
+const MAX_ENTRIES = 2 << 20;
 
 /** What the API asks of the daemon. */
 export interface LocalHandlers {
@@ -27,6 +35,12 @@ export interface LocalHandlers {
   join(o: z.infer<typeof localJoinRequest>): Promise<z.infer<typeof localJoinAnswer>>;
   rotate(): Promise<z.infer<typeof localRotateAnswer>>;
   routes(): Promise<z.infer<typeof localRoutes>>;
+  /** Takes a new log-in in place of the one before. */
+  login(o: z.infer<typeof localLoginRequest>): Promise<void>;
+  ledger(from: number): Promise<z.infer<typeof localLedger>>;
+  fork(): Promise<z.infer<typeof localFork>>;
+  /** @throws GhostError for entries that do not verify */
+  entries(entries: string[]): Promise<z.infer<typeof localEntriesAnswer>>;
 }
 
 /** The app behind the socket; separate from the socket so that it can be tested alone. */
@@ -49,9 +63,9 @@ export function localApp(handlers: LocalHandlers, secret: string): Hono {
     }
     await next();
   });
-  const body = async (c: { req: { text(): Promise<string> } }): Promise<unknown> => {
+  const body = async (c: { req: { text(): Promise<string> } }, max = 65_536): Promise<unknown> => {
     const text = await c.req.text();
-    if (text.length > 65_536) throw new GhostError("too_large", "The request is too large");
+    if (text.length > max) throw new GhostError("too_large", "The request is too large");
     try {
       return JSON.parse(text);
     } catch {
@@ -61,8 +75,21 @@ export function localApp(handlers: LocalHandlers, secret: string): Hono {
   app.get("/v1/status", async (c) => c.json(await handlers.status()));
   app.get("/v1/peers", async (c) => c.json({ peers: await handlers.peers() }));
   app.get("/v1/routes", async (c) => c.json(await handlers.routes()));
+  app.get("/v1/ledger", async (c) => {
+    const from = parse(z.coerce.number().int().min(0).default(0), c.req.query("from"), "query.from");
+    return c.json(await handlers.ledger(from));
+  });
+  app.get("/v1/ledger/fork", async (c) => c.json(await handlers.fork()));
+  app.post("/v1/ledger", async (c) => {
+    const { entries } = parse(localEntries, await body(c, MAX_ENTRIES), "request");
+    return c.json(await handlers.entries(entries));
+  });
   app.post("/v1/ping", async (c) => c.json(await handlers.ping(parse(localPingRequest, await body(c), "request"))));
   app.post("/v1/join", async (c) => c.json(await handlers.join(parse(localJoinRequest, await body(c), "request"))));
+  app.post("/v1/login", async (c) => {
+    await handlers.login(parse(localLoginRequest, await body(c), "request"));
+    return c.json({});
+  });
   app.post("/v1/keys/rotate", async (c) => c.json(await handlers.rotate()));
   return app;
 }

@@ -4,6 +4,7 @@ import { defaultSocket, localApp, type LocalHandlers, serveLocal } from "./local
 import { random } from "./random.ts";
 
 const handlers: LocalHandlers = {
+  login: () => Promise.resolve(),
   status: () => Promise.reject(new GhostError("internal", "Not asked for here")),
   peers: () => Promise.resolve([]),
   ping: ({ peer, count }) =>
@@ -15,6 +16,9 @@ const handlers: LocalHandlers = {
   join: () => Promise.reject(new GhostError("wrong_network", "Another network")),
   rotate: () => Promise.resolve({ wg: "k", acknowledged: 0, peers: 0 }),
   routes: () => Promise.resolve({ routes: [] }),
+  ledger: (from) => Promise.resolve({ entries: [], head: { seq: from, hash: "A".repeat(43) } }),
+  fork: () => Promise.resolve({ fork: null }),
+  entries: (entries) => Promise.resolve({ added: entries.length, head: { seq: 0, hash: "A".repeat(43) } }),
 };
 const app = localApp(handlers, "s3cret");
 const good = { authorization: "Bearer s3cret" };
@@ -129,4 +133,17 @@ Deno.test("serveLocal removes nothing that it refuses for", async () => {
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
+});
+
+Deno.test("localApp takes ledger entries of any size that an entry can have, and nothing else", async () => {
+  const send = (body: unknown) =>
+    app.request(url("/v1/ledger"), { method: "POST", headers: good, body: JSON.stringify(body) });
+  const taken = await send({ entries: [`a.${"b".repeat(900_000)}.c`] });
+  assert.deepEqual([taken.status, (await taken.json()).added], [200, 1]);
+  for (const body of [{}, { entries: [] }, { entries: ["no jws"] }, { entries: Array(65).fill("a.b.c") }]) {
+    assert.equal((await send(body)).status, 400);
+  }
+  assert.equal((await (await app.request(url("/v1/ledger?from=7"), { headers: good })).json()).head.seq, 7);
+  assert.equal((await app.request(url("/v1/ledger?from=x"), { headers: good })).status, 400);
+  assert.equal((await (await app.request(url("/v1/ledger/fork"), { headers: good })).json()).fork, null);
 });

@@ -6,21 +6,29 @@
  * The coordinator's word alone can only take away (`forget`), never add or change.
  */
 import {
-  admits,
   compile,
   type Compiled,
+  DEFAULT_GRACE,
   type Filter,
   filterFor,
-  METHODS,
   parsePolicy,
   type Policy,
   routesFor,
   sees,
 } from "../../mesh/policy/mod.ts";
-import type { Ledger } from "../../mesh/trust/ledger.ts";
-import { type VerifiedGate, type VerifiedNode, verifyGateRecord, verifyNodeRecord } from "../../mesh/trust/record.ts";
+import type { Ledger, LedgerPolicy } from "../../mesh/trust/ledger.ts";
+import {
+  readNodeRecord,
+  type RecordContext,
+  type VerifiedGate,
+  type VerifiedNode,
+  verifyGateRecord,
+  verifyNodeRecord,
+} from "../../mesh/trust/record.ts";
+import { DEFAULT_ADMIT } from "../../mesh/wire/admit.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { RouteBody } from "../../mesh/wire/ledger.ts";
+import { Marks, type SavedMark } from "./marks.ts";
 
 /**
  * A node as this machine treats it: name, IPv4 address and WireGuard key are claims, and a claim that came second counts for
@@ -36,6 +44,19 @@ export interface KnownNode {
   keyed: boolean;
 }
 
+/** A node whose record is in order but which is not admitted; `why` is for people. */
+export interface RefusedNode {
+  id: string;
+  name: string;
+  jws: string;
+  seq: number;
+  why: string;
+  code: "not_admitted" | "unknown_key";
+}
+
+/** Refused records are kept for later up to this number: making one up costs nothing. */
+const MAX_REFUSED = 256;
+
 /** What changed by an entry or record. */
 export type Change = "none" | "ledger" | "nodes" | "gates";
 
@@ -43,9 +64,21 @@ export type Change = "none" | "ledger" | "nodes" | "gates";
 export class NetworkView {
   readonly selfId: string;
   readonly ledger: Ledger;
+  /** Numbers below which records of a machine count no more, although they hold. */
+  readonly marks: Marks = new Marks();
   readonly #nodes = new Map<string, KnownNode>();
   readonly #gates = new Map<string, VerifiedGate>();
-  #policy: { seq: number; policy: Policy | null; fault: string | null } = { seq: -1, policy: null, fault: null };
+  readonly #refused = new Map<string, RefusedNode>();
+  readonly #issuerKeys: RecordContext["issuerKeys"];
+  /** Ids that were admitted at some time; a fork lets nobody else in. */
+  readonly #met = new Set<string>();
+  #restoring = false;
+  #adrift = false;
+  #policy: { source: LedgerPolicy | null; policy: Policy | null; fault: string | null } = {
+    source: null,
+    policy: null,
+    fault: null,
+  };
   #compiled: Compiled | null = null;
   /** Changes are made one after another: what one has verified, the next must not overtake. */
   #last: Promise<unknown> = Promise.resolve();
@@ -54,7 +87,8 @@ export class NetworkView {
   /** Seconds since 1970. */
   readonly #now: () => number;
 
-  constructor(o: { selfId: string; ledger: Ledger; now: () => number }) {
+  constructor(o: { selfId: string; ledger: Ledger; now: () => number; issuerKeys?: RecordContext["issuerKeys"] }) {
+    this.#issuerKeys = o.issuerKeys;
     this.selfId = o.selfId;
     this.ledger = o.ledger;
     this.#now = o.now;
@@ -75,18 +109,33 @@ export class NetworkView {
     return this.#policy.fault;
   }
 
+  /** How long what is connected stays connected without the coordinator, in seconds. */
+  get grace(): number {
+    return this.#policy.policy?.grace ?? DEFAULT_GRACE;
+  }
+
+  /** True when the coordinator has been away for longer than that: then there are no peers. */
+  get adrift(): boolean {
+    return this.#adrift;
+  }
+
+  /** Says whether it has. */
+  drift(adrift: boolean): Change {
+    if (adrift === this.#adrift) return "none";
+    this.#adrift = adrift;
+    return "nodes";
+  }
+
   /**
-   * Appends a ledger entry and drops whoever it no longer admits.
-   * @throws GhostError as Ledger.append
+   * Takes a ledger entry and drops whoever it no longer admits.
+   * @throws GhostError as Ledger.take
    */
   entry(jws: string): Promise<Change> {
     return this.#next(() => this.#entry(jws));
   }
 
   async #entry(jws: string): Promise<Change> {
-    const before = this.ledger.head.seq;
-    await this.ledger.append(jws);
-    if (this.ledger.head.seq === before) return "none";
+    if (await this.ledger.take(jws) === "known") return "none";
     this.#compiled = null;
     this.#compile(); // each policy is read when it comes, so that the one before is there when it has a fault
     await this.#recheck();
@@ -98,21 +147,98 @@ export class NetworkView {
   /** Records are admitted by the ledger, so each change of it may end or change an admission. */
   async #recheck(): Promise<void> {
     for (const known of [...this.#nodes.values()]) {
-      const again = await this.#verify(known.verified.jws).catch(() => null);
-      if (!this.#nodes.has(known.id)) continue; // forgotten meanwhile
-      if (again) this.#nodes.set(known.id, this.#claim(again));
-      else this.#nodes.delete(known.id);
+      try {
+        const again = await this.#verify(known.verified.jws);
+        if (this.#nodes.has(known.id)) this.#nodes.set(known.id, this.#claim(again)); // else forgotten meanwhile
+      } catch (error) {
+        if (this.#nodes.delete(known.id)) await this.#keepRefused(known.verified.jws, error);
+      }
     }
+    await this.#retry();
     for (const gate of [...this.#gates.values()]) {
-      const again = await verifyGateRecord(gate.jws, { ledger: this.ledger, now: this.#now() }).catch(() => null);
+      const again = await verifyGateRecord(gate.jws, this.#context()).catch(() => null);
       if (!this.#gates.has(gate.id)) continue;
       if (again) this.#gates.set(gate.id, again);
       else this.#gates.delete(gate.id);
     }
   }
 
+  #context(): RecordContext {
+    const admit = this.#policy.policy?.admit ?? DEFAULT_ADMIT;
+    return {
+      ledger: this.ledger,
+      now: this.#now(),
+      admit,
+      ...(this.#issuerKeys ? { issuerKeys: this.#issuerKeys } : {}),
+    };
+  }
+
   async #verify(jws: string): Promise<VerifiedNode> {
-    return await verifyNodeRecord(jws, { ledger: this.ledger, now: this.#now() });
+    const verified = await verifyNodeRecord(jws, this.#context());
+    this.#refuseNew(verified.id);
+    return verified;
+  }
+
+  /** While the ledger is forked, nobody comes in who was not in before. */
+  #refuseNew(id: string): void {
+    const { fork } = this.ledger;
+    if (fork === null || this.#restoring || id === this.selfId || this.#met.has(id)) return;
+    throw new GhostError("not_admitted", `The ledger has forked at entry ${fork.seq}, so nobody new is let in`, {
+      place: "record",
+      mend: "an admin has to resolve it: ghostctl ledger resolve",
+    });
+  }
+
+  /** Takes records that were kept by an earlier process: who was in before a fork stays in. Before anything else comes. */
+  async restore(
+    saved: { nodes: readonly string[]; gates: readonly string[]; marks?: readonly SavedMark[] },
+    rejected: (error: unknown) => void,
+  ): Promise<void> {
+    this.#restoring = true;
+    for (const jws of saved.nodes) await this.node(jws).catch(rejected);
+    for (const jws of saved.gates) await this.gate(jws).catch(rejected);
+    this.marks.load(saved.marks ?? []);
+    this.#restoring = false;
+  }
+
+  /** Keeps the record of a node that is not admitted now but may be later: by another policy, or by a key yet to come. */
+  async #keepRefused(jws: string, error: unknown): Promise<void> {
+    if (!(error instanceof GhostError) || (error.code !== "not_admitted" && error.code !== "unknown_key")) return;
+    if (this.#refused.size >= MAX_REFUSED) return;
+    const { id, record } = await readNodeRecord(jws);
+    const before = this.#refused.get(id);
+    if (before && before.seq > record.seq) return;
+    this.#refused.set(id, { id, jws, name: record.name, seq: record.seq, why: error.line, code: error.code });
+  }
+
+  /** Tries refused records again; true when some hold now. */
+  async #retry(): Promise<boolean> {
+    let any = false;
+    for (const refused of [...this.#refused.values()]) {
+      this.#refused.delete(refused.id);
+      const { change } = await this.#node(refused.jws).catch(() => ({ change: "none" as const }));
+      any ||= change !== "none";
+    }
+    return any;
+  }
+
+  /** Nodes whose record is known but not admitted, and why. */
+  get refused(): readonly RefusedNode[] {
+    return [...this.#refused.values()];
+  }
+
+  /** Looks again at who is admitted, for what time or new keys have changed. */
+  review(): Promise<Change> {
+    return this.#next(() => this.#review());
+  }
+
+  async #review(): Promise<Change> {
+    const now = this.#now();
+    const over = (n: KnownNode) => n.verified.admission.expires !== null && n.verified.admission.expires <= now;
+    if (![...this.#nodes.values()].some(over)) return await this.#retry() ? "nodes" : "none";
+    await this.#recheck();
+    this.#compiled = null;
+    return "nodes";
   }
 
   #claim(verified: VerifiedNode): KnownNode {
@@ -139,15 +265,24 @@ export class NetworkView {
     return this.#next(() => this.#node(jws, o.by));
   }
 
-  async #node(jws: string, by: string | undefined): Promise<{ id: string; change: Change }> {
-    const verified = await this.#verify(jws);
-    const id = verified.id;
-    if (by !== undefined && id !== by) {
+  async #node(jws: string, by?: string): Promise<{ id: string; change: Change }> {
+    if (by !== undefined && (await readNodeRecord(jws)).id !== by) {
       throw new GhostError("forbidden", "A node tells of itself only", { place: "record" });
     }
+    const verified = await this.#verify(jws).catch(async (error) => {
+      await this.#keepRefused(jws, error);
+      throw error;
+    });
+    const id = verified.id;
+    this.#refused.delete(id);
     const known = this.#nodes.get(id);
-    if (known && known.verified.record.seq >= verified.record.seq) return { id, change: "none" };
+    const { record } = verified;
+    if (!this.marks.isNewest(id, record.seq) || (known && known.verified.record.seq === record.seq)) {
+      return { id, change: "none" };
+    }
+    this.marks.note(id, record);
     this.#nodes.set(id, this.#claim(verified));
+    this.#met.add(id);
     this.#ended = this.#endedNow();
     this.#compiled = null;
     return { id, change: "nodes" };
@@ -162,10 +297,16 @@ export class NetworkView {
   }
 
   async #gate(jws: string): Promise<{ id: string; change: Change }> {
-    const verified = await verifyGateRecord(jws, { ledger: this.ledger, now: this.#now() });
+    const verified = await verifyGateRecord(jws, this.#context());
     const id = verified.id;
+    this.#refuseNew(id);
+    this.#met.add(id);
     const known = this.#gates.get(id);
-    if (known && known.record.seq >= verified.record.seq) return { id, change: "none" };
+    const { record } = verified;
+    if (!this.marks.isNewest(id, record.seq) || (known && known.record.seq === record.seq)) {
+      return { id, change: "none" };
+    }
+    this.marks.note(id, record);
     this.#gates.set(id, verified);
     return { id, change: "gates" };
   }
@@ -174,6 +315,7 @@ export class NetworkView {
   forget(id: string): Change {
     if (id === this.selfId) return "none";
     if (this.#gates.delete(id)) return "gates";
+    this.#refused.delete(id);
     if (!this.#nodes.delete(id)) return "none";
     this.#compiled = null;
     return "nodes";
@@ -209,35 +351,39 @@ export class NetworkView {
     return this.#nodes.has(this.selfId) && !this.#ended.has(this.selfId);
   }
 
-  /** The nodes that count: their time is not over, and the way in by which they came is open. */
-  #members(policy: Policy): KnownNode[] {
-    return [...this.#nodes.values()].filter((n) =>
-      !this.#ended.has(n.id) && admits(policy, METHODS[n.verified.admission.method])
-    );
+  /** The nodes that count: those whose time is not over. */
+  #members(): KnownNode[] {
+    return [...this.#nodes.values()].filter((n) => !this.#ended.has(n.id));
   }
 
   #compile(): Compiled | null {
     const source = this.ledger.policy;
     if (!source) return null;
-    if (this.#policy.seq !== source.seq) {
+    if (this.#policy.source !== source) {
       this.#compiled = null;
       try {
         if (source.format !== "toml") throw new GhostError("not_supported", "This version knows TOML policies only");
-        this.#policy = { seq: source.seq, policy: parsePolicy(source.source, { file: "policy" }), fault: null };
+        this.#policy = {
+          source,
+          policy: parsePolicy(source.source, { file: "policy", files: source.files ?? {} }),
+          fault: null,
+        };
       } catch (error) {
         // Fail closed: the rules that were in force stay, and without any nobody is let in.
         const fault = error instanceof GhostError ? error.line : String(error);
-        this.#policy = { seq: source.seq, policy: this.#policy.policy, fault };
+        this.#policy = { source, policy: this.#policy.policy, fault };
       }
     }
     if (!this.#policy.policy) return null;
     const { policy } = this.#policy;
     return this.#compiled ??= compile(policy, {
-      nodes: this.#members(policy).map((n) => ({
+      nodes: this.#members().map((n) => ({
         id: n.id,
         name: n.name,
         tags: n.verified.tags,
         user: n.verified.user,
+        subject: n.verified.subject,
+        groups: n.verified.groups,
         ipv4: n.ipv4,
         ipv6: n.ipv6,
       })),
@@ -248,7 +394,7 @@ export class NetworkView {
   /** The nodes that policy lets this one see. */
   peers(): KnownNode[] {
     const compiled = this.#compile();
-    if (!compiled || !this.#isMember()) return [];
+    if (!compiled || this.#adrift || !this.#isMember()) return [];
     return [...this.#nodes.values()].filter((n) =>
       n.id !== this.selfId && n.keyed && sees(compiled, this.selfId, n.id)
     );

@@ -225,3 +225,92 @@ Deno.test("NetworkView ends with the clock what ends by the clock, and takes it 
   assert.equal(v.lookAtClock(), "nodes");
   assert.deepEqual(peers(), [bob, carol].sort());
 });
+
+Deno.test("NetworkView keeps the record of a node that is not admitted, and takes it when it is", async () => {
+  const v = await view();
+  const bob = await join(v, "bob");
+  const open = '[[allow]]\nfrom = ["*"]\nto = ["*"]\n';
+  await entry(
+    v,
+    "policy",
+    {
+      format: "toml",
+      source: `${open}[[admit]]\nmethod = "oidc"\nissuer = "https://a.example"\nclient_id = "g"\n`,
+    } as never,
+  );
+  assert.deepEqual(v.peers(), []);
+  assert.match(v.refused.find((n) => n.id === bob)!.why, /admits nobody by token/);
+  await entry(v, "policy", { format: "toml", source: open } as never);
+  assert.deepEqual(v.peers().map((p) => p.id), [bob]);
+  assert.deepEqual(v.refused, []);
+  const carl = await nodeRecordOf(v.ledger, "carl");
+  await join(v, "carl");
+  await entry(v, "revoke", { what: "node", key: carl.key.public } as never);
+  assert.deepEqual(v.refused, [], "a revocation is for good");
+});
+
+Deno.test("NetworkView in a fork: keeps who is in, lets nobody new in, drops whom either branch revokes", async () => {
+  const v = await view();
+  const bob = await nodeRecordOf(v.ledger, "bob");
+  const carol = await nodeRecordOf(v.ledger, "carol");
+  await join(v, "bob");
+  await join(v, "carol");
+  const other = await Ledger.open(v.ledger.entries);
+  await entry(v, "policy", { format: "toml", source: `${STARTER_POLICY}\n# mine\n` } as never);
+  const theirs = await add(other, "revoke", { what: "node", key: bob.key.public });
+  assert.equal(await v.entry(theirs), "ledger");
+  assert.equal(await v.entry(theirs), "none");
+  assert.equal(v.ledger.fork?.seq, 4);
+  assert.deepEqual(v.peers().map((p) => p.id), [carol.id]);
+  await assert.rejects(join(v, "dora"), (error) => ghost("not_admitted", /forked at entry 4/)(error));
+  const gate = await gateRecordOf(v.ledger, "fra");
+  await assert.rejects(v.gate(await signGateRecord(gate.record, gate.key)), (error) => ghost("not_admitted")(error));
+  await join(v, "carol", { seq: 2 });
+
+  // A restart: what was kept stays in, and still nobody else.
+  const again = new NetworkView({
+    selfId: v.selfId,
+    ledger: await Ledger.open(v.ledger.entries, { evidence: v.ledger.evidence }),
+    now: () => NOW,
+  });
+  await again.restore(
+    { nodes: [...v.nodes.values()].map((n) => n.verified.jws), gates: [] },
+    (error) => assert.fail(String(error)),
+  );
+  assert.deepEqual(again.peers().map((p) => p.id), [carol.id]);
+  await assert.rejects(join(again, "dora"), (error) => ghost("not_admitted")(error));
+
+  const body = { seq: 4, keep: v.ledger.hashAt(4)!, drop: [other.hashAt(4)!] };
+  await v.entry(await signEntry({ ledger: v.ledger, admin, kind: "resolve", body, iat: NOW }));
+  assert.ok(!v.ledger.fork);
+  await join(v, "dora");
+  await join(v, "bob");
+  assert.equal(v.peers().length, 3);
+});
+
+Deno.test("NetworkView has no peers while it is adrift", async () => {
+  const v = await view('[network]\ngrace = "2h"\n[[allow]]\nfrom = ["*"]\nto = ["*"]\n');
+  await join(v, "bob");
+  assert.equal(v.grace, 7200);
+  assert.equal(v.drift(true), "nodes");
+  assert.equal(v.drift(true), "none");
+  assert.deepEqual(v.peers(), []);
+  assert.equal(v.drift(false), "nodes");
+  assert.equal(v.peers().length, 1);
+});
+
+Deno.test("NetworkView does not go back to an old record of a peer that was forgotten, nor after a restart", async () => {
+  const v = await view();
+  const bob = await nodeRecordOf(v.ledger, "bob");
+  const sign = async (seq: number) => await signNodeRecord({ ...bob.record, seq }, bob.key);
+  await v.node(await sign(5));
+  v.forget(bob.id);
+  assert.equal((await v.node(await sign(4))).change, "none");
+  assert.equal(v.nodes.has(bob.id), false);
+  assert.equal((await v.node(await sign(5))).change, "nodes");
+  v.forget(bob.id);
+  const again = await view();
+  await again.restore({ nodes: [], gates: [], marks: v.marks.save(NOW) }, (error) => assert.fail(String(error)));
+  assert.equal((await again.node(await sign(4))).change, "none");
+  assert.equal((await again.node(await sign(6))).change, "nodes");
+});

@@ -14,7 +14,7 @@ import { RECORD_LIFETIME } from "./join.ts";
 import type { Identity, NetworkState, NodeState } from "./state.ts";
 
 /** What may change in the record while the daemon runs. */
-type RecordChange = Partial<Pick<NodeRecord, "name" | "gates" | "wg" | "wgNext" | "os" | "version" | "ipv4">>;
+type RecordChange = Partial<Pick<NodeRecord, "name" | "gates" | "wg" | "wgNext" | "os" | "version" | "ipv4" | "proof">>;
 
 /** Own keys and the newest own record, kept on disk. */
 export class OwnRecord {

@@ -26,6 +26,12 @@ export class Publisher {
     }
   }
 
+  /** The coordinator does not have the record after all. */
+  async again(): Promise<void> {
+    this.#published = "";
+    await this.publish();
+  }
+
   /** Publishes if there is anything new; a failure is tried again at the next call. */
   async publish(): Promise<void> {
     const { mesh, own, log } = this.#o;

@@ -1,7 +1,15 @@
 /** What the daemon tells of itself: the answers of the local API, in the shapes of mesh/wire/local.ts. */
-import type { Runner } from "../../mesh/host/runner.ts";
+import { parseServer, serverText } from "../../mesh/client/mod.ts";
+import { findTool, type Runner } from "../../mesh/host/runner.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
-import type { LocalPeer, localPingAnswer, localRoutes, LocalStatus } from "../../mesh/wire/local.ts";
+import type {
+  localFork,
+  localLedger,
+  LocalPeer,
+  localPingAnswer,
+  localRoutes,
+  LocalStatus,
+} from "../../mesh/wire/local.ts";
 import type { z } from "../../mesh/wire/schema.ts";
 import type { Gates } from "./gates.ts";
 import { addressesOf } from "./join.ts";
@@ -10,7 +18,6 @@ import type { KnownNode, NetworkView } from "./network_view.ts";
 import type { OwnRecord } from "./own_record.ts";
 import type { Peer } from "./peer.ts";
 
-const PING = "/usr/bin/ping";
 /** A peer whose last handshake is younger than this talks, whatever else is known, in ms (WireGuard's REJECT_AFTER_TIME). */
 const HANDSHAKE_FRESH = 180_000;
 
@@ -30,7 +37,6 @@ export interface ReportSources {
 export class Report {
   readonly #o: ReportSources;
   #fault: string | null = null;
-  #fork: number | null = null;
 
   constructor(o: ReportSources) {
     this.#o = o;
@@ -41,11 +47,22 @@ export class Report {
     this.#fault = line;
   }
 
-  /** Somebody showed another entry of this number; true the first time. */
-  forkAt(seq: number): boolean {
-    const first = this.#fork === null;
-    if (first || seq < this.#fork!) this.#fork = seq;
-    return first;
+  /** A page of this node's ledger. */
+  ledger(from: number): z.infer<typeof localLedger> {
+    const { ledger } = this.#o.view;
+    const entries: string[] = [];
+    for (let at = from, size = 0; entries.length < 1000; at++) {
+      const entry = ledger.at(at);
+      if (entry === undefined || ((size += entry.length) > 1 << 20 && entries.length > 0)) break;
+      entries.push(entry);
+    }
+    return { entries, head: ledger.head };
+  }
+
+  /** Entries that contradict it. */
+  fork(): z.infer<typeof localFork> {
+    const { fork } = this.#o.view.ledger;
+    return { fork: fork && { seq: fork.seq, entries: fork.entries.map(({ jws }) => jws) } };
   }
 
   status(): LocalStatus {
@@ -61,7 +78,7 @@ export class Report {
       network: {
         id: view.ledger.network.id,
         name: view.ledger.network.name,
-        server: own.network.server,
+        server: serverText(parseServer(own.network.server)),
         connected: this.#o.meshUp(),
         ledgerSeq: view.ledger.head.seq,
       },
@@ -79,13 +96,21 @@ export class Report {
   #warnings(self: KnownNode | undefined): string[] {
     const { view, own, gates } = this.#o;
     const list: string[] = [];
-    if (!self) list.push("this node is no longer admitted to the network: join again with a new token");
+    list.push(...admissionWarnings(view, Math.floor(Date.now() / 1000)));
     if (view.policyFault) {
       list.push(`the newest policy cannot be used, the one before stays in force: ${view.policyFault}`);
     }
     if (this.#fault) list.push(`not everything could be set up: ${this.#fault}`);
-    if (this.#fork !== null) {
-      list.push(`the ledger forked at entry ${this.#fork}: different nodes are shown different entries`);
+    const { fork } = view.ledger;
+    if (fork) {
+      list.push(
+        `the ledger forked at entry ${fork.seq}: admins' keys signed different entries for one place, and nobody new is let in until an admin resolves it: ghostctl ledger resolve`,
+      );
+    }
+    if (view.adrift) {
+      list.push(
+        "the coordinator has been away for longer than the policy's grace: all tunnels are closed until it is back",
+      );
     }
     if (!this.#o.meshUp()) {
       list.push("the coordinator is away: what is connected stays connected, nothing new is learnt");
@@ -131,15 +156,19 @@ export class Report {
   async ping({ peer: text, count }: { peer: string; count: number }): Promise<z.infer<typeof localPingAnswer>> {
     const known = this.#o.view.find(text);
     const peer = known && this.#o.peers.get(known.id);
+    if (known?.id === this.#o.view.selfId) {
+      throw new GhostError("bad_input", `"${text}" is this machine itself`, { mend: "see: ghostctl peers" });
+    }
     if (!known || !peer) {
       throw new GhostError("not_found", `No peer "${text}"`, {
         mend: "ghostctl peers lists those that policy lets this machine see",
       });
     }
+    const ping = await findTool("ping", "apt-get install iputils-ping");
     const address = addressesOf(known)[0]!;
     const replies: z.infer<typeof localPingAnswer>["replies"] = [];
     for (let seq = 1; seq <= count; seq++) {
-      const { stdout } = await this.#o.runner.run(PING, ["-n", "-c", "1", "-W", "2", address]);
+      const { stdout } = await this.#o.runner.run(ping, ["-n", "-c", "1", "-W", "2", address]);
       const time = /time=([\d.]+) ms/.exec(stdout)?.[1];
       replies.push({ seq, rttMs: time === undefined ? null : Number(time), rung: peer.state.rung });
     }
@@ -162,4 +191,24 @@ export class Report {
       ],
     };
   }
+}
+
+/** What ends within this time is worth a word, in seconds. Certificates are short-lived often, and renewed by programs. */
+const SOON = { token: 0, oidc: 3 * 86_400, x509: 6 * 3600 };
+
+/** Who is not admitted and why, this machine first, and whether its log-in ends soon. */
+export function admissionWarnings(view: Pick<NetworkView, "selfId" | "nodes" | "refused">, now: number): string[] {
+  const self = view.nodes.get(view.selfId);
+  const others = view.refused.filter(({ id }) => id !== view.selfId)
+    .map(({ name, why }) => `${name} is not configured: ${why}`);
+  const mine = view.refused.find(({ id }) => id === view.selfId);
+  if (mine) return [`this node is not admitted to the network: ${mine.why}`, ...others];
+  if (!self) return ["this node is no longer admitted to the network: join again with a new token", ...others];
+  const { method, expires } = self.verified.admission;
+  if (expires === null || expires - now > SOON[method]) return others;
+  const end = new Date(expires * 1000).toISOString();
+  if (method === "x509") {
+    return [`the certificate of this machine ends at ${end}: put a new one in its place`, ...others];
+  }
+  return [`the log-in of this machine ends at ${end}: log in again with ghostlink login`, ...others];
 }

@@ -1,6 +1,7 @@
 /** Starts a daemon from its state folder and puts the machine back when it ends. */
 import { systemRunner } from "../../mesh/host/runner.ts";
-import { Ledger } from "../../mesh/trust/ledger.ts";
+import { issuerSigners } from "../../mesh/policy/mod.ts";
+import { openKept } from "../../mesh/trust/kept_ledger.ts";
 import { nodeIdOf } from "../../mesh/trust/keys.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import { stunCrypto } from "./crypto.ts";
@@ -25,7 +26,7 @@ export async function runDaemon(o: DaemonOptions): Promise<void> {
       mend: "run: ghostlink join --server HOST --auth TOKEN",
     });
   }
-  const ledger = await Ledger.open(await o.state.ledger.read(), { net: network.net });
+  const ledger = await openKept(o.state.ledger, { net: network.net, issuerSigners });
   const tools = await checkTools(systemRunner);
   const own = new OwnRecord({ state: o.state, identity, network, random, now: () => Date.now() });
   await own.heal();

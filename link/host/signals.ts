@@ -43,14 +43,14 @@ export class Signals {
     this.#host = host;
   }
 
-  /** Seals and sends; a peer that is not known is not sent anything. */
-  send(to: string, body: SignalBody): void {
+  /** Seals and sends, with a ledger head, our own unless told otherwise; a peer that is not known is not sent anything. */
+  send(to: string, body: SignalBody, shown?: LedgerHead): void {
     const last = this.#out.get(to) ?? Promise.resolve();
     const next = last.then(async () => {
       const seal = this.#host.sealKeyOf(to);
       if (seal === undefined) return;
       this.#counter = Math.max(this.#host.now(), this.#counter + 1);
-      const signal: Signal = { v: 1, n: this.#counter, head: this.#host.head(), body };
+      const signal: Signal = { v: 1, n: this.#counter, head: shown ?? this.#host.head(), body };
       const box = await sealBox({
         plain: utf8(JSON.stringify(signal)),
         net: this.#host.net,

@@ -6,7 +6,8 @@
  * |---|---|
  * | identity.json | identity, WireGuard and sealing keys (secret) |
  * | network.json | server, CA, network id, own name, own record |
- * | ledger.jsonl | one ledger entry (JWS) a line, append-only |
+ * | ledger.jsonl | one ledger entry (JWS) a line, append-only; beside it how far it was checked, and forks |
+ * | contact.json | when the coordinator was last there |
  * | records.json | newest records of nodes and gates, as JWS |
  *
  * Deliberately not here: anything derived (addresses of peers, compiled policy): it is computed again from signed statements.
@@ -14,7 +15,7 @@
 import { LedgerFile } from "../../mesh/host/ledger_file.ts";
 import { readJson, writeSecret } from "../../mesh/host/state_dir.ts";
 import { parse, z } from "../../mesh/wire/schema.ts";
-import { jws, key32, networkId } from "../../mesh/wire/schema.ts";
+import { jws, key32, networkId, nodeId, seconds } from "../../mesh/wire/schema.ts";
 import { type BoxKey, boxKeyFromSeed, type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
 import type { Bytes } from "../../mesh/wire/encoding.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
@@ -39,9 +40,18 @@ const networkFile = z.strictObject({
   record: jws,
   seq: z.int().min(1),
 });
-const recordsFile = z.strictObject({ nodes: z.array(jws).max(100_000), gates: z.array(jws).max(10_000) });
+const recordsFile = z.strictObject({
+  nodes: z.array(jws).max(100_000),
+  gates: z.array(jws).max(10_000),
+  /** Highest record number of every machine, also of those that are gone (marks.ts). */
+  marks: z.array(z.tuple([nodeId, z.int().min(1), seconds])).max(200_000).default([]),
+});
+
+const contactFile = z.strictObject({ at: z.int().min(0) });
 
 export type NetworkState = z.infer<typeof networkFile>;
+/** What is kept of other machines. */
+export type SavedRecords = z.infer<typeof recordsFile>;
 
 /** A node's secret keys. */
 export interface Identity {
@@ -102,12 +112,21 @@ export class NodeState {
     await this.#write("network.json", network);
   }
 
-  async records(): Promise<{ nodes: string[]; gates: string[] }> {
-    return await this.#read("records.json", recordsFile) ?? { nodes: [], gates: [] };
+  async records(): Promise<SavedRecords> {
+    return await this.#read("records.json", recordsFile) ?? { nodes: [], gates: [], marks: [] };
   }
 
-  async saveRecords(records: { nodes: string[]; gates: string[] }): Promise<void> {
+  async saveRecords(records: SavedRecords): Promise<void> {
     await this.#write("records.json", records);
+  }
+
+  /** When the coordinator was last there, ms since 1970; null before the first time. */
+  async contact(): Promise<number | null> {
+    return (await this.#read("contact.json", contactFile))?.at ?? null;
+  }
+
+  async saveContact(at: number): Promise<void> {
+    await this.#write("contact.json", { at });
   }
 
   /**

@@ -1,5 +1,6 @@
 /** Keeps the state folder in step with the network view: ledger entries at once, records a moment later and all together. */
 import type { Log } from "../../mesh/host/log.ts";
+import { LedgerKeeper } from "../../mesh/trust/kept_ledger.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
 import type { NetworkView } from "./network_view.ts";
 import type { NodeState } from "./state.ts";
@@ -9,14 +10,14 @@ const RECORDS_AFTER = 500;
 /** Writes what changed in a view. */
 export class ViewSaver {
   readonly #o: { state: NodeState; view: NetworkView; log: Log };
-  #savedSeq: number;
+  readonly #keeper: LedgerKeeper;
   #ledger: Promise<void> = Promise.resolve();
   #timer: ReturnType<typeof setTimeout> | undefined;
 
   /** The view's ledger must be what the folder holds. */
   constructor(o: { state: NodeState; view: NetworkView; log: Log }) {
     this.#o = o;
-    this.#savedSeq = o.view.ledger.head.seq;
+    this.#keeper = new LedgerKeeper(o.state.ledger, o.view.ledger);
   }
 
   /**
@@ -24,17 +25,9 @@ export class ViewSaver {
    * first the next time, because a file with a gap is worth nothing.
    */
   ledger(): void {
-    const { log } = this.#o;
-    this.#ledger = this.#ledger.then(() => this.#entries())
-      .catch((error) => log.error("The ledger could not be saved; it is tried again", { why: errorLine(error) }));
-  }
-
-  async #entries(): Promise<void> {
-    const { state, view } = this.#o;
-    const { seq } = view.ledger.head;
-    if (seq === this.#savedSeq) return;
-    await state.ledger.append(view.ledger.entries.slice(this.#savedSeq + 1, seq + 1));
-    this.#savedSeq = seq;
+    this.#ledger = this.#ledger.then(() => this.#keeper.save()).catch((error) =>
+      this.#o.log.error("The ledger could not be saved; it is tried again", { why: errorLine(error) })
+    );
   }
 
   /** Changed records. */
@@ -49,6 +42,7 @@ export class ViewSaver {
     await state.saveRecords({
       nodes: [...view.nodes.values()].map((n) => n.verified.jws),
       gates: [...view.gates.values()].map((g) => g.jws),
+      marks: view.marks.save(Math.floor(Date.now() / 1000)),
     }).catch((error) => log.error("Records could not be saved", { why: errorLine(error) }));
   }
 

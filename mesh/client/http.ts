@@ -15,12 +15,20 @@ const ANSWER_TIMEOUT = 20_000;
 /** Largest answer; a ledger page of 1000 entries may hold a few long policies. */
 const MAX_ANSWER = 64 << 20;
 
+/** A client's certificate chain and its key (PKCS #8), PEM. */
+export interface ClientCertificate {
+  cert: string;
+  key: string;
+}
+
 export interface HttpRequest {
   method: "GET" | "POST";
   /** With query. */
   path: string;
   headers: Record<string, string>;
   body?: Uint8Array;
+  /** Shown in TLS when the server asks for one. */
+  certificate?: ClientCertificate | null;
   signal?: AbortSignal | undefined;
 }
 
@@ -85,6 +93,7 @@ export class HttpConnection {
       // Only what may be asked twice goes over a kept connection, which the server may be closing at this moment.
       agent: request.method === "GET" ? this.#agent : false,
       ...(tls ? pinned : {}),
+      ...(tls && request.certificate ? request.certificate : {}),
     });
     const destroy = () => void outgoing.destroy();
     const abort = () => {

@@ -6,6 +6,7 @@ import { createParser, type EventSourceMessage } from "eventsource-parser";
 import {
   type LedgerPage,
   ledgerPage,
+  loginAnswer,
   policyDraft,
   PROOF_HEADER,
   recordAnswer,
@@ -18,10 +19,11 @@ import {
 import { type Bytes, fromUtf8, parseJson, toBase64Url, utf8 } from "../wire/encoding.ts";
 import { fromProblem, GhostError } from "../wire/errors.ts";
 import { type LedgerHead, ledgerHead } from "../wire/ledger.ts";
+import { proposalAnswer, proposalList, type proposalRequest, type WireProposal } from "../wire/proposal.ts";
 import { parse, type z } from "../wire/schema.ts";
 import type { SigningKey } from "../trust/keys.ts";
 import { makeRequestProof } from "../trust/proof.ts";
-import { HttpConnection, unreachable } from "./http.ts";
+import { type ClientCertificate, HttpConnection, unreachable } from "./http.ts";
 import { parseServer } from "./server_address.ts";
 
 /** A stream on which nothing comes for this many milliseconds is lost; the coordinator sends a comment well before. */
@@ -41,6 +43,8 @@ export interface MeshClientOptions {
   /** Milliseconds since 1970. */
   now(): number;
   random(n: number): Bytes;
+  /** The certificate by which the caller comes in, shown in TLS when its record is published. */
+  certificate?: () => Promise<ClientCertificate | null>;
 }
 
 /** One caller's view of one coordinator. `close()` lets go of kept connections. */
@@ -83,8 +87,19 @@ export class MeshClient {
     return parse(ledgerHead, await this.#post("/v1/ledger", { entries }), "head");
   }
 
+  /** Changes that wait for more admins; what they say and who consents is the caller's to check. */
+  async proposals(): Promise<WireProposal[]> {
+    return parse(proposalList, await this.#get("/v1/proposals"), "proposals").proposals;
+  }
+
+  /** Proposes a change, or consents to one that is there; gives its id. */
+  async propose(proposal: z.infer<typeof proposalRequest>): Promise<string> {
+    return parse(proposalAnswer, await this.#post("/v1/proposals", proposal), "answer").id;
+  }
+
   async publishNode(record: string): Promise<z.infer<typeof recordAnswer>> {
-    return parse(recordAnswer, await this.#post("/v1/nodes", { record }), "answer");
+    const certificate = await this.#options.certificate?.() ?? null;
+    return parse(recordAnswer, await this.#post("/v1/nodes", { record }, certificate), "answer");
   }
 
   async publishGate(record: string): Promise<z.infer<typeof recordAnswer>> {
@@ -104,6 +119,16 @@ export class MeshClient {
   /** Leaves a sealed box for a node. */
   async mail(to: string, box: string): Promise<void> {
     await this.#post("/v1/mail", { to, box });
+  }
+
+  /** Tells the coordinator that a log-in is under way whose browser may come back to it; `id` is the hash of its `state`. */
+  async startLogin(o: { id: string; machine: string }): Promise<void> {
+    await this.#post("/v1/oidc/start", o);
+  }
+
+  /** What came back of an own log-in; `user` tells its last page who has logged in. */
+  async loginAnswer(o: { id: string; user?: string }): Promise<{ code: string } | { error: string } | null> {
+    return parse(loginAnswer, await this.#post("/v1/oidc/answer", o), "answer").answer;
   }
 
   /** The coordinator's policy draft, null when it has none. Before set-up the code's secret stands in for the proof. */
@@ -126,8 +151,8 @@ export class MeshClient {
   }
 
   /** Claims a coordinator: genesis and first policy, with the set-up code's secret. */
-  async setup(secret: Uint8Array, entries: readonly string[]): Promise<LedgerHead> {
-    const body = utf8(JSON.stringify({ secret: toBase64Url(secret), entries }));
+  async setup(secret: Uint8Array, entries: readonly string[], o: { recover?: boolean } = {}): Promise<LedgerHead> {
+    const body = utf8(JSON.stringify({ secret: toBase64Url(secret), entries, ...o }));
     return parse(ledgerHead, await this.#http.json({ method: "POST", path: "/v1/setup", headers: {}, body }), "head");
   }
 
@@ -200,9 +225,10 @@ export class MeshClient {
     }
   }
 
-  async #post(path: string, value: unknown): Promise<unknown> {
+  async #post(path: string, value: unknown, certificate: ClientCertificate | null = null): Promise<unknown> {
     const body = utf8(JSON.stringify(value));
-    return await this.#http.json({ method: "POST", path, headers: await this.#proof("POST", path, body), body });
+    const headers = await this.#proof("POST", path, body);
+    return await this.#http.json({ method: "POST", path, headers, body, certificate });
   }
 
   async #proof(method: string, path: string, body: Bytes = utf8("")): Promise<Record<string, string>> {

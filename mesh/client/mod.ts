@@ -1,4 +1,4 @@
 /** The coordinator's client. */
 export * from "./mesh_client.ts";
-export { pinCa } from "./pin.ts";
+export { pinCa, shownCa } from "./pin.ts";
 export * from "./server_address.ts";

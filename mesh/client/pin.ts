@@ -38,6 +38,17 @@ export async function pinCa(
   );
 }
 
+/**
+ * The certificate (PEM) at the top of the chain that the server shows, believed by nobody yet: for first contacts that trust a
+ * server with nothing.
+ * @throws GhostError `unreachable`
+ */
+export async function shownCa(server: URL): Promise<string> {
+  const top = (await chainOf(server, 15_000)).at(-1);
+  if (!top) throw new GhostError("unreachable", "The server shows no certificate", { place: serverText(server) });
+  return toPem(top);
+}
+
 function chainOf(server: URL, timeout: number): Promise<Uint8Array<ArrayBuffer>[]> {
   const { promise, resolve, reject } = Promise.withResolvers<Uint8Array<ArrayBuffer>[]>();
   const fail = (cause: Error) => reject(unreachable(server, cause));

@@ -2,8 +2,13 @@
  * A ledger on disk: one entry (JWS) a line, append-only. An entry counts as kept when its line is complete and flushed; a
  * last line that a crash cut short is not read, and is taken away by the next append. What is read is verified by whoever
  * opens it. Reading writes nothing, because another part of the process may be appending.
+ *
+ * Beside `ledger.jsonl` lie `ledger.checked.json`, the head up to which it was verified (written after the entries, so it
+ * never names one that is not there), and `ledger.fork.json`, entries of other branches.
  */
-import { writeSecret } from "./state_dir.ts";
+import { type LedgerEvidence, ledgerEvidence, type LedgerHead, ledgerHead } from "../wire/ledger.ts";
+import { parse } from "../wire/schema.ts";
+import { readJson, writeJson, writeSecret } from "./state_dir.ts";
 
 const NEWLINE = 10;
 
@@ -12,6 +17,32 @@ export class LedgerFile {
 
   constructor(path: string) {
     this.path = path;
+  }
+
+  #beside(what: string): string {
+    return this.path.replace(/(\.jsonl)?$/, `.${what}.json`);
+  }
+
+  /** The head up to which the entries were verified, null when none is known. */
+  async checked(): Promise<LedgerHead | null> {
+    const path = this.#beside("checked");
+    const value = await readJson(path);
+    return value === undefined ? null : parse(ledgerHead, value, path, "bad_config");
+  }
+
+  async saveChecked(head: LedgerHead): Promise<void> {
+    await writeJson(this.#beside("checked"), head);
+  }
+
+  /** Entries of other branches, null when there are none. */
+  async evidence(): Promise<LedgerEvidence | null> {
+    const path = this.#beside("fork");
+    const value = await readJson(path);
+    return value === undefined || value === null ? null : parse(ledgerEvidence, value, path, "bad_config");
+  }
+
+  async saveEvidence(evidence: LedgerEvidence | null): Promise<void> {
+    await writeJson(this.#beside("fork"), evidence);
   }
 
   /** All complete entries; none when there is no file. */

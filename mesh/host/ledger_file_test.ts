@@ -35,6 +35,26 @@ Deno.test("LedgerFile.read() writes nothing, so that it cannot undo an append th
   }
 });
 
+Deno.test("LedgerFile keeps how far it was checked, and other branches, beside the entries", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const file = new LedgerFile(`${dir}/ledger.jsonl`);
+    assert.deepEqual([await file.checked(), await file.evidence()], [null, null]);
+    const head = { seq: 3, hash: "A".repeat(43) };
+    const evidence = { seen: 2, entries: ["a.a.a"] };
+    await file.saveChecked(head);
+    await file.saveEvidence(evidence);
+    assert.deepEqual([await file.checked(), await file.evidence()], [head, evidence]);
+    assert.equal((await Deno.stat(`${dir}/ledger.fork.json`)).mode! & 0o777, 0o600);
+    await file.saveEvidence(null);
+    assert.equal(await file.evidence(), null);
+    await Deno.writeTextFile(`${dir}/ledger.checked.json`, "{}");
+    await assert.rejects(file.checked(), { code: "bad_config" });
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
+});
+
 Deno.test("LedgerFile.append() that fails half-way leaves what was there, and can be tried again", async () => {
   const dir = await Deno.makeTempDir();
   const { write } = Deno.FsFile.prototype;

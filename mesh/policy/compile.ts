@@ -134,9 +134,14 @@ export function carriedPart(side: Side, { carried }: Machine): Range[] {
   return intersectAll(carried, side.ranges);
 }
 
-/** True when both machines have a user, and the same one. */
-export function sameUser(a: Machine, b: Machine): boolean {
-  return a.node.user !== null && a.node.user === b.node.user;
+/**
+ * True when both machines have a user, and the same one. Whom an identity provider vouches for is who `iss` and `sub` say: an
+ * address may have been another's before, so it makes nobody the owner of that one's machines.
+ */
+export function sameUser({ node: a }: Machine, { node: b }: Machine): boolean {
+  const [x, y] = [a.subject ?? null, b.subject ?? null];
+  if (x !== null || y !== null) return x === y;
+  return a.user !== null && a.user === b.user;
 }
 
 /** Bit 1 for IPv4, bit 2 for IPv6. */
@@ -192,9 +197,10 @@ function indexOf(nodes: readonly PolicyNode[]): Index {
     if (list) list.push(id);
     else map.set(key, [id]);
   };
-  for (const { id, name, tags, user } of nodes) {
+  for (const { id, name, tags, user, subject, groups } of nodes) {
     add(index.names, name, id);
-    if (user !== null) add(index.users, user, id);
+    const own = [user, subject ?? null].filter((text) => text !== null && !text.startsWith("idp:"));
+    for (const who of new Set([...own, ...(groups ?? []).map((group) => `idp:${group}`)])) add(index.users, who!, id);
     for (const tag of tags) add(index.tags, tag, id);
   }
   return index;

@@ -1,5 +1,5 @@
 /** `[groups]` and `[tags]`: members and owners, groups within groups, and no circles. */
-import { isLabel, isUser } from "./names.ts";
+import { isIdpGroup, isLabel, isUser } from "./names.ts";
 import { groupMend } from "./selector.ts";
 import { type Notes, quoted, toWords, type Word } from "./shape.ts";
 import type { TomlTable } from "./toml.ts";
@@ -76,15 +76,11 @@ function checkName(name: string, { at, prefix, notes }: { at: Word; prefix: stri
 function checkMember(word: Word, groups: ReadonlyMap<string, unknown>, notes: Notes): boolean {
   const { text } = word;
   const name = subgroup(text);
-  if (name === undefined ? isUser(text) : groups.has(name)) return true;
+  if (name === undefined ? isUser(text) || isIdpGroup(text) : groups.has(name)) return true;
   if (name !== undefined) {
     notes.fault(word, `Undefined group ${quoted(text)}`, groupMend(name, { groups: groups as Map<string, string[]> }));
   } else if (text.startsWith("idp:")) {
-    notes.fault(
-      word,
-      `${quoted(text)}: groups of an identity provider are not enforced by this version`,
-      "leave it out",
-    );
+    notes.fault(word, `Bad group name ${quoted(text)}`, 'write the identity provider\'s name for it, as "idp:sre"');
   } else if (groups.has(text)) notes.fault(word, `${quoted(text)} is no user`, `did you mean "group:${text}"?`);
   else notes.fault(word, `${quoted(text)} is no user`, 'write "ann@example.com" or "group:ops"');
   return false;

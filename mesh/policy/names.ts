@@ -5,9 +5,20 @@ export function isLabel(text: string): boolean {
   return /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(text);
 }
 
-/** A user, as a join token or an identity provider names one. */
+/** A user, as a join token or an identity provider names one: by e-mail, or as `SUB@https://ISSUER`. */
 export function isUser(text: string): boolean {
-  return text.length <= 254 && /^[^\s@"]+@[^\s@"]+$/.test(text);
+  if (/^[^\s"]{1,255}@https?:\/\/[^\s@"]{1,2000}$/.test(text)) return true;
+  return text.length <= 254 && /^[^\s@"]+@[^\s@"]+$/.test(text) && !text.startsWith("idp:");
+}
+
+/** A group of an identity provider: `idp:sre`. */
+export function isIdpGroup(text: string): boolean {
+  return /^idp:[^\s"]{1,128}$/.test(text);
+}
+
+/** A DNS domain in lower case, as e-mail addresses end. */
+export function isDomain(text: string): boolean {
+  return text.length <= 253 && /^[a-z0-9-]+(\.[a-z0-9-]+)+$/.test(text);
 }
 
 /** Number of single-character edits, swaps of neighbours counted as one (optimal string alignment). */

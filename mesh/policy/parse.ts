@@ -3,8 +3,10 @@
  * too, because a rule that is silently ignored is a promise broken.
  */
 import { GhostError } from "../wire/errors.ts";
+import { readAdmit } from "./admit.ts";
 import { readGroups, readTags } from "./groups.ts";
-import { isLabel, suggest } from "./names.ts";
+import { isLabel } from "./names.ts";
+import { readGrace } from "./network.ts";
 import { joinPorts, readPort } from "./ports.ts";
 import type { Range } from "./prefix.ts";
 import { type Names, type Position, readRange, readSelector } from "./selector.ts";
@@ -14,17 +16,24 @@ import type { Fault, Policy, Ports, Rule, Selector, TestCase } from "./types.ts"
 
 /** What a ledger entry can carry (wire/ledger.ts). */
 const MAX_SOURCE = 900_000;
-const SECTIONS = ["groups", "tags", "hosts", "allow", "routes", "admit", "test"];
+const FILE = "acls.toml";
+const SECTIONS = ["network", "groups", "tags", "hosts", "allow", "routes", "admit", "test"];
 const LATER = {
   posture: "posture is",
   dns: "DNS is",
   firewall: "firewall rules are",
   exit: "exit nodes are",
-  grace: "grace periods are",
   expiry: "key expiry is",
 };
 const LATER_IN_RULES = { via: "routing via a machine is", posture: "posture is" };
-const LATER_METHODS = ["oidc", "mtls"];
+
+/** What belongs to a policy's text. */
+export interface PolicyOptions {
+  /** Its name, for places of faults. */
+  file?: string;
+  /** The files that it names, as they are in the signed policy. */
+  files?: Readonly<Record<string, string>>;
+}
 
 /** The outcome of reading a policy: `policy` is null when there is any fault. Faults are in the order of the file. */
 export interface PolicyCheck {
@@ -37,10 +46,10 @@ export interface PolicyCheck {
  * Reads a policy.
  * @throws GhostError `bad_policy` for the first fault, with `place` as `acls.toml:12:3` and the mend
  */
-export function parsePolicy(source: string, { file = "acls.toml" }: { file?: string } = {}): Policy {
-  const { policy, faults } = checkPolicy(source, { file });
+export function parsePolicy(source: string, o: PolicyOptions = {}): Policy {
+  const { policy, faults } = checkPolicy(source, o);
   if (policy) return policy;
-  throw faultError(faults[0]!, file);
+  throw faultError(faults[0]!, o.file ?? FILE);
 }
 
 /** A fault as the error that is shown and thrown. */
@@ -54,9 +63,9 @@ export function faultError(fault: Fault, file: string): GhostError {
 }
 
 /** Reads a policy and tells every fault and warning. */
-export function checkPolicy(source: string, { file = "acls.toml" }: { file?: string } = {}): PolicyCheck {
+export function checkPolicy(source: string, { file = FILE, files = {} }: PolicyOptions = {}): PolicyCheck {
   const notes = new Notes();
-  const policy = read(source, file, notes);
+  const policy = read(source, { file, files, notes });
   const inOrder = (list: Fault[]) => list.sort((a, b) => a.line - b.line || a.column - b.column);
   return {
     policy: notes.faults.length === 0 ? policy : null,
@@ -65,7 +74,7 @@ export function checkPolicy(source: string, { file = "acls.toml" }: { file?: str
   };
 }
 
-function read(source: string, file: string, notes: Notes): Policy | null {
+function read(source: string, { file, files, notes }: Required<PolicyOptions> & { notes: Notes }): Policy | null {
   const top = { line: 1, column: 1 };
   if (source.length > MAX_SOURCE) {
     notes.fault(top, `Longer than ${MAX_SOURCE} characters`, "use groups and tags instead of many single names");
@@ -77,15 +86,16 @@ function read(source: string, file: string, notes: Notes): Policy | null {
     return null;
   }
   checkKeys(root, { known: SECTIONS, later: LATER, where: "the policy", notes });
+  const grace = readGrace(tableOf(root, "network", notes), notes);
   const groups = readGroups(tableOf(root, "groups", notes), notes);
   const tags = readTags(tableOf(root, "tags", notes), { groups, notes });
   const hosts = readHosts(tableOf(root, "hosts", notes), notes);
   const names: Names = { groups, tags: new Set(tags.keys()), hosts };
   const rules = (tablesOf(root, "allow", notes) ?? []).map((table, index) => readRule(table, { index, names, notes }));
   refuseRoutes(tableOf(root, "routes", notes), notes);
-  const admit = readAdmit(tablesOf(root, "admit", notes), notes);
+  const admit = readAdmit(tablesOf(root, "admit", notes), { notes, files, tags });
   const tests = (tablesOf(root, "test", notes) ?? []).flatMap((table) => readTest(table, names, notes));
-  return { file, groups, tags, hosts, rules, admit, tests, warnings: notes.warnings };
+  return { file, grace, groups, tags, hosts, rules, admit, tests, warnings: notes.warnings };
 }
 
 function readHosts(table: TomlTable | undefined, notes: Notes): Map<string, Range> {
@@ -159,30 +169,6 @@ function refuseRoutes(table: TomlTable | undefined, notes: Notes): void {
       );
     }
   }
-}
-
-function readAdmit(tables: TomlTable[] | undefined, notes: Notes): string[] | null {
-  if (!tables) return null;
-  const methods: string[] = [];
-  for (const table of tables) {
-    const method = wordOf(table, "method", notes);
-    if (method === undefined) {
-      if (!table.entries.has("method")) notes.fault(table, '[[admit]] has no "method"', 'add method = "static"');
-    } else if (method.text === "static") {
-      checkKeys(table, { known: ["method"], where: "[[admit]]", notes });
-      methods.push(method.text);
-    } else if (LATER_METHODS.includes(method.text)) {
-      notes.fault(
-        method,
-        `Admission by ${quoted(method.text)} is not enforced by this version`,
-        'use method = "static"',
-      );
-    } else {
-      const mend = suggest(method.text, ["static", ...LATER_METHODS], 'use method = "static"');
-      notes.fault(method, `Unknown admission method ${quoted(method.text)}`, mend);
-    }
-  }
-  return methods;
 }
 
 function readTest(table: TomlTable, names: Names, notes: Notes): TestCase[] {

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { GhostError } from "../wire/errors.ts";
-import { admits, usesPrefix } from "./ask.ts";
+import { usesPrefix } from "./ask.ts";
 import { checkPolicy, parsePolicy } from "./parse.ts";
 import { STARTER_POLICY } from "./starter.ts";
 import { runPolicyTests } from "./tests_run.ts";
@@ -23,14 +23,14 @@ const FAULTS: [string, string[]][] = [
   // keys
   ["[group]\n", ['1:2 Unknown key "group" in the policy; did you mean "groups"?']],
   ["zebra = 1\n", [
-    '1:1 Unknown key "zebra" in the policy; known: groups, tags, hosts, allow, routes, admit, test',
+    '1:1 Unknown key "zebra" in the policy; known: network, groups, tags, hosts, allow, routes, admit, test',
   ]],
   [rule(`form = ["*"]\n${TO}`), [
     '1:1 [[allow]] has no "from"; add from = ["*"]',
     '2:1 Unknown key "form" in [[allow]]; did you mean "from"?',
   ]],
   ["__proto__ = 1\n", [
-    '1:1 Unknown key "__proto__" in the policy; known: groups, tags, hosts, allow, routes, admit, test',
+    '1:1 Unknown key "__proto__" in the policy; known: network, groups, tags, hosts, allow, routes, admit, test',
   ]],
   // shapes
   ["allow = 1\n", ['1:1 "allow" must be a list of tables, not 1; write [[allow]] for each one']],
@@ -65,7 +65,6 @@ const FAULTS: [string, string[]][] = [
   ['[hosts]\nself = "10.0.0.1"\n', ['2:1 "self" has a meaning of its own in rules; choose another name']],
   ['[groups]\nops = ["ann", "idp:sre"]\ndev = ["ops"]\n', [
     '2:8 "ann" is no user; write "ann@example.com" or "group:ops"',
-    '2:15 "idp:sre": groups of an identity provider are not enforced by this version; leave it out',
     '3:8 "ops" is no user; did you mean "group:ops"?',
   ]],
   ['[tags]\nweb = ["group:ops"]\n', ['2:8 Undefined group "group:ops"; define it: [groups] ops = []']],
@@ -122,13 +121,13 @@ const FAULTS: [string, string[]][] = [
     '3:1 "exit" in [routes]: exit nodes are not enforced by this version; leave it out',
   ]],
   ['[[admit]]\nmethod = "oidc"\nissuer = "https://x"\n', [
-    '2:10 Admission by "oidc" is not enforced by this version; use method = "static"',
+    '1:1 [[admit]] has no "client_id"; add client_id = "ghostmesh"',
   ]],
   ['[[admit]]\nmethod = "statik"\n[[admit]]\n', [
     '2:10 Unknown admission method "statik"; did you mean "static"?',
     '3:1 [[admit]] has no "method"; add method = "static"',
   ]],
-  ['[[admit]]\nmethod = "static"\ntags = []\n', ['3:1 Unknown key "tags" in [[admit]]; known: method']],
+  ['[[admit]]\nmethod = "static"\ntags = []\n', ['3:1 Unknown key "tags" in [[admit]]; known: method, revokes_nodes']],
   // tests
   ['[[test]]\naccept = ["tag:web tcp/x"]\n', [
     '1:1 [[test]] has no "from"; add from = "ann@example.com"',
@@ -207,14 +206,14 @@ Deno.test("STARTER_POLICY parses, passes its tests, and so does every line it sh
   const policy = parsePolicy(examples.replace('[[allow]]\nfrom = ["*"]\nto = ["*"]\n', ""));
   runPolicyTests(policy);
   assert.equal(policy.rules.length, 1);
-  assert.deepEqual(policy.admit, ["static"]);
+  assert.deepEqual(policy.admit, [{ method: "static", revokesNodes: false }]);
 });
 
-Deno.test("admits() lets tokens in unless the policy names other ways only", () => {
-  assert.equal(admits(parsePolicy(""), "static"), true);
-  assert.equal(admits(parsePolicy(""), "oidc"), false);
-  assert.equal(admits(parsePolicy('[[admit]]\nmethod = "static"\n'), "static"), true);
-  assert.equal(admits(parsePolicy("admit = []\n"), "static"), false);
+Deno.test("parsePolicy() lets tokens in unless the policy names other ways only", () => {
+  const methods = (text: string) => parsePolicy(text).admit.map((rule) => rule.method);
+  assert.deepEqual(methods(""), ["static"]);
+  assert.deepEqual(methods('[[admit]]\nmethod = "static"\n'), ["static"]);
+  assert.deepEqual(methods("admit = []\n"), []);
 });
 
 Deno.test("usesPrefix() says whether any rule touches a prefix", () => {

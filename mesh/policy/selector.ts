@@ -1,5 +1,5 @@
 /** What rules name: reading one selector, and the names that it may refer to. */
-import { isLabel, isUser, nearest, suggest } from "./names.ts";
+import { isIdpGroup, isLabel, isUser, nearest, suggest } from "./names.ts";
 import { isBad, isEverything, parsePrefix, type Range } from "./prefix.ts";
 import { type Notes, quoted, type Word } from "./shape.ts";
 import type { Selector } from "./types.ts";
@@ -33,6 +33,10 @@ export function readSelector(word: Word, { names, position, notes }: {
     if (position.endsWith("to")) return { kind: "self", text };
     return bad(`"self" can only stand in "to"`, 'in "from" name whose machines: "*", a user, a group or a tag');
   }
+  if (text.startsWith("idp:")) {
+    if (isIdpGroup(text)) return { kind: "users", text, users: [text] };
+    return bad(`Bad group name ${quoted(text)}`, 'write the identity provider\'s name for it, as "idp:sre"');
+  }
   const colon = /^([a-z]+):([^:]*)$/.exec(text);
   const kind = colon?.[1], name = colon?.[2] ?? "";
   if (kind === "group") {
@@ -43,9 +47,6 @@ export function readSelector(word: Word, { names, position, notes }: {
   if (kind === "tag") {
     if (names.tags.has(text)) return { kind: "tag", text, tag: text };
     return bad(`Undefined tag ${quoted(text)}`, suggest(text, [...names.tags], `define it: [tags] ${name} = []`));
-  }
-  if (kind === "idp") {
-    return bad(`${quoted(text)}: groups of an identity provider are not enforced by this version`, "leave it out");
   }
   const host = names.hosts.get(text);
   if (host) return { kind: "addresses", text, range: host };

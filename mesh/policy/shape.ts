@@ -113,6 +113,16 @@ export function toWords(node: TomlNode, name: string, notes: Notes): Word[] | un
   return words;
 }
 
+/** True or false; undefined when `name` is not there or has another form (which is noted). */
+export function flagOf(table: TomlTable, name: string, notes: Notes): boolean | undefined {
+  const entry = table.entries.get(name);
+  if (!entry) return undefined;
+  const { value } = entry;
+  if (value.kind === "other" && (value.text === "true" || value.text === "false")) return value.text === "true";
+  notes.fault(value, `"${name}" must be true or false, not ${shown(value)}`, `write ${name} = true`);
+  return undefined;
+}
+
 /** A string; undefined when it is not there or has another form (which is noted). */
 export function wordOf(table: TomlTable, name: string, notes: Notes): Word | undefined {
   const entry = table.entries.get(name);

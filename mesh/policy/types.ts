@@ -4,6 +4,7 @@
  * Three ideas carry everything: a rule only allows, so rules are a union and their order cannot matter; a rule is a set of
  * source addresses, a set of destination addresses and a set of ports; and every part remembers the line it came from.
  */
+import type { AdmitRule } from "../wire/admit.ts";
 import type { Range } from "./prefix.ts";
 
 /** Where something stands in the source; both count from 1. */
@@ -24,7 +25,10 @@ export type Selector =
   | { kind: "all"; text: string }
   /** The source's own machines: the same user on both ends. Only in `to`. */
   | { kind: "self"; text: string }
-  /** The machines of a user, or of a group's users (groups are expanded when the policy is read). */
+  /**
+   * The machines of a user, or of a group's users (groups are expanded when the policy is read). A group of the identity
+   * provider stands among them as `idp:NAME`, which no user can be called.
+   */
   | { kind: "users"; text: string; users: readonly string[] }
   | { kind: "tag"; text: string; tag: string }
   /** Addresses: a host of `[hosts]`, a prefix or one address. Matches overlay addresses and routed ones. */
@@ -64,14 +68,16 @@ export interface TestCase extends Place {
 /** A policy that was read without a fault. */
 export interface Policy {
   file: string;
+  /** For how many seconds what is connected stays connected while the coordinator is away. */
+  grace: number;
   /** Group name -> its users, subgroups expanded. */
   groups: ReadonlyMap<string, readonly string[]>;
   /** `tag:web` -> users who may give it. Grants are signed by admins, so nothing depends on it yet. */
   tags: ReadonlyMap<string, readonly string[]>;
   hosts: ReadonlyMap<string, Range>;
   rules: readonly Rule[];
-  /** Ways in that `[[admit]]` names; `null` when the policy says nothing of them. */
-  admit: readonly string[] | null;
+  /** The ways in, in their order; tokens when the policy says nothing of them. */
+  admit: readonly AdmitRule[];
   tests: readonly TestCase[];
   /** What is allowed but looks like a slip. */
   warnings: readonly Fault[];
@@ -84,6 +90,10 @@ export interface PolicyNode {
   /** As `tag:web`. */
   tags: readonly string[];
   user: string | null;
+  /** Who the user is for the identity provider, `SUB@https://ISSUER`; an e-mail may be given to somebody else, this may not. */
+  subject?: string | null;
+  /** Groups at the identity provider, as it names them. */
+  groups?: readonly string[];
   ipv4: string | null;
   ipv6: string;
 }

@@ -5,6 +5,7 @@ import { loadToml } from "../host/config.ts";
 import { MESH_PORT } from "../wire/api.ts";
 import { GhostError } from "../wire/errors.ts";
 import { prefix, z } from "../wire/schema.ts";
+import { CERTIFICATE_HEADERS, type CertificateHeader } from "./client_certificate.ts";
 
 /** Ways in for those who come without a token. */
 export const AUTH_METHODS = ["static", "oidc", "mtls"] as const;
@@ -29,6 +30,8 @@ const bind = z.string().max(64).transform((text, context) => {
 const path = z.string().min(1).max(4096);
 const name = z.string().min(1).max(253).regex(/^[A-Za-z0-9_.:-]+$/, "Expected a host name or an address without port");
 
+const proxy = prefix.refine((text) => ipaddr.isValidCIDR(text), "Expected a prefix such as 10.0.0.1/32");
+
 const schema = z.strictObject({
   server: z.strictObject({
     /** Where it listens; [::] serves IPv4 too. Port 0 takes a free one. */
@@ -42,7 +45,11 @@ const schema = z.strictObject({
     tls: z.literal("off", { error: 'Expected "off"; for a certificate of your own there is the section [tls]' })
       .optional(),
     /** Addresses of the proxy in front. */
-    trusted_proxy: z.union([prefix, z.array(prefix).min(1).max(16)]).optional(),
+    trusted_proxy: z.union([proxy, z.array(proxy).min(1).max(16)]).optional(),
+    /** The header in which that proxy tells the client's certificate; a request from elsewhere that has it is not believed. */
+    client_certificate_header: z.string().toLowerCase().pipe(
+      z.enum(CERTIFICATE_HEADERS, { error: `Unknown; known are: ${CERTIFICATE_HEADERS.join(", ")}` }),
+    ).optional(),
   }).prefault({}),
   tls: z.strictObject({ cert: path, key: path }, {
     error: ({ input }) =>
@@ -64,6 +71,9 @@ export interface MeshConfig {
   aclFile: string | undefined;
   names: string[];
   tls: TlsChoice;
+  /** Prefixes of the proxy in front. */
+  trustedProxy: string[];
+  certificateHeader: CertificateHeader | undefined;
   /** Remote store (KV Connect); undefined is a file in the state folder. */
   storeUrl: string | undefined;
 }
@@ -90,6 +100,12 @@ export async function loadMeshConfig(file: string | undefined): Promise<MeshConf
       });
     }
   }
+  if (server.client_certificate_header !== undefined && server.trusted_proxy === undefined) {
+    throw new GhostError("bad_config", "Without a trusted proxy nobody's header is believed", {
+      place: place("server.client_certificate_header"),
+      mend: 'name the proxy: trusted_proxy = "10.0.0.1/32"',
+    });
+  }
   return {
     file,
     bind: server.bind,
@@ -101,6 +117,8 @@ export async function loadMeshConfig(file: string | undefined): Promise<MeshConf
       : tls
       ? { kind: "files", cert: resolve(base, tls.cert), key: resolve(base, tls.key) }
       : { kind: "own" },
+    trustedProxy: [server.trusted_proxy ?? []].flat(),
+    certificateHeader: server.client_certificate_header,
     storeUrl: store.url,
   };
 }

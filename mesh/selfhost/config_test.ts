@@ -32,6 +32,7 @@ Deno.test("loadMeshConfig() takes the short file as it stands, and no file at al
     aclFile: "DIR/acls.toml",
     names: [],
     tls: { kind: "own" },
+    trustedProxy: [],
   });
   const none = await loadMeshConfig(undefined);
   assert.deepEqual([none.bind, none.authMethods, none.aclFile], [
@@ -84,6 +85,18 @@ Deno.test("loadMeshConfig() serves in the clear only on loopback or behind a nam
   );
   assert.deepEqual((await load('[server]\nbind = "127.0.0.1:80"\ntls = "off"\n')).tls, { kind: "off" });
   assert.deepEqual((await load('[server]\ntls = "off"\ntrusted_proxy = "10.0.0.1/32"\n')).tls, { kind: "off" });
+  assert.match(await fault('[server]\ntrusted_proxy = "10.0.0.300/32"\n'), /server\.trusted_proxy/);
   for (const address of ["127.0.0.1", "127.9.9.9", "::1", "localhost"]) assert.ok(isLoopback(address), address);
   for (const address of ["0.0.0.0", "::", "192.0.2.1", "::2"]) assert.ok(!isLoopback(address), address);
+});
+
+Deno.test("loadMeshConfig() takes a header for certificates only with the proxy that sends it", async () => {
+  const header = 'client_certificate_header = "X-Forwarded-Client-Cert"\n';
+  assert.match(await fault(`[server]\n${header}`), /client_certificate_header: Without a trusted proxy/);
+  const { trustedProxy, certificateHeader } = await load(
+    `[server]\ntrusted_proxy = ["10.0.0.1/32", "::1/128"]\n${header}`,
+  );
+  assert.deepEqual([trustedProxy, certificateHeader], [["10.0.0.1/32", "::1/128"], "x-forwarded-client-cert"]);
+  const other = '[server]\ntrusted_proxy = "10.0.0.1/32"\nclient_certificate_header = "x-user"\n';
+  assert.match(await fault(other), /Unknown; known are: client-cert, x-forwarded-client-cert/);
 });

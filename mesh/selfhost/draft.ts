@@ -2,9 +2,9 @@
  * The operator's acl_file: a draft, because the coordinator cannot sign. It is checked at the start and whenever it changes,
  * and compared with the policy in force, so that nobody takes a file that was edited for one that counts.
  */
-import { basename, dirname } from "node:path";
+import { basename, dirname, join } from "node:path";
 import type { Log } from "../host/log.ts";
-import { parsePolicy } from "../policy/mod.ts";
+import { namedFiles, parsePolicy } from "../policy/mod.ts";
 import type { Draft } from "../server/mod.ts";
 import { utf8 } from "../wire/encoding.ts";
 import { errorLine } from "../wire/errors.ts";
@@ -20,6 +20,17 @@ export interface DraftOptions {
   log: Log;
   /** The source of the policy in force, null when there is none. */
   inForce: () => Promise<string | null>;
+}
+
+/** The files that a draft names; one that cannot be read is the parser's to tell, with its line. */
+async function filesBeside(source: string, folder: string): Promise<Record<string, string>> {
+  const found = await Promise.all(
+    namedFiles(source).map(async (name): Promise<[string, string] | null> => {
+      const text = await Deno.readTextFile(join(folder, name)).catch(() => null);
+      return text === null ? null : [name, text];
+    }),
+  );
+  return Object.fromEntries(found.filter((entry) => entry !== null));
 }
 
 /** Keeps an eye on one file. */
@@ -55,7 +66,7 @@ export class DraftFile {
     if (source === null) return;
     try {
       if (utf8(source).length > MAX_DRAFT) throw new Error(`${file}: longer than ${MAX_DRAFT} bytes`);
-      parsePolicy(source, { file });
+      parsePolicy(source, { file, files: await filesBeside(source, dirname(file)) });
     } catch (error) {
       log.error(`acl_file has a fault: ${errorLine(error)}`);
       return;

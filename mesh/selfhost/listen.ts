@@ -3,6 +3,7 @@ import { ownCertificates } from "./certificates.ts";
 import type { MeshConfig } from "./config.ts";
 import type { Bytes } from "../wire/encoding.ts";
 import { GhostError } from "../wire/errors.ts";
+import { type Handler, listenHttps, type Listening } from "./https_server.ts";
 
 /** What to serve TLS with; `caHash` is what clients pin, undefined when there is nothing to pin. */
 export interface TlsMaterial {
@@ -19,7 +20,8 @@ export async function tlsMaterial(
 ): Promise<TlsMaterial> {
   if (tls.kind === "off") return { keys: null, caHash: undefined };
   if (tls.kind === "files") {
-    const [cert, key] = await Promise.all([readPem(tls.cert, "tls.cert"), readPem(tls.key, "tls.key")]);
+    const cert = await readPem(tls.cert, "tls.cert");
+    const key = await readPem(tls.key, "tls.key");
     return { keys: { cert, key }, caHash: undefined };
   }
   const all = [Deno.hostname(), ...names];
@@ -45,47 +47,21 @@ export function isWildcard(hostname: string): boolean {
 }
 
 /**
- * Serves `handler`.
+ * Serves `handler`, and asks clients for their certificates where machines may come in by one.
  * @throws GhostError `port_in_use`, `missing_privilege`, `bad_config`
  */
-export function listen(
-  { bind, file, tls }: MeshConfig,
-  { keys, handler, signal, log }: {
-    keys: TlsMaterial["keys"];
-    handler: (request: Request) => Promise<Response>;
-    signal: AbortSignal;
-    log: (error: unknown) => void;
-  },
-): Deno.HttpServer<Deno.NetAddr> {
-  const options = {
-    ...bind,
-    signal,
-    onListen() {},
-    onError(error: unknown) {
-      log(error);
-      return new Response(null, { status: 500 });
-    },
-  };
-  const place = `${file ?? "server.bind"}${file ? " server.bind" : ""}`;
-  const at = `${bind.hostname}:${bind.port}`;
+export async function listen(config: MeshConfig, o: ListenOptions): Promise<Listening> {
+  const { bind, tls, authMethods } = config;
+  const { keys, handler, force, log } = o;
   try {
-    return keys === null ? Deno.serve(options, handler) : Deno.serve({ ...options, ...keys }, handler);
+    if (keys !== null && authMethods.includes("mtls")) {
+      return await listenHttps({ ...bind, ...keys, handler, force, log });
+    }
+    const server = serve(config, o);
+    return { port: server.addr.port, shutdown: () => server.shutdown() };
   } catch (error) {
-    if (error instanceof Deno.errors.AddrInUse) {
-      throw new GhostError("port_in_use", `${at} is in use by another program`, {
-        place,
-        mend: "stop that program, or choose another port",
-      });
-    }
-    if (error instanceof Deno.errors.AddrNotAvailable) {
-      throw new GhostError("bad_config", `${bind.hostname} is not an address of this machine`, { place });
-    }
-    if (error instanceof Deno.errors.PermissionDenied) {
-      throw new GhostError("missing_privilege", `Cannot listen on ${at}`, {
-        place,
-        mend: "ports below 1024 need root or CAP_NET_BIND_SERVICE",
-      });
-    }
+    const known = listenFault(error, config);
+    if (known) throw known;
     if (keys !== null && tls.kind === "files") {
       throw new GhostError("bad_config", "Certificate and key are not usable", {
         place: `${tls.cert}, ${tls.key} (tls)`,
@@ -95,4 +71,49 @@ export function listen(
     }
     throw error;
   }
+}
+
+/** What serving takes besides the configuration. */
+export interface ListenOptions {
+  keys: TlsMaterial["keys"];
+  handler: Handler;
+  /** Cuts what is under way. */
+  force: AbortSignal;
+  log: (error: unknown) => void;
+}
+
+function serve({ bind }: MeshConfig, { keys, handler, force, log }: ListenOptions): Deno.HttpServer<Deno.NetAddr> {
+  const options = {
+    ...bind,
+    signal: force,
+    onListen() {},
+    onError(error: unknown) {
+      log(error);
+      return new Response(null, { status: 500 });
+    },
+  };
+  const answer = (request: Request, { remoteAddr }: Deno.ServeHandlerInfo<Deno.NetAddr>) =>
+    handler(request, { address: remoteAddr.hostname, certificate: undefined });
+  return keys === null ? Deno.serve(options, answer) : Deno.serve({ ...options, ...keys }, answer);
+}
+
+function listenFault(error: unknown, { bind, file }: MeshConfig): GhostError | undefined {
+  const place = `${file ?? "server.bind"}${file ? " server.bind" : ""}`;
+  const code = (error as { code?: unknown } | null)?.code;
+  if (error instanceof Deno.errors.AddrInUse || code === "EADDRINUSE") {
+    return new GhostError("port_in_use", `${bind.hostname}:${bind.port} is in use by another program`, {
+      place,
+      mend: "stop that program, or choose another port",
+    });
+  }
+  if (error instanceof Deno.errors.AddrNotAvailable || code === "EADDRNOTAVAIL") {
+    return new GhostError("bad_config", `${bind.hostname} is not an address of this machine`, { place });
+  }
+  if (error instanceof Deno.errors.PermissionDenied || code === "EACCES" || code === "EPERM") {
+    return new GhostError("missing_privilege", `Cannot listen on ${bind.hostname}:${bind.port}`, {
+      place,
+      mend: "ports below 1024 need root or CAP_NET_BIND_SERVICE",
+    });
+  }
+  return undefined;
 }

@@ -1,4 +1,5 @@
 /** The self-hosted coordinator: the app of mesh/server with a local store, its own certificate and a listening socket. */
+import { fetchJson } from "../wire/fetch_json.ts";
 import type { Log } from "../host/log.ts";
 import { createApp, type MeshApp } from "../server/mod.ts";
 import { MESH_PORT } from "../wire/api.ts";
@@ -6,6 +7,7 @@ import type { Bytes } from "../wire/encoding.ts";
 import { GhostError } from "../wire/errors.ts";
 import { encodeSetupCode } from "../wire/token.ts";
 import { VERSION } from "../wire/version.ts";
+import { clientCertificate } from "./client_certificate.ts";
 import type { MeshConfig } from "./config.ts";
 import { DraftFile } from "./draft.ts";
 import { isWildcard, listen, tlsMaterial } from "./listen.ts";
@@ -45,23 +47,26 @@ export async function runMesh(config: MeshConfig, o: RunOptions): Promise<void> 
     config: {
       version: VERSION,
       authMethods: config.authMethods,
+      fetchJson,
       draft: () => Promise.resolve(draft?.draft ?? null),
       log: (error) => log.error("request failed", { error }),
     },
   });
   const claimed = await app.network() !== null; // a store that cannot be read shows here, before anything listens
   const stop = new AbortController();
-  const server = listen(config, {
+  const proxy = { trustedProxy: config.trustedProxy, header: config.certificateHeader };
+  const server = await listen(config, {
     keys: tls.keys,
-    handler: (request) => app.fetch(request),
-    signal: stop.signal,
+    handler: (request, connection) =>
+      app.fetch(request, { certificate: clientCertificate(request.headers, connection, proxy) }),
+    force: stop.signal,
     log: (error) => log.error("connection failed", { error }),
   });
   const scheme = tls.keys === null ? "http" : "https";
-  say(`ghostmesh ${VERSION} listens on ${scheme}://${withPort(config.bind.hostname, server.addr.port)}`);
-  warn(config, tls.caEnds, log);
+  say(`ghostmesh ${VERSION} listens on ${scheme}://${withPort(config.bind.hostname, server.port)}`);
+  await warn(config, tls.caEnds, { app, log });
   const watching = draft?.watch(signal).catch((error) => log.error("acl_file is no longer watched", { error }));
-  if (!claimed) await sayHowToSetUp(app, { say, host: hostToType(config, server.addr.port), caHash: tls.caHash });
+  if (!claimed) await sayHowToSetUp(app, { say, host: hostToType(config, server.port), caHash: tls.caHash });
 
   await aborted(signal);
   log.info("stopping");
@@ -75,9 +80,8 @@ export async function runMesh(config: MeshConfig, o: RunOptions): Promise<void> 
 async function openStore({ storeUrl }: MeshConfig, dir: string): Promise<Deno.Kv> {
   const path = storeUrl ?? `${dir}/store.kv`;
   try {
-    const kv = await Deno.openKv(path);
-    if (storeUrl === undefined) await Deno.chmod(path, 0o600);
-    return kv;
+    if (storeUrl === undefined) await makePrivate(path);
+    return await Deno.openKv(path);
   } catch (error) {
     throw new GhostError("bad_config", `Cannot open the store: ${error instanceof Error ? error.message : error}`, {
       place: path,
@@ -89,14 +93,31 @@ async function openStore({ storeUrl }: MeshConfig, dir: string): Promise<Deno.Kv
   }
 }
 
+/** Makes the file before SQLite does: the files that SQLite lays beside it take its mode. */
+async function makePrivate(path: string): Promise<void> {
+  (await Deno.open(path, { write: true, create: true, mode: 0o600 })).close();
+  for (const file of [path, `${path}-wal`, `${path}-shm`]) {
+    await Deno.chmod(file, 0o600).catch((error) => {
+      if (!(error instanceof Deno.errors.NotFound)) throw error;
+    });
+  }
+}
+
 async function policyInForce(app: MeshApp): Promise<string | null> {
   const network = await app.network();
   return network === null ? null : (await network.replica.refresh()).ledger.policy?.source ?? null;
 }
 
-function warn({ authMethods, file }: MeshConfig, caEnds: Date | undefined, log: Log): void {
+async function warn(
+  { authMethods, file }: MeshConfig,
+  caEnds: Date | undefined,
+  o: { app: MeshApp; log: Log },
+): Promise<void> {
+  const { app, log } = o;
+  const network = await app.network();
+  const admit = network === null ? [] : (await network.replica.refresh()).admit;
   for (const method of ["oidc", "mtls"] as const) {
-    if (!authMethods.includes(method)) continue;
+    if (!authMethods.includes(method) || admit.some((rule) => rule.method === method)) continue;
     const what = method === "oidc" ? "issuer" : "CA";
     log.warn(
       `auth_method "${method}": the signed policy names no ${what} ([[admit]] method = "${method}"), so nobody gets in by it; ` +

@@ -4,19 +4,23 @@
  */
 import { Hono } from "hono";
 import type { Bytes } from "../wire/encoding.ts";
-import { readClaim, setSetupSecret } from "../store/mod.ts";
+import { type Claim, readClaim, readIssuers, saveIssuers, setSetupSecret } from "../store/mod.ts";
+import { IssuerBook } from "../trust/admission/mod.ts";
 import { Appender } from "./append.ts";
 import type { Deps, Env, Network, ServerConfig } from "./context.ts";
 import { SyncHub } from "./hub.ts";
 import { claimed } from "./middleware/claimed.ts";
 import { notFound, problem } from "./middleware/problems.ts";
 import { Replica } from "./replica.ts";
+import type { Client } from "./shown.ts";
 import { gates } from "./routes/gates.ts";
 import { health } from "./routes/health.ts";
 import { ledger } from "./routes/ledger.ts";
 import { mail } from "./routes/mail.ts";
 import { nodes } from "./routes/nodes.ts";
+import { oidc } from "./routes/oidc.ts";
 import { policy } from "./routes/policy.ts";
+import { proposals } from "./routes/proposals.ts";
 import { server } from "./routes/server_info.ts";
 import { setup } from "./routes/setup.ts";
 import { sync } from "./routes/sync.ts";
@@ -36,7 +40,7 @@ export interface AppOptions {
 
 /** A running coordinator. */
 export interface MeshApp {
-  fetch(request: Request): Promise<Response>;
+  fetch(request: Request, client?: Client): Promise<Response>;
   /** As `fetch`, for tests. */
   request: Hono<Env>["request"];
   /** The network that it serves, null before set-up. */
@@ -55,13 +59,20 @@ export function createApp({ kv, now, random, config }: AppOptions): MeshApp {
     if (known !== null) return known;
     const claim = await readClaim(kv);
     // A claim is for good, so it may be remembered; another request may have been here meanwhile.
-    if (claim !== null && known === null) known = makeNetwork(claim.net);
+    if (claim !== null && known === null) known = makeNetwork(claim);
     return known;
   };
-  const makeNetwork = (net: string): Network => {
-    const replica = new Replica(kv, { net, now });
+  const makeNetwork = ({ net, recoverUntil = 0 }: Claim): Network => {
+    const { fetchJson } = config;
+    const issuers = fetchJson && new IssuerBook({
+      fetchJson,
+      now: () => now() / 1000,
+      load: () => readIssuers(kv),
+      save: (pages) => saveIssuers(kv, pages),
+    });
+    const replica = new Replica(kv, { net, now, ...(issuers ? { issuers } : {}) });
     const hub = new SyncHub({ kv, replica, now, heartbeat: config.heartbeat ?? HEARTBEAT, log });
-    return { net, replica, hub, appender: new Appender(kv, replica, now) };
+    return { net, replica, hub, appender: new Appender(kv, replica, now), recoverUntil };
   };
   const deps: Deps = { kv, now, config, network };
 
@@ -74,10 +85,12 @@ export function createApp({ kv, now, random, config }: AppOptions): MeshApp {
     c.header("cache-control", "no-store");
   });
   app.use(claimed);
-  for (const route of [health, server, setup, ledger, nodes, gates, sync, mail, policy]) app.route("/", route);
+  for (const route of [health, server, setup, ledger, nodes, gates, sync, mail, policy, proposals, oidc]) {
+    app.route("/", route);
+  }
 
   return {
-    fetch: async (request) => await app.fetch(request),
+    fetch: async (request, client = {}) => await app.fetch(request, { client }),
     request: app.request.bind(app),
     network,
     newSetupSecret: async () => {

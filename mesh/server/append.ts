@@ -5,7 +5,7 @@
 import { MAX_CLOCK_SKEW } from "../wire/api.ts";
 import { GhostError } from "../wire/errors.ts";
 import type { LedgerEntry, LedgerHead } from "../wire/ledger.ts";
-import { parsePolicy } from "../policy/mod.ts";
+import { issuerSigners, parsePolicy } from "../policy/mod.ts";
 import { appendLedger, type NewEntry } from "../store/mod.ts";
 import { Ledger } from "../trust/ledger.ts";
 import type { Replica } from "./replica.ts";
@@ -53,7 +53,11 @@ export class Appender {
     const copy = this.#copy;
     const { seq } = ledger.head;
     if (copy === null || copy.head.seq > seq || copy.head.hash !== ledger.hashAt(copy.head.seq)) {
-      return await Ledger.open([...ledger.entries], { net: ledger.network.id });
+      return await Ledger.open([...ledger.entries], {
+        net: ledger.network.id,
+        checked: ledger.head,
+        issuerSigners,
+      });
     }
     for (let at = copy.head.seq + 1; at <= seq; at++) await copy.append(ledger.at(at)!);
     return copy;
@@ -96,7 +100,7 @@ function checkAtDoor(entry: LedgerEntry, now: number): void {
       mend: "push a TOML policy",
     });
   }
-  parsePolicy(entry.body.source);
+  parsePolicy(entry.body.source, { files: entry.body.files ?? {} });
 }
 
 /**
@@ -108,7 +112,7 @@ export async function firstEntries(
   entries: readonly string[],
   now: number,
 ): Promise<{ ledger: Ledger; fresh: NewEntry[] }> {
-  const ledger = await Ledger.open([...entries]);
+  const ledger = await Ledger.open([...entries], { issuerSigners });
   const fresh: NewEntry[] = [];
   for (const jws of entries) {
     checkAtDoor(entryOf(jws), now);

@@ -2,6 +2,7 @@
 import type { Context } from "hono";
 import type { Bytes } from "../wire/encoding.ts";
 import type { SyncHub } from "./hub.ts";
+import type { Client } from "./shown.ts";
 import type { Replica } from "./replica.ts";
 import type { Appender } from "./append.ts";
 import type { View } from "./view.ts";
@@ -21,6 +22,8 @@ export interface ServerConfig {
   draft?: () => Promise<Draft | null>;
   /** Milliseconds between comments on an event stream. */
   heartbeat?: number;
+  /** Reads a JSON document of the web; without it no identity provider's keys are known but the ledger's. */
+  fetchJson?: (url: string) => Promise<unknown>;
   /** Told of what went wrong inside. */
   log?: (error: unknown) => void;
 }
@@ -31,6 +34,12 @@ export interface Network {
   replica: Replica;
   hub: SyncHub;
   appender: Appender;
+  /**
+   * Seconds since 1970 until which machines come back whose proofs are old: the network was brought back from a copy of its
+   * ledger, and with the store went the knowledge of who had been let in. What a coordinator could not know otherwise (how
+   * often a token was used, and when) is not asked then; what is signed is checked as ever.
+   */
+  recoverUntil: number;
 }
 
 export interface Deps {
@@ -42,8 +51,8 @@ export interface Deps {
   network(): Promise<Network | null>;
 }
 
-/** What a caller may be to the network; one key can be several. */
-export type Role = "admin" | "node" | "gate" | "grant";
+/** What a caller may be to the network; one key can be several. A guest is whoever might come in without a token. */
+export type Role = "admin" | "node" | "gate" | "grant" | "guest" | "watcher";
 
 /** Who sent a request, by its proof. */
 export interface Caller {
@@ -55,6 +64,7 @@ export interface Caller {
 
 /** Variables of a request; set by middleware in this order. */
 export interface Env {
+  Bindings: { client?: Client };
   Variables: {
     deps: Deps;
     network: Network;

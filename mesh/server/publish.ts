@@ -1,12 +1,15 @@
 /** Taking in records at the door: what every peer checks again, and what only the door can: uses, names, addresses. */
+import { type AdmissionProof, nodeRecord } from "../wire/record.ts";
 import { GhostError } from "../wire/errors.ts";
 import { type Holding, type NewRecord, publishRecord, removeLapsed, type StoredRecord } from "../store/mod.ts";
 import type { Ledger } from "../trust/ledger.ts";
-import type { VerifiedGate, VerifiedNode } from "../trust/record.ts";
+import type { RecordContext, VerifiedGate, VerifiedNode } from "../trust/record.ts";
 import { verifyGateRecord, verifyNodeRecord } from "../trust/record.ts";
 import { type Ctx, seconds } from "./context.ts";
 import { useOnce } from "./middleware/caller.ts";
-import { selectorsOf, type View } from "./view.ts";
+import { checkShown } from "./shown.ts";
+import { payloadOf } from "./slots.ts";
+import { selectorsOf } from "./view.ts";
 
 /** Times that a record is verified anew because the ledger moved on meanwhile. */
 const MAX_TRIES = 20;
@@ -17,8 +20,20 @@ const CLEAR = 4;
 
 /** Takes in the caller's own node record. @throws GhostError for everything that the contract names */
 export async function publishNode(c: Ctx, jws: string): Promise<{ id: string; head: Ledger["head"] }> {
-  const answer = await publish(c, jws, { verify: verifyNodeRecord, toRecord: nodeFields });
-  const { deps, network, view } = c.var;
+  const { deps, network, view, caller } = c.var;
+  const { proof } = payloadOf(jws, nodeRecord);
+  const before = view.nodes.get(caller.id)?.stored.jws;
+  // A proof that was let in once is not asked again whether it is new: records are renewed long after log-ins were made.
+  const back = before === undefined && seconds(deps) < network.recoverUntil;
+  const fresh = !back &&
+    (before === undefined || JSON.stringify(payloadOf(before, nodeRecord).proof) !== JSON.stringify(proof));
+  if (fresh) {
+    checkMethod(proof.kind, deps.config.authMethods);
+    checkShown(proof, c.env?.client);
+  }
+  await network.replica.learnKeys(jws, view.admit);
+  const verify = (text: string, context: RecordContext) => verifyNodeRecord(text, { ...context, fresh });
+  const answer = await publish(c, jws, { verify, toRecord: nodeFields });
   const now = seconds(deps);
   const lapsed: string[] = [];
   for (const { stored } of view.nodes.values()) {
@@ -36,7 +51,7 @@ export async function publishGate(c: Ctx, jws: string): Promise<{ id: string; he
 type Fields = Pick<NewRecord, "kind" | "holds" | "selectors" | "lapses">;
 
 interface Kind<V> {
-  verify(jws: string, context: { ledger: Ledger; now: number }): Promise<V>;
+  verify(jws: string, context: RecordContext): Promise<V>;
   toRecord(verified: V, ledger: Ledger): Fields;
 }
 
@@ -51,21 +66,21 @@ async function publish<V extends VerifiedNode | VerifiedGate>(
     const { ledger } = view;
     const now = seconds(deps);
     const base = ledger.head.hash; // before verifying: the ledger may grow meanwhile
-    const verified = await kind.verify(jws, { ledger, now });
+    const verified = await kind.verify(jws, network.replica.contextOf(view));
     if (verified.key !== caller.key) {
       throw new GhostError("forbidden", "A record is published by the key that signed it", { place: "record" });
     }
-    checkStatic(view);
     if (n === 0) await useOnce(c);
-    const grant = ledger.grant(verified.admission.grant);
+    const { admission } = verified;
+    const grant = admission.grant === null ? undefined : ledger.grant(admission.grant);
     const result = await publishRecord(deps.kv, network.net, {
       record: {
         id: verified.id,
         key: verified.key,
-        grant: verified.admission.grant,
+        grant: admission.grant,
         seq: verified.record.seq,
         jws,
-        limits: { uses: grant?.uses ?? null, expires: grant?.expires ?? null },
+        limits: { uses: grant?.uses ?? null, expires: now < network.recoverUntil ? null : grant?.expires ?? null },
         ...kind.toRecord(verified, ledger),
       },
       ledger: base,
@@ -77,11 +92,13 @@ async function publish<V extends VerifiedNode | VerifiedGate>(
   throw new GhostError("too_many", "The ledger changes too fast", { mend: "try again in a moment" });
 }
 
-/** A signed policy may close the way in by token. */
-function checkStatic({ policy }: View): void {
-  if (policy === null || policy.admit === null || policy.admit.includes("static")) return;
-  throw new GhostError("not_admitted", "The network's policy admits nobody by token", {
-    mend: 'an admin can allow it: [[admit]] method = "static"',
+/** Without a token one gets in only as the operator has set up; tokens are the admins' business alone. */
+function checkMethod(kind: AdmissionProof["kind"], methods: readonly string[]): void {
+  const method = { token: null, oidc: "oidc", x509: "mtls" }[kind];
+  if (method === null || methods.includes(method)) return;
+  throw new GhostError("not_admitted", `This coordinator lets nobody in by ${method}`, {
+    place: "record.proof",
+    mend: `open here: ${methods.join(", ") || "join tokens"}; the operator can add it to auth_method`,
   });
 }
 
@@ -117,5 +134,6 @@ function isFree(ledger: Ledger, { holding, id, holder, now }: Claimed): boolean 
   if (kind !== "wg" && ledger.holderOf(kind, value) === id) return false;
   if (holder === null || !holder.holds.some((h) => h.kind === kind && h.value === value)) return true;
   if (holder.lapses !== null && holder.lapses < now) return true;
-  return ledger.isRevoked("node", holder.key) || (holder.grant !== null && ledger.isRevoked("grant", holder.grant));
+  return ledger.isRevoked("node", holder.key) ||
+    (holder.grant !== null && ledger.isRevoked("grant", holder.grant) && ledger.nodeSettings(holder.id) === undefined);
 }

@@ -160,7 +160,7 @@ Deno.test("POST /v1/nodes: a lapsed ephemeral node is forgotten and its name is 
   assert.equal((await ok(await world.call(world.admin, "/v1/nodes"))).records.length, 2);
 });
 
-Deno.test("GET /v1/nodes: who came by a way in that the policy has closed since is seen by nobody", async () => {
+Deno.test("GET /v1/nodes: who came by a way in that the policy has closed since is out, and in again when it opens", async () => {
   using kv = await Deno.openKv(":memory:");
   const world = await World.make({ kv });
   const token = await world.grant();
@@ -168,7 +168,8 @@ Deno.test("GET /v1/nodes: who came by a way in that the policy has closed since 
   const count = async () => (await ok(await world.call(a.key, "/v1/nodes"))).records.length;
   assert.equal(await count(), 1);
   await world.append("policy", { format: "toml", source: `admit = []\n${OPEN_POLICY}` });
-  assert.equal(await count(), 0);
+  assert.equal(await refused(await world.call(a.key, "/v1/nodes")), "403 not_admitted");
+  assert.equal((await ok(await world.call(world.admin, "/v1/nodes"))).records.length, 0);
   await world.append("policy", { format: "toml", source: OPEN_POLICY });
   assert.equal(await count(), 1);
 });

@@ -6,7 +6,11 @@
 import { type FeedItem, type Head, readFeed, readHead, readLedger, readMachine, readMachines } from "../store/mod.ts";
 import { GhostError } from "../wire/errors.ts";
 import { Ledger } from "../trust/ledger.ts";
-import { gateSlot, nodeSlot } from "./slots.ts";
+import { AdmitRules, issuerSigners } from "../policy/mod.ts";
+import { nodeRecord } from "../wire/record.ts";
+import type { IssuerBook } from "../trust/admission/mod.ts";
+import type { RecordContext } from "../trust/record.ts";
+import { gateSlot, nodeSlot, payloadOf } from "./slots.ts";
 import { entryOf, touch, type Touched, untouched } from "./touch.ts";
 import { compileFor, type GateSlot, type NodeSlot, readPolicy, selectorsOf, type View } from "./view.ts";
 
@@ -29,12 +33,18 @@ export class Replica {
   readonly #kv: Deno.Kv;
   readonly #now: () => number;
   readonly #listeners = new Set<(step: Step | null) => void>();
+  readonly #rules = new AdmitRules();
+  readonly #issuers: IssuerBook | undefined;
   #view: View | null = null;
   #running: Promise<View> | null = null;
   #waiting: Promise<View> | null = null;
 
   /** `now` is in milliseconds. */
-  constructor(kv: Deno.Kv, { net, now }: { net: string; now: () => number }) {
+  constructor(
+    kv: Deno.Kv,
+    { net, now, issuers }: { net: string; now: () => number; issuers?: IssuerBook },
+  ) {
+    this.#issuers = issuers;
     this.#kv = kv;
     this.net = net;
     this.#now = now;
@@ -90,15 +100,20 @@ export class Replica {
   async #load(head: Head): Promise<View> {
     const kv = this.#kv;
     const entries = await readLedger(kv, this.net, { from: 0, upto: head.ledger.seq });
-    const ledger = await Ledger.open(entries, { net: this.net });
-    const context = { ledger, now: this.#now() / 1000 };
+    const ledger = await Ledger.open(entries, { net: this.net, issuerSigners });
+    const admit = this.#rules.of(ledger.policy);
+    await this.#issuers?.ready();
+    const context = this.contextOf({ ledger, admit });
     const nodes = new Map<string, NodeSlot>();
     const gates = new Map<string, GateSlot>();
-    await inBatches(readMachines(kv, this.net, "node"), async (s) => void nodes.set(s.id, await nodeSlot(s, context)));
+    await inBatches(readMachines(kv, this.net, "node"), async (s) => {
+      await this.learnKeys(s.jws, admit);
+      nodes.set(s.id, await nodeSlot(s, context));
+    });
     await inBatches(readMachines(kv, this.net, "gate"), async (s) => void gates.set(s.id, await gateSlot(s, context)));
     const policy = readPolicy(ledger);
     const compiled = compileFor(policy, ledger, nodes);
-    const view: View = { seq: head.seq, ledger, nodes, gates, policy, compiled };
+    const view: View = { seq: head.seq, ledger, nodes, gates, admit, policy, compiled };
     const before = this.#view;
     if (before === null) return this.#view = view;
     const touched = untouched();
@@ -123,19 +138,27 @@ export class Replica {
       touch(touched, entryOf(jws), before);
       await ledger.append(jws);
     }
-    const after = await this.#rebuild(before, { seq: head.seq, touched });
+    const admit = this.#rules.of(ledger.policy);
+    if (JSON.stringify(admit) !== JSON.stringify(before.admit)) {
+      for (const id of before.nodes.keys()) touched.nodes.add(id); // whoever came in may have to go, or may stay now
+    }
+    const after = await this.#rebuild(before, { seq: head.seq, touched, admit });
     return this.#emit({ before, after, entries, touched, mail });
   }
 
   /** The next view: touched machines read and verified again, compiled again only when something asks for it. */
-  async #rebuild(before: View, { seq, touched }: { seq: number; touched: Touched }): Promise<View> {
+  async #rebuild(
+    before: View,
+    { seq, touched, admit }: { seq: number; touched: Touched; admit: View["admit"] },
+  ): Promise<View> {
     const { ledger } = before;
-    const context = { ledger, now: this.#now() / 1000 };
+    const context = this.contextOf({ ledger, admit });
     const nodes = touched.nodes.size > 0 ? new Map(before.nodes) : before.nodes as Map<string, NodeSlot>;
     let selectors = false;
     for (const id of touched.nodes) {
       const stored = await readMachine(this.#kv, this.net, { kind: "node", id });
       const old = before.nodes.get(id)?.machine ?? null;
+      if (stored !== null) await this.learnKeys(stored.jws, admit);
       const slot = stored === null ? null : await nodeSlot(stored, context);
       if (slot === null) nodes.delete(id);
       else nodes.set(id, slot);
@@ -150,7 +173,20 @@ export class Replica {
     const policy = touched.policy ? readPolicy(ledger) : before.policy;
     const again = touched.policy || touched.routes || selectors;
     const compiled = again ? compileFor(policy, ledger, nodes) : before.compiled;
-    return { seq, ledger, nodes, gates, policy, compiled };
+    return { seq, ledger, nodes, gates, admit, policy, compiled };
+  }
+
+  /** What records are judged by under this view, now. */
+  contextOf({ ledger, admit }: Pick<View, "ledger" | "admit">): RecordContext {
+    const now = Math.floor(this.#now() / 1000);
+    const issuers = this.#issuers;
+    return { ledger, admit, now, ...(issuers ? { issuerKeys: (issuer: string) => issuers.keysOf(issuer) } : {}) };
+  }
+
+  /** Fetches the keys that a node's log-in is checked by, when it came in that way and they are not at hand. */
+  async learnKeys(jws: string, admit: View["admit"]): Promise<void> {
+    const { proof } = payloadOf(jws, nodeRecord);
+    if (proof.kind === "oidc") await this.#issuers?.learn(proof.idToken, admit);
   }
 
   #emit(step: Step): View {

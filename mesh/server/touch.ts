@@ -57,6 +57,12 @@ export function touch(
     case "grant":
       if (o.ledger.grant(entry.body.key)) byGrant(entry.body.key);
       break;
+    case "gate":
+      collect(touched.gates, o.gates, (slot) => slot.stored.key === entry.body.key);
+      break;
+    case "issuer":
+      collect(touched.nodes, o.nodes, (slot) => slot.stored.grant === null);
+      break;
     case "node": {
       const { node, name, ipv4 } = entry.body;
       const old = o.ledger.nodeSettings(node);
@@ -72,6 +78,7 @@ export function touch(
         collect(touched.nodes, o.nodes, (slot) => slot.stored.key === entry.body.key);
         touched.routes = true;
       }
+      if (entry.body.what === "certificate") collect(touched.nodes, o.nodes, (slot) => slot.stored.grant === null);
       if (entry.body.what === "gate") collect(touched.gates, o.gates, (slot) => slot.stored.key === entry.body.key);
       break;
   }
@@ -92,6 +99,10 @@ export async function toNewEntry(jws: string, ledger: Ledger | null): Promise<Ne
   switch (entry.kind) {
     case "policy":
       return { ...plain, touches: "everybody" };
+    case "issuer":
+      return { ...plain, touches: "everybody" };
+    case "gate":
+      return { ...plain, touches: [await nodeIdOf(entry.body.key)] };
     case "route":
       return { ...plain, touches: [entry.body.node] };
     case "grant":
@@ -104,7 +115,7 @@ export async function toNewEntry(jws: string, ledger: Ledger | null): Promise<Ne
       return { ...plain, touches: "everybody", settles };
     }
     case "revoke":
-      if (entry.body.what === "grant") return { ...plain, touches: "everybody" };
+      if (entry.body.what === "grant" || entry.body.what === "certificate") return { ...plain, touches: "everybody" };
       return { ...plain, touches: [await nodeIdOf(entry.body.key)] };
     default:
       return plain;

@@ -3,16 +3,8 @@
  * A view is never changed but replaced, so that a stream can compare the one before with the one after. Its ledger is the
  * exception: it grows in place, which readers of an older view may notice, and which the store's check of the head covers.
  */
-import {
-  admits,
-  compile,
-  type Compiled,
-  METHODS,
-  parsePolicy,
-  type Policy,
-  type PolicyNode,
-  sees,
-} from "../policy/mod.ts";
+import { compile, type Compiled, parsePolicy, type Policy, type PolicyNode, sees } from "../policy/mod.ts";
+import type { AdmitRule } from "../wire/admit.ts";
 import type { StoredRecord } from "../store/mod.ts";
 import type { Ledger } from "../trust/ledger.ts";
 import type { VerifiedGate, VerifiedNode } from "../trust/record.ts";
@@ -36,6 +28,8 @@ export interface View {
   readonly ledger: Ledger;
   readonly nodes: ReadonlyMap<string, NodeSlot>;
   readonly gates: ReadonlyMap<string, GateSlot>;
+  /** The ways in by the newest policy that could be read. */
+  readonly admit: readonly AdmitRule[];
   /** Null when there is none, or none that this version can read: then nobody sees anybody. */
   readonly policy: Policy | null;
   readonly compiled: Compiled | null;
@@ -43,8 +37,8 @@ export interface View {
 
 /** The policy's side of a node. */
 export function policyNode(node: VerifiedNode): PolicyNode {
-  const { id, name, tags, user, record } = node;
-  return { id, name, tags, user, ipv4: record.ipv4, ipv6: record.ipv6 };
+  const { id, name, tags, user, subject, groups, record } = node;
+  return { id, name, tags, user, subject, groups, ipv4: record.ipv4, ipv6: record.ipv6 };
 }
 
 /** What policy selects a node by, as one text to compare. */
@@ -59,13 +53,13 @@ export function readPolicy(ledger: Ledger): Policy | null {
   const policy = ledger.policy;
   if (policy === null || policy.format !== "toml") return null;
   try {
-    return parsePolicy(policy.source);
+    return parsePolicy(policy.source, { files: policy.files ?? {} });
   } catch {
     return null;
   }
 }
 
-/** Compiles a policy for the nodes whose records hold, and whose way in it has not closed since. */
+/** Compiles a policy for the nodes whose records hold. */
 export function compileFor(
   policy: Policy | null,
   ledger: Ledger,
@@ -73,9 +67,7 @@ export function compileFor(
 ): Compiled | null {
   if (policy === null) return null;
   const machines: PolicyNode[] = [];
-  for (const { machine } of nodes.values()) {
-    if (machine !== null && admits(policy, METHODS[machine.admission.method])) machines.push(policyNode(machine));
-  }
+  for (const { machine } of nodes.values()) if (machine !== null) machines.push(policyNode(machine));
   return compile(policy, { nodes: machines, routes: ledger.routes.map(({ prefix, node }) => ({ prefix, node })) });
 }
 

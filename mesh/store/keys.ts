@@ -15,6 +15,9 @@
  * | NET, used, grant, key | this identity has been counted |
  * | NET, mail, to, seq | StoredMail; expires |
  * | NET, jti, key, jti | a request proof that has been used; expires |
+ * | NET, login, hash of state | StoredLogin; expires |
+ * | issuer, URL | keys of an identity provider |
+ * | NET, proposal, id | StoredProposal; expires |
  * | NET, chunk, hash, n | a piece of a text that is too large for one value |
  */
 const ROOT = "ghostmesh";
@@ -40,5 +43,11 @@ export const keys = {
   mailbox: (net: string, to: string): Deno.KvKey => [ROOT, net, "mail", to],
   mail: (net: string, to: string, seq: number): Deno.KvKey => [ROOT, net, "mail", to, seq],
   jti: (net: string, key: string, jti: string): Deno.KvKey => [ROOT, net, "jti", key, jti],
+  logins: (net: string): Deno.KvKey => [ROOT, net, "login"],
+  login: (net: string, id: string): Deno.KvKey => [ROOT, net, "login", id],
+  issuers: (): Deno.KvKey => [ROOT, "issuer"],
+  issuer: (issuer: string): Deno.KvKey => [ROOT, "issuer", issuer],
+  proposals: (net: string): Deno.KvKey => [ROOT, net, "proposal"],
+  proposal: (net: string, id: string): Deno.KvKey => [ROOT, net, "proposal", id],
   chunk: (net: string, hash: string, n: number): Deno.KvKey => [ROOT, net, "chunk", hash, n],
 };

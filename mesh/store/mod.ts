@@ -3,6 +3,7 @@ export { type Change, FEED_KEPT, type FeedItem, type Head } from "./commit.ts";
 export { readFeed, readHead, watchHead } from "./feed.ts";
 export { type IndexKind, type MachineKind } from "./keys.ts";
 export { appendLedger, type NewEntry, readLedger } from "./ledger.ts";
+export { beginLogin, changeLogin, readIssuers, readLogin, saveIssuers, type StoredLogin } from "./logins.ts";
 export { postMail, readMail, type StoredMail } from "./mail.ts";
 export {
   type Holding,
@@ -14,5 +15,6 @@ export {
   removeLapsed,
   type StoredRecord,
 } from "./machines.ts";
+export { consent, readProposals, type StoredProposal } from "./proposals.ts";
 export { useProof } from "./replay.ts";
 export { checkSetupSecret, type Claim, claimNetwork, readClaim, setSetupSecret } from "./setup.ts";

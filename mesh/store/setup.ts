@@ -14,6 +14,8 @@ export interface Claim {
   /** Version of the store's format. */
   format: 1;
   net: string;
+  /** Seconds since 1970 until which machines come back that an earlier coordinator had let in. */
+  recoverUntil?: number;
 }
 
 interface SetupSecret {
@@ -80,11 +82,16 @@ export async function checkSetupSecret(kv: Deno.Kv, secret: Bytes, { now }: { no
  */
 export async function claimNetwork(
   kv: Deno.Kv,
-  { net, head, entries }: { net: string; head: LedgerHead; entries: readonly NewEntry[] },
+  { net, head, entries, recoverUntil }: {
+    net: string;
+    head: LedgerHead;
+    entries: readonly NewEntry[];
+    recoverUntil?: number | undefined;
+  },
 ): Promise<void> {
   const texts = await putEntries(kv, net, entries);
   const items = entryItems(0, entries);
-  const claim: Claim = { format: 1, net };
+  const claim: Claim = { format: 1, net, ...(recoverUntil === undefined ? {} : { recoverUntil }) };
   const first: Head = { seq: items.length, ledger: head };
   const op = kv.atomic()
     .check({ key: keys.claim(), versionstamp: null })

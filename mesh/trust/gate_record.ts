@@ -17,6 +17,7 @@ export interface VerifiedGate {
   jws: string;
   record: GateRecord;
   admission: Admission;
+  /** The name in effect: a `gate` entry's, else the record's. */
   name: string;
 }
 
@@ -37,7 +38,7 @@ export async function verifyGateRecord(jws: string, context: RecordContext): Pro
   const record = parse(gateRecord, payload, "record", "bad_record");
   checkStatement(record, context);
   if (ledger.isRevoked("gate", key)) throw new GhostError("revoked", "This gate was revoked", { place: "record" });
-  const admission = await verifyAdmission(record.proof, { key, ledger });
+  const admission = await verifyAdmission(record.proof, { ...context, key });
   if (!admission.gate) {
     const mend = "make one for gates: ghostctl token create --gate";
     throw new GhostError("not_admitted", "The token admits nodes only", { place: "record.proof", mend });
@@ -47,5 +48,12 @@ export async function verifyGateRecord(jws: string, context: RecordContext): Pro
       throw new GhostError("bad_record", "Neither a host name nor an address", { place: `record.hosts[${i}]` });
     }
   }
-  return { id: await nodeIdOf(key), key, jws, record, admission, name: record.name };
+  const settings = ledger.gateSettings(key);
+  const foreign = record.hosts.findIndex((host) => settings && !settings.addresses.includes(host));
+  if (foreign >= 0) {
+    throw new GhostError("bad_record", `An admin gave this gate other addresses: ${settings!.addresses.join(", ")}`, {
+      place: `record.hosts[${foreign}]`,
+    });
+  }
+  return { id: await nodeIdOf(key), key, jws, record, admission, name: settings?.name ?? record.name };
 }

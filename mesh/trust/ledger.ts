@@ -1,33 +1,44 @@
 /**
  * A network's ledger, checked: one chain of entries from genesis on, held in memory.
  *
- * Each entry must be signed by an admin in force at its place, carry the network's id, follow its predecessor by number and
- * hash, not be dated before it by more than the clocks may differ, and be of a kind that this version enforces. In this
- * version the admins are those of genesis, because changes of admins are refused until quorums are.
+ * Each entry must be signed by an admin in force at its place (an `issuer` entry may be signed by a watcher that the policy
+ * in force names), carry the network's id, follow its predecessor by number and hash, not be dated before it by more than
+ * the clocks may differ, and have the consents that its kind needs. Its identity is the hash of its text as received.
  *
  * Checks that need the platform's crypto are asynchronous and depend on the entry alone; everything that depends on the
  * chain happens after them in one synchronous step, so appends that overlap cannot mix and a refusal changes nothing.
+ *
+ * Forks. An entry that an admin in force signed for a place that another entry has is kept beside the chain (branches.ts).
+ * From then until an admin's `resolve` entry: the chain that was known first stays in force and may grow, revocations of all
+ * branches count, and no grant that came after is in force. A `resolve` is an entry of the branch that it keeps. Whoever
+ * holds that branch appends it; whoever holds another one goes over to it, if as many as the quorum asks for of the admins
+ * that it knows signed it. (Else an admin who is about to be removed could fork before that and resolve in his own favour.)
+ * Revocations of a branch that is dropped end with it, so that whoever resolves has to repeat those that were meant.
+ *
+ * Checkpoints. Signatures up to a head that was checked before need not be checked again: `open` takes that head, hashes
+ * all texts, and reads them without their signatures if the chain of hashes ends there. A host keeps it beside the ledger
+ * in its state folder (mode 0700, files 0600). It carries no MAC: who can write there can take the identity key as well, and
+ * anything that does not fit it is checked in full. A ledger that is shorter than its checkpoint was rolled back.
  */
 import { MAX_CLOCK_SKEW } from "../wire/api.ts";
 import { GhostError } from "../wire/errors.ts";
-import {
-  type GrantBody,
-  LEDGER_TYP,
-  type LedgerBody,
-  type LedgerEntry,
-  ledgerEntry,
-  type LedgerHead,
-  type LedgerKind,
-  type RouteBody,
-} from "../wire/ledger.ts";
-import { key32, parse } from "../wire/schema.ts";
+import type { GateBody, GrantBody, LedgerEntry, LedgerEvidence, LedgerHead, RouteBody } from "../wire/ledger.ts";
 import { networkPrefix6 } from "./address.ts";
-import { QUORUM_KINDS, readApprovals } from "./approval.ts";
-import { signJws, verifyJws } from "./jws.ts";
-import { hashOf, networkIdOf, nodeIdOf, type SigningKey } from "./keys.ts";
-import { type Effect, type LedgerPolicy, LedgerState, type NodeSettings, type Revocable } from "./ledger_state.ts";
+import { QUORUM_KINDS } from "./approval.ts";
+import { Branches, type Chain, Overlay } from "./branches.ts";
+import { networkIdOf } from "./keys.ts";
+import { type CheckedEntry, checkEntry } from "./ledger_entry.ts";
+import {
+  type Effect,
+  type LedgerIssuerKey,
+  type LedgerPolicy,
+  LedgerState,
+  type NodeSettings,
+  type Revocable,
+} from "./ledger_state.ts";
 
-export type { LedgerPolicy, NodeSettings, Revocable };
+export { signEntry, type SignEntryOptions } from "./sign_entry.ts";
+export type { LedgerIssuerKey, LedgerPolicy, NodeSettings, Revocable };
 
 /** What genesis says of a network. */
 export interface NetworkInfo {
@@ -35,32 +46,32 @@ export interface NetworkInfo {
   readonly name: string;
   readonly suffix: string;
   readonly ipv4: string;
+  /** How many admins a change of admins needs, as of now. */
   readonly quorum: number;
 }
 
-/** Everything about an entry that follows from its text alone. */
-interface CheckedEntry {
-  jws: string;
-  place: string;
-  hash: string;
-  signer: string;
-  entry: LedgerEntry;
-  approvers: string[];
-  /** Id of the node that a `revoke` names. */
-  node: string | undefined;
+/** What a ledger is opened with. */
+export interface OpenLedgerOptions {
+  /** The network that it has to be. */
+  net?: string;
+  /** A head of this very chain up to which it was checked before; see the module's header. */
+  checked?: LedgerHead | null;
+  /** Entries of other branches that were seen before. */
+  evidence?: LedgerEvidence | null;
+  /** Keys besides the admins' that may sign `issuer` entries under a policy (policy's `issuerSigners`); without it none may. */
+  issuerSigners?: (policy: LedgerPolicy, issuer: string) => readonly string[];
 }
 
-async function check(jws: string, place: string): Promise<CheckedEntry> {
-  const { key, payload } = await verifyJws(jws, { typ: LEDGER_TYP, place });
-  const entry = parse(ledgerEntry, payload, place, "bad_ledger");
-  const { body } = payload as { body: object };
-  const approvers = entry.approvals === undefined
-    ? []
-    : await readApprovals({ ...entry, body }, entry.approvals, place);
-  const revokesNode = entry.kind === "revoke" && entry.body.what === "node" && key32.safeParse(entry.body.key).success;
-  const node = revokesNode ? await nodeIdOf(entry.body.key) : undefined;
-  return { jws, place, hash: await hashOf(jws), signer: key, entry, approvers, node };
+/** Several entries of one place, signed by admins. */
+export interface LedgerFork {
+  /** The first place where branches differ, as far as it is known. */
+  seq: number;
+  /** The entries that are not in this chain. */
+  entries: readonly { seq: number; hash: string; signer: string; jws: string }[];
 }
+
+/** What an entry brought about: it was known, it continues the chain, it is another branch's, or the chain is another one now. */
+export type Taken = "known" | "appended" | "forked" | "switched";
 
 // Enough to keep the crypto threads busy, few enough that a bad chain is given up early.
 const CHUNK = 256;
@@ -68,32 +79,69 @@ const CHUNK = 256;
 /** The verified chain of one network. */
 export class Ledger {
   readonly network: NetworkInfo;
-  readonly #state: LedgerState;
-  readonly #entries: string[];
-  readonly #hashes: string[];
+  readonly #issuerSigners: NonNullable<OpenLedgerOptions["issuerSigners"]>;
+  readonly #branches = new Branches();
+  readonly #chain: Chain = {
+    hashAt: (seq) => this.#hashes[seq],
+    isDropped: (hash) => this.#state.dropped.has(hash),
+  };
+  #state: LedgerState;
+  #entries: string[];
+  #hashes: string[];
   #lastIat: number;
+  /** Entries of other branches that count, what they revoke, and the head that was there when the first one came. */
+  #open: readonly CheckedEntry[] = [];
+  #overlay = new Overlay([]);
+  #seen = Infinity;
+  #revision = 0;
 
-  private constructor(genesis: CheckedEntry, id: string, state: LedgerState) {
-    const { name, suffix, ipv4, quorum } = state.genesis;
-    this.network = Object.freeze({ id, name, suffix, ipv4, quorum });
-    this.#state = state;
+  private constructor(genesis: CheckedEntry, id: string, o: { state: LedgerState } & OpenLedgerOptions) {
+    const { name, suffix, ipv4 } = o.state.genesis;
+    const quorum = () => this.#state.quorum;
+    this.network = Object.freeze({
+      id,
+      name,
+      suffix,
+      ipv4,
+      get quorum() {
+        return quorum();
+      },
+    });
+    this.#issuerSigners = o.issuerSigners ?? (() => []);
+    this.#state = o.state;
     this.#entries = [genesis.jws];
     this.#hashes = [genesis.hash];
     this.#lastIat = genesis.entry.iat;
   }
 
   /**
-   * Checks a whole chain, genesis first. `net` is the network that it has to be.
-   * @throws GhostError `bad_signature`, `bad_ledger`, `wrong_network`, `not_supported`; the place tells which entry
+   * Checks a whole chain, genesis first.
+   * @throws GhostError `bad_signature`, `bad_ledger`, `wrong_network`, `not_supported`; the place tells which entry;
+   * `ledger_rollback` when it ends before `checked`
    */
-  static async open(entries: readonly string[], o: { net?: string } = {}): Promise<Ledger> {
+  static async open(entries: readonly string[], o: OpenLedgerOptions = {}): Promise<Ledger> {
     if (entries[0] === undefined) throw new GhostError("bad_ledger", "No entries", { place: "ledger" });
-    const ledger = await Ledger.#found(entries[0], o.net);
+    const checked = o.checked?.seq ?? -1;
+    if (checked >= entries.length) {
+      throw new GhostError("ledger_rollback", `Ends at entry ${entries.length - 1}, but ${checked} is known`, {
+        place: "ledger",
+      });
+    }
+    let ledger = await Ledger.#read(entries, o, checked);
+    if (ledger.#hashes[checked] !== o.checked?.hash) ledger = await Ledger.#read(entries, o, -1);
+    for (const jws of o.evidence?.entries ?? []) await ledger.take(jws);
+    if (ledger.#open.length > 0) ledger.#seen = Math.min(ledger.#seen, o.evidence!.seen);
+    return ledger;
+  }
+
+  /** Entries up to number `checked` are read without their signatures. */
+  static async #read(entries: readonly string[], o: OpenLedgerOptions, checked: number): Promise<Ledger> {
+    const check = (jws: string, at: number) => checkEntry(jws, { place: `ledger[${at}]`, verified: at <= checked });
+    const ledger = await Ledger.#found(await check(entries[0]!, 0), o);
     for (let at = 1; at < entries.length; at += CHUNK) {
       const chunk = entries.slice(at, at + CHUNK);
       // All settled before any is looked at, so that the first fault in the chain is the one told.
-      const checked = await Promise.allSettled(chunk.map((jws, i) => check(jws, `ledger[${at + i}]`)));
-      for (const result of checked) {
+      for (const result of await Promise.allSettled(chunk.map((jws, i) => check(jws, at + i)))) {
         if (result.status === "rejected") throw result.reason;
         ledger.#follow(result.value, "bad_ledger");
       }
@@ -101,13 +149,12 @@ export class Ledger {
     return ledger;
   }
 
-  static async #found(jws: string, net: string | undefined): Promise<Ledger> {
-    const place = "ledger[0]";
-    const id = await networkIdOf(jws);
-    if (net !== undefined && id !== net) {
-      throw new GhostError("wrong_network", `Expected network ${net}, found ${id}`, { place });
+  static async #found(genesis: CheckedEntry, o: OpenLedgerOptions): Promise<Ledger> {
+    const { place } = genesis;
+    const id = await networkIdOf(genesis.jws);
+    if (o.net !== undefined && id !== o.net) {
+      throw new GhostError("wrong_network", `Expected network ${o.net}, found ${id}`, { place });
     }
-    const genesis = await check(jws, place);
     if (genesis.entry.kind !== "genesis") throw bad("A ledger begins with genesis", `${place}.kind`);
     const { seq, prev, net: claimed, approvals, body } = genesis.entry;
     if (seq !== 0 || prev !== "" || claimed !== "" || approvals !== undefined) {
@@ -115,7 +162,7 @@ export class Ledger {
     }
     const state = new LedgerState(body, await networkPrefix6(id));
     if (!state.admins.has(genesis.signer)) throw bad("Signed by a key that is not an admin", place);
-    return new Ledger(genesis, id, state);
+    return new Ledger(genesis, id, { ...o, state });
   }
 
   /**
@@ -125,21 +172,114 @@ export class Ledger {
    * `address_taken`; the ledger is then as before
    */
   async append(jws: string): Promise<LedgerEntry> {
-    const checked = await check(jws, "entry");
+    const checked = await checkEntry(jws, { place: "entry" });
     if (this.#entries[checked.entry.seq] !== jws) this.#follow(checked, "ledger_moved");
     return checked.entry;
   }
 
+  /**
+   * Takes an entry from whomever: one that continues the chain is appended, one that contradicts it is kept as evidence.
+   * @throws GhostError as `append`, but `ledger_fork` never, and `ledger_moved` only when entries in between are missing
+   */
+  async take(jws: string): Promise<Taken> {
+    const checked = await checkEntry(jws, { place: "entry" });
+    const { seq } = checked.entry;
+    if (this.#entries[seq] === jws) return "known";
+    try {
+      this.#follow(checked, "ledger_moved");
+      return "appended";
+    } catch (error) {
+      const beside = error instanceof GhostError && (error.code === "ledger_fork" || error.code === "ledger_moved");
+      if (!beside || !this.#isEvidence(checked)) throw error;
+    }
+    if (this.#branches.has(checked.hash)) return "known";
+    if (!this.#branches.add(checked)) throw new GhostError("too_many", "Too many entries beside the chain");
+    this.#weigh();
+    if (await this.#goOver()) return "switched";
+    return this.#open.includes(checked) ? "forked" : "known";
+  }
+
+  #isEvidence({ entry, signer }: CheckedEntry): boolean {
+    const since = this.#state.adminSince.get(signer);
+    const { seq: head, hash } = this.head;
+    if (since === undefined || entry.seq <= since) return false;
+    if (entry.seq <= head) return true;
+    // Beyond the head it is evidence when it follows another branch, or another entry in the head's place.
+    return this.#branches.has(entry.prev) || (entry.seq === head + 1 && entry.prev !== hash);
+  }
+
+  /** Looks anew at what counts of the other branches. */
+  #weigh(): void {
+    this.#revision++;
+    this.#open = this.#branches.open(this.#chain);
+    this.#overlay = new Overlay(this.#open);
+    if (this.#open.length === 0) this.#seen = Infinity;
+    else if (this.#seen === Infinity) this.#seen = this.head.seq;
+  }
+
+  /** Goes over to a branch that a `resolve` keeps, if one of them does. */
+  async #goOver(): Promise<boolean> {
+    for (let path = this.#resolved(); path; path = this.#resolved()) {
+      const head = this.head.hash;
+      const from = path[0]!.entry.seq;
+      const other = await Ledger.#read([...this.#entries.slice(0, from), ...path.map((e) => e.jws)], {
+        net: this.network.id,
+        issuerSigners: this.#issuerSigners,
+      }, from - 1).catch(() => null);
+      const left = this.#entries.slice(from).map((jws, i) =>
+        checkEntry(jws, { place: `ledger[${from + i}]`, verified: true })
+      );
+      const leaving = await Promise.all(left);
+      if (this.head.hash !== head) continue; // it has grown meanwhile
+      for (const { hash } of path) this.#branches.remove(hash);
+      if (other === null) continue; // signed, but no chain: it is of no more use
+      for (const entry of leaving) this.#branches.add(entry);
+      this.#state = other.#state;
+      this.#entries = other.#entries;
+      this.#hashes = other.#hashes;
+      this.#lastIat = other.#lastIat;
+      this.#continue();
+      this.#weigh();
+      return true;
+    }
+    return false;
+  }
+
+  /** A branch with a `resolve` in its own favour that enough of the admins known here have signed. */
+  #resolved(): CheckedEntry[] | null {
+    for (const { hash, entry, signer, approvals } of this.#open) {
+      if (entry.kind !== "resolve" || !entry.body.drop.includes(this.#hashes[entry.body.seq] ?? "")) continue;
+      const known = [...new Set([signer, ...approvals?.keys ?? []])].filter((key) => this.isAdmin(key));
+      if (known.length < this.network.quorum) continue;
+      const path = this.#branches.path(hash, this.#chain);
+      if (path?.some((e) => e.hash === entry.body.keep)) return path;
+    }
+    return null;
+  }
+
+  /** Appends what was kept beside the chain and continues it now. */
+  #continue(): void {
+    for (let next; (next = this.#branches.all().find((e) => e.entry.prev === this.head.hash));) {
+      this.#branches.remove(next.hash);
+      try {
+        this.#follow(next, "ledger_moved");
+      } catch (error) {
+        if (!(error instanceof GhostError)) throw error;
+      }
+    }
+  }
+
   /** The synchronous half: everything that depends on the chain. */
   #follow(checked: CheckedEntry, moved: "ledger_moved" | "bad_ledger"): void {
-    const { entry, place, signer } = checked;
+    const { entry, place, signer, approvals } = checked;
     if (entry.kind === "genesis" || entry.net !== this.network.id) {
       throw new GhostError("wrong_network", `Not an entry of network ${this.network.id}`, { place: `${place}.net` });
     }
-    if (!this.isAdmin(signer)) throw bad("Signed by a key that is not an admin", place);
-    this.#checkQuorum(checked);
+    const byAdmin = this.isAdmin(signer);
+    if (!byAdmin && !this.#mayTell(checked)) throw bad("Signed by a key that is not an admin", place);
     const { seq: head, hash } = this.head;
     if (entry.seq <= head && moved === "ledger_moved") {
+      if (!byAdmin) throw bad("Signed by a key that is not an admin", place);
       throw new GhostError("ledger_fork", `Admin ${signer} signed a second entry ${entry.seq}`, {
         place: `${place}.seq`,
         mend: "keep both entries as proof and find out who uses that key",
@@ -152,20 +292,40 @@ export class Ledger {
     if (entry.prev !== hash) {
       throw new GhostError(moved, `Does not follow entry ${head}`, { place: `${place}.prev`, ...mend });
     }
+    this.#checkQuorum(checked);
     if (entry.iat < this.#lastIat - MAX_CLOCK_SKEW) {
       throw bad(`Dated ${this.#lastIat - entry.iat} s before its predecessor`, `${place}.iat`);
     }
-    this.#state.apply({ seq: entry.seq, place, kind: entry.kind, body: entry.body, node: checked.node } as Effect);
+    const { seq, kind, body, iat } = entry;
+    const effect = { seq, place, kind, body, iat, byAdmin, node: checked.node, hashAt: this.#chain.hashAt };
+    this.#state.apply(effect as Effect);
+    this.#revision++;
+    if (approvals) this.#state.carriedOut.add(approvals.id);
     this.#entries.push(checked.jws);
     this.#hashes.push(checked.hash);
     this.#lastIat = entry.iat;
+    if (kind === "resolve") this.#weigh();
   }
 
-  #checkQuorum({ entry, place, signer, approvers }: CheckedEntry): void {
-    const consenting = new Set([signer, ...approvers]);
-    if (consenting.size !== approvers.length + 1) throw bad("An admin consents twice", `${place}.approvals`);
-    for (const [i, key] of approvers.entries()) {
+  /** Whether the policy in force lets this signer tell an issuer's keys. */
+  #mayTell({ entry, signer }: CheckedEntry): boolean {
+    const { policy } = this.#state;
+    return entry.kind === "issuer" && entry.approvals === undefined && policy !== null &&
+      this.#issuerSigners(policy, entry.body.issuer).includes(signer);
+  }
+
+  #checkQuorum({ entry, place, signer, approvals }: CheckedEntry): void {
+    const keys = approvals?.keys ?? [];
+    const consenting = new Set([signer, ...keys]);
+    if (consenting.size !== keys.length + 1) throw bad("An admin consents twice", `${place}.approvals`);
+    for (const [i, key] of keys.entries()) {
       if (!this.isAdmin(key)) throw bad("Consent of a key that is not an admin", `${place}.approvals[${i}]`);
+    }
+    if (approvals && !this.#hashes.includes(approvals.base)) {
+      throw bad("Consents on the base of another chain", `${place}.approvals`);
+    }
+    if (approvals && this.#state.carriedOut.has(approvals.id)) {
+      throw bad("This proposal was carried out before", `${place}.approvals`);
     }
     const { quorum } = this.network;
     if (QUORUM_KINDS.has(entry.kind) && consenting.size < quorum) {
@@ -207,17 +367,84 @@ export class Ledger {
 
   /** Grants in force by their key; revoked ones are gone. */
   get grants(): ReadonlyMap<string, GrantBody> {
-    return this.#state.grants;
+    if (this.#open.length === 0) return this.#state.grants;
+    return new Map([...this.#state.grants].filter(([key]) => this.#holds(key)));
   }
 
   /** The grant in force with this key; of two entries for one key the newer counts. */
   grant(key: string): GrantBody | undefined {
-    return this.#state.grants.get(key);
+    return this.#holds(key) ? this.#state.grants.get(key) : undefined;
+  }
+
+  /** A fork takes from grants what it revokes, and those that came after it was seen. */
+  #holds(key: string): boolean {
+    return !this.#overlay.revoked.grant.has(key) && (this.#state.grantSeq.get(key) ?? 0) <= this.#seen;
+  }
+
+  /** What a revoked grant said. */
+  revokedGrant(key: string): GrantBody | undefined {
+    return this.#state.revokedGrants.get(key) ??
+      (this.isRevoked("grant", key) ? this.#state.grants.get(key) : undefined);
   }
 
   /** Routes in force. */
   get routes(): readonly RouteBody[] {
-    return [...this.#state.routes.values()];
+    return [...this.#state.routes.values()].filter(({ node }) => !this.#overlay.nodeIds.has(node));
+  }
+
+  /** What the newest `gate` entry says of the gate with this identity key. */
+  gateSettings(key: string): GateBody | undefined {
+    return this.#state.gates.get(key);
+  }
+
+  /** An identity provider's signing keys as admins and watchers told them. */
+  issuerKeys(issuer: string): readonly LedgerIssuerKey[] {
+    return this.#state.issuers.get(issuer) ?? [];
+  }
+
+  /** The entry with which an admin in force began. */
+  adminSince(key: string): number | undefined {
+    return this.#state.adminSince.get(key);
+  }
+
+  /** What admins signed beside this chain and nobody has resolved; null when there is none. */
+  get fork(): LedgerFork | null {
+    if (this.#open.length === 0) return null;
+    const entries = this.#open.map(({ entry, hash, signer, jws }) => ({ seq: entry.seq, hash, signer, jws }));
+    return { seq: Math.min(...entries.map((e) => e.seq)), entries };
+  }
+
+  /** Everything known beside the chain, to be kept and given to `open` again; null when there is nothing. */
+  get evidence(): LedgerEvidence | null {
+    const entries = this.#branches.all().map(({ jws }) => jws);
+    return entries.length === 0 ? null : { seen: Math.min(this.#seen, this.head.seq), entries };
+  }
+
+  /** Grows with everything that changes what the ledger says, the chain or what lies beside it. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Whether a proposal (approval.ts) has led to an entry. */
+  isCarriedOut(proposal: string): boolean {
+    return this.#state.carriedOut.has(proposal);
+  }
+
+  /** An entry of the chain or beside it, by its hash. */
+  byHash(hash: string): string | undefined {
+    const seq = this.#hashes.lastIndexOf(hash);
+    return seq < 0 ? this.#branches.get(hash)?.jws : this.#entries[seq];
+  }
+
+  /** The newest entries of branches that count beside the chain. */
+  get tips(): readonly LedgerHead[] {
+    const inner = new Set(this.#open.map(({ entry }) => entry.prev));
+    return this.#open.filter(({ hash }) => !inner.has(hash)).map(({ entry, hash }) => ({ seq: entry.seq, hash }));
+  }
+
+  /** Hashes of entries beside the chain that are named there and not known. */
+  get missing(): readonly string[] {
+    return this.#open.length === 0 ? [] : this.#branches.missing(this.#chain);
   }
 
   /** What the newest `node` entry says of this node. */
@@ -230,42 +457,12 @@ export class Ledger {
     return this.#state.holders[field].get(value);
   }
 
-  /** Whether a key was revoked; revocations are for good. */
+  /** Whether a key was revoked, by this chain or a branch of it; revocations are for good. */
   isRevoked(what: Revocable, key: string): boolean {
-    return this.#state.revoked[what].has(key);
+    return this.#state.revoked[what].has(key) || this.#overlay.revoked[what].has(key);
   }
 }
 
 function bad(message: string, place: string): GhostError {
   return new GhostError("bad_ledger", message, { place });
-}
-
-/** What `signEntry` signs: `ledger` is null for genesis; `iat` in seconds. */
-export interface SignEntryOptions<K extends LedgerKind> {
-  ledger: Ledger | null;
-  admin: SigningKey;
-  kind: K;
-  body: LedgerBody<K>;
-  iat: number;
-  approvals?: string[];
-}
-
-/**
- * Signs the entry that comes next in a ledger. It is not appended.
- * @throws GhostError `bad_ledger` when the body is malformed
- */
-export async function signEntry<K extends LedgerKind>(o: SignEntryOptions<K>): Promise<string> {
-  const head = o.ledger?.head;
-  const payload = {
-    v: 1,
-    net: o.ledger?.network.id ?? "",
-    seq: head ? head.seq + 1 : 0,
-    prev: head?.hash ?? "",
-    iat: o.iat,
-    kind: o.kind,
-    body: o.body,
-    ...(o.approvals ? { approvals: o.approvals } : {}),
-  };
-  parse(ledgerEntry, payload, "entry", "bad_ledger");
-  return await signJws(payload, { typ: LEDGER_TYP, key: o.admin });
 }

@@ -1,29 +1,47 @@
 /**
  * What the entries of a ledger add up to. One function per kind; each checks everything before it changes anything, so that an
- * entry that is refused leaves no trace. A kind without a function is refused: what this version cannot enforce it must not skip.
+ * entry that is refused leaves no trace. What this version cannot enforce is refused, never skipped.
  */
+import { CERTIFICATE_NAME } from "../wire/admit.ts";
 import { GhostError } from "../wire/errors.ts";
-import type { GenesisBody, GrantBody, LedgerBody, LedgerKind, RevokeBody, RouteBody } from "../wire/ledger.ts";
+import type {
+  GateBody,
+  GenesisBody,
+  GrantBody,
+  LedgerBody,
+  LedgerKind,
+  RevokeBody,
+  RouteBody,
+} from "../wire/ledger.ts";
 import { key32, nodeId as nodeIdSchema } from "../wire/schema.ts";
 import { checkSigningKey } from "./keys.ts";
 import { contains, containsAddress, type Prefix, readPrefix } from "./prefix.ts";
 
 /** The signed policy in force, and the entry it came with. */
-export interface LedgerPolicy {
-  seq: number;
-  format: "toml" | "ts";
-  source: string;
-  computed?: string;
-}
+export type LedgerPolicy = LedgerBody<"policy"> & { seq: number };
 
 /** What a `node` entry says of a node; the newest entry stands alone, so leaving a field out ends what an older one set. */
 export type NodeSettings = LedgerBody<"node">;
-/** What an admin can revoke by its key in this version. */
-export type Revocable = Exclude<RevokeBody["what"], "certificate">;
+/** What an admin can revoke. */
+export type Revocable = RevokeBody["what"];
+
+/** A signing key of an identity provider; `seen`: the last time (seconds) that it was known to be in use, null: it is now. */
+export interface LedgerIssuerKey {
+  jwk: JsonWebKey & { kid?: string };
+  seen: number | null;
+}
 
 /** An entry's body with what had to be computed from it before. */
 export type Effect =
-  & { seq: number; place: string }
+  & {
+    seq: number;
+    place: string;
+    iat: number;
+    /** False for an `issuer` entry by a watcher that the policy names. */
+    byAdmin: boolean;
+    /** The hash of the chain's entry with a number. */
+    hashAt(seq: number): string | undefined;
+  }
   & {
     [K in LedgerKind]: { kind: K; body: LedgerBody<K>; /** Id of a revoked node. */ node: string | undefined };
   }[LedgerKind];
@@ -41,8 +59,26 @@ export class LedgerState {
   readonly nodes: Map<string, NodeSettings> = new Map();
   /** Which node a `node` entry gave a name or an IPv4 address. */
   readonly holders: Record<"name" | "ipv4", Map<string, string>> = { name: new Map(), ipv4: new Map() };
-  readonly revoked: Record<Revocable, Set<string>> = { node: new Set(), grant: new Set(), gate: new Set() };
+  readonly revoked: Record<Revocable, Set<string>> = {
+    node: new Set(),
+    grant: new Set(),
+    gate: new Set(),
+    certificate: new Set(),
+  };
   readonly revokedNodeIds: Set<string> = new Set();
+  /** What revoked grants said: the policy may keep who came in by them and was confirmed by an admin since. */
+  readonly revokedGrants: Map<string, GrantBody> = new Map();
+  /** The entry that a grant came with. */
+  readonly grantSeq: Map<string, number> = new Map();
+  /** The entry with which an admin began. */
+  readonly adminSince: Map<string, number> = new Map();
+  readonly gates: Map<string, GateBody> = new Map();
+  readonly issuers: Map<string, LedgerIssuerKey[]> = new Map();
+  /** Hashes of entries that a `resolve` took out. */
+  readonly dropped: Set<string> = new Set();
+  /** Proposals that were carried out, so that no consent counts twice. */
+  readonly carriedOut: Set<string> = new Set();
+  quorum: number;
   policy: LedgerPolicy | null = null;
 
   /** @throws GhostError `bad_ledger` when genesis contradicts itself */
@@ -52,6 +88,8 @@ export class LedgerState {
     this.admins = new Map(genesis.admins.map(({ key, name }) => [key, { name }]));
     if (this.admins.size !== genesis.admins.length) throw bad("An admin is named twice", `${place}.admins`);
     for (const [i, { key }] of genesis.admins.entries()) checkSigningKey(key, `${place}.admins[${i}].key`);
+    for (const key of this.admins.keys()) this.adminSince.set(key, 0);
+    this.quorum = genesis.quorum;
     if (genesis.quorum > this.admins.size) throw bad("The quorum exceeds the number of admins", `${place}.quorum`);
     this.range4 = readPrefix(genesis.ipv4, { place: `${place}.ipv4`, code: "bad_ledger" });
     if (this.range4.address.kind() !== "ipv4" || this.range4.length < 8 || this.range4.length > 29) {
@@ -73,25 +111,71 @@ export class LedgerState {
 
   /** @throws GhostError `bad_ledger`, `name_taken`, `address_taken`, `not_supported`; the state is then unchanged */
   apply(effect: Effect): void {
-    const apply = KINDS[effect.kind] as Apply<LedgerKind> | undefined;
-    if (!apply) throw unsupported(`Ledger entries of kind "${effect.kind}"`, `${effect.place}.kind`);
-    apply(this, effect);
+    (KINDS[effect.kind] as Apply<LedgerKind>)(this, effect);
   }
 }
 
-const KINDS: { [K in LedgerKind]?: Apply<K> } = {
-  policy(s, { seq, body }) {
-    const { format, source, computed } = body;
-    s.policy = { seq, format, source, ...(computed === undefined ? {} : { computed }) };
+const MAX_ADMINS = 64;
+const MAX_ISSUER_KEYS = 64;
+
+const KINDS: { [K in LedgerKind]: Apply<K> } = {
+  genesis(_, { place }) {
+    throw bad("A ledger has one genesis", `${place}.kind`);
   },
 
-  grant(s, { body, place }) {
+  admin(s, { body, place, seq }) {
+    const { op, key, name, quorum } = body;
+    const known = s.admins.has(key);
+    if (op === "add") checkSigningKey(key, `${place}.body.key`);
+    else if (!known) throw bad("Not an admin", `${place}.body.key`);
+    const size = s.admins.size + (op === "remove" ? -1 : known ? 0 : 1);
+    if (size === 0) throw bad("The last admin stays", `${place}.body.key`);
+    if (size > MAX_ADMINS) throw bad(`More than ${MAX_ADMINS} admins`, `${place}.body.key`);
+    if (quorum > size) throw bad("The quorum exceeds the number of admins", `${place}.body.quorum`);
+    s.quorum = quorum;
+    if (op === "remove") {
+      s.admins.delete(key);
+      s.adminSince.delete(key);
+    } else {
+      s.admins.set(key, { name });
+      if (!known) s.adminSince.set(key, seq);
+    }
+  },
+
+  gate(s, { body, place }) {
+    checkSigningKey(body.key, `${place}.body.key`);
+    if (s.revoked.gate.has(body.key)) throw bad("This gate was revoked for good", `${place}.body.key`);
+    s.gates.set(body.key, body);
+  },
+
+  issuer(s, { body, iat, byAdmin }) {
+    const fresh = body.jwks.map((jwk): LedgerIssuerKey => ({ jwk: jwk as LedgerIssuerKey["jwk"], seen: null }));
+    if (byAdmin) return void s.issuers.set(body.issuer, fresh);
+    // A watcher only tells what it saw: what an admin or an earlier sight named stays, as good as until now.
+    const names = new Set(fresh.map(({ jwk }) => JSON.stringify(jwk)));
+    const before = (s.issuers.get(body.issuer) ?? []).filter(({ jwk }) => !names.has(JSON.stringify(jwk)));
+    const kept = before.map(({ jwk, seen }) => ({ jwk, seen: seen ?? iat }));
+    s.issuers.set(body.issuer, [...fresh, ...kept].slice(0, MAX_ISSUER_KEYS));
+  },
+
+  resolve(s, { body, place, hashAt }) {
+    if (hashAt(body.seq) !== body.keep) throw bad(`Not this chain's entry ${body.seq}`, `${place}.body.keep`);
+    if (body.drop.includes(body.keep)) throw bad("Kept and dropped at once", `${place}.body.drop`);
+    for (const hash of body.drop) s.dropped.add(hash);
+  },
+
+  policy(s, { seq, body }) {
+    s.policy = { seq, ...body };
+  },
+
+  grant(s, { body, place, seq }) {
     checkSigningKey(body.key, `${place}.body.key`);
     if (s.revoked.grant.has(body.key)) throw bad("This grant was revoked for good", `${place}.body.key`);
     for (const [i, p] of body.prefixes.entries()) {
       readPrefix(p, { place: `${place}.body.prefixes[${i}]`, code: "bad_ledger" });
     }
     s.grants.set(body.key, body);
+    s.grantSeq.set(body.key, seq);
   },
 
   route(s, { body, place }) {
@@ -129,10 +213,20 @@ const KINDS: { [K in LedgerKind]?: Apply<K> } = {
   },
 
   revoke(s, { body, place, node }) {
-    if (body.what === "certificate") throw unsupported("Revoking certificates", `${place}.body.what`);
-    if (!key32.safeParse(body.key).success) throw bad("Expected a key of 32 bytes in base64url", `${place}.body.key`);
+    if (body.what === "certificate") {
+      if (!CERTIFICATE_NAME.test(body.key)) {
+        throw bad("Expected a certificate as ISSUER-NAME-HASH:SERIAL in lower-case hex", `${place}.body.key`);
+      }
+    } else if (!key32.safeParse(body.key).success) {
+      throw bad("Expected a key of 32 bytes in base64url", `${place}.body.key`);
+    }
     s.revoked[body.what].add(body.key);
-    if (body.what === "grant") s.grants.delete(body.key);
+    if (body.what === "gate") s.gates.delete(body.key);
+    if (body.what === "grant") {
+      const grant = s.grants.get(body.key);
+      if (grant) s.revokedGrants.set(body.key, grant);
+      s.grants.delete(body.key);
+    }
     if (body.what !== "node" || node === undefined) return;
     s.revokedNodeIds.add(node);
     s.setNode(node, undefined);

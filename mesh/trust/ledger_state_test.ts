@@ -1,5 +1,7 @@
 import assert from "node:assert/strict";
+import type { LedgerBody } from "../wire/ledger.ts";
 import { nodeIdOf } from "./keys.ts";
+import { Ledger, signEntry } from "./ledger.ts";
 import { ghost } from "./testdata/assert.ts";
 import { add, grantKey, grantOf, network, NOW, signer } from "./testdata/network.ts";
 
@@ -120,4 +122,64 @@ Deno.test("revoke: keys in any other spelling are refused, so none can miss its 
       );
     }
   }
+});
+
+Deno.test("revoke: certificates by their issuer's hash and serial, in one spelling", async () => {
+  const ledger = await network();
+  const name = "ab".repeat(32);
+  await add(ledger, "revoke", { what: "certificate", key: `${name}:a1b` });
+  assert.ok(ledger.isRevoked("certificate", `${name}:a1b`));
+  for (
+    const key of [
+      `${name.toUpperCase()}:0a`,
+      `${name}:`,
+      "CN=x 01",
+      `${name}:a:b`,
+      `${name}:0a1b`,
+      `${name.slice(24)}:a1b`,
+    ]
+  ) {
+    await assert.rejects(add(ledger, "revoke", { what: "certificate", key }), ghost("bad_ledger", /body\.key/), key);
+  }
+});
+
+Deno.test("gate: the newest entry stands alone until the gate is revoked for good", async () => {
+  const ledger = await network();
+  const gate = { key: a.public, name: "gate1", region: "eu", addresses: ["192.0.2.1"] };
+  await add(ledger, "gate", gate);
+  await add(ledger, "gate", { ...gate, name: "gate2" });
+  assert.equal(ledger.gateSettings(a.public)?.name, "gate2");
+  await add(ledger, "revoke", { what: "gate", key: a.public });
+  assert.equal(ledger.gateSettings(a.public), undefined);
+  await assert.rejects(add(ledger, "gate", gate), ghost("bad_ledger", /revoked for good/));
+});
+
+Deno.test("issuer: an admin's entry replaces, a watcher's adds, and only a policy names watchers", async () => {
+  const issuer = "https://login.example.com";
+  const key = (kid: string) => ({ kty: "RSA", kid });
+  const jwks = (...kids: string[]) => ({ issuer, jwks: kids.map(key) });
+  const start = await network();
+  const ledger = await Ledger.open(start.entries, {
+    issuerSigners: (policy, of) => policy.source === "# watched" && of === issuer ? [b.public] : [],
+  });
+  const tell = async (body: LedgerBody<"issuer">, iat = NOW) =>
+    await ledger.append(await signEntry({ ledger, admin: b, kind: "issuer", body, iat }));
+  await add(ledger, "issuer", jwks("one"));
+  await assert.rejects(tell(jwks("two")), ghost("bad_ledger", /not an admin/));
+  await add(ledger, "policy", { format: "toml", source: "# watched" });
+  await tell(jwks("two"), NOW + 9);
+  assert.deepEqual(ledger.issuerKeys(issuer), [{ jwk: key("two"), seen: null }, { jwk: key("one"), seen: NOW + 9 }]);
+  await tell(jwks("one", "three"), NOW + 20);
+  assert.deepEqual(ledger.issuerKeys(issuer).map(({ jwk, seen }) => [jwk.kid, seen]), [
+    ["one", null],
+    ["three", null],
+    ["two", NOW + 20],
+  ]);
+  await assert.rejects(tell({ issuer: "https://else.example.com", jwks: [] }), ghost("bad_ledger", /not an admin/));
+  const other = await signEntry({ ledger, admin: b, kind: "policy", body: { format: "toml", source: "" }, iat: NOW });
+  await assert.rejects(ledger.append(other), ghost("bad_ledger", /not an admin/));
+  await add(ledger, "issuer", jwks("four"));
+  assert.deepEqual(ledger.issuerKeys(issuer), [{ jwk: key("four"), seen: null }]);
+  // Whoever does not know the policy's watchers does not believe them.
+  await assert.rejects(Ledger.open(ledger.entries), ghost("bad_ledger", /not an admin/));
 });

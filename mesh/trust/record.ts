@@ -30,9 +30,12 @@ export interface VerifiedNode {
   admission: Admission;
   /** The name in effect: a `node` entry's, else the record's; the id when that one was given to another node. */
   name: string;
-  /** The tags in effect: a `node` entry's, else the record's, else the grant's. */
+  /** The tags in effect: a `node` entry's, else the record's, else those of the admission. */
   tags: string[];
   user: string | null;
+  /** Who the user is for the identity provider, and the groups there. */
+  subject: string | null;
+  groups: string[];
 }
 
 /** Signs a node's statement about itself. */
@@ -41,22 +44,30 @@ export async function signNodeRecord(record: NodeRecord, key: SigningKey): Promi
 }
 
 /**
+ * What a node says of itself: its signature holds, but nothing says that it belongs to the network.
+ * @throws GhostError `bad_signature`, `bad_record`, `too_large`
+ */
+export async function readNodeRecord(jws: string): Promise<{ id: string; key: string; record: NodeRecord }> {
+  const { key, payload } = await verifyJws(jws, { typ: NODE_TYP, max: MAX_RECORD, place: "record" });
+  return { id: await nodeIdOf(key), key, record: parse(nodeRecord, payload, "record", "bad_record") };
+}
+
+/**
  * Checks a node record in every respect that the ledger and the clock decide.
  * @throws GhostError `bad_signature`, `bad_record`, `wrong_network`, `clock_skew`, `revoked`, `address_taken`, and what
  * verifyAdmission throws
  */
-export async function verifyNodeRecord(jws: string, { ledger, now }: RecordContext): Promise<VerifiedNode> {
-  const { key, payload } = await verifyJws(jws, { typ: NODE_TYP, max: MAX_RECORD, place: "record" });
-  const record = parse(nodeRecord, payload, "record", "bad_record");
+export async function verifyNodeRecord(jws: string, context: RecordContext): Promise<VerifiedNode> {
+  const { ledger, now } = context;
+  const { id, key, record } = await readNodeRecord(jws);
   checkStatement(record, { ledger, now });
   if (ledger.isRevoked("node", key)) throw new GhostError("revoked", "This node was revoked", { place: "record" });
-  const id = await nodeIdOf(key);
   const settings = ledger.nodeSettings(id);
   if (settings?.expires !== undefined && now > settings.expires) {
     const mend = "ask an admin to extend it";
     throw new GhostError("not_admitted", `Membership ended at ${time(settings.expires)}`, { place: "record", mend });
   }
-  const admission = await verifyAdmission(record.proof, { key, ledger });
+  const admission = await verifyAdmission(record.proof, { ...context, key, iat: record.iat });
   if (admission.gate) {
     const mend = "make one for machines with: ghostctl token create";
     throw new GhostError("not_admitted", "The token admits gates only", { place: "record.proof", mend });
@@ -65,7 +76,8 @@ export async function verifyNodeRecord(jws: string, { ledger, now }: RecordConte
   await checkAddresses(record, id, ledger);
   checkRoutes(record.routes, admission.prefixes);
   const tags = settings?.tags ?? tagsOf(record.tags, admission.tags);
-  return { id, key, jws, record, admission, name: nameOf(record.name, id, ledger), tags, user: admission.user };
+  const { user, subject, groups } = admission;
+  return { id, key, jws, record, admission, name: nameOf(record.name, id, ledger), tags, user, subject, groups };
 }
 
 function checkKeys(record: NodeRecord): void {
@@ -99,7 +111,7 @@ function checkRoutes(routes: string[], granted: string[]): void {
     const place = `record.routes[${i}]`;
     const prefix = readPrefix(text, { place, code: "bad_record" });
     if (allowed.length > 0 && !allowed.some((p) => contains(p, prefix))) {
-      throw new GhostError("not_admitted", `The token does not allow a route for ${text}`, { place });
+      throw new GhostError("not_admitted", `Its admission does not allow a route for ${text}`, { place });
     }
   }
 }
@@ -108,7 +120,7 @@ function tagsOf(claimed: string[], granted: string[]): string[] {
   if (claimed.length === 0) return granted;
   const i = claimed.findIndex((tag) => !granted.includes(tag));
   if (i >= 0) {
-    throw new GhostError("not_admitted", `The token does not give "${claimed[i]}"`, { place: `record.tags[${i}]` });
+    throw new GhostError("not_admitted", `Its admission does not give "${claimed[i]}"`, { place: `record.tags[${i}]` });
   }
   return claimed;
 }

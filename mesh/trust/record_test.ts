@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { DEFAULT_ADMIT } from "../wire/admit.ts";
 import { NODE_TYP, type NodeRecord } from "../wire/record.ts";
 import { ipv4Of } from "./address.ts";
 import { makeTokenProof } from "./admission/mod.ts";
@@ -24,13 +25,17 @@ const ledger = await network();
 /** Signs alice's record with changes that the schema need not allow, and checks it. */
 async function verify(change: Record<string, unknown> = {}, own: Ledger = ledger, now = NOW): Promise<VerifiedNode> {
   const { key, record } = await nodeRecordOf(own, "alice");
-  return await verifyNodeRecord(await signJws({ ...record, ...change }, { typ: NODE_TYP, key }), { ledger: own, now });
+  return await verifyNodeRecord(await signJws({ ...record, ...change }, { typ: NODE_TYP, key }), {
+    ledger: own,
+    now,
+    admit: DEFAULT_ADMIT,
+  });
 }
 
 Deno.test("verifyNodeRecord() tells what a node is", async () => {
   const { key, id, record } = await nodeRecordOf(ledger, "alice");
   const jws = await signNodeRecord(record, key);
-  const node = await verifyNodeRecord(jws, { ledger, now: NOW });
+  const node = await verifyNodeRecord(jws, { ledger, now: NOW, admit: DEFAULT_ADMIT });
   assert.deepEqual(
     { ...node, admission: node.admission.grant },
     {
@@ -42,13 +47,18 @@ Deno.test("verifyNodeRecord() tells what a node is", async () => {
       name: "alice",
       tags: ["tag:web", "tag:db"],
       user: null,
+      subject: null,
+      groups: [],
     },
   );
 });
 
 Deno.test("verifyNodeRecord() refuses every mutation of one character", async () => {
   const { key, record } = await nodeRecordOf(ledger, "alice");
-  await everyMutationIsRefused(await signNodeRecord(record, key), (jws) => verifyNodeRecord(jws, { ledger, now: NOW }));
+  await everyMutationIsRefused(
+    await signNodeRecord(record, key),
+    (jws) => verifyNodeRecord(jws, { ledger, now: NOW, admit: DEFAULT_ADMIT }),
+  );
 });
 
 Deno.test("verifyNodeRecord() judges times by the clock it is given", async () => {
@@ -81,17 +91,21 @@ Deno.test("verifyNodeRecord() refuses what contradicts the network", async () =>
     [{ routes: ["10.1.1.1/24"] }, ["bad_record", /^record\.routes\[0\]: Expected "10\.1\.1\.0\/24"/]],
     [{ routes: ["10.1.1.0/24", "127.0.0.0/8"] }, ["bad_record", /^record\.routes\[1\]/]],
     [{ proof: bob.proof }, ["not_admitted", /another identity/]],
-    [{ proof: { kind: "oidc", idToken: "a.b.c" } }, ["not_supported"]],
+    [{ proof: { kind: "oidc", idToken: "a.b.c" } }, ["bad_signature"]],
+    [{ proof: { kind: "x509", chain: ["MAA"], signature: "AA" } }, ["not_admitted", /admits nobody by certificate/]],
   ];
   for (const [change, expected] of refusals) await assert.rejects(verify(change), ghost(...expected));
   const { record } = await nodeRecordOf(ledger, "alice");
   const stolen = await signJws(record, { typ: NODE_TYP, key: await signer("mallory") });
-  await assert.rejects(verifyNodeRecord(stolen, { ledger, now: NOW }), ghost("not_admitted"));
+  await assert.rejects(verifyNodeRecord(stolen, { ledger, now: NOW, admit: DEFAULT_ADMIT }), ghost("not_admitted"));
 });
 
 Deno.test("verifyNodeRecord() refuses a record that is too long before it reads it", async () => {
   const long = "a".repeat(MAX_RECORD + 1);
-  await assert.rejects(verifyNodeRecord(long, { ledger, now: NOW }), ghost("too_large", /^record: /));
+  await assert.rejects(
+    verifyNodeRecord(long, { ledger, now: NOW, admit: DEFAULT_ADMIT }),
+    ghost("too_large", /^record: /),
+  );
 });
 
 Deno.test("verifyNodeRecord() takes any of the node's IPv4 addresses, or none", async () => {
@@ -122,7 +136,7 @@ Deno.test("verifyNodeRecord() gives tags that the grant has, or those of an admi
   assert.deepEqual((await verify({}, own)).tags, ["tag:web", "tag:db"]);
   await assert.rejects(
     verify({ tags: ["tag:db", "tag:root"] }, own),
-    ghost("not_admitted", /^record\.tags\[1\]: The token does not give "tag:root"/),
+    ghost("not_admitted", /^record\.tags\[1\]: Its admission does not give "tag:root"/),
   );
   const { id } = await nodeRecordOf(own, "alice");
   await add(own, "node", { node: id, tags: ["tag:router"] });
@@ -157,7 +171,7 @@ Deno.test("verifyNodeRecord() keeps routes within the grant's prefixes", async (
   for (const route of ["10.0.0.0/8", "10.2.0.0/16", "::/0"]) {
     await assert.rejects(
       verify({ routes: ["10.1.1.0/24", route] }, own),
-      ghost("not_admitted", /^record\.routes\[1\]: The token does not allow/),
+      ghost("not_admitted", /^record\.routes\[1\]: Its admission does not allow/),
       route,
     );
   }

@@ -1,17 +1,14 @@
 /** What node records and gate records have in common. */
 import { MAX_CLOCK_SKEW } from "../wire/api.ts";
 import { GhostError } from "../wire/errors.ts";
-import type { Ledger } from "./ledger.ts";
+import type { AdmissionContext } from "./admission/admission.ts";
 import { looksLikeId } from "./ledger_state.ts";
 
 /** Longest record that is looked at, in characters; it has to fit into a control message beside a proof. */
 export const MAX_RECORD = 60_000;
 
-/** What records are judged by; `now` in seconds. */
-export interface RecordContext {
-  ledger: Ledger;
-  now: number;
-}
+/** What records are judged by. */
+export type RecordContext = Omit<AdmissionContext, "key">;
 
 /**
  * Checks the network, the times, and that the name is not taken for an id.
@@ -19,7 +16,7 @@ export interface RecordContext {
  */
 export function checkStatement(
   record: { net: string; iat: number; exp: number; name: string },
-  { ledger, now }: RecordContext,
+  { ledger, now }: Pick<RecordContext, "ledger" | "now">,
 ): void {
   const { id } = ledger.network;
   if (record.net !== id) {

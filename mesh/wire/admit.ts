@@ -41,9 +41,15 @@ export interface MtlsAdmit {
   /** Where the user's name is in the certificate; null: the machine belongs to nobody. */
   user: "san:email" | "san:upn" | "san:dns" | "cn" | null;
   tags: readonly string[];
-  /** Revoked certificates as `issuer name hash:serial`, lower-case hex, from CRL files that the policy names. */
+  /** Revoked certificates: each is `issuer name hash:serial` in lower-case hex, or the PEM text of a CRL file that the policy names. */
   crl: readonly string[];
 }
+
+/**
+ * How a certificate is revoked: `SHA-256 of its issuer's encoded name : serial number`, in lower-case hex, the number without leading
+ * zeros, so that a certificate has one spelling.
+ */
+export const CERTIFICATE_NAME = /^[0-9a-f]{64}:(?:0|[1-9a-f][0-9a-f]{0,63})$/;
 
 export type AdmitRule = StaticAdmit | OidcAdmit | MtlsAdmit;
 

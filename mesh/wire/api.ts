@@ -7,15 +7,16 @@
  * | GET /v1/server | anybody | ServerInfo |
  * | POST /v1/setup | holder of the set-up code | SetupRequest -> LedgerHead |
  * | GET /v1/ledger?from=N | admin, node, gate, holder of a grant key | LedgerPage |
- * | POST /v1/ledger | admin | AppendRequest -> LedgerHead |
+ * | POST /v1/ledger | admin, node, gate | AppendRequest -> LedgerHead |
  * | POST /v1/nodes | the node itself | RecordRequest -> RecordAnswer |
  * | GET /v1/nodes | admin: all; node: those it may see | RecordList |
  * | POST /v1/gates, GET /v1/gates | the gate itself; anybody admitted | as nodes |
  * | GET /v1/sync | node, gate | server-sent events, see SyncEvent |
  * | POST /v1/mail | node | MailRequest -> `{}` (delivered by sync; kept a minute) |
+ * | POST /v1/oidc/start, /v1/oidc/answer | any key, for its own log-in | see server/routes/oidc.ts, which also serves the pages |
  * | GET /v1/policy/draft | admin, or holder of the set-up code (`Authorization: Setup <secret base64url>`) | PolicyDraft |
  */
-import { jws, key32, networkId, nodeId, seconds, z } from "./schema.ts";
+import { jws, key32, label, networkId, nodeId, seconds, z } from "./schema.ts";
 import { ledgerHead } from "./ledger.ts";
 
 /** Default port of the coordinator. */
@@ -24,6 +25,8 @@ export const MESH_PORT = 7777;
 export const MESH_TLS_NAME = "coordinator.ghostmesh.internal";
 /** Clocks may differ by this much, in seconds. */
 export const MAX_CLOCK_SKEW = 300;
+/** How long machines may come back to a coordinator that lost its store, in seconds. */
+export const RECOVERY = 7 * 86_400;
 /** Largest request body, in bytes. */
 export const MAX_BODY = 1 << 20;
 
@@ -56,8 +59,15 @@ export const serverInfo = z.object({
 });
 export type ServerInfo = z.infer<typeof serverInfo>;
 
-/** `secret` is the set-up code's secret in base64url; entries are genesis and the first policy. */
-export const setupRequest = z.strictObject({ secret: z.string().max(64), entries: z.array(jws).min(1).max(8) });
+/**
+ * `secret` is the set-up code's secret in base64url; entries are genesis and the first policy. `recover` says that the network
+ * has lived before: for RECOVERY seconds its machines come back by the proofs that admitted them, however old these are.
+ */
+export const setupRequest = z.strictObject({
+  secret: z.string().max(64),
+  entries: z.array(jws).min(1).max(8),
+  recover: z.boolean().optional(),
+});
 export const appendRequest = z.strictObject({ entries: z.array(jws).min(1).max(64) });
 export const ledgerPage = z.object({ entries: z.array(jws).max(1000), head: ledgerHead });
 export type LedgerPage = z.infer<typeof ledgerPage>;
@@ -66,6 +76,14 @@ export const recordRequest = z.strictObject({ record: jws });
 export const recordAnswer = z.object({ id: nodeId, head: ledgerHead });
 export const recordList = z.object({ records: z.array(jws).max(100_000) });
 export const mailRequest = z.strictObject({ to: nodeId, box: z.string().max(16_384) });
+/** `id` is SHA-256 of the log-in's `state`; `machine` is shown to whoever logs in. */
+export const loginStart = z.strictObject({ id: key32, machine: label });
+/** `user` is told once, when the machine knows who has logged in. */
+export const loginAnswerRequest = z.strictObject({ id: key32, user: z.string().min(1).max(512).optional() });
+/** What came back from the identity provider, null as long as nothing did. */
+export const loginAnswer = z.object({
+  answer: z.union([z.object({ code: z.string().max(4096) }), z.object({ error: z.string().max(512) })]).nullable(),
+});
 export const policyDraft = z.object({ source: z.string().max(900_000), sha256: key32 });
 
 /**

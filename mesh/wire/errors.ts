@@ -18,6 +18,7 @@ export type ErrorCode =
   | "ledger_rollback"
   | "ledger_fork"
   | "not_admitted"
+  | "unknown_key"
   | "revoked"
   | "name_taken"
   | "address_taken"
@@ -95,6 +96,7 @@ const STATUS: Partial<Record<ErrorCode, number>> = {
   token_used_up: 403,
   token_foreign: 403,
   not_admitted: 403,
+  unknown_key: 403,
   revoked: 403,
   forbidden: 403,
   bad_setup_code: 403,

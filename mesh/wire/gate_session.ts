@@ -19,7 +19,7 @@
  */
 import { GhostError } from "./errors.ts";
 import { fromBase32, fromUtf8, parseJson, toBase32, utf8 } from "./encoding.ts";
-import { ledgerHead } from "./ledger.ts";
+import { ledgerHead, ledgerMessages } from "./ledger.ts";
 import { jws, key32, networkId, nodeId, parse, port, z } from "./schema.ts";
 
 export const GATE_ALPN = "ghostgate/1";
@@ -55,6 +55,9 @@ export const fromNode = z.discriminatedUnion("t", [
   z.strictObject({ t: z.literal("auth"), record: jws, proof: jws, head: ledgerHead }),
   /** A newer record of the same node. */
   z.strictObject({ t: z.literal("record"), record: jws }),
+  /** My newest ledger head: whoever knows more hands it on, and who knows less asks. */
+  z.strictObject({ t: z.literal("head"), head: ledgerHead }),
+  ...ledgerMessages,
   z.strictObject({ t: z.literal("signal"), to: nodeId, box: z.string().max(MAX_BOX) }),
   /** Tell from now on whether these nodes have a session here (replaces the list before). */
   z.strictObject({ t: z.literal("watch"), nodes: z.array(nodeId).max(2000) }),
@@ -79,6 +82,7 @@ export const fromGate = z.discriminatedUnion("t", [
   z.strictObject({ t: z.literal("lane-ready"), node: nodeId, port, family: z.union([z.literal(4), z.literal(6)]) }),
   /** There is no lane with `node` any more, or none can be had; it goes a moment later where `reason` lets it. */
   z.strictObject({ t: z.literal("lane-ended"), node: nodeId, reason: z.string().max(64) }),
+  ...ledgerMessages,
   ping,
   pong,
 ]);

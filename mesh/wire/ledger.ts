@@ -2,7 +2,7 @@
  * The ledger's entries: one append-only chain of signed statements per network (DESIGN, Trust).
  * An entry is a compact JWS of typ `ghostmesh-ledger+jwt` by an admin's Ed25519 key; its header carries that key as `jwk`.
  * The hash of an entry is the SHA-256 of the JWS as received. All kinds have their format from the first day, so that
- * chains never need to change; kinds that this version cannot enforce yet are refused, never skipped.
+ * chains never need to change; what a version cannot enforce it refuses, never skips.
  */
 import { jws, key32, label, nodeId, prefix, seconds, tag, z } from "./schema.ts";
 
@@ -22,7 +22,7 @@ const genesis = z.strictObject({
   /** Random, so that two networks of one name and admin differ. */
   salt: key32,
 });
-const admin = z.strictObject({
+export const adminBody = z.strictObject({
   op: z.enum(["add", "remove"]),
   key: key32,
   name: text(64),
@@ -69,20 +69,37 @@ const node = z.strictObject({
   ipv4: z.ipv4().optional(),
   expires: seconds.optional(),
 });
+/** The newest entry of an admin replaces what was known of an issuer; one of a watcher (a key that the policy names) adds. */
 const issuer = z.strictObject({ issuer: text(2048), jwks: z.array(z.record(z.string().max(64), z.unknown())).max(64) });
-const resolve = z.strictObject({ seq: z.int().min(1), keep: key32, drop: z.array(key32).min(1).max(16) });
+/** Which of several entries with number `seq` counts; by their hashes. */
+export const resolveBody = z.strictObject({ seq: z.int().min(1), keep: key32, drop: z.array(key32).min(1).max(16) });
 const revoke = z.strictObject({
   what: z.enum(["node", "grant", "gate", "certificate"]),
-  /** The revoked public key. Never a hash over a signature: a key has one spelling (Nebula CVE-2026-25793). */
+  /**
+   * The revoked public key; of a certificate its name (CERTIFICATE_NAME in admit.ts). Never a hash over a signature: a key
+   * has one spelling (Nebula CVE-2026-25793).
+   */
   key: text(2048),
   reason: text(512).optional(),
 });
 
-const BODIES = { genesis, admin, policy, grant, gate, route, node, issuer, resolve, revoke };
+const BODIES = {
+  genesis,
+  admin: adminBody,
+  policy,
+  grant,
+  gate,
+  route,
+  node,
+  issuer,
+  resolve: resolveBody,
+  revoke,
+};
 
 export type LedgerKind = keyof typeof BODIES;
 export type LedgerBody<K extends LedgerKind = LedgerKind> = z.infer<(typeof BODIES)[K]>;
 export type GenesisBody = LedgerBody<"genesis">;
+export type GateBody = LedgerBody<"gate">;
 export type GrantBody = LedgerBody<"grant">;
 export type RouteBody = LedgerBody<"route">;
 export type RevokeBody = LedgerBody<"revoke">;
@@ -95,24 +112,46 @@ const common = {
   /** Hash of the entry before, base64url; empty in genesis only. */
   prev: z.union([z.literal(""), key32]),
   iat: seconds,
-  /** Consents of other admins, JWS of typ APPROVAL_TYP over {net, seq, prev, kind, body: SHA-256 of the body's JSON}. */
+  /** Consents of other admins, JWS of typ APPROVAL_TYP (trust/approval.ts). */
   approvals: z.array(jws).max(64).optional(),
 };
 
 /** An entry's payload. */
 export const ledgerEntry = z.discriminatedUnion("kind", [
   z.strictObject({ ...common, kind: z.literal("genesis"), body: genesis }),
-  z.strictObject({ ...common, kind: z.literal("admin"), body: admin }),
+  z.strictObject({ ...common, kind: z.literal("admin"), body: adminBody }),
   z.strictObject({ ...common, kind: z.literal("policy"), body: policy }),
   z.strictObject({ ...common, kind: z.literal("grant"), body: grant }),
   z.strictObject({ ...common, kind: z.literal("gate"), body: gate }),
   z.strictObject({ ...common, kind: z.literal("route"), body: route }),
   z.strictObject({ ...common, kind: z.literal("node"), body: node }),
   z.strictObject({ ...common, kind: z.literal("issuer"), body: issuer }),
-  z.strictObject({ ...common, kind: z.literal("resolve"), body: resolve }),
+  z.strictObject({ ...common, kind: z.literal("resolve"), body: resolveBody }),
   z.strictObject({ ...common, kind: z.literal("revoke"), body: revoke }),
 ]);
 export type LedgerEntry = z.infer<typeof ledgerEntry>;
+
+/**
+ * What those who hold a ledger send each other (trust/exchange.ts). One list for peers and for gate sessions.
+ * A `piece` is a part of an entry that is too large for one message; `want` asks for one, and names the entry by its hash.
+ */
+export const ledgerMessages = [
+  z.strictObject({ t: z.literal("entries"), entries: z.array(jws).min(1).max(64) }),
+  z.strictObject({ t: z.literal("want"), hash: key32, part: z.int().min(0).max(1000) }),
+  z.strictObject({
+    t: z.literal("piece"),
+    hash: key32,
+    part: z.int().min(0).max(1000),
+    of: z.int().min(1).max(1000),
+    text: z.string().min(1).max(8_000),
+  }),
+] as const;
+const ledgerMessage = z.discriminatedUnion("t", [...ledgerMessages]);
+export type LedgerMessage = z.infer<typeof ledgerMessage>;
+
+/** Entries that contradict the chain one holds, and the head it had when the first of them was seen. */
+export const ledgerEvidence = z.strictObject({ seen: z.int().min(0), entries: z.array(jws).max(1024) });
+export type LedgerEvidence = z.infer<typeof ledgerEvidence>;
 
 /** The newest entry that somebody knows of. */
 export const ledgerHead = z.strictObject({ seq: z.int().min(0), hash: key32 });

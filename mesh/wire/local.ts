@@ -7,12 +7,17 @@
  * | GET /v1/peers | {peers: Peer[]} |
  * | POST /v1/ping {peer, count} | {replies: [{seq, rttMs|null, rung}]} over the tunnel |
  * | POST /v1/join JoinRequest | {name, id, addresses} |
+ * | POST /v1/login {idToken} | {}; a new log-in of this machine |
  * | POST /v1/keys/rotate | {wg: new key, acknowledged: number, peers: number} |
  * | GET /v1/routes | {routes: RouteRow[]} |
+ * | GET /v1/ledger?from=N | {entries, head}: a page of this node's verified ledger |
+ * | POST /v1/ledger {entries} | {added, head}: checked as entries from anywhere, and handed on |
+ * | GET /v1/ledger/fork | {fork: {seq, entries} or null}: what contradicts the ledger |
  *
  * Every request carries `Authorization: Bearer <secret>`; the secret lies in `token` beside the socket, in a folder of mode 0700.
  */
-import { z } from "./schema.ts";
+import { ledgerHead } from "./ledger.ts";
+import { jws, z } from "./schema.ts";
 
 /** Rungs of the path ladder, best first; `none` is no path at all. A link may have more of them (link/host/transports.ts). */
 export const RUNGS = ["direct", "lane", "quic", "turn", "none"] as const;
@@ -74,8 +79,16 @@ export const localJoinRequest = z.object({
   auth: z.string().max(4096),
   name: z.string().max(63).optional(),
 });
+/** A new log-in of this machine. */
+export const localLoginRequest = z.object({ idToken: jws });
 export const localJoinAnswer = z.object({ name: z.string(), id: z.string(), addresses: z.array(z.string()) });
 export const localRotateAnswer = z.object({ wg: z.string(), acknowledged: z.number(), peers: z.number() });
+export const localLedger = z.object({ entries: z.array(jws).max(1000), head: ledgerHead });
+export const localEntries = z.object({ entries: z.array(jws).min(1).max(64) });
+export const localEntriesAnswer = z.object({ added: z.number(), head: ledgerHead });
+export const localFork = z.object({
+  fork: z.object({ seq: z.int().min(1), entries: z.array(jws).max(4096) }).nullable(),
+});
 export const localRoutes = z.object({
   routes: z.array(z.object({
     prefix: z.string(),

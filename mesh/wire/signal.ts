@@ -4,7 +4,7 @@
  * (max(milliseconds now, last + 1)), so that a replayed or reordered old box is dropped.
  */
 import { jws, key32, nodeId, parse, port, z } from "./schema.ts";
-import { ledgerHead } from "./ledger.ts";
+import { ledgerHead, ledgerMessages } from "./ledger.ts";
 
 /** An ICE candidate (RFC 8445 section 5.1). */
 export const candidate = z.strictObject({
@@ -39,8 +39,7 @@ const body = z.discriminatedUnion("t", [
   z.strictObject({ t: z.literal("key-switched"), record: jws }),
   z.strictObject({ t: z.literal("echo"), n: z.int().min(0) }),
   z.strictObject({ t: z.literal("echo-reply"), n: z.int().min(0) }),
-  /** Ledger entries that the other side lacks. */
-  z.strictObject({ t: z.literal("entries"), entries: z.array(jws).min(1).max(64) }),
+  ...ledgerMessages,
 ]);
 export type SignalBody = z.infer<typeof body>;
 

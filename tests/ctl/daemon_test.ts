@@ -49,7 +49,19 @@ async function withDaemon(
   const server = await serveLocal({
     socket,
     random: (n) => crypto.getRandomValues(new Uint8Array(n)),
-    handlers: { status: refuse, peers: refuse, ping: refuse, join: refuse, rotate: refuse, routes: refuse, ...answers },
+    handlers: {
+      status: refuse,
+      peers: refuse,
+      ping: refuse,
+      join: refuse,
+      rotate: refuse,
+      routes: refuse,
+      login: refuse,
+      ledger: refuse,
+      fork: refuse,
+      entries: refuse,
+      ...answers,
+    },
   });
   try {
     await run((...args) => ghostctl(args, { env: { GHOSTLINK_SOCKET: socket }, open: [dir] }), socket);
@@ -204,5 +216,29 @@ Deno.test("ghostctl status says when the coordinator's draft differs, and does n
     const elsewhere = (await Deno.readTextFile(known)).replace(/127\.0\.0\.1:\d+/, "127.0.0.1:1");
     await Deno.writeTextFile(known, elsewhere);
     assert.deepEqual(await warnings(), []);
+  }, world.dir);
+});
+
+Deno.test("ghostctl hands each entry to this machine's daemon, and a daemon's ledger can be exported", async () => {
+  await using world = await World.make();
+  assert.equal((await world.init()).code, 0);
+  const { ledger } = await (await world.app.network())!.replica.refresh();
+  const handed: string[] = [];
+  const answers: Partial<LocalHandlers> = {
+    entries: (entries) => {
+      handed.push(...entries);
+      return Promise.resolve({ added: entries.length, head: ledger.head });
+    },
+    ledger: (from) => Promise.resolve({ entries: ledger.entries.slice(from), head: ledger.head }),
+  };
+  await withDaemon(answers, async (_, socket) => {
+    assert.equal((await world.ctl("token", "create", "--socket", socket)).code, 0);
+    await (await world.app.network())!.replica.refresh();
+    assert.deepEqual(handed, [ledger.at(2)]);
+    const copy = `${world.dir}/copy.jsonl`;
+    const args = ["ledger", "export", copy, "--socket", socket, "--config-dir", `${world.dir}/none`, "--json"];
+    const { stdout, stderr } = await world.ctl(...args);
+    assert.equal(JSON.parse(stdout || "{}").source, "daemon", stderr);
+    assert.deepEqual((await Deno.readTextFile(copy)).split("\n").slice(0, -1), ledger.entries);
   }, world.dir);
 });

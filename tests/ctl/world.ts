@@ -6,7 +6,7 @@ import { ipv4Of, ipv6Of } from "../../mesh/trust/address.ts";
 import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
 import { boxKeyFromSeed, nodeIdOf, type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
 import { signNodeRecord } from "../../mesh/trust/record.ts";
-import { type Bytes, fromBase64Url } from "../../mesh/wire/encoding.ts";
+import { type Bytes, fromBase64Url, toBase64Url } from "../../mesh/wire/encoding.ts";
 import { decodeToken, encodeSetupCode } from "../../mesh/wire/token.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
@@ -55,25 +55,23 @@ export async function ghostctl(
 
 /** A coordinator that waits to be claimed, and a folder for ghostctl. */
 export class World implements AsyncDisposable {
-  readonly app: MeshApp;
+  app: MeshApp;
   readonly dir: string;
   readonly server: string;
   setupCode = "";
+  #secret: Bytes = new Uint8Array();
   /** Answers of this many next appends are lost on their way back. */
   loseAnswers = 0;
   draft: Draft | null = null;
-  readonly #kv: Deno.Kv;
+  #kv: Deno.Kv;
+  readonly #tlsHash: string;
   readonly #http: Deno.HttpServer<Deno.NetAddr>;
 
-  private constructor(kv: Deno.Kv, dir: string, tls: { cert: string; key: string }) {
+  private constructor(kv: Deno.Kv, dir: string, tls: { cert: string; key: string; hash: string }) {
     this.#kv = kv;
     this.dir = dir;
-    this.app = createApp({
-      kv,
-      now: () => Date.now(),
-      random,
-      config: { version: "0.1.0", authMethods: ["static"], draft: () => Promise.resolve(this.draft) },
-    });
+    this.#tlsHash = tls.hash;
+    this.app = this.#newApp();
     this.#http = Deno.serve(
       { hostname: "127.0.0.1", port: 0, cert: tls.cert, key: tls.key, onListen() {} },
       async (request) => {
@@ -90,9 +88,39 @@ export class World implements AsyncDisposable {
   static async make(): Promise<World> {
     const tls = await makeTestTls();
     const world = new World(await Deno.openKv(":memory:"), await Deno.makeTempDir(), tls);
-    const secret = await world.app.newSetupSecret();
-    world.setupCode = encodeSetupCode({ secret: secret!, ca: tls.hash });
+    await world.#newCode();
     return world;
+  }
+
+  #newApp(): MeshApp {
+    return createApp({
+      kv: this.#kv,
+      now: () => Date.now(),
+      random,
+      config: { version: "0.1.0", authMethods: ["static"], draft: () => Promise.resolve(this.draft) },
+    });
+  }
+
+  async #newCode(): Promise<void> {
+    const secret = await this.app.newSetupSecret();
+    this.#secret = secret!;
+    this.setupCode = encodeSetupCode({ secret: secret!, ca: this.#tlsHash });
+  }
+
+  /** The coordinator loses its store; where it is and its certificate stay. */
+  async lose(): Promise<void> {
+    await this.app.close();
+    this.#kv.close();
+    this.#kv = await Deno.openKv(":memory:");
+    this.app = this.#newApp();
+    await this.#newCode();
+  }
+
+  /** The empty coordinator is claimed with these entries, as when an old copy of its store comes back. */
+  async claim(entries: string[]): Promise<void> {
+    const body = JSON.stringify({ secret: toBase64Url(this.#secret), entries });
+    const response = await this.app.request("/v1/setup", { method: "POST", body });
+    if (response.status !== 200) throw new Error(await response.text());
   }
 
   /** ghostctl with this world's config folder. */
@@ -121,7 +149,7 @@ export class World implements AsyncDisposable {
   /** The CA that ghostctl pinned. */
   async #ca(): Promise<string> {
     for await (const { name } of Deno.readDir(`${this.dir}/ctl`)) {
-      if (!name.endsWith(".json")) continue;
+      if (!/^[a-z2-7]+\.json$/.test(name)) continue;
       return JSON.parse(await Deno.readTextFile(`${this.dir}/ctl/${name}`)).ca;
     }
     throw new Error("ghostctl knows no network");

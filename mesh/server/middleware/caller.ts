@@ -60,6 +60,9 @@ function rolesOf(view: View, { key, id, now }: { key: string; id: string; now: n
   if (gate?.machine && gate.until > now) roles.push("gate");
   const grant = view.ledger.grant(key);
   if (grant && (grant.expires === null || now <= grant.expires)) roles.push("grant");
+  if (view.admit.some((rule) => rule.method === "oidc" && rule.watchers.includes(key))) roles.push("watcher");
+  // Who comes without a token reads the ledger before it logs in: where it logs in must not be the coordinator's word.
+  if (view.admit.some((rule) => rule.method !== "static")) roles.push("guest");
   return roles;
 }
 
@@ -79,9 +82,11 @@ function refusal(c: Ctx, roles: readonly Role[]): GhostError {
     });
   }
   if (slot?.machine) {
-    return has.length > 0 ? forbidden(roles) : new GhostError("not_admitted", "This machine's record has expired", {
-      mend: "publish a new one, or ask an admin to extend its membership",
-    });
+    return has.some((role) => role !== "guest")
+      ? forbidden(roles)
+      : new GhostError("not_admitted", "This machine's record has expired", {
+        mend: "publish a new one, or ask an admin to extend its membership",
+      });
   }
   if (slot) {
     return new GhostError("not_admitted", "This machine's record no longer holds", { mend: "publish a new one" });
@@ -96,7 +101,7 @@ function refusal(c: Ctx, roles: readonly Role[]): GhostError {
       },
     );
   }
-  if (has.length > 0) return forbidden(roles);
+  if (has.some((role) => role !== "guest")) return forbidden(roles);
   return new GhostError("unauthorized", "This key has no part in the network", { mend: "join with a token first" });
 }
 

@@ -1,4 +1,7 @@
-/** GET and POST /v1/ledger: reading and appending signed entries. */
+/**
+ * GET and POST /v1/ledger: reading and appending signed entries. An entry proves itself, so members may bring what this
+ * coordinator lacks, as after it was restored from an old copy.
+ */
 import { Hono } from "hono";
 import { appendRequest, type LedgerPage } from "../../wire/api.ts";
 import { parse, z } from "../../wire/schema.ts";
@@ -13,7 +16,7 @@ const PAGE_SIZE = 1 << 20;
 const query = z.object({ from: z.coerce.number().int().min(0).max(Number.MAX_SAFE_INTEGER).default(0) });
 
 export const ledger: Hono<Env> = new Hono<Env>()
-  .get("/v1/ledger", proven, only("admin", "node", "gate", "grant"), (c) => {
+  .get("/v1/ledger", proven, only("admin", "node", "gate", "grant", "watcher", "guest"), (c) => {
     const { from } = parse(query, c.req.query(), "query");
     const chain = c.get("view").ledger;
     const entries: string[] = [];
@@ -26,7 +29,7 @@ export const ledger: Hono<Env> = new Hono<Env>()
     }
     return c.json({ entries, head: chain.head } satisfies LedgerPage);
   })
-  .post("/v1/ledger", readBody, proven, only("admin"), async (c) => {
+  .post("/v1/ledger", readBody, proven, only("admin", "node", "gate", "watcher"), async (c) => {
     const { entries } = jsonBody(c, appendRequest);
     return c.json(await c.get("network").appender.append(entries));
   });

@@ -6,12 +6,14 @@ import { type Env, seconds } from "../context.ts";
 export const server: Hono<Env> = new Hono<Env>().get("/v1/server", async (c) => {
   const deps = c.get("deps");
   const network = c.get("network") ?? null;
+  const view = network && await network.replica.refresh();
   const info: ServerInfo = {
     version: deps.config.version,
     claimed: network !== null,
-    network: network && { id: network.net, name: (await network.replica.refresh()).ledger.network.name },
+    network: view && { id: view.ledger.network.id, name: view.ledger.network.name },
     time: seconds(deps),
-    authMethods: [...deps.config.authMethods],
+    // What the operator has set up counts as far as the signed policy goes along.
+    authMethods: deps.config.authMethods.filter((m) => view === null || view.admit.some((rule) => rule.method === m)),
   };
   return c.json(info);
 });

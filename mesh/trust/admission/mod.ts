@@ -2,13 +2,19 @@
 import { GhostError } from "../../wire/errors.ts";
 import type { AdmissionProof } from "../../wire/record.ts";
 import type { Admission, AdmissionContext, AdmissionVerifier } from "./admission.ts";
+import { verifyOidcProof } from "./oidc.ts";
 import { verifyTokenProof } from "./token.ts";
 
-export type { Admission, AdmissionContext, AdmissionVerifier } from "./admission.ts";
+export type { Admission, AdmissionContext, AdmissionVerifier, IssuerKey } from "./admission.ts";
+export { discover, type Discovery, IssuerBook, type IssuerPages, issuerPages, readKeySet } from "./issuer_book.ts";
+export { issuerOf, oidcNonce } from "./oidc.ts";
 export { makeTokenProof } from "./token.ts";
 
 const VERIFIERS: { [K in AdmissionProof["kind"]]?: AdmissionVerifier<K> } = {
   token: verifyTokenProof,
+  oidc: verifyOidcProof,
+  // Loaded when it is needed: decoding certificates takes a library that most networks never use.
+  x509: async (proof, context) => await (await import("./x509.ts")).verifyX509Proof(proof, context),
 };
 
 /**

@@ -14,7 +14,7 @@ import { GhostError } from "../../wire/errors.ts";
 import { ADMISSION_TYP, admissionClaims, type AdmissionProof } from "../../wire/record.ts";
 import { parse } from "../../wire/schema.ts";
 import { signJws, verifyJws } from "../jws.ts";
-import type { SigningKey } from "../keys.ts";
+import { nodeIdOf, type SigningKey } from "../keys.ts";
 import type { Admission, AdmissionContext } from "./admission.ts";
 
 const PLACE = "record.proof";
@@ -32,23 +32,55 @@ export async function makeTokenProof(
 }
 
 /**
+ * Whether a machine stays although its grant was revoked: if the policy does not say that it falls too, and an admin has
+ * vouched for it by a `node` entry. That entry is what lets everybody tell it from a machine that comes later with the same
+ * token and a date of its own choice (`ghostctl token revoke` signs one for each machine that is to stay).
+ */
+async function staysWithout(
+  key: string,
+  { ledger, admit }: Pick<AdmissionContext, "ledger" | "admit">,
+): Promise<boolean> {
+  if (admit.some((rule) => rule.method === "static" && rule.revokesNodes)) return false;
+  return ledger.nodeSettings(await nodeIdOf(key)) !== undefined;
+}
+
+/**
  * Checks a proof of kind `token`.
  * @throws GhostError `bad_signature`, `not_admitted`, `revoked`, `token_expired`, `token_foreign`
  */
-export async function verifyTokenProof(proof: TokenProof, { key, ledger }: AdmissionContext): Promise<Admission> {
+export async function verifyTokenProof(
+  proof: TokenProof,
+  { key, ledger, admit }: AdmissionContext,
+): Promise<Admission> {
   const { key: grantKey, payload } = await verifyJws(proof.jws, { typ: ADMISSION_TYP, max: MAX_PROOF, place: PLACE });
   const claims = parse(admissionClaims, payload, PLACE, "not_admitted");
   const refuse = (code: "token_foreign" | "not_admitted" | "revoked" | "token_expired", message: string) =>
     new GhostError(code, message, { place: PLACE, mend: MEND });
   if (claims.net !== ledger.network.id) throw refuse("token_foreign", `The token is for network ${claims.net}`);
   if (claims.sub !== key) throw refuse("not_admitted", "The token admitted another identity");
-  if (ledger.isRevoked("grant", grantKey)) throw refuse("revoked", "The token was revoked");
-  const grant = ledger.grant(grantKey);
+  const revoked = ledger.isRevoked("grant", grantKey);
+  if (revoked && !await staysWithout(key, { ledger, admit })) throw refuse("revoked", "The token was revoked");
+  const grant = revoked ? ledger.revokedGrant(grantKey) : ledger.grant(grantKey);
   if (!grant) throw refuse("not_admitted", "The token's grant is not in the ledger");
   if (grant.expires !== null && claims.iat > grant.expires) {
     throw refuse("token_expired", `The token expired at ${new Date(grant.expires * 1000).toISOString()}`);
   }
   const { tags, user, prefixes, ephemeral, gate } = grant;
-  const copies = { tags: [...tags], prefixes: [...prefixes] };
-  return { method: "token", ...copies, user: user ?? null, ephemeral, gate, grant: grantKey };
+  // The policy's ways in are those of machines; a gate comes in by an admin's grant and nothing else.
+  if (!gate && !admit.some((rule) => rule.method === "static")) {
+    const mend = 'an admin can allow it: [[admit]] method = "static"';
+    throw new GhostError("not_admitted", "The network's policy admits nobody by token", { place: PLACE, mend });
+  }
+  return {
+    method: "token",
+    tags: [...tags],
+    user: user ?? null,
+    subject: null,
+    groups: [],
+    prefixes: [...prefixes],
+    ephemeral,
+    gate,
+    grant: grantKey,
+    expires: null,
+  };
 }

@@ -1,0 +1,11 @@
+/** `ghostctl nodes revoke NAME` */
+import { revokeMachine } from "../admin/revoke.ts";
+import type { Call } from "../call.ts";
+
+export async function run(call: Call): Promise<void> {
+  await revokeMachine(call, {
+    what: "node",
+    find: async (network, ledger, wanted) => (await network.node(ledger, wanted)),
+    effect: "every machine closes its tunnel",
+  });
+}

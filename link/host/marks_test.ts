@@ -1,0 +1,23 @@
+import assert from "node:assert/strict";
+import { Marks } from "./marks.ts";
+
+Deno.test("Marks takes the number that it knows and higher ones, never a lower one", () => {
+  const marks = new Marks();
+  assert.ok(marks.isNewest("a", 1));
+  marks.note("a", { seq: 5, exp: 100 });
+  assert.deepEqual([4, 5, 6].map((seq) => marks.isNewest("a", seq)), [false, true, true]);
+  marks.note("a", { seq: 3, exp: 200 });
+  assert.ok(!marks.isNewest("a", 4));
+  assert.ok(marks.isNewest("b", 1));
+});
+
+Deno.test("Marks survives being saved, until every older record has expired", () => {
+  const marks = new Marks();
+  marks.note("a", { seq: 5, exp: 200 });
+  marks.note("a", { seq: 6, exp: 100 });
+  const again = new Marks();
+  again.load(marks.save(199));
+  assert.ok(!again.isNewest("a", 5));
+  assert.deepEqual(again.save(200), []);
+  assert.ok(again.isNewest("a", 1));
+});

@@ -1,0 +1,229 @@
+/**
+ * The parts of a daemon and how they reach each other. Each knows only what its own interface names; what a part reports
+ * that concerns the daemon as a whole goes to its hooks (link/host/daemon.ts).
+ */
+import { hostOf, MeshClient } from "../../mesh/client/mod.ts";
+import type { Log } from "../../mesh/host/log.ts";
+import { systemRunner } from "../../mesh/host/runner.ts";
+import type { Ledger } from "../../mesh/trust/ledger.ts";
+import { Rotation } from "../core/keys/rotation.ts";
+import { Conversation } from "./conversation.ts";
+import { stunCrypto } from "./crypto.ts";
+import { Gates, type GatesHost } from "./gates.ts";
+import { Heads } from "./heads.ts";
+import type { IceHub } from "./ice_hub.ts";
+import { LedgerDesk } from "./ledger_desk.ts";
+import type { CertificatePair } from "./login/certificate.ts";
+import { Admissions } from "./login/admissions.ts";
+import type { Machine } from "./machine.ts";
+import { type Change, NetworkView } from "./network_view.ts";
+import type { OwnRecord } from "./own_record.ts";
+import type { Peer } from "./peer.ts";
+import { PeerTable } from "./peer_table.ts";
+import { Publisher } from "./publisher.ts";
+import { random } from "./random.ts";
+import { Report } from "./report.ts";
+import { Rotator } from "./rotator.ts";
+import { Signals } from "./signals.ts";
+import type { NodeState } from "./state.ts";
+import { Surroundings } from "./surroundings.ts";
+import { ViewSaver } from "./view_saver.ts";
+
+/** What is there before the daemon (link/host/run.ts). */
+export interface Ground {
+  id: string;
+  own: OwnRecord;
+  ledger: Ledger;
+  machine: Machine;
+  hub: IceHub;
+}
+
+/** What parts report to the daemon, and ask of it. */
+export interface DaemonHooks {
+  /** The network view has changed. */
+  changed(change: Change): void;
+  /** The own record is a new one, for peers and gates; `ownChanged`: for the coordinator as well. */
+  ownRenewed(): Promise<void>;
+  ownChanged(): Promise<void>;
+  gateSession: GatesHost["session"];
+  presence(node: string, up: boolean): void;
+  /** A peer's path is another one. */
+  moved(peer: Peer): void;
+  /** Brings the machine in line. */
+  reconcile(): Promise<void>;
+  /** A deadline is sooner than it was. */
+  rearm(): void;
+  meshUp(): boolean;
+  /** The TLS client certificate of a machine that came in by one. */
+  certificate(): Promise<CertificatePair | null>;
+}
+
+/** All parts, built and connected. */
+export class Parts {
+  readonly admissions: Admissions;
+  readonly view: NetworkView;
+  readonly saver: ViewSaver;
+  readonly mesh: MeshClient;
+  readonly publisher: Publisher;
+  readonly gates: Gates;
+  readonly signals: Signals;
+  readonly rotator: Rotator;
+  readonly heads: Heads;
+  readonly desk: LedgerDesk;
+  readonly conversation: Conversation;
+  readonly surroundings: Surroundings;
+  readonly peers: PeerTable;
+  readonly report: Report;
+
+  constructor(o: { state: NodeState; log: Log }, p: Ground, d: DaemonHooks) {
+    const now = () => Date.now();
+    this.admissions = new Admissions({ dir: o.state.dir, view: () => this.view, changed: d.changed });
+    const { keysOf: issuerKeys } = this.admissions;
+    this.view = new NetworkView({ selfId: p.id, ledger: p.ledger, now: () => Math.floor(now() / 1000), issuerKeys });
+    this.saver = new ViewSaver({ state: o.state, view: this.view, log: o.log });
+    const { identity, network } = p.own;
+    this.mesh = new MeshClient({
+      server: network.server,
+      ca: network.ca,
+      net: network.net,
+      key: identity.identity,
+      now,
+      random,
+      certificate: () => d.certificate(),
+    });
+    this.publisher = new Publisher({
+      mesh: this.mesh,
+      own: p.own,
+      log: o.log,
+      renewed: d.ownRenewed,
+    });
+    this.gates = new Gates({
+      net: network.net,
+      key: identity.identity,
+      record: () => p.own.jws,
+      head: () => this.view.ledger.head,
+      random,
+      now,
+      session: d.gateSession,
+      signal: (from, box) => this.signals.receive(from, box),
+      presence: (_gate, node, up) => d.presence(node, up),
+      packet: (from, packet) => this.peers.all.get(from)?.relayed(packet),
+      headSeen: (gate, head) => this.heads.gateHead(gate, head),
+      ledger: (gate, message) => void this.heads.fromGate(gate, message),
+      about: (gate, node, message) => this.peers.all.get(node)?.gateMessage(gate, message),
+    });
+    this.signals = new Signals({
+      net: network.net,
+      self: { id: p.id, key: identity.seal },
+      sealKeyOf: (id) => this.peers.all.has(id) ? this.view.nodes.get(id)?.verified.record.seal : undefined,
+      head: () => this.view.ledger.head,
+      deliver: (to, box) => this.conversation.deliver(to, box),
+      received: (from, signal) => this.conversation.received(from, signal),
+      dropped: (from, why) => o.log.debug("A signal was dropped", { from: this.nameOf(from), why }),
+      now,
+    });
+    this.rotator = new Rotator({
+      own: p.own,
+      machine: new Rotation(),
+      now,
+      peersOnline: () => [...this.peers.all.keys()].filter(this.reachable),
+      tell: (id, kind) => this.signals.send(id, { t: kind, record: p.own.jws }),
+      allPeers: () => [...this.peers.all.keys()],
+      changed: d.ownChanged,
+      reconcile: d.reconcile,
+      rearm: d.rearm,
+    });
+    this.heads = new Heads({
+      ledger: p.ledger,
+      toPeer: (id, message) => this.signals.send(id, message),
+      showPeer: (id, head) => this.signals.send(id, { t: "echo", n: 0 }, head),
+      toGate: (id, message) => this.gates.tell(id, message),
+      peers: () => [...this.peers.all.keys()].filter(this.reachable),
+      gates: () => this.gates.connected,
+      take: (entries, from) => this.desk.offered(entries, from),
+      now,
+    });
+    this.desk = new LedgerDesk({
+      view: this.view,
+      log: o.log,
+      heads: () => this.heads,
+      changed: d.changed,
+    });
+    this.conversation = new Conversation({
+      view: this.view,
+      gates: this.gates,
+      heads: this.heads,
+      mesh: this.mesh,
+      log: o.log,
+      meshUp: d.meshUp,
+      send: (to, body) => this.signals.send(to, body),
+      changed: d.changed,
+      keySeen: (from, wg) => this.rotator.seen(from, wg),
+      path: (from, body, n) => {
+        this.peers.all.get(from)?.signal(body, n);
+        d.rearm();
+      },
+    });
+    this.surroundings = new Surroundings({
+      hub: p.hub,
+      machine: p.machine,
+      view: this.view,
+      server: hostOf(this.mesh.server),
+    });
+    this.peers = new PeerTable({
+      view: this.view,
+      gates: this.gates,
+      tieBreaker: () => new DataView(random(8).buffer).getBigUint64(0),
+      meshUp: d.meshUp,
+      host: {
+        hub: p.hub,
+        crypto: stunCrypto,
+        wgPort: () => p.machine.wgPort,
+        signal: (to, body) => this.signals.send(to, body),
+        changed: d.reconcile,
+        moved: d.moved,
+        rearm: d.rearm,
+        now,
+      },
+      added: (id, wgNext) => {
+        if (wgNext !== undefined) this.rotator.acknowledge(id, wgNext, (body) => this.signals.send(id, body));
+      },
+      removed: (id) => {
+        this.signals.drop(id);
+        this.heads.drop(id);
+        this.rotator.gone(id);
+      },
+      rearm: d.rearm,
+    });
+    this.report = new Report({
+      view: this.view,
+      own: p.own,
+      gates: this.gates,
+      machine: p.machine,
+      peers: this.peers.all,
+      meshUp: d.meshUp,
+      reachable: this.reachable,
+      runner: systemRunner,
+    });
+    p.hub.onCandidates = () => {
+      for (const peer of this.peers.all.values()) peer.candidatesChanged();
+      d.rearm();
+    };
+  }
+
+  /** True when a signal can reach this peer now. */
+  readonly reachable = (id: string): boolean => this.gates.towards(id) !== null;
+
+  /** A node's name, or its id when it is not known. */
+  nameOf(id: string): string {
+    return this.view.nodes.get(id)?.name ?? id;
+  }
+
+  /** Ends all of them but the peers, whose last run may still need them. */
+  close(): void {
+    this.desk.close();
+    this.heads.close();
+    this.gates.close();
+    this.mesh.close();
+  }
+}

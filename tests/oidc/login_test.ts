@@ -1,0 +1,346 @@
+/** Joining by a log-in at a real provider, through a real coordinator: what is let in, what is not, and what peers make of it. */
+import assert from "node:assert/strict";
+import { logInAgain } from "../../link/host/login/again.ts";
+import { joinByOidc, type LoginJoin } from "../../link/host/login/join.ts";
+import type { Joined } from "../../link/host/join.ts";
+import { admissionWarnings } from "../../link/host/report.ts";
+import { NetworkView } from "../../link/host/network_view.ts";
+import { NodeState } from "../../link/host/state.ts";
+import { MeshClient } from "../../mesh/client/mod.ts";
+import { makeTestTls } from "../../mesh/client/testing_tls.ts";
+import { Clock, World } from "../../mesh/server/testing.ts";
+import { IssuerBook } from "../../mesh/trust/admission/mod.ts";
+import { Ledger } from "../../mesh/trust/ledger.ts";
+import { readNodeRecord, signNodeRecord } from "../../mesh/trust/record.ts";
+import type { Bytes } from "../../mesh/wire/encoding.ts";
+import { GhostError } from "../../mesh/wire/errors.ts";
+import { fetchJson } from "../../mesh/wire/fetch_json.ts";
+import { logIn, startProvider, type TestProvider } from "./provider.ts";
+
+const random = (n: number): Bytes => crypto.getRandomValues(new Uint8Array(n));
+const tls = await makeTestTls();
+
+/** A coordinator on https, an identity provider, and a policy that lets its users in. */
+async function network(o: { admit?: string; authMethods?: string[]; browser?: boolean } = {}) {
+  let handler: (request: Request) => Response | Promise<Response> = () => new Response(null, { status: 503 });
+  const http = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {}, cert: tls.cert, key: tls.key },
+    (request) => handler(request),
+  );
+  const server = `https://127.0.0.1:${http.addr.port}`;
+  const client = { clientId: "ghostmesh", ...(o.browser ? {} : { redirects: [`${server}/v1/oidc/callback`] }) };
+  const provider = await startProvider(client);
+  const second = await startProvider(client);
+  const clock = new Clock();
+  clock.now = () => Date.now() + offset;
+  let offset = 0;
+  const kv = await Deno.openKv(":memory:");
+  const rule = ({ issuer }: TestProvider) =>
+    `[[admit]]\nmethod = "oidc"\nissuer = "${issuer}"\nclient_id = "ghostmesh"\n`;
+  const policy = (more = "", first = provider) =>
+    `[[allow]]\nfrom = ["*"]\nto = ["*"]\n${rule(first)}${o.admit ?? ""}${more}`;
+  Object.defineProperty(clock, "ms", { get: () => clock.now() });
+  const config = { authMethods: o.authMethods ?? ["oidc"], fetchJson: (url: string) => fetchJson(url) };
+  const world = await World.make({ kv, clock, config, policy: policy() });
+  handler = (request) => world.app.fetch(request);
+  const dirs: string[] = [];
+  // The user has told the browser to take the coordinator's own certificate; here it asks the app itself.
+  const ask = async (url: string, body?: URLSearchParams): Promise<string> => {
+    const response = await world.app.fetch(new Request(url, body ? { method: "POST", body } : {}));
+    const next = response.headers.get("location");
+    return next === null ? await response.text() : await ask(new URL(next, url).href);
+  };
+  const pages: string[] = [];
+  const net = {
+    world,
+    provider,
+    second,
+    server,
+    policy,
+    rule,
+    pages,
+    get now() {
+      return clock.now();
+    },
+    skip: (seconds: number) => void (offset += seconds * 1000),
+    async state(): Promise<NodeState> {
+      dirs.push(await Deno.makeTempDir());
+      return new NodeState(dirs.at(-1)!);
+    },
+    /** Goes where the machine says, logs in, and says yes on the coordinator's page. */
+    async visit(url: string, user: string): Promise<void> {
+      const redirect = new URL(url).searchParams.get("redirect_uri")!;
+      const back = await logIn(url, { user, until: redirect });
+      if (!back.startsWith(server)) return void await (await fetch(back)).text().then((text) => pages.push(text));
+      pages.push(await ask(back));
+      const body = new URLSearchParams(
+        [...pages.at(-1)!.matchAll(/name="(\w+)" value="([^"]*)"/g)].map(([, name, value]) => [name!, value!]),
+      );
+      pages.push(await ask(`${server}/v1/oidc/callback`, body));
+    },
+    async landing(url: string): Promise<string> {
+      const state = new URL(url).searchParams.get("state")!;
+      return await ask(`${server}/v1/oidc/landing?state=${state}`);
+    },
+    options(user: string, more: Partial<LoginJoin> = {}): LoginJoin {
+      return {
+        server: `${server}#${world.net}`,
+        network: undefined,
+        machine: { hostname: user, os: "linux", version: "0" },
+        confirm: null,
+        browser: o.browser ?? false,
+        show: (url) => {
+          net.shown = url;
+          net.visiting = net.visit(url, user);
+          net.visiting.catch(net.lost.reject);
+        },
+        fetchJson,
+        random,
+        now: () => clock.now(),
+        ...more,
+      };
+    },
+    shown: "",
+    /** A browser that gets stuck ends the join that waits for it. */
+    lost: Promise.withResolvers<never>(),
+    visiting: Promise.resolve() as Promise<void>,
+    async join(user: string, more: Partial<LoginJoin> = {}): Promise<Joined & { state: NodeState }> {
+      const state = await net.state();
+      const joined = await Promise.race([joinByOidc(state, net.options(user, more)), net.lost.promise]);
+      await net.visiting;
+      return { ...joined, state };
+    },
+    /** What a peer with keys of its own fetching makes of all records. */
+    async view(self: string, o: { book?: IssuerBook } = {}): Promise<NetworkView> {
+      const now = () => Math.floor(clock.now() / 1000);
+      const book = o.book ?? new IssuerBook({ fetchJson, now });
+      const ledger = await Ledger.open([...world.ledger.entries], { net: world.net });
+      const issuerKeys = (issuer: string) => book.keysOf(issuer);
+      const view = new NetworkView({ selfId: self, ledger, now, issuerKeys });
+      for (const provider of [net.provider, net.second]) await book.refresh(provider.issuer, { missing: true });
+      const records = (await (await world.call(world.admin, "/v1/nodes")).json()).records as string[];
+      for (const jws of records) await view.node(jws).catch(() => {});
+      return view;
+    },
+    async [Symbol.asyncDispose]() {
+      await world.app.close();
+      await http.shutdown();
+      kv.close();
+      await provider[Symbol.asyncDispose]();
+      await second[Symbol.asyncDispose]();
+      for (const dir of dirs) await Deno.remove(dir, { recursive: true });
+    },
+  };
+  return net;
+}
+
+const refusal = (code: string, line: RegExp) => (error: unknown) => {
+  assert.ok(error instanceof GhostError, String(error));
+  assert.equal(error.code, code, error.line);
+  assert.match(error.line, line);
+  return true;
+};
+
+function oidcTest(
+  name: string,
+  o: Parameters<typeof network>[0],
+  body: (net: Awaited<ReturnType<typeof network>>) => Promise<void>,
+) {
+  // The provider keeps timers of its own.
+  Deno.test({
+    name,
+    sanitizeOps: false,
+    sanitizeResources: false,
+    fn: async () => {
+      await using net = await network(o);
+      await body(net);
+    },
+  });
+}
+
+oidcTest("a machine without a browser joins, and every page names machine, network and user", {}, async (net) => {
+  net.provider.users.set("ann", { email: "ann@example.com", email_verified: true, groups: ["sre"] });
+  const ann = await net.join("ann");
+  assert.match(net.pages[0]!, /Let ann join\?.*The machine “ann” \([a-z2-7]{8}\) wants to join the network “home”/s);
+  assert.ok(net.pages[0]!.includes(ann.id.slice(0, 8)));
+  assert.match(net.pages[1]!, /One moment|has joined/);
+  assert.match(await net.landing(net.shown), /“ann” \([a-z2-7]{8}\) has joined “home” as ann@example.com/);
+  assert.equal(new URL(net.shown).origin, net.provider.issuer, "the address is the provider's own");
+  const view = await net.view(ann.id);
+  const { user, subject, groups } = view.nodes.get(ann.id)!.verified;
+  assert.deepEqual({ user, subject, groups }, {
+    user: "ann@example.com",
+    subject: `ann@${net.provider.issuer}`,
+    groups: ["sre"],
+  });
+  const { ca } = (await ann.state.network())!;
+  assert.equal(ca, tls.ca.trimEnd() + "\n", "the coordinator's own certificate is pinned from then on");
+});
+
+oidcTest(
+  "a machine with a browser joins over loopback, and the coordinator sees no code",
+  { browser: true },
+  async (net) => {
+    net.provider.users.set("ann", { email: "ann@example.com", email_verified: true });
+    const ann = await net.join("ann");
+    assert.match(net.pages[0]!, /"ann" is now in the network "home" as ann@example.com/);
+    assert.match(new URL(net.shown).searchParams.get("redirect_uri")!, /^http:\/\/127\.0\.0\.1:\d+\/callback$/);
+    assert.ok((await net.view(ann.id)).nodes.has(ann.id));
+  },
+);
+
+oidcTest("without a token the network id is asked for, and another network is refused", {}, async (net) => {
+  const join = async (more: Partial<LoginJoin>) => await net.join("ann", more);
+  const bare = { server: net.server };
+  await assert.rejects(join(bare), refusal("bad_input", /HOST#ID or with --network ID/));
+  await assert.rejects(join({ ...bare, network: "a".repeat(32) }), refusal("wrong_network", /The server's network is/));
+  await assert.rejects(join({ ...bare, network: "x" }), refusal("bad_input", /no network id/));
+  await assert.rejects(join({ ...bare, confirm: () => Promise.resolve(false) }), refusal("wrong_network", /meant/));
+  net.provider.users.set("ann", { email: "ann@example.com", email_verified: true });
+  await join({ ...bare, confirm: ({ id }) => Promise.resolve(id === net.world.net) });
+});
+
+oidcTest("a way that is not open is told with those that are", { authMethods: ["static", "mtls"] }, async (net) => {
+  await assert.rejects(net.join("ann"), refusal("not_admitted", /Nobody gets in by oidc here; open: none without/));
+});
+
+oidcTest(
+  "row 3: only a verified address of the domains lets in",
+  { admit: 'domains = ["example.com"]\n' },
+  async (net) => {
+    net.provider.users.set("ann", { email: "ann@example.com", email_verified: false });
+    await assert.rejects(
+      net.join("ann"),
+      refusal("not_admitted", /does not say that the user's e-mail address is verified/),
+    );
+    net.provider.users.set("bob", { email: "bob@evil.com", email_verified: true });
+    await assert.rejects(net.join("bob"), refusal("not_admitted", /lets nobody in from "evil.com"/));
+    net.provider.users.set("carol", { email: "carol@example.com", email_verified: true });
+    await net.join("carol");
+  },
+);
+
+oidcTest(
+  "keys that the provider has rotated away go on checking old log-ins, for whoever saw them",
+  {},
+  async (net) => {
+    net.provider.users.set("ann", { email: "ann@example.com", email_verified: true });
+    const ann = await net.join("ann");
+    const now = () => Math.floor(net.now / 1000);
+    const book = new IssuerBook({ fetchJson, now });
+    await net.view(ann.id, { book });
+    await net.provider.rotate();
+    net.skip(61);
+    await book.refresh(net.provider.issuer, { missing: true });
+    assert.ok((await net.view(ann.id, { book })).nodes.has(ann.id), "seen before the rotation");
+    const late = await net.view(ann.id);
+    assert.equal(late.nodes.has(ann.id), false, "a machine that was not there has no key to check by");
+    const [why] = admissionWarnings({ selfId: "another", nodes: late.nodes, refused: late.refused }, 0).slice(1);
+    assert.match(why!, /^ann is not configured: .*The signing key/);
+    assert.match(late.refused[0]!.why, /The signing key "key-0" of .* is not known here/);
+    // An admin's entry gives the key to those who came too late.
+    const [first] = book.keysOf(net.provider.issuer).filter(({ jwk }) => jwk.kid === "key-0");
+    await net.world.append("issuer", { issuer: net.provider.issuer, jwks: [{ ...first!.jwk }] });
+    await late.entry(net.world.ledger.entries.at(-1)!);
+    assert.ok(late.nodes.has(ann.id));
+    net.provider.users.set("bob", { email: "bob@example.com", email_verified: true });
+    const bob = await net.join("bob");
+    assert.ok((await net.view(ann.id)).nodes.has(bob.id), "the coordinator and new peers have fetched the new key");
+  },
+);
+
+oidcTest("row 3: a changed address takes over nothing, nor does the same sub at a second issuer", {}, async (net) => {
+  await net.world.append("policy", {
+    format: "toml",
+    source: net.policy(net.rule(net.second)).replace('to = ["*"]', 'to = ["self"]'),
+  });
+  net.provider.users.set("ann", { email: "ann@example.com", email_verified: true });
+  const ann = await net.join("ann");
+  net.provider.users.set("ann", { email: "new@example.com", email_verified: true });
+  const mine = await net.join("ann", { name: "ann-2" });
+  net.provider.users.set("mallory", { email: "ann@example.com", email_verified: true });
+  await net.join("mallory");
+  // The same sub at the other issuer, which comes first in this policy.
+  net.second.users.set("ann", { email: "ann@example.com", email_verified: true });
+  await net.world.append("policy", {
+    format: "toml",
+    source: net.policy(net.rule(net.provider), net.second).replace('to = ["*"]', 'to = ["self"]'),
+  });
+  const foreign = await net.join("ann", { name: "ann-3" });
+  const view = await net.view(ann.id);
+  assert.equal(view.nodes.size, 4);
+  assert.deepEqual(view.peers().map((p) => p.id), [mine.id]);
+  assert.deepEqual((await net.view(foreign.id)).peers(), []);
+});
+
+oidcTest("a log-in ends with the policy's lifetime, and logging in again brings the same machine back", {
+  admit: 'lifetime = "2h"\n',
+}, async (net) => {
+  net.provider.users.set("ann", { email: "ann@example.com", email_verified: true });
+  const ann = await net.join("ann");
+  const view = await net.view(ann.id);
+  const [soon] = admissionWarnings(view, Math.floor(net.now / 1000));
+  assert.match(soon!, /^the log-in of this machine ends at .*: log in again with ghostlink login$/);
+  net.skip(2 * 3600 + 1);
+  assert.equal(await view.review(), "nodes");
+  assert.equal(view.nodes.has(ann.id), false);
+  assert.match(view.refused[0]!.why, /The log-in ended at .*; log in again: ghostlink login/);
+  const told = admissionWarnings(view, Math.floor(net.now / 1000));
+  assert.match(told[0]!, /^this node is not admitted to the network: .*log in again: ghostlink login$/);
+  net.skip(-(2 * 3600 + 1)); // the provider has only the one clock
+  const { record } = await readNodeRecord((await ann.state.network())!.record);
+  const login = async (user: string) =>
+    await logInAgain(ann.state, { ...net.options(user), socket: `${ann.state.dir}/none.sock` });
+  net.provider.users.set("mallory", { email: "mallory@example.com", email_verified: true });
+  await assert.rejects(login("mallory"), refusal("not_admitted", /belongs to ann@http.*, the log-in is mallory@http/));
+  assert.equal(await login("ann"), "ann@example.com");
+  const again = (await net.view(ann.id)).nodes.get(ann.id)!;
+  assert.equal(again.verified.record.seq, record.seq + 1);
+  assert.equal(again.verified.record.wg, record.wg);
+});
+
+oidcTest("clocks that differ: a little is borne, more is told, at the door and by peers", {}, async (net) => {
+  net.provider.users.set("ann", { email: "ann@example.com", email_verified: true });
+  net.skip(-299);
+  const ann = await net.join("ann");
+  net.skip(299);
+  assert.ok((await net.view(ann.id)).nodes.has(ann.id));
+  net.skip(-400); // coordinator and machine agree, the provider is ahead of both
+  await assert.rejects(net.join("ann", { name: "b" }), refusal("clock_skew", /s in the future/));
+});
+
+oidcTest(
+  "row 5: a log-in for another machine, and one that is stale at the door, are refused by the coordinator",
+  {},
+  async (net) => {
+    net.provider.users.set("ann", { email: "ann@example.com", email_verified: true });
+    const ann = await net.join("ann");
+    const { proof } = (await readNodeRecord((await ann.state.network())!.record)).record;
+    const thief = await (await net.state()).identityOrNew(random);
+    const mine = (await readNodeRecord((await ann.state.network())!.record)).record;
+    using mesh = new MeshClient({
+      server: net.server,
+      ca: tls.ca,
+      net: net.world.net,
+      key: thief.identity,
+      now: () => net.now,
+      random,
+    });
+    await assert.rejects(
+      mesh.publishNode(await signNodeRecord({ ...mine, proof }, thief.identity)),
+      refusal("not_admitted", /made for another machine/),
+    );
+    const identity = (await ann.state.identity())!.identity;
+    using own = new MeshClient({
+      server: net.server,
+      ca: tls.ca,
+      net: net.world.net,
+      key: identity,
+      now: () => net.now,
+      random,
+    });
+    net.skip(2 * 3600);
+    const again = { ...mine, seq: mine.seq + 1, iat: mine.iat + 7200 };
+    await own.publishNode(await signNodeRecord(again, identity)); // shown before: renewing a record needs no new log-in
+  },
+);
