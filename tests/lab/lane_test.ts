@@ -4,7 +4,6 @@ import { type Host, Lab } from "../../scripts/lab/lab.ts";
 import { waitFor } from "../../scripts/lab/process.ts";
 import {
   createToken,
-  GATE_TOML,
   initNetwork,
   joinLink,
   setupCode,
@@ -132,7 +131,7 @@ world("a revoked end's lane is gone at once", async (w) => {
   const ping = host("alice").spawn("ping", ["ping", "-i", "0.2", w.bob]);
   await waitForRung(host("alice"), "bob", "lane", 90_000);
   await ping.stop("SIGINT", 3_000);
-  await host("alice").ctl(["revoke", "bob"]);
+  await host("alice").ctl(["nodes", "revoke", "bob"]);
   await waitFor(
     "the lane's end",
     async () => !/elements/.test((await host("gate").sh("nft list ruleset | sed -n '/set active/,/}/p'")).stdout),
@@ -144,5 +143,4 @@ world("ghostgate leaves nothing on its host", async ({ host }) => {
   await gate.stop("SIGTERM", 10_000);
   assert.equal((await host("gate").sh("nft list tables")).stdout.trim(), "");
   assert.equal((await host("gate").sh("sysctl -n net.ipv4.conf.eth0.forwarding")).stdout.trim(), "0");
-  assert.ok(GATE_TOML.length > 0);
 });
