@@ -4,6 +4,7 @@ import { type Host, Lab } from "../../scripts/lab/lab.ts";
 import { waitFor } from "../../scripts/lab/process.ts";
 import {
   createToken,
+  GATE_TOML,
   initNetwork,
   joinLink,
   setupCode,
