@@ -55,7 +55,7 @@ export type LaneAction =
 
 /** Times in ms. */
 const ASK_WAITS = [1_000, 2_000, 4_000, 8_000];
-const PROVE_WAITS = [100, 200, 400, 800, 1_600];
+const PROVE_WAITS = [100, 200, 400, 800, 1_600, 1_600, 1_600, 1_600];
 /** Between proofs that only keep what is proved. */
 const REPROVE = 20_000;
 const CHECK_WAITS = [50, 100, 100, 200, 400, 800, 1_600];
