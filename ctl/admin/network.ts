@@ -230,7 +230,7 @@ export class AdminNetwork {
       for (const jws of signed) await ledger.append(jws);
       await this.#keepNew(ledger);
       await this.#remember(ledger);
-      await this.#tellDaemon(signed);
+      await Promise.all([this.#tellDaemon(signed), this.#tellGates(ledger, before)]);
       return { ledger, changed: true };
     }
   }
@@ -252,7 +252,7 @@ export class AdminNetwork {
 
   /**
    * Hands entries to this machine's own daemon, if one runs: it checks them as those of anybody and passes them on to gates
-   * and peers, so that a coordinator that keeps them to itself delays nothing.
+   * and peers, so that a coordinator that keeps them to itself delays nothing. (Gates get them from here as well.)
    */
   async #tellDaemon(entries: readonly string[]): Promise<void> {
     if (this.#call === null) return;
@@ -263,6 +263,14 @@ export class AdminNetwork {
         await askDaemon(this.#call, { method: "POST", path: "/v1/ledger", body, like });
       }
     } catch { /* none runs here, or it is of another network, or behind: it will hear of them as the others do */ }
+  }
+
+  /** Hands what is new since `head` to every gate that is known. */
+  async #tellGates(ledger: Ledger, head: LedgerHead): Promise<void> {
+    if (this.#call === null) return;
+    const { gates } = await this.gates(ledger).catch(() => ({ gates: [] })); // the coordinator may be away by now
+    const { handToGates } = await import("./gates.ts");
+    await handToGates(this.known, { dir: this.store.dir, gates, ledger, head });
   }
 
   async #contains(jws: string): Promise<boolean> {

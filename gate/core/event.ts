@@ -28,6 +28,8 @@ export type GateEvent =
   | { t: "proved"; conn: ConnId; proof: string }
   /** The outcome of `verify` or `recheck`. */
   | { t: "verified"; conn: ConnId; member: Member }
+  /** The outcome of `hand`. */
+  | { t: "handed"; conn: ConnId; head: LedgerHead }
   | { t: "rejected"; conn: ConnId; code: string; message: string }
   /** The connection is gone, whoever ended it. */
   | { t: "closed"; conn: ConnId }
@@ -54,6 +56,8 @@ export type GateAction =
   | { t: "prove"; conn: ConnId; claims: SessionClaims }
   /** Check proof and record and answer with `verified` or `rejected`. */
   | { t: "verify"; conn: ConnId; claims: SessionClaims; proof: string; record: string }
+  /** Check the proof of an admin and take its entries, answer with `handed` or `rejected`. */
+  | { t: "hand"; conn: ConnId; claims: SessionClaims; proof: string; entries: string[] }
   /** Check a newer record of the node `key`. */
   | { t: "recheck"; conn: ConnId; key: string; record: string }
   /** A member knows a longer ledger than this gate. */

@@ -14,7 +14,7 @@ import type { FromGate } from "../../mesh/wire/gate_session.ts";
 import type { LedgerHead } from "../../mesh/wire/ledger.ts";
 import { Board, type GateOptions, type Sums } from "./board.ts";
 import { CLOSE, type ConnId, type GateAction, type GateEvent, type Member } from "./event.ts";
-import { introduce, opened, proved, verified } from "./handshake.ts";
+import { handed, introduce, opened, proved, verified } from "./handshake.ts";
 import { control, forward, tick } from "./live.ts";
 import { Network } from "./network.ts";
 
@@ -116,6 +116,10 @@ export class GateCore {
       case "verified": {
         const session = board.all.get(event.conn);
         return session && verified(board, session, { member: event.member, now });
+      }
+      case "handed": {
+        const session = board.at(event.conn, "checking");
+        return session && handed(board, session, event.head);
       }
       case "rejected": {
         // A newer record that does not hold leaves a session on the one before, until that expires or is cut.

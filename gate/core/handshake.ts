@@ -4,6 +4,7 @@
  */
 import type { FromNode } from "../../mesh/wire/gate_session.ts";
 import { nodeIdBytes } from "../../mesh/wire/gate_session.ts";
+import type { LedgerHead } from "../../mesh/wire/ledger.ts";
 import type { Board } from "./board.ts";
 import { CLOSE, type GateEvent, type Member } from "./event.ts";
 import { Session } from "./session.ts";
@@ -35,7 +36,19 @@ export function introduce(board: Board, session: Session, message: FromNode): vo
     });
     return;
   }
+  if (session.stage === "challenged" && message.t === "hand") {
+    session.stage = "checking";
+    const { proof, entries } = message;
+    board.out.push({ t: "hand", conn: session.conn, claims: { role: "node", ...session.claims! }, proof, entries });
+    return;
+  }
   board.refuse(session, "bad_input", `"${message.t}" was not expected here`);
+}
+
+/** The host has taken what an admin handed over, as far as it could: it is told how far, and goes. */
+export function handed(board: Board, session: Session, head: LedgerHead): void {
+  board.send(session, { t: "handed", head });
+  board.end(session, CLOSE.shutdown, { reason: "", flush: true });
 }
 
 function hello(board: Board, session: Session, message: FromNode & { t: "hello" }): void {

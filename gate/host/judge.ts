@@ -7,6 +7,7 @@ import { readNodeRecord, verifyNodeRecord } from "../../mesh/trust/record.ts";
 import { signSession, verifySession } from "../../mesh/trust/session.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { SessionClaims } from "../../mesh/wire/gate_session.ts";
+import type { LedgerHead } from "../../mesh/wire/ledger.ts";
 import type { Member } from "../core/event.ts";
 import type { Judge, LedgerTalk } from "./quic.ts";
 
@@ -15,6 +16,8 @@ export interface LedgerJudgeOptions {
   ledger: Ledger;
   /** Asks once for newer ledger entries; true when there were some. */
   catchUp(): Promise<boolean>;
+  /** Takes entries into the ledger. @throws GhostError for the first that does not verify */
+  take(entries: readonly string[]): Promise<unknown>;
   /** Answers what a node says of the ledger. */
   exchange(node: string, message: LedgerTalk): Promise<LedgerTalk[]>;
   now(): number;
@@ -47,6 +50,21 @@ export class LedgerJudge implements Judge {
       if (!unknown || !await this.#o.catchUp()) throw error;
       return await this.recheck({ key: o.claims.node, record: o.record });
     }
+  }
+
+  async hand(o: { claims: SessionClaims; proof: string; entries: string[] }): Promise<LedgerHead> {
+    await verifySession(o.proof, o.claims, o.claims.node);
+    const { ledger } = this.#o;
+    if (!ledger.isAdmin(o.claims.node)) {
+      throw new GhostError("forbidden", "Only an admin hands entries to a gate", { place: "hand" });
+    }
+    try {
+      await this.#o.take(o.entries);
+    } catch (error) {
+      // This gate lacks what lies before them: the head says so, and the admin hands that over first.
+      if (!(error instanceof GhostError) || error.code !== "ledger_moved") throw error;
+    }
+    return ledger.head;
   }
 
   async recheck(o: { key: string; record: string }): Promise<Member> {

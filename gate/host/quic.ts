@@ -30,6 +30,8 @@ export interface Judge {
   prove(claims: SessionClaims): Promise<string>;
   /** @throws GhostError whose code the node is told */
   verify(o: { claims: SessionClaims; proof: string; record: string }): Promise<Member>;
+  /** Takes entries from an admin; gives the head that the ledger has then. @throws GhostError whose code the admin is told */
+  hand(o: { claims: SessionClaims; proof: string; entries: string[] }): Promise<LedgerHead>;
   /** @throws GhostError */
   recheck(o: { key: string; record: string }): Promise<Member>;
   /** Somebody knows a longer ledger. */
@@ -143,6 +145,11 @@ export class GateServer {
       case "prove":
         this.#answer(action.conn, async () => {
           this.handle({ t: "proved", conn: action.conn, proof: await this.#o.judge.prove(action.claims) });
+        });
+        return;
+      case "hand":
+        this.#answer(action.conn, async () => {
+          this.handle({ t: "handed", conn: action.conn, head: await this.#o.judge.hand(action) });
         });
         return;
       case "verify":

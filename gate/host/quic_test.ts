@@ -1,8 +1,11 @@
 import assert from "node:assert/strict";
+import { GateLine } from "../../mesh/client/mod.ts";
 import { createLog } from "../../mesh/host/log.ts";
 import { type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
+import type { VerifiedGate } from "../../mesh/trust/record.ts";
 import { signSession, verifySession } from "../../mesh/trust/session.ts";
 import { toBase64Url } from "../../mesh/wire/encoding.ts";
+import type { GhostError } from "../../mesh/wire/errors.ts";
 import { FRAME_FIRST, FRAME_HEADER, FRAME_SECOND, frameNodeId } from "../../mesh/wire/gate_session.ts";
 import { CLOSE } from "../core/event.ts";
 import { GateCore } from "../core/gate.ts";
@@ -46,6 +49,9 @@ class World implements AsyncDisposable {
       key: o.key,
       ledger: o.network.ledger,
       catchUp: () => this.newer(),
+      take: async (entries) => {
+        for (const entry of entries) await o.network.ledger.append(entry);
+      },
       exchange: () => Promise.resolve([]),
       now,
     });
@@ -254,6 +260,34 @@ Deno.test("a node sees through a gate that relays another gate's challenge", asy
   );
   // And the certificate itself is pinned: the handshake does not even complete.
   await assert.rejects(TestClient.connect({ ...real.gate, port: fake.gate.port }));
+});
+
+Deno.test("a gate takes entries that an admin hands over without a session, and from nobody else", async () => {
+  await using w = await World.create();
+  const { ledger, admin } = w.network;
+  const ahead = await w.network.copy();
+  const entries: string[] = [];
+  for (let i = 0; i < 3; i++) {
+    entries.push(await ahead.append("revoke", { what: "node", key: (await signingKeyFromSeed(random(32))).public }));
+  }
+  const gate = { key: w.gate.key, record: { name: "gate", quic: w.gate.port, cert: w.gate.cert } } as VerifiedGate;
+  const hand = (key: SigningKey, given: string[], proof?: string) =>
+    GateLine.open({ gate, host: "127.0.0.1", net: w.network.id, key, random, timeout: 5_000 }, async (line) => {
+      await line.send({ t: "hand", proof: proof ?? line.proof, entries: given });
+      const { head } = await line.expect("handed");
+      line.close();
+      return head.seq;
+    });
+  const before = ledger.head.seq;
+  const code = (wanted: string) => (error: unknown) => (error as GhostError).code === wanted;
+  await assert.rejects(hand(await signingKeyFromSeed(random(32)), entries), code("forbidden"));
+  await assert.rejects(hand(w.grant, entries), code("forbidden"));
+  await assert.rejects(hand(admin, entries, "a.b.c"), code("bad_signature"));
+  assert.equal(ledger.head.seq, before);
+  assert.equal(await hand(admin, entries.slice(1)), before, "what comes before is missing, and the head says so");
+  assert.equal(await hand(admin, entries), before + 3);
+  assert.equal(await hand(admin, entries), before + 3);
+  assert.equal(w.core.counts().sessions, 0);
 });
 
 Deno.test("a gate cuts the sessions of what is revoked, at once", async () => {

@@ -213,6 +213,7 @@ class Gate {
       ledger,
       issuers: await openIssuers(this.#o.state.dir, world),
       catchUp: () => membership.catchUp(),
+      take: (entries) => membership.add(entries),
       exchange: (node, message) => membership.exchange(node, message),
       now: world.now,
     });
@@ -304,6 +305,7 @@ const NOBODY: Judge = {
   prove: () => Promise.reject(new GhostError("not_claimed", "This gate belongs to no network yet")),
   verify: () => Promise.reject(new GhostError("not_claimed", "This gate belongs to no network yet")),
   recheck: () => Promise.reject(new GhostError("not_claimed", "This gate belongs to no network yet")),
+  hand: () => Promise.reject(new GhostError("not_claimed", "This gate belongs to no network yet")),
   behind: () => {},
   exchange: () => Promise.resolve([]),
 };

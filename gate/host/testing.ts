@@ -73,6 +73,11 @@ export class TestNetwork {
     return new TestNetwork(await Ledger.open([genesis]), admin);
   }
 
+  /** The same network with a ledger of its own, for what others do not know yet. */
+  async copy(): Promise<TestNetwork> {
+    return new TestNetwork(await Ledger.open(this.ledger.entries), this.admin);
+  }
+
   get id(): string {
     return this.ledger.network.id;
   }

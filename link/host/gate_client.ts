@@ -5,29 +5,22 @@
  * Packets that do not fit the connection's datagram size yet (the first second after connecting, FACTS) are cut in two
  * and joined at the other end; none is lost for its size. The outgoing queue is bounded and drops the oldest.
  */
+import { GateLine } from "../../mesh/client/mod.ts";
 import {
-  ControlReader,
-  encodeControl,
   FRAME_FIRST,
   FRAME_HEADER,
   FRAME_PACKET,
   FRAME_SECOND,
   frameNodeId,
   type FromGate,
-  fromGate,
   type FromNode,
-  GATE_ALPN,
   MAX_PACKET,
   nodeIdBytes,
-  type SessionClaims,
 } from "../../mesh/wire/gate_session.ts";
 import type { Bytes } from "../../mesh/wire/encoding.ts";
-import { fromBase64Url, toBase64Url } from "../../mesh/wire/encoding.ts";
-import { type ErrorCode, GhostError } from "../../mesh/wire/errors.ts";
 import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
 import type { SigningKey } from "../../mesh/trust/keys.ts";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
-import { signSession, verifySession } from "../../mesh/trust/session.ts";
 
 /** A connect with everything in it takes at most this long, in ms. */
 const CONNECT_TIMEOUT = 5_000;
@@ -62,11 +55,6 @@ export interface GateConnectOptions {
   now(): number;
 }
 
-/** The types of Deno do not show this member yet; its source honours it (FACTS). */
-type PinnedQuicOptions = Deno.ConnectQuicOptions<false> & {
-  serverCertificateHashes: { algorithm: "sha-256"; value: Uint8Array }[];
-};
-
 /** An authenticated session with a gate. */
 export class GateClient {
   readonly gateId: string;
@@ -75,9 +63,7 @@ export class GateClient {
   readonly address: string;
   /** Last round trip of the control stream in ms. */
   rttMs: number | null = null;
-  readonly #conn: Deno.QuicConn;
-  readonly #endpoint: Deno.QuicEndpoint;
-  readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  readonly #line: GateLine;
   readonly #now: () => number;
   #events: GateEvents | null = null;
   #closed = false;
@@ -88,16 +74,11 @@ export class GateClient {
   #pings = new Map<number, number>();
   #pingSerial = 0;
 
-  private constructor(
-    o: { gateId: string; observed: string; conn: Deno.QuicConn; endpoint: Deno.QuicEndpoint; now: () => number },
-    writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>,
-  ) {
+  private constructor(o: { gateId: string; observed: string; now: () => number }, line: GateLine) {
     this.gateId = o.gateId;
     this.observed = o.observed;
-    this.address = o.conn.remoteAddr.hostname.replace(/^::ffff:(?=[\d.]+$)/i, "");
-    this.#conn = o.conn;
-    this.#endpoint = o.endpoint;
-    this.#writer = writer;
+    this.address = line.conn.remoteAddr.hostname.replace(/^::ffff:(?=[\d.]+$)/i, "");
+    this.#line = line;
     this.#now = o.now;
   }
 
@@ -106,105 +87,26 @@ export class GateClient {
    * @throws GhostError `unreachable`, `timeout`, `unauthorized` (the gate is not who its record says), or the gate's refusal
    */
   static async connect(o: GateConnectOptions, events: GateEvents): Promise<GateClient> {
-    const endpoint = new Deno.QuicEndpoint({ hostname: o.host.includes(":") ? "::" : "0.0.0.0", port: 0 });
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(
-        () => reject(new GhostError("timeout", "The gate does not answer", { place: `gate ${o.gate.record.name}` })),
-        CONNECT_TIMEOUT,
-      );
+    return await GateLine.open({ ...o, timeout: CONNECT_TIMEOUT }, async (line) => {
+      await line.send({ t: "auth", record: o.record, proof: line.proof, head: o.head });
+      const { observed, head } = await line.expect("welcome");
+      const client = new GateClient({ gateId: o.gate.id, observed, now: o.now }, line);
+      client.#start(events, head);
+      return client;
     });
-    try {
-      return await Promise.race([GateClient.#handshake(endpoint, o, events), timeout]);
-    } catch (error) {
-      endpoint.close({ closeCode: 1, reason: "" });
-      if (error instanceof GhostError) throw error;
-      throw new GhostError("unreachable", "Cannot reach the gate", {
-        place: `gate ${o.gate.record.name} at ${o.host} UDP ${o.gate.record.quic}`,
-        cause: error,
-      });
-    } finally {
-      clearTimeout(timer);
-    }
   }
 
-  static async #handshake(endpoint: Deno.QuicEndpoint, o: GateConnectOptions, events: GateEvents): Promise<GateClient> {
-    const record = o.gate.record;
-    const options: PinnedQuicOptions = {
-      hostname: o.host,
-      port: record.quic,
-      serverName: "ghostgate",
-      alpnProtocols: [GATE_ALPN],
-      serverCertificateHashes: [{ algorithm: "sha-256", value: fromBase64Url(record.cert) }],
-      congestionControl: "low-latency",
-      keepAliveInterval: 3_000,
-      maxIdleTimeout: 10_000,
-      endpoint,
-    };
-    const conn = await Deno.connectQuic(options);
-    const stream = await conn.createBidirectionalStream();
-    const writer = stream.writable.getWriter();
-    const reader = stream.readable.getReader();
-    const control = new ControlReader(fromGate);
-    const pending: FromGate[] = [];
-    const next = async (): Promise<FromGate> => {
-      while (pending.length === 0) {
-        const { value, done } = await reader.read();
-        if (done) throw new GhostError("unreachable", "The gate closed the session", { place: `gate ${record.name}` });
-        pending.push(...control.push(value));
-      }
-      return pending.shift()!;
-    };
-    const nonce = toBase64Url(o.random(32));
-    await writer.write(encodeControl({ t: "hello", net: o.net, key: o.key.public, nonce }));
-    const challenge = await next();
-    if (challenge.t === "refused") throw refusal(challenge, record.name);
-    if (challenge.t !== "challenge") throw unexpected(challenge.t, record.name);
-    const claims = (role: SessionClaims["role"]): SessionClaims => ({
-      role,
-      net: o.net,
-      gate: o.gate.key,
-      node: o.key.public,
-      cert: record.cert,
-      nonces: [nonce, challenge.nonce],
-    });
-    await verifySession(challenge.proof, claims("gate"), o.gate.key);
-    const proof = await signSession(claims("node"), o.key);
-    await writer.write(encodeControl({ t: "auth", record: o.record, proof, head: o.head }));
-    const welcome = await next();
-    if (welcome.t === "refused") throw refusal(welcome, record.name);
-    if (welcome.t !== "welcome") throw unexpected(welcome.t, record.name);
-    const client = new GateClient(
-      { gateId: o.gate.id, observed: welcome.observed, conn, endpoint, now: o.now },
-      writer,
-    );
-    client.#start(events, { control, reader, pending, head: welcome.head });
-    return client;
-  }
-
-  #start(
-    events: GateEvents,
-    o: {
-      control: ControlReader<FromGate>;
-      reader: ReadableStreamDefaultReader<Uint8Array>;
-      pending: FromGate[];
-      head: LedgerHead;
-    },
-  ): void {
+  #start(events: GateEvents, head: LedgerHead): void {
     this.#events = events;
-    events.head(o.head);
-    const readControl = async () => {
-      for (const message of o.pending.splice(0)) this.#control(message);
-      while (true) {
-        const { value, done } = await o.reader.read();
-        if (done) return "the gate ended the session";
-        for (const message of o.control.push(value)) this.#control(message);
-      }
+    events.head(head);
+    const line = this.#line;
+    const readControl = async (): Promise<string> => {
+      while (true) this.#control(await line.receive());
     };
     const readDatagrams = async (): Promise<string> => {
-      while (true) this.#datagram(await this.#conn.readDatagram());
+      while (true) this.#datagram(await line.conn.readDatagram());
     };
-    const closed = this.#conn.closed.then((info) => info.reason || `closed with code ${info.closeCode}`);
+    const closed = line.conn.closed.then((info) => info.reason || `closed with code ${info.closeCode}`);
     Promise.race([readControl(), readDatagrams(), closed]).catch((error) => String(error?.message ?? error))
       .then((reason) => this.#end(reason));
     this.ping();
@@ -241,7 +143,7 @@ export class GateClient {
   /** Sends a control message; a session that is over swallows it, as the wire would. */
   send(message: FromNode): void {
     if (this.#closed) return;
-    this.#writer.write(encodeControl(message)).catch((error) => this.#end(String(error?.message ?? error)));
+    this.#line.send(message).catch((error) => this.#end(String(error?.message ?? error)));
   }
 
   /** Measures the round trip. */
@@ -255,7 +157,7 @@ export class GateClient {
   sendPacket(to: string, packet: Uint8Array): void {
     if (this.#closed || packet.length > MAX_PACKET) return;
     const id = nodeIdBytes(to);
-    const max = this.#conn.maxDatagramSize;
+    const max = this.#line.conn.maxDatagramSize;
     if (packet.length + FRAME_HEADER <= max) {
       this.#enqueue(frame(FRAME_PACKET, id, packet));
     } else {
@@ -276,7 +178,7 @@ export class GateClient {
     this.#pumping = true;
     try {
       for (let next = this.#queue.shift(); next && !this.#closed; next = this.#queue.shift()) {
-        await this.#conn.sendDatagram(next).catch((error) => {
+        await this.#line.conn.sendDatagram(next).catch((error) => {
           // The path's size can shrink between the check and the send: that packet is lost as on any network.
           if (!/too large/i.test(String(error))) this.#end(String(error?.message ?? error));
         });
@@ -317,10 +219,7 @@ export class GateClient {
     if (this.#closed) return;
     this.#closed = true;
     this.#queue = [];
-    try {
-      this.#conn.close({ closeCode: 0, reason: "" });
-      this.#endpoint.close({ closeCode: 0, reason: "" });
-    } catch { /* already gone */ }
+    this.#line.close();
     // Never inside connect(): its caller does not hold the session yet.
     queueMicrotask(() => this.#events?.closed(reason));
   }
@@ -337,12 +236,4 @@ function frame(type: number, id: Uint8Array, body: Uint8Array, serial?: number):
   }
   out.set(body, head);
   return out;
-}
-
-function refusal(message: { code: string; message: string }, gate: string): GhostError {
-  return new GhostError(message.code as ErrorCode, message.message, { place: `gate ${gate}` });
-}
-
-function unexpected(type: string, gate: string): GhostError {
-  return new GhostError("bad_input", `Unexpected message "${type}"`, { place: `gate ${gate}` });
 }

@@ -1,4 +1,5 @@
-/** The coordinator's client. */
+/** The clients of the coordinator and of gates. */
+export { type GateDial, GateLine } from "./gate_line.ts";
 export * from "./mesh_client.ts";
 export { pinCa, shownCa } from "./pin.ts";
 export * from "./server_address.ts";

@@ -14,6 +14,9 @@
  *  |--------------------------------------------->  |
  *  |        welcome {observed, head} | refused      |
  * ```
+ * An admin, who has no session, hands over ledger entries instead: `hand {proof, entries}` in the place of `auth`, answered by
+ * `handed {head}`, and the connection ends. So a coordinator that keeps them to itself delays nothing.
+ *
  * The proofs sign both keys, both nonces, the network and the certificate's hash, because QUIC in Deno shows no TLS
  * exporter: a proof made for one gate cannot be relayed to another.
  */
@@ -53,6 +56,8 @@ const pong = z.strictObject({ t: z.literal("pong"), n: z.int().min(0) });
 export const fromNode = z.discriminatedUnion("t", [
   z.strictObject({ t: z.literal("hello"), net: networkId, key: key32, nonce: key32 }),
   z.strictObject({ t: z.literal("auth"), record: jws, proof: jws, head: ledgerHead }),
+  /** Instead of `auth`, by an admin's key: entries that it has signed. */
+  z.strictObject({ t: z.literal("hand"), proof: jws, entries: z.array(jws).min(1).max(64) }),
   /** A newer record of the same node. */
   z.strictObject({ t: z.literal("record"), record: jws }),
   /** My newest ledger head: whoever knows more hands it on, and who knows less asks. */
@@ -72,6 +77,7 @@ export type FromNode = z.infer<typeof fromNode>;
 export const fromGate = z.discriminatedUnion("t", [
   z.strictObject({ t: z.literal("challenge"), key: key32, nonce: key32, proof: jws }),
   z.strictObject({ t: z.literal("welcome"), observed: z.string().max(64), head: ledgerHead }),
+  z.strictObject({ t: z.literal("handed"), head: ledgerHead }),
   z.strictObject({ t: z.literal("refused"), code: z.string().max(64), message: z.string().max(512) }),
   z.strictObject({ t: z.literal("signal"), from: nodeId, box: z.string().max(MAX_BOX) }),
   z.strictObject({ t: z.literal("presence"), node: nodeId, up: z.boolean() }),

@@ -30,7 +30,7 @@ const JWS: Edit = {
   without: "await publicKey(key, place);",
 };
 const SESSION: Edit = {
-  file: "link/host/gate_client.ts",
+  file: "mesh/client/gate_line.ts",
   check: 'await verifySession(challenge.proof, claims("gate"), o.gate.key);',
   without: "void verifySession;",
 };
@@ -303,6 +303,13 @@ export const MUTATIONS: readonly Mutation[] = [
     "this.#ledger = this.#ledger.then(() => this.#keeper.save())",
     "this.#ledger = this.#ledger.then(() => void this.#keeper)",
   ),
+  one(
+    "ghostctl hands entries to the gates",
+    "row 17: a revocation that the coordinator hides from everybody",
+    "ctl/admin/network.ts",
+    "await Promise.all([this.#tellDaemon(signed), this.#tellGates(ledger, before)]);",
+    "await this.#tellDaemon(signed);",
+  ),
   {
     what: "a fork lets nobody new in",
     test: "row 17: two ledgers for two peers",
@@ -338,9 +345,9 @@ export const MUTATIONS: readonly Mutation[] = [
   one(
     "a message counts once",
     "row 18: boxes that a gate seals",
-    "link/host/signals.ts",
-    "if (signal.n <= (this.#highest.get(from) ?? 0))",
-    "if (signal.n < 0)",
+    "link/core/signal/replay.ts",
+    "if (n <= this.#floor || this.#seen.has(n))",
+    "if (n < 0)",
   ),
   { what: "a gate proves its identity", test: "row 18: who cannot prove", edits: [SESSION] },
   { what: "a gate's proof is for this certificate", test: "row 18: a handshake that is handed on", edits: [SESSION] },

@@ -150,6 +150,15 @@ test("row 17: a rotated WireGuard key does not come back with an old record, not
 test("row 17: what is withheld, cut short or out of order costs news, not connections", async (net) => {
   const [alice, bob] = [net.host("alice"), net.host("bob")];
   const address = await addressOf(alice, "bob");
+  // A stream that is taken up again brings no news of anybody, which is no reason to give somebody up for a moment.
+  const keys = (await wgKeys(bob)).toSorted();
+  const from = net.mesh.process.lines.length;
+  await net.mesh.order({ do: "cut", to: "*" });
+  await net.mesh.said(await streamOf(bob), from);
+  for (let look = 0; look < 10; look++) {
+    assert.deepEqual((await wgKeys(bob)).toSorted(), keys);
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
   await changesNothing(net, async () => {
     const lies: MeshOrder[] = [
       { do: "reorder", to: "*" },
@@ -254,8 +263,28 @@ test("row 17: a revocation that the coordinator hides from one machine reaches i
   for (const name of ["alice", "bob"]) assert.ok(!(await wgKeys(net.host(name))).includes(key), name);
 });
 
+test("row 17: a revocation that the coordinator hides from everybody reaches them by the gates that ghostctl tells", async (net) => {
+  const bob = net.host("bob");
+  const seq = await seqAt(bob);
+  await net.mesh.order({ do: "freeze", to: "*", seq });
+  // No daemon of the admin's machine helps; ghostctl knows the gates from before.
+  const { stdout } = await net.host("alice").run([
+    "ghostctl",
+    "token",
+    "create",
+    "--socket",
+    "/nowhere/ghostlink.sock",
+  ]);
+  assert.match(stdout, /^ghost1_/);
+  await waitFor("bob to know by the gate", async () => await seqAt(bob) > seq, { timeout: 20_000 });
+  await net.mesh.order({ do: "honest" });
+});
+
 test("row 17: machines that start anew do not go back to an older ledger", async (net) => {
   const bob = net.host("bob");
+  const joined = await seqAt(bob);
+  await net.host("alice").run(["ghostctl", "token", "create"]); // known since the join only by the stream
+  await waitFor("bob to know of it", async () => await seqAt(bob) > joined);
   const before = await seqAt(bob);
   await net.mesh.order({ do: "freeze", to: "*", seq: 2 });
   await net.links.bob.stop("SIGTERM");

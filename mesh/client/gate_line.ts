@@ -1,0 +1,148 @@
+/**
+ * The line to a gate, as nodes and admins open it: QUIC with the certificate pinned by the gate's record, hello, and the gate's
+ * proof checked (mesh/wire/gate_session.ts). Who opened it answers with `proof`, as a node (`auth`) or an admin (`hand`).
+ */
+import { type Bytes, fromBase64Url, toBase64Url } from "../wire/encoding.ts";
+import { type ErrorCode, GhostError } from "../wire/errors.ts";
+import {
+  ControlReader,
+  encodeControl,
+  type FromGate,
+  fromGate,
+  type FromNode,
+  GATE_ALPN,
+  type SessionClaims,
+} from "../wire/gate_session.ts";
+import type { SigningKey } from "../trust/keys.ts";
+import type { VerifiedGate } from "../trust/record.ts";
+import { signSession, verifySession } from "../trust/session.ts";
+
+/** Who opens a line, to whom. */
+export interface GateDial {
+  gate: VerifiedGate;
+  /** Which of the gate's hosts to dial. */
+  host: string;
+  net: string;
+  key: SigningKey;
+  random(n: number): Bytes;
+  /** Opening and answering take at most this long, in ms. */
+  timeout: number;
+}
+
+/** The types of Deno do not show this member yet; its source honours it (FACTS). */
+type PinnedQuicOptions = Deno.ConnectQuicOptions<false> & {
+  serverCertificateHashes: { algorithm: "sha-256"; value: Uint8Array }[];
+};
+
+/** A line whose other end has proved to be the gate of the record. */
+export class GateLine {
+  readonly conn: Deno.QuicConn;
+  /** Proves to the gate who we are; to be sent as `auth` or `hand`. */
+  proof = "";
+  readonly #endpoint: Deno.QuicEndpoint;
+  readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
+  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #control: ControlReader<FromGate> = new ControlReader(fromGate);
+  readonly #pending: FromGate[] = [];
+  readonly #place: string;
+
+  private constructor(
+    o: { conn: Deno.QuicConn; endpoint: Deno.QuicEndpoint; place: string },
+    stream: Deno.QuicBidirectionalStream,
+  ) {
+    this.conn = o.conn;
+    this.#endpoint = o.endpoint;
+    this.#place = o.place;
+    this.#writer = stream.writable.getWriter();
+    this.#reader = stream.readable.getReader();
+  }
+
+  /**
+   * Opens a line and lets `answer` go on with it, within the time of the dial.
+   * @throws GhostError `unreachable`, `timeout`, `bad_signature` (the gate is not who its record says), or the gate's refusal;
+   *   the line is then closed
+   */
+  static async open<T>(o: GateDial, answer: (line: GateLine) => Promise<T>): Promise<T> {
+    const endpoint = new Deno.QuicEndpoint({ hostname: o.host.includes(":") ? "::" : "0.0.0.0", port: 0 });
+    const place = `gate ${o.gate.record.name}`;
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const timeout = new Promise<never>((_, reject) => {
+      timer = setTimeout(() => reject(new GhostError("timeout", "The gate does not answer", { place })), o.timeout);
+    });
+    try {
+      return await Promise.race([GateLine.#greet(endpoint, o).then(answer), timeout]);
+    } catch (error) {
+      endpoint.close({ closeCode: 1, reason: "" });
+      if (error instanceof GhostError) throw error;
+      throw new GhostError("unreachable", "Cannot reach the gate", {
+        place: `${place} at ${o.host} UDP ${o.gate.record.quic}`,
+        cause: error,
+      });
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  static async #greet(endpoint: Deno.QuicEndpoint, o: GateDial): Promise<GateLine> {
+    const { record } = o.gate;
+    const options: PinnedQuicOptions = {
+      hostname: o.host,
+      port: record.quic,
+      serverName: "ghostgate",
+      alpnProtocols: [GATE_ALPN],
+      serverCertificateHashes: [{ algorithm: "sha-256", value: fromBase64Url(record.cert) }],
+      congestionControl: "low-latency",
+      keepAliveInterval: 3_000,
+      maxIdleTimeout: 10_000,
+      endpoint,
+    };
+    const conn = await Deno.connectQuic(options);
+    const stream = await conn.createBidirectionalStream();
+    const line = new GateLine({ conn, endpoint, place: `gate ${record.name}` }, stream);
+    const nonce = toBase64Url(o.random(32));
+    await line.send({ t: "hello", net: o.net, key: o.key.public, nonce });
+    const challenge = await line.expect("challenge");
+    const claims = (role: SessionClaims["role"]): SessionClaims => ({
+      role,
+      net: o.net,
+      gate: o.gate.key,
+      node: o.key.public,
+      cert: record.cert,
+      nonces: [nonce, challenge.nonce],
+    });
+    await verifySession(challenge.proof, claims("gate"), o.gate.key);
+    line.proof = await signSession(claims("node"), o.key);
+    return line;
+  }
+
+  async send(message: FromNode): Promise<void> {
+    await this.#writer.write(encodeControl(message));
+  }
+
+  /** The next message. @throws GhostError `unreachable` when the gate has ended the line, `bad_input` for what is no message */
+  async receive(): Promise<FromGate> {
+    while (this.#pending.length === 0) {
+      const { value, done } = await this.#reader.read();
+      if (done) throw new GhostError("unreachable", "The gate ended the session", { place: this.#place });
+      this.#pending.push(...this.#control.push(value));
+    }
+    return this.#pending.shift()!;
+  }
+
+  /** The next message, which has to be of this kind. @throws GhostError the gate's refusal, `bad_input` for another kind */
+  async expect<T extends FromGate["t"]>(kind: T): Promise<FromGate & { t: T }> {
+    const message = await this.receive();
+    if (message.t === kind) return message as FromGate & { t: T };
+    if (message.t === "refused") {
+      throw new GhostError(message.code as ErrorCode, message.message, { place: this.#place });
+    }
+    throw new GhostError("bad_input", `Unexpected message "${message.t}"`, { place: this.#place });
+  }
+
+  close(): void {
+    try {
+      this.conn.close({ closeCode: 0, reason: "" });
+      this.#endpoint.close({ closeCode: 0, reason: "" });
+    } catch { /* already gone */ }
+  }
+}
