@@ -1,12 +1,15 @@
 /**
  * ghostgate, the relay: sessions over QUIC and STUN for the nodes of one network. See gate/host/run.ts for what it does.
  */
+import { createHmac } from "node:crypto";
 import { Command } from "@commander-js/extra-typings";
+import { checkHost, findingLines } from "./host/check.ts";
 import { loadGateConfig } from "./host/config.ts";
 import { runGate } from "./host/run.ts";
 import { GateState } from "./host/state.ts";
 import { runMain } from "../mesh/host/exit.ts";
 import { createLog } from "../mesh/host/log.ts";
+import { systemRunner } from "../mesh/host/runner.ts";
 import { openStateDir } from "../mesh/host/state_dir.ts";
 import { oneLineUsage, usageExitCode } from "../mesh/host/usage.ts";
 import { GhostError } from "../mesh/wire/errors.ts";
@@ -34,6 +37,7 @@ async function main(): Promise<number> {
       "a token of `ghostctl token create --gate`; - reads it from standard input, @FILE from a file",
     )
     .option("--state-dir <dir>", "where keys and state are kept")
+    .argument("[check]", "say what this host lacks to relay at full rate, and what to type; starts nothing")
     .version(VERSION);
   try {
     program.parse(Deno.args, { from: "user" });
@@ -42,6 +46,22 @@ async function main(): Promise<number> {
   }
   const o = program.opts();
   const config = await loadGateConfig(o.config);
+  const [verb] = program.processedArgs;
+  if (verb !== undefined && verb !== "check") {
+    throw new GhostError("bad_input", `Unknown command "${verb}"`, { mend: "ghostgate check, or ghostgate --help" });
+  }
+  if (verb === "check") {
+    const interfaces = Deno.networkInterfaces().filter((i) => !/^(?:127\.|::1$|fe80:)/i.test(i.address)).map((i) =>
+      i.name
+    );
+    const findings = await checkHost({
+      runner: systemRunner,
+      ports: config.lanes,
+      interfaces: [...new Set(interfaces)],
+    });
+    for (const line of findingLines(findings)) console.log(line);
+    return findings.some((f) => f.lack !== null) ? 1 : 0;
+  }
   const auth = o.auth === undefined ? undefined : await readAuth(o.auth);
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => stop.abort());
@@ -60,6 +80,9 @@ async function main(): Promise<number> {
       random: (n) => crypto.getRandomValues(new Uint8Array(n)),
       hostname: () => Deno.hostname(),
       addresses: () => Deno.networkInterfaces().map((i) => i.address),
+      interfaces: () => Deno.networkInterfaces().map((i) => ({ address: i.address, iface: i.name })),
+      runner: systemRunner,
+      hmac: (key, data) => new Uint8Array(createHmac("sha256", key).update(data).digest()),
     },
   });
   return 0;

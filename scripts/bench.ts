@@ -1,10 +1,11 @@
 /**
  * `deno task bench [--rounds N] [--seconds N] [--out FILE]`: TCP throughput (iperf3) and ping latency over bare WireGuard, over
- * GhostMesh direct and over GhostMesh's quic rung, between two machines behind home NATs each, in a throw-away world. The
- * three take turns in one run, because absolute figures drift with the machine; medians are shown, and ratios are medians of
- * each round's ratio to bare. All three use the same kind of WireGuard, and the table says which.
+ * GhostMesh direct, lane and quic, between two machines behind home NATs each, in a throw-away world. The
+ * four take turns in one run, because absolute figures drift with the machine; medians are shown, and ratios are medians of
+ * each round's ratio to bare. All four use the same kind of WireGuard, and the table says which.
  *
- * Bare and direct run between alice and bob; the quic rung between alice and dave, whose routers let no UDP pass between them.
+ * Bare and direct run between alice and bob; the lane between alice and dave, whose routers let no UDP pass between them; quic
+ * between alice and erin, whose router stops lanes too.
  */
 import { resolve } from "node:path";
 import { parseArgs } from "node:util";
@@ -23,14 +24,14 @@ import {
   waitForRung,
 } from "./lab/programs.ts";
 import { waitFor } from "./lab/process.ts";
-import { addBehindNat, blockUdp, buildHomes, ROUTER_A, ROUTER_B } from "./lab/topology.ts";
+import { addBehindNat, blockLanes, blockUdp, buildHomes, ROUTER_A, ROUTER_B } from "./lab/topology.ts";
 import { insideWorld, inWorld } from "./lab/world.ts";
 import { Failure, main } from "./lib/run.ts";
 import { median, table } from "./lib/stats.ts";
 import { fetchImports, setUp } from "./setup.ts";
 
 const BARE = "172.31.255.2";
-const PATHS = ["bare", "direct", "quic"] as const;
+const PATHS = ["bare", "direct", "lane", "quic"] as const;
 type Path = (typeof PATHS)[number];
 
 interface Options {
@@ -86,25 +87,36 @@ async function buildMesh(lab: Lab): Promise<Record<Path, string>> {
     lan: "10.9.3",
     nat: "eim_apdf",
   });
-  await blockUdp(lab.host("nd"), ROUTER_A);
+  const erin = await addBehindNat(lab, "erin", {
+    router: "ne",
+    address: "203.0.113.5",
+    lan: "10.9.4",
+    nat: "eim_apdf",
+  });
+  for (const router of ["nd", "ne"]) await blockUdp(lab.host(router), ROUTER_A);
+  await blockLanes(lab.host("ne"));
   const alice = lab.host("alice");
   const mesh = await startMesh(lab.host("coordinator"));
   await initNetwork(alice, await setupCode(mesh));
   await startGate(lab.host("gate"), { token: await createToken(alice, "--gate") });
-  const token = await createToken(alice, "--uses", "3");
-  for (const host of [alice, lab.host("bob"), dave]) await joinLink(host, token).line(/ is up: /);
+  const token = await createToken(alice, "--uses", "4");
+  for (const host of [alice, lab.host("bob"), dave, erin]) await joinLink(host, token).line(/ is up: /);
   await waitFor("alice's session with the gate", async () => (await status(alice)).gates[0]?.connected);
   await waitForRung(alice, "bob", "direct");
-  await waitForRung(alice, "dave", "quic");
+  await waitForRung(alice, "erin", "quic");
   const found = await peers(alice);
   const address = (name: string) => ipv4Of(found.find((peer) => peer.name === name)!.addresses);
-  for (const name of ["bob", "dave"]) lab.host(name).spawn("iperf3", ["iperf3", "-s"]);
-  return { bare: BARE, direct: address("bob"), quic: address("dave") };
+  const ping = alice.spawn("ping", ["ping", "-q", "-i", "0.2", address("dave")]); // a lane comes under data only
+  await waitForRung(alice, "dave", "lane");
+  await waitForRung(dave, "alice", "lane");
+  await ping.stop("SIGINT", 3_000);
+  for (const name of ["bob", "dave", "erin"]) lab.host(name).spawn("iperf3", ["iperf3", "-s"]);
+  return { bare: BARE, direct: address("bob"), lane: address("dave"), quic: address("erin") };
 }
 
 async function checkRungs(alice: Host): Promise<void> {
   const now = await peers(alice);
-  for (const [name, rung] of [["bob", "direct"], ["dave", "quic"]] as const) {
+  for (const [name, rung] of [["bob", "direct"], ["dave", "lane"], ["erin", "quic"]] as const) {
     const found = now.find((peer) => peer.name === name)?.path.rung;
     if (found !== rung) throw new Failure(`alice -> ${name} is ${found} after a round, expected ${rung}`);
   }
@@ -152,7 +164,7 @@ async function bench(): Promise<void> {
     { host: lab.host("bob"), address: BARE, endpoint: ROUTER_B },
     mtu,
   );
-  const samples: Record<Path, Sample[]> = { bare: [], direct: [], quic: [] };
+  const samples: Record<Path, Sample[]> = { bare: [], direct: [], lane: [], quic: [] };
   for (let round = 0; round < rounds; round++) {
     // Each round begins with another path, so that none profits from its place.
     for (let i = 0; i < PATHS.length; i++) {

@@ -56,6 +56,7 @@ Deno.test("Gates tells that another machine has a copy of its identity, and leav
       packet() {},
       headSeen() {},
       ledger() {},
+      about() {},
     });
     gates.want([gate]);
     return { gates, said };

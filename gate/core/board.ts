@@ -5,6 +5,7 @@
 import type { FromGate } from "../../mesh/wire/gate_session.ts";
 import { CLOSE, type CloseCode, type ConnId, type GateAction } from "./event.ts";
 import { LIMITS, type Limits } from "./limits.ts";
+import { type LaneOptions, Lanes } from "./lanes/lanes.ts";
 import type { Network } from "./network.ts";
 import type { Session } from "./session.ts";
 
@@ -16,6 +17,8 @@ export interface GateOptions {
   /** 32 fresh random bytes in base64url. */
   nonce(): string;
   limits?: Partial<Limits>;
+  /** Left out: this gate has no lanes. */
+  lanes?: LaneOptions;
 }
 
 /** Sums since the start. */
@@ -28,6 +31,13 @@ export interface Sums {
   signalsDropped: number;
   refused: number;
 }
+
+const NO_LANES: LaneOptions = {
+  ports: null,
+  hmac: () => new Uint8Array(32),
+  random: (n) => new Uint8Array(n),
+  accept: () => false,
+};
 
 export class Board {
   readonly options: GateOptions;
@@ -45,13 +55,25 @@ export class Board {
     signalsDropped: 0,
     refused: 0,
   };
+  readonly lanes: Lanes;
   live = 0;
+  /** The time of the event in hand, ms since 1970. */
+  now = 0;
   out: GateAction[] = [];
   wakeAt = Infinity;
 
   constructor(options: GateOptions) {
     this.options = options;
     this.limits = { ...LIMITS, ...options.limits };
+    this.lanes = new Lanes(options.lanes ?? NO_LANES, {
+      tell: (net, node, message) => {
+        const session = this.networks.get(net)?.members.get(node);
+        if (session) this.send(session, message);
+      },
+      isLive: (net, node) => this.networks.get(net)?.members.get(node) !== undefined,
+      act: (action) => this.out.push(action),
+      wakeBy: (at) => this.wakeBy(at),
+    });
   }
 
   at(conn: ConnId, stage: Session["stage"]): Session | undefined {
@@ -82,7 +104,10 @@ export class Board {
   /** Ends a session at once for everybody else; the connection itself is the host's to close. */
   end(session: Session, code: CloseCode, { reason, flush = false }: { reason: string; flush?: boolean }): void {
     if (session.stage === "ending") return;
+    const { member } = session;
+    const network = member && this.networkOf(session);
     this.leave(session);
+    if (network && (code === CLOSE.cut || code === CLOSE.expired)) this.lanes.cut(network.id, member.id, this.now);
     session.stage = "ending";
     session.packets.clear();
     if (!flush) session.control.clear();

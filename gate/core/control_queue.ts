@@ -2,6 +2,7 @@
  * Control messages that wait for one session. A node that reads slowly or not at all costs a bounded amount:
  * - signals are bounded by count and bytes, the oldest goes first (their protocol repeats what matters);
  * - presence is a state: only the newest waits, and only of watched nodes (at most 2000); of ledger heads the newest and those of branches;
+ * - of each kind of word about the lane with one node only the newest waits;
  * - pongs and what belongs to the ledger are bounded; the few messages of the handshake are not.
  */
 import type { FromGate } from "../../mesh/wire/gate_session.ts";
@@ -16,6 +17,7 @@ export class ControlQueue {
   #pongs: number[] = [];
   #heads: LedgerHead[] = [];
   #ledger: LedgerMessage[] = [];
+  #lanes = new Map<string, FromGate>();
   #presence = new Map<string, boolean>();
   #signals: { from: string; box: string }[] = [];
   #signalBytes = 0;
@@ -53,6 +55,14 @@ export class ControlQueue {
         if (this.#pongs.length >= this.#limits.pongs) this.#pongs.shift();
         this.#pongs.push(message.n);
         return;
+      case "lane":
+      case "lane-ready":
+      case "lane-ended": {
+        const key = `${message.t} ${message.node}`;
+        this.#lanes.delete(key); // the newest goes last
+        this.#lanes.set(key, message);
+        return;
+      }
       default:
         this.#first.push(message);
     }
@@ -72,6 +82,10 @@ export class ControlQueue {
     if (head) return { t: "head", head };
     const ledger = this.#ledger.shift();
     if (ledger) return ledger;
+    for (const [key, message] of this.#lanes) {
+      this.#lanes.delete(key);
+      return message;
+    }
     for (const [node, up] of this.#presence) {
       this.#presence.delete(node);
       return { t: "presence", node, up };
@@ -87,6 +101,7 @@ export class ControlQueue {
     this.#pongs = [];
     this.#heads = [];
     this.#ledger = [];
+    this.#lanes.clear();
     this.#presence.clear();
     this.#signals = [];
     this.#signalBytes = 0;

@@ -3,6 +3,7 @@
  * Packets are not here: they take the short way `datagram()` -> `nextPacket()` (gate.ts), without an object each.
  */
 import type { FromNode, SessionClaims } from "../../mesh/wire/gate_session.ts";
+import type { LaneAction, LaneSource } from "./lanes/lanes.ts";
 import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
 
 /** A connection's number, given by the host and never used twice. */
@@ -37,11 +38,18 @@ export type GateEvent =
   /** The gate serves this network; sent again whenever its ledger has grown. */
   | { t: "ledger"; net: string; head: LedgerHead }
   | { t: "revoked"; net: string; what: "node" | "grant"; key: string }
+  /** Control STUN that came to the lanes' ports. */
+  | { t: "lane-control"; bytes: Uint8Array; from: LaneSource }
+  /** The host could not take this lane's port. */
+  | { t: "lane-failed"; port: number }
+  /** Data crossed on these lanes since the last word. */
+  | { t: "lane-used"; ports: number[] }
   /** A message about the ledger for a live session. */
   | { t: "tell"; conn: ConnId; message: LedgerMessage | { t: "head"; head: LedgerHead } }
   | { t: "tick" };
 
 export type GateAction =
+  | LaneAction
   /** `nextControl()` has something for this connection. */
   | { t: "wake"; conn: ConnId }
   /** Sign these claims and answer with `proved`. */

@@ -5,6 +5,7 @@
  * - A session is a node id within one network. A newer session of the same node takes its place without a gap.
  * - Signals and packets go only to live sessions of the same network, through bounded queues of the receiver: one slow
  *   receiver costs nobody else anything (live.ts).
+ * - Lanes, over which two members exchange packets without this process, have rules of their own (lanes/lanes.ts).
  * - The core knows no keys and no ledger: the host tells it what is revoked or no longer holds.
  *
  * Left out on purpose: fairness between several senders to one receiver, and accounting of bytes.
@@ -23,6 +24,13 @@ export type { GateOptions } from "./board.ts";
 export interface GateCounts extends Sums {
   sessions: number;
   unproved: number;
+  lanes: number;
+  lanesOpened: number;
+  lanesRefused: number;
+  /** An end moved to another address. */
+  laneMoves: number;
+  /** Control STUN that proved nothing. */
+  laneControlBad: number;
 }
 
 /** See the module's header. Times are ms since 1970. */
@@ -39,8 +47,17 @@ export class GateCore {
   }
 
   counts(): GateCounts {
-    const { all, live, sums } = this.#board;
-    const counts = { sessions: live, unproved: all.size - live, ...sums };
+    const { all, live, sums, lanes } = this.#board;
+    const counts = {
+      sessions: live,
+      unproved: all.size - live,
+      ...sums,
+      lanes: lanes.size,
+      lanesOpened: lanes.sums.opened,
+      lanesRefused: lanes.sums.refused,
+      laneMoves: lanes.sums.moves,
+      laneControlBad: lanes.sums.badControl,
+    };
     for (const session of all.values()) {
       counts.packetsDropped += session.packets.dropped;
       counts.signalsDropped += session.control.dropped;
@@ -75,6 +92,7 @@ export class GateCore {
   handle(event: GateEvent, now: number): GateAction[] {
     const board = this.#board;
     board.out = [];
+    board.now = now;
     this.#handle(event, now);
     return board.out;
   }
@@ -122,6 +140,12 @@ export class GateCore {
         return this.#ledger(event.net, event.head);
       case "revoked":
         return this.#revoked(event);
+      case "lane-control":
+        return board.lanes.control(event.bytes, event.from, now);
+      case "lane-failed":
+        return board.lanes.failed(event.port, now);
+      case "lane-used":
+        return board.lanes.used(event.ports, now);
       case "tick":
         return this.#tick(now);
     }
@@ -144,7 +168,9 @@ export class GateCore {
       this.#board.networks.set(net, new Network(net, head));
       return;
     }
+    const grown = head.seq > network.head.seq;
     network.head = head;
+    if (grown) this.#board.lanes.cutAbsent(net, this.#board.now);
     for (const session of network.members.values()) this.#board.send(session, { t: "head", head });
   }
 
@@ -161,6 +187,7 @@ export class GateCore {
   #tick(now: number): void {
     const board = this.#board;
     board.wakeAt = Infinity;
+    board.lanes.tick(now);
     for (const session of [...board.all.values()]) {
       if (session.stage === "live") tick(board, session, now);
       else if (session.stage === "ending") continue;

@@ -25,6 +25,9 @@ export interface Limits {
   /** Newer records a second, and at once: each costs signature checks. */
   recordRate: number;
   recordBurst: number;
+  /** Words about lanes a second, and at once. */
+  laneRate: number;
+  laneBurst: number;
   /** Messages about the ledger a second, and at once. */
   ledgerRate: number;
   ledgerBurst: number;
@@ -50,6 +53,8 @@ export const LIMITS: Limits = {
   watchBurst: 20_000,
   recordRate: 0.2,
   recordBurst: 10,
+  laneRate: 20,
+  laneBurst: 600,
   ledgerRate: 20,
   ledgerBurst: 300,
 };

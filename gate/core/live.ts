@@ -34,6 +34,12 @@ export function control(board: Board, session: Session, o: { message: FromNode; 
         board.out.push({ t: "recheck", conn: session.conn, key: session.member!.key, record: message.record });
       }
       return;
+    case "lane":
+      if (session.laneBudget.take(1, now)) {
+        const [net, from] = [board.networkOf(session).id, session.member!.id];
+        board.lanes.ask({ net, from, to: message.node, want: message.want, now });
+      }
+      return;
     case "head":
     case "entries":
     case "want":

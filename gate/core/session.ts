@@ -21,6 +21,7 @@ export class Session {
   readonly signalBudget: Bucket;
   readonly watchBudget: Bucket;
   readonly recordBudget: Bucket;
+  readonly laneBudget: Bucket;
   readonly ledgerBudget: Bucket;
   stage: Stage = "opened";
   /** What both ends sign, without the role; set by hello. */
@@ -49,6 +50,7 @@ export class Session {
     this.signalBudget = new Bucket({ rate: limits.signalRate, burst: limits.signalBurst }, now);
     this.watchBudget = new Bucket({ rate: limits.watchRate, burst: limits.watchBurst }, now);
     this.recordBudget = new Bucket({ rate: limits.recordRate, burst: limits.recordBurst }, now);
+    this.laneBudget = new Bucket({ rate: limits.laneRate, burst: limits.laneBurst }, now);
     this.ledgerBudget = new Bucket({ rate: limits.ledgerRate, burst: limits.ledgerBurst }, now);
     this.authBy = now + limits.authTime;
     this.heard = now;

@@ -18,6 +18,18 @@ const listen = z.string().max(64).transform((text, context) => {
   return z.NEVER;
 });
 
+const lanes = z.string().max(16).transform((text, context) => {
+  if (text === "") return null;
+  const match = /^(\d{1,5})-(\d{1,5})$/.exec(text);
+  const [first, last] = [Number(match?.[1]), Number(match?.[2])];
+  if (match && first >= 1024 && first < last && last <= 65535) return { first, last };
+  context.addIssue({
+    code: "custom",
+    message: 'Expected two ports from 1024 on, such as "40000-49999", or "" for none',
+  });
+  return z.NEVER;
+});
+
 const host = z.string().min(1).max(253).regex(/^[A-Za-z0-9_.:-]+$/, "Expected a host name or an address without port");
 
 const schema = z.strictObject({
@@ -32,6 +44,13 @@ const schema = z.strictObject({
     region: z.string().max(64).default(""),
     /** UDP port of the STUN service; default: the one after `listen`. */
     stun: z.int().min(1).max(65535).optional(),
+    /** UDP ports of lanes, "first-last"; "" is no lanes. The first one is for proofs of address. */
+    lanes: lanes.prefault("40000-49999"),
+    /** What one node may send over all its lanes, and all nodes together, in Mbit/s; left out is as much as they can. */
+    lane_mbit: z.number().positive().max(1_000_000).optional(),
+    lanes_mbit: z.number().positive().max(1_000_000).optional(),
+    /** False carries lanes through this process, without touching the host's nftables and forwarding. */
+    lanes_kernel: z.boolean().default(true),
     /** Host names or addresses that nodes use; default: the host's own addresses. */
     advertise: z.array(host).min(1).max(16).optional(),
   }).prefault({}),

@@ -39,6 +39,8 @@ Deno.test("loadGateConfig() reads the newcomer's file as it stands, and nothing 
     use_quic: true,
     fallback: ["ice", "turn", "stun"],
     region: "",
+    lanes: { first: 40_000, last: 49_999 },
+    lanes_kernel: true,
   });
   assert.deepEqual(await configOf(""), file);
   assert.deepEqual((await configOf(`[relay]\nlisten = "[::]:1"`)).listen, { hostname: "::", port: 1 });

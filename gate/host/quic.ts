@@ -9,6 +9,7 @@ import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
 import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
 import type { Log } from "../../mesh/host/log.ts";
 import { CLOSE, type ConnId, type GateAction, type GateEvent, type Member } from "../core/event.ts";
+import type { LaneAction } from "../core/lanes/lanes.ts";
 import type { GateCore } from "../core/gate.ts";
 import { sourceOf } from "../core/source.ts";
 import type { Certificate } from "./certificate.ts";
@@ -44,6 +45,8 @@ export interface GateServerOptions {
   certificate: Certificate;
   core: GateCore;
   judge: Judge;
+  /** Left out: no lanes. */
+  lanes?: { do(action: LaneAction): void };
   log: Log;
   now(): number;
   /** After how many ms without a sign of life a connection is gone. */
@@ -161,6 +164,8 @@ export class GateServer {
           this.handle({ t: "verified", conn: action.conn, member });
         });
         return;
+      default:
+        return this.#o.lanes?.do(action);
     }
   }
 

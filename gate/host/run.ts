@@ -5,16 +5,19 @@
 import { MeshClient, parseServer } from "../../mesh/client/mod.ts";
 import { serverText } from "../../mesh/client/server_address.ts";
 import type { Log } from "../../mesh/host/log.ts";
+import type { Runner } from "../../mesh/host/runner.ts";
 import { nodeIdOf, type SigningKey } from "../../mesh/trust/keys.ts";
 import { type Bytes, toBase64Url } from "../../mesh/wire/encoding.ts";
 import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
 import type { LedgerKind } from "../../mesh/wire/ledger.ts";
 import { VERSION } from "../../mesh/wire/version.ts";
 import { GateCore } from "../core/gate.ts";
+import { mayBeEnd } from "../core/lanes/addresses.ts";
 import { hostsOf } from "./addresses.ts";
 import { type Certificate, openCertificate } from "./certificate.ts";
 import type { GateConfig } from "./config.ts";
 import { enrol, overlayOf } from "./enrol.ts";
+import { LaneService } from "./lanes/service.ts";
 import { openIssuers } from "./issuers.ts";
 import { LedgerJudge } from "./judge.ts";
 import { Membership, sleep } from "./membership.ts";
@@ -35,6 +38,11 @@ export interface GateWorld {
   hostname(): string;
   /** Addresses of the host's interfaces. */
   addresses(): string[];
+  /** The same with their interfaces. */
+  interfaces(): { address: string; iface: string }[];
+  runner: Runner;
+  /** HMAC-SHA256. */
+  hmac(key: Uint8Array, data: Uint8Array): Uint8Array;
 }
 
 export interface RunOptions {
@@ -94,6 +102,9 @@ class Gate {
   readonly #key: SigningKey;
   readonly #certificate: Certificate;
   #server: GateServer | null = null;
+  #lanes: LaneService | null = null;
+  /** The network's own prefixes. */
+  #overlay: string[] = [];
   readonly #stop = new AbortController();
   #working: Promise<unknown>[] = [];
 
@@ -145,10 +156,27 @@ class Gate {
       key: this.#key.public,
       cert: this.#certificate.hash,
       nonce: () => toBase64Url(world.random(32)),
+      ...(config.lanes && {
+        lanes: {
+          ports: { first: config.lanes.first + 1, last: config.lanes.last },
+          hmac: world.hmac,
+          random: world.random,
+          accept: (address) => mayBeEnd(address, { own: world.addresses(), overlay: this.#overlay }),
+        },
+      }),
     });
     const open = (judge: Judge) => {
-      this.#server = new GateServer({ ...world, endpoint, certificate: this.#certificate, core, judge });
-      return this.#server;
+      const lanes = this.#lanes;
+      const server = new GateServer({
+        ...world,
+        endpoint,
+        certificate: this.#certificate,
+        core,
+        judge,
+        ...(lanes && { lanes }),
+      });
+      lanes?.attach((event) => server.handle(event));
+      return this.#server = server;
     };
     const udp = `${config.listen.hostname}:${this.#sockets.quicPort}`;
     if (!network) {
@@ -179,6 +207,8 @@ class Gate {
       now: world.now,
       random: () => new DataView(world.random(4).buffer).getUint32(0) / 2 ** 32,
     });
+    this.#overlay = await overlayOf(ledger);
+    if (config.lanes) await this.#openLanes(config.lanes);
     const judge = new LedgerJudge({
       key: this.#key,
       ledger,
@@ -191,7 +221,7 @@ class Gate {
     const server = open(judge);
     server.handle({ t: "ledger", net: network.net, head: ledger.head });
     this.#watchLedger(membership, server);
-    const overlay = await overlayOf(ledger);
+    const overlay = this.#overlay;
     const publisher = new Publisher({ ...world, state: this.#o.state, network, client, key: this.#key, ledger });
     const publish = async () => {
       try {
@@ -214,6 +244,23 @@ class Gate {
     }
     const gate = await nodeIdOf(this.#key.public);
     world.log.info("ready for sessions", { gate, network: network.net, udp, hosts: hosts.join(",") });
+  }
+
+  async #openLanes(ports: { first: number; last: number }): Promise<void> {
+    const { config, world, state } = this.#o;
+    const bytes = (mbit: number | undefined) => mbit === undefined ? null : mbit * 125_000;
+    this.#lanes = await LaneService.open({
+      hostname: config.listen.hostname,
+      ports,
+      nodeRate: bytes(config.lane_mbit),
+      networkRate: bytes(config.lanes_mbit),
+      addresses: () => world.interfaces(),
+      stateDir: state.dir,
+      runner: world.runner,
+      log: world.log,
+      loopOnly: !config.lanes_kernel,
+    });
+    world.log.info("lanes", { in: this.#lanes.mode, udp: `${ports.first}-${ports.last}` });
   }
 
   /** Lets the sessions follow the ledger: what is revoked is cut at once, what depends on other entries after a check. */
@@ -246,6 +293,7 @@ class Gate {
   async close(): Promise<void> {
     this.#stop.abort();
     await this.#server?.close();
+    await this.#lanes?.close();
     await Promise.allSettled(this.#working);
   }
 }

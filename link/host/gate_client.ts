@@ -33,6 +33,8 @@ export interface GateEvents {
   presence(node: string, up: boolean): void;
   packet(from: string, packet: Uint8Array): void;
   head(head: LedgerHead): void;
+  /** Something about a path to `node`. */
+  about(node: string, message: FromGate): void;
   /** Ledger entries that it hands on, or that it asks for. */
   ledger(message: LedgerMessage): void;
   /** The session is over; called once, never before `connect()` returned. */
@@ -57,6 +59,8 @@ export interface GateConnectOptions {
 export class GateClient {
   readonly gateId: string;
   readonly observed: string;
+  /** The gate's address that the session goes to. */
+  readonly address: string;
   /** Last round trip of the control stream in ms. */
   rttMs: number | null = null;
   readonly #line: GateLine;
@@ -73,6 +77,7 @@ export class GateClient {
   private constructor(o: { gateId: string; observed: string; now: () => number }, line: GateLine) {
     this.gateId = o.gateId;
     this.observed = o.observed;
+    this.address = line.conn.remoteAddr.hostname.replace(/^::ffff:(?=[\d.]+$)/i, "");
     this.#line = line;
     this.#now = o.now;
   }
@@ -122,6 +127,10 @@ export class GateClient {
         return events.presence(message.node, message.up);
       case "head":
         return events.head(message.head);
+      case "lane":
+      case "lane-ready":
+      case "lane-ended":
+        return events.about(message.node, message);
       case "entries":
       case "want":
       case "piece":

@@ -3,9 +3,10 @@
  * so that every peer can be met. A session that ends is made again with growing waits; a gate that is no longer in the view
  * is left at once.
  */
+import ipaddr from "ipaddr.js";
 import type { Bytes } from "../../mesh/wire/encoding.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
-import { GATE_REPLACED } from "../../mesh/wire/gate_session.ts";
+import { type FromGate, type FromNode, GATE_REPLACED } from "../../mesh/wire/gate_session.ts";
 import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
 import type { SigningKey } from "../../mesh/trust/keys.ts";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
@@ -39,6 +40,8 @@ export interface GatesHost {
   packet(from: string, packet: Uint8Array): void;
   headSeen(gate: string, head: LedgerHead): void;
   ledger(gate: string, message: LedgerMessage): void;
+  /** A gate's word about a path to `node`. */
+  about(gate: string, node: string, message: FromGate): void;
 }
 
 interface Kept {
@@ -153,6 +156,7 @@ export class Gates {
           packet: (from, packet) => this.#host.packet(from, packet),
           head: (head) => this.#host.headSeen(kept.gate.id, head),
           ledger: (message) => this.#host.ledger(kept.gate.id, message),
+          about: (node, message) => this.#host.about(kept.gate.id, node, message),
           closed: ended,
         });
       } catch (error) {
@@ -192,6 +196,26 @@ export class Gates {
   towards(node: string): GateClient | null {
     for (const kept of this.#kept.values()) if (kept.client && kept.present.has(node)) return kept.client;
     return null;
+  }
+
+  /** Sends a control message to a gate; without a session it is lost. */
+  send(gate: string, message: FromNode): void {
+    this.#kept.get(gate)?.client?.send(message);
+  }
+
+  /** The name of a gate, or its id when it is no longer known. */
+  nameOf(gate: string): string {
+    return this.#kept.get(gate)?.gate.record.name ?? gate;
+  }
+
+  /** Addresses of a gate, one a family: the one that its session uses first. Host names count as the session has resolved them. */
+  addressesOf(gate: string): string[] {
+    const kept = this.#kept.get(gate);
+    const found = new Map<boolean, string>();
+    for (const host of [kept?.client?.address ?? "", ...(kept?.gate.record.hosts ?? [])]) {
+      if (ipaddr.isValid(host) && !found.has(host.includes(":"))) found.set(host.includes(":"), host);
+    }
+    return [...found.values()];
   }
 
   /** State of every gate that is wanted. */

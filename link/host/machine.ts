@@ -16,12 +16,12 @@ import {
   planWireGuard,
 } from "../core/plan/mod.ts";
 import type { Log } from "../../mesh/host/log.ts";
+import { type Egress, Forwarding } from "../../mesh/host/forwarding.ts";
 import type { Runner } from "../../mesh/host/runner.ts";
 import { type Filter, renderFilter } from "../../mesh/policy/mod.ts";
 import type { RouteBody } from "../../mesh/wire/ledger.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
 import { chooseRoutes, contains, type RouteUse } from "../core/routes/mod.ts";
-import { type Egress, Forwarding } from "./forwarding.ts";
 import { IpTool } from "./ip.ts";
 import { LinkTable } from "./nft.ts";
 import { Prober } from "./routes/prober.ts";

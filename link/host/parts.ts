@@ -116,6 +116,7 @@ export class Parts {
       packet: (from, packet) => this.peers.all.get(from)?.relayed(packet),
       headSeen: (gate, head) => this.heads.gateHead(gate, head),
       ledger: (gate, message) => void this.heads.fromGate(gate, message),
+      about: (gate, node, message) => this.peers.all.get(node)?.gateMessage(gate, message),
     });
     this.signals = new Signals({
       net: network.net,

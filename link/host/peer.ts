@@ -1,21 +1,25 @@
 /**
- * One peer as this machine reaches it: its relay socket on the loopback (where WireGuard sends while the path goes through a
- * gate), its ICE agent and its path machine, and what the two machines decided so far. It changes nothing on the machine
+ * One peer as this machine reaches it: its relay socket on the loopback (where WireGuard sends while the path goes through
+ * this process), its relayed rungs, its ICE agent and its path machine, and what the two machines decided so far. It changes nothing on the machine
  * itself: `wanted()` is what the daemon's next reconciliation applies.
  */
 import { HandshakeTie } from "../core/handshake/tie.ts";
 import { IceAgent, type IceSnapshot } from "../core/ice/mod.ts";
-import type { IceAction, IceEvent, SelectedPair } from "../core/ice/event.ts";
+import type { IceAction, IceEvent } from "../core/ice/event.ts";
 import type { PathAction, PathEvent } from "../core/path/event.ts";
 import { Path } from "../core/path/mod.ts";
 import type { Bridge, Endpoint, Join } from "../core/plan/mod.ts";
 import type { StunCrypto, TransportAddress } from "../core/stun/mod.ts";
+import type { FromGate } from "../../mesh/wire/gate_session.ts";
 import type { Rung } from "../../mesh/wire/local.ts";
 import type { SignalBody, WireCandidate } from "../../mesh/wire/signal.ts";
+import type { Gates } from "./gates.ts";
 import type { GuessDesk } from "./guess.ts";
 import type { IceHub } from "./ice_hub.ts";
 import { PeerGuess } from "./peer_guess.ts";
 import { Timeline } from "./timeline.ts";
+import type { Carrier, Transport, Up } from "./transport.ts";
+import { TRANSPORTS } from "./transports.ts";
 
 /** What a peer needs of the daemon. */
 export interface PeerHost {
@@ -28,8 +32,9 @@ export interface PeerHost {
   accept(address: string): boolean;
   wgPort(): number;
   signal(to: string, body: SignalBody): void;
-  /** Hands a WireGuard packet to the gate session that reaches the peer; false when there is none. */
-  relay(to: string, packet: Uint8Array): boolean;
+  gates: Gates;
+  /** The relayed rungs; those of transports.ts unless said. */
+  transports?: readonly Transport[];
   /** What `wanted()` gives has changed; the promise resolves when the machine has been brought into line with it. */
   changed(): Promise<void>;
   moved(peer: Peer): void;
@@ -54,6 +59,16 @@ export interface PathState {
   since: number;
 }
 
+/** A relayed rung of a peer. */
+interface RungState {
+  transport: Transport;
+  carrier: Carrier;
+  /** What it said when it came up; null while it is down. */
+  up: Up | null;
+  /** Where WireGuard sent while it was up last. */
+  last: TransportAddress | null;
+}
+
 /** A peer. */
 export class Peer {
   readonly id: string;
@@ -64,8 +79,10 @@ export class Peer {
   readonly timeline: Timeline;
   readonly #relay4: Deno.DatagramConn;
   #relay6: Deno.DatagramConn | null = null;
-  #use: { rung: Rung; direct: Endpoint | null } = { rung: "none", direct: null };
-  #bridge: SelectedPair | null = null;
+  /** The relayed rungs, best first, and what those that are up have said. */
+  readonly #rungs: RungState[] = [];
+  #use: { rung: Rung; wireguard: Endpoint | null } = { rung: "none", wireguard: null };
+  #bridge: { remote: TransportAddress; local: string | null } | null = null;
   /** The generation whose `ice` message has been sent; later candidates trickle. */
   #offered: string | null = null;
   readonly #tie: HandshakeTie;
@@ -103,6 +120,47 @@ export class Peer {
     });
     this.state = { rung: "none", endpoint: null, rttMs: null, since: host.now() };
     host.hub.listen(this.#ice.local.ufrag, this);
+    const transports = host.transports ?? TRANSPORTS;
+    for (const transport of transports.toSorted((a, b) => a.rank - b.rank)) this.#open(transport);
+  }
+
+  #open(transport: Transport): void {
+    const { selfId, gates, hub, crypto } = this.#host;
+    const { rung, rank } = transport;
+    const carrier = transport.open({
+      selfId,
+      peerId: this.id,
+      gates,
+      hub,
+      crypto,
+      up: (up) => {
+        entry.up = up;
+        entry.last = up.wireguard ?? null;
+        const { endpoint, rttMs, wireguard = null } = up;
+        this.event({ kind: "relayUp", relay: { rung, rank, endpoint, rttMs, wireguard } });
+        if (carrier.send) this.#release(false);
+      },
+      down: () => {
+        entry.up = null;
+        this.event({ kind: "relayDown", rung });
+      },
+      received: (packet) => this.relayed(packet),
+      signal: (body) => this.#host.signal(this.id, body),
+      rearm: () => this.#host.rearm(),
+      now: () => this.#host.now(),
+    });
+    const entry: RungState = { transport, carrier, up: null, last: null };
+    this.#rungs.push(entry);
+  }
+
+  /** Gate sessions, or the peer's presence there, changed. */
+  reachChanged(): void {
+    for (const { carrier } of this.#rungs) carrier.reachChanged();
+  }
+
+  /** A gate's word about a path to this peer. */
+  gateMessage(gate: string, message: FromGate): void {
+    for (const { carrier } of this.#rungs) carrier.gateMessage?.(gate, message);
   }
 
   async #readRelay(socket: Deno.DatagramConn): Promise<void> {
@@ -115,7 +173,15 @@ export class Peer {
   }
 
   #send(packet: Uint8Array): void {
-    if (!this.#host.relay(this.id, packet)) this.#hold(packet, false);
+    if (!this.#relay(packet)) this.#hold(packet, false);
+  }
+
+  /** Sends by the rung in use, or by the best that is up while WireGuard is still on another one. */
+  #relay(packet: Uint8Array): boolean {
+    for (const { carrier } of this.#rungs) carrier.packetSeen?.(packet);
+    const able = this.#rungs.filter(({ up, carrier }) => up && carrier.send);
+    const used = able.find(({ transport }) => transport.rung === this.#use.rung);
+    return [...(used ? [used] : []), ...able].some(({ carrier }) => carrier.send!(packet));
   }
 
   #hold(packet: Uint8Array, inward: boolean): void {
@@ -130,7 +196,7 @@ export class Peer {
     for (const { packet, at } of mine) {
       if (at < oldest) continue;
       if (inward) this.relayed(packet);
-      else this.#host.relay(this.id, packet);
+      else this.#relay(packet);
     }
   }
 
@@ -142,6 +208,7 @@ export class Peer {
 
   /** A WireGuard packet that came through a gate. */
   relayed(packet: Uint8Array): void {
+    for (const { carrier } of this.#rungs) carrier.packetSeen?.(packet);
     if (!this.#configured) return this.#hold(packet, true);
     if (!this.#tie.incoming(packet, this.#host.now())) return;
     // The bridge rewrites within one family, so packets of an IPv6 pair take the IPv6 loopback.
@@ -167,7 +234,6 @@ export class Peer {
 
   /** Tells the path machine that something happened. */
   event(event: PathEvent): void {
-    if (event.kind === "gateUp") this.#release(false);
     this.#pathActions(this.#path.handle(event, this.#host.now()));
   }
 
@@ -195,6 +261,8 @@ export class Peer {
         return this.event({ kind: "peerMoved", rung: body.rung as Rung, serial: body.serial });
       case "moved-ack":
         return this.event({ kind: "peerMovedAck", serial: body.serial });
+      default:
+        for (const { carrier } of this.#rungs) carrier.signal?.(body);
     }
   }
 
@@ -215,6 +283,7 @@ export class Peer {
     this.#guess.networkChanged();
     this.#iceEvent({ kind: "networkChanged" });
     this.event({ kind: "networkChanged" });
+    for (const { carrier } of this.#rungs) carrier.networkChanged?.();
   }
 
   #tellCandidates(): void {
@@ -270,11 +339,11 @@ export class Peer {
     for (const action of actions) {
       switch (action.kind) {
         case "use":
-          this.#use = { rung: action.rung, direct: action.rung === "direct" ? action.pair.remote : null };
+          this.#use = { rung: action.rung, wireguard: action.wireguard };
           settled = this.#host.changed();
           break;
         case "bridgeLateRelayed":
-          this.#bridge = action.on ? action.pair : null;
+          this.#bridge = action.on ? { remote: action.remote, local: action.local } : null;
           settled = this.#host.changed();
           break;
         case "sendMoved": {
@@ -293,11 +362,17 @@ export class Peer {
           this.#iceEvent({ kind: "restart" });
           this.#sendIce(false);
           break;
-        case "release":
+        case "release": {
+          // Only when WireGuard has been set once more: what was late may have made it roam back.
+          const { rung } = action;
+          const left = this.#rungs.find(({ transport }) => transport.rung === rung);
+          void (settled ?? Promise.resolve()).then(() => left?.carrier.release?.());
           break;
+        }
         case "notify":
           this.state = { rung: action.rung, endpoint: action.endpoint, rttMs: action.rttMs, since: action.since };
           this.timeline.note(`path: ${action.rung}${action.endpoint ? ` ${action.endpoint}` : ""}`);
+          for (const { carrier } of this.#rungs) carrier.pathChanged?.(this.state);
           this.#host.moved(this);
           break;
       }
@@ -316,35 +391,40 @@ export class Peer {
     if (due(this.#ice.nextDeadline())) this.#iceEvent({ kind: "tick" });
     if (due(this.#path.nextDeadline())) this.event({ kind: "tick" });
     if (due(this.#guess.nextDeadline())) this.#guess.tick();
+    for (const { carrier } of this.#rungs) if (due(carrier.nextDeadline?.() ?? null)) carrier.tick?.();
     const initiation = this.#tie.due(now);
     if (initiation) this.#send(initiation);
   }
 
   /** When `tick` is due, in ms; null when nothing is waited for. */
   nextDeadline(): number | null {
-    const all = [this.#ice, this.#path, this.#guess, this.#tie].map((m) => m.nextDeadline()).filter((d) => d !== null);
+    const rungs = this.#rungs.map(({ carrier }) => carrier.nextDeadline?.() ?? null);
+    const own = [this.#ice, this.#path, this.#guess, this.#tie].map((machine) => machine.nextDeadline());
+    const all = [...own, ...rungs].filter((d) => d !== null);
     return all.length === 0 ? null : Math.min(...all);
   }
 
   /** What WireGuard and nftables should have for this peer. */
   wanted(): { endpoint: Endpoint; bridge: Bridge | null; join: Join | null } {
     const relay = { address: "127.0.0.1", port: (this.#relay4.addr as Deno.NetAddr).port };
-    const pair = this.#bridge;
+    const endpoint = this.#use.wireguard ?? relay;
     const { join } = this.#guess;
-    if (!pair) return { endpoint: this.#use.direct ?? relay, bridge: null, join };
-    const v6 = pair.remote.address.includes(":");
+    const to = this.#bridge;
+    if (!to) return { endpoint, bridge: null, join };
+    const v6 = to.remote.address.includes(":");
     const relayPort = v6 ? (this.#socket6().addr as Deno.NetAddr).port : relay.port;
-    return {
-      endpoint: this.#use.direct ?? relay,
-      bridge: { relayPort, remote: pair.remote, local: pair.local.base.address },
-      join,
-    };
+    // A rung of WireGuard's own that was left: what is still under way there must not make WireGuard roam back either.
+    const left = this.#rungs.find(({ last }) =>
+      last && !(last.address === to.remote.address && last.port === to.remote.port)
+    );
+    return { endpoint, bridge: { relayPort, remote: to.remote, local: to.local, late: left?.last ?? null }, join };
   }
 
   /** Closes its sockets. */
   close(): void {
     this.#host.hub.forget(this);
     this.#guess.close();
+    for (const { carrier } of this.#rungs) carrier.close();
     this.#relay4.close();
     this.#relay6?.close();
   }

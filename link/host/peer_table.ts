@@ -11,7 +11,7 @@ export interface PeerTableOptions {
   view: NetworkView;
   gates: Gates;
   /** For each peer: everything but what the table knows itself. */
-  host: Omit<PeerHost, "selfId" | "accept" | "relay" | "tieBreaker">;
+  host: Omit<PeerHost, "selfId" | "accept" | "gates" | "tieBreaker">;
   tieBreaker(): bigint;
   /** True while the coordinator can carry signals. */
   meshUp(): boolean;
@@ -65,13 +65,9 @@ export class PeerTable {
     const peer = new Peer(id, {
       ...host,
       selfId: view.selfId,
+      gates,
       tieBreaker: this.#o.tieBreaker(),
       accept: (address) => !view.isOverlay(address),
-      relay: (to, packet) => {
-        const session = gates.towards(to);
-        session?.sendPacket(to, packet);
-        return session !== null;
-      },
     });
     this.#peers.set(id, peer);
     void host.changed().then(() => peer.configured());
@@ -80,15 +76,11 @@ export class PeerTable {
 
   /** Tells a peer's path machine what leads to it now; without an id, every peer's. */
   tellReach(id?: string): void {
-    const { gates, view } = this.#o;
+    const { gates } = this.#o;
     for (const peer of id === undefined ? this.#peers.values() : [this.#peers.get(id)]) {
       if (!peer) continue;
-      const session = gates.towards(peer.id);
-      if (session) {
-        const endpoint = view.gates.get(session.gateId)?.record.name ?? session.gateId;
-        peer.event({ kind: "gateUp", endpoint, ...(session.rttMs === null ? {} : { rttMs: session.rttMs }) });
-      } else peer.event({ kind: "gateDown" });
-      peer.event({ kind: session || this.#o.meshUp() ? "peerOnline" : "peerOffline" });
+      peer.reachChanged();
+      peer.event({ kind: gates.towards(peer.id) || this.#o.meshUp() ? "peerOnline" : "peerOffline" });
     }
     this.#o.rearm();
   }

@@ -23,7 +23,7 @@
 import { GhostError } from "./errors.ts";
 import { fromBase32, fromUtf8, parseJson, toBase32, utf8 } from "./encoding.ts";
 import { ledgerHead, ledgerMessages } from "./ledger.ts";
-import { jws, key32, networkId, nodeId, parse, z } from "./schema.ts";
+import { jws, key32, networkId, nodeId, parse, port, z } from "./schema.ts";
 
 export const GATE_ALPN = "ghostgate/1";
 
@@ -48,6 +48,10 @@ export const sessionClaims = z.strictObject({
 });
 export type SessionClaims = z.infer<typeof sessionClaims>;
 
+/** Which of a lane's two ends: 0 is the node with the smaller id. */
+const laneEnd = z.union([z.literal(0), z.literal(1)]);
+export type LaneEnd = z.infer<typeof laneEnd>;
+
 const ping = z.strictObject({ t: z.literal("ping"), n: z.int().min(0) });
 const pong = z.strictObject({ t: z.literal("pong"), n: z.int().min(0) });
 
@@ -65,6 +69,8 @@ export const fromNode = z.discriminatedUnion("t", [
   z.strictObject({ t: z.literal("signal"), to: nodeId, box: z.string().max(MAX_BOX) }),
   /** Tell from now on whether these nodes have a session here (replaces the list before). */
   z.strictObject({ t: z.literal("watch"), nodes: z.array(nodeId).max(2000) }),
+  /** Whether this node wants a lane with another one here; it gets one while both want it (see below). Said again now and then. */
+  z.strictObject({ t: z.literal("lane"), node: nodeId, want: z.boolean() }),
   ping,
   pong,
 ]);
@@ -79,6 +85,12 @@ export const fromGate = z.discriminatedUnion("t", [
   z.strictObject({ t: z.literal("signal"), from: nodeId, box: z.string().max(MAX_BOX) }),
   z.strictObject({ t: z.literal("presence"), node: nodeId, up: z.boolean() }),
   z.strictObject({ t: z.literal("head"), head: ledgerHead }),
+  /** A lane with `node`: its UDP port, and the secret by which this `end` proves its address there (mesh/wire/lane.ts). */
+  z.strictObject({ t: z.literal("lane"), node: nodeId, port, end: laneEnd, token: key32 }),
+  /** Both ends have proved an address: packets cross. `family` is the one in which this end uses the port. */
+  z.strictObject({ t: z.literal("lane-ready"), node: nodeId, port, family: z.union([z.literal(4), z.literal(6)]) }),
+  /** There is no lane with `node` any more, or none can be had; it goes a moment later where `reason` lets it. */
+  z.strictObject({ t: z.literal("lane-ended"), node: nodeId, reason: z.string().max(64) }),
   ...ledgerMessages,
   ping,
   pong,

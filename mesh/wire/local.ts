@@ -32,9 +32,10 @@
 import { ledgerHead } from "./ledger.ts";
 import { jws, label, prefix, z } from "./schema.ts";
 
-/** Rungs of the path ladder, best first; `none` is no path at all. */
+/** Rungs of the path ladder, best first; `none` is no path at all. A link may have more of them (link/host/transports.ts). */
 export const RUNGS = ["direct", "lane", "quic", "turn", "none"] as const;
-export type Rung = (typeof RUNGS)[number];
+export type Rung = (typeof RUNGS)[number] | (string & Record<never, never>);
+const rung = z.string().max(16) as z.ZodType<Rung>;
 
 export const localPeer = z.object({
   name: z.string(),
@@ -42,7 +43,7 @@ export const localPeer = z.object({
   addresses: z.array(z.string()),
   online: z.boolean(),
   path: z.object({
-    rung: z.enum(RUNGS),
+    rung,
     endpoint: z.string().nullable(),
     rttMs: z.number().nullable(),
     /** RFC 3339 time of the last change of rung. */
@@ -93,7 +94,7 @@ export const localNetcheck = z.object({
   }),
   ipv6: z.object({ works: z.boolean(), address: z.string().nullable() }),
   coordinator: z.boolean(),
-  gates: z.array(z.object({ name: z.string(), rttMs: z.number().nullable(), rungs: z.array(z.enum(RUNGS)) })),
+  gates: z.array(z.object({ name: z.string(), rttMs: z.number().nullable(), rungs: z.array(rung) })),
   /** What a person should know; empty when all is well. */
   verdict: z.array(z.string()),
 });
@@ -105,7 +106,7 @@ const place = z.object({ type: z.string(), address: z.string(), port: z.number()
 export const localPath = z.object({
   name: z.string(),
   id: z.string(),
-  rung: z.enum(RUNGS),
+  rung: rung,
   endpoint: z.string().nullable(),
   rttMs: z.number().nullable(),
   /** Why it is no better; null when it is direct. */
@@ -132,7 +133,7 @@ export const localPingRequest = z.object({
 export const localPingAnswer = z.object({
   name: z.string(),
   address: z.string(),
-  replies: z.array(z.object({ seq: z.number(), rttMs: z.number().nullable(), rung: z.enum(RUNGS) })),
+  replies: z.array(z.object({ seq: z.number(), rttMs: z.number().nullable(), rung })),
 });
 
 export const localJoinRequest = z.object({

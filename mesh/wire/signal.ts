@@ -3,7 +3,7 @@
  * neither can read or write it. Every message carries the sender's ledger head, and a counter that only grows
  * (max(milliseconds now, last + 1)), so that a replayed or reordered old box is dropped.
  */
-import { jws, key32, parse, port, z } from "./schema.ts";
+import { jws, key32, nodeId, parse, port, z } from "./schema.ts";
 import { ledgerHead, ledgerMessages } from "./ledger.ts";
 
 /** An ICE candidate (RFC 8445 section 5.1). */
@@ -43,6 +43,8 @@ const body = z.discriminatedUnion("t", [
   /** "I send on this rung now"; `serial` grows with every change. Answered by `moved-ack`. */
   z.strictObject({ t: z.literal("moved"), rung: z.string().max(16), serial: z.int().min(0) }),
   z.strictObject({ t: z.literal("moved-ack"), rung: z.string().max(16), serial: z.int().min(0) }),
+  /** "Ask this gate for a lane with me too"; by `ufrag` and `pwd` the ends check it, end to end. */
+  z.strictObject({ t: z.literal("lane"), gate: nodeId, ...ice }),
   /** My newest record, in case the coordinator is away or hides it. */
   z.strictObject({ t: z.literal("record"), record: jws }),
   /** "I have seen your next WireGuard key." */

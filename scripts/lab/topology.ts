@@ -78,6 +78,16 @@ export async function unblockUdp(router: Host): Promise<void> {
   await router.run(["nft", "delete", "table", "ip", "blocked"]);
 }
 
+/** Drops the UDP of a gate's lanes at a router; `unblockLanes` takes it back. */
+export async function blockLanes(router: Host): Promise<void> {
+  await router.run(["nft", "-f", ruleSet("block_lanes")]);
+}
+
+/** Takes `blockLanes` back. */
+export async function unblockLanes(router: Host): Promise<void> {
+  await router.run(["nft", "delete", "table", "ip", "nolanes"]);
+}
+
 /** The whole topology above. */
 export async function buildHomes(lab: Lab, nats: { alice?: Nat; bob?: Nat } = {}): Promise<void> {
   await addInternet(lab);

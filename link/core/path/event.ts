@@ -1,13 +1,26 @@
 /** The vocabulary of the path machine of one peer. Times are milliseconds since the epoch. */
 import type { Rung } from "../../../mesh/wire/local.ts";
 import type { SelectedPair } from "../ice/event.ts";
+import type { TransportAddress } from "../stun/address.ts";
 
 export type { Rung, SelectedPair };
 
+/** A relayed rung that is up. */
+export interface Relay {
+  rung: Rung;
+  /** Smaller is better; direct is 0. */
+  rank: number;
+  /** The rung's own word for people. */
+  endpoint: string | null;
+  rttMs: number | null;
+  /** Where WireGuard itself sends; null when packets go through this process. */
+  wireguard: TransportAddress | null;
+}
+
 export type PathEvent =
-  /** The quic rung to this peer became usable: my session to the gate, and the peer's presence there. */
-  | { kind: "gateUp"; endpoint?: string; rttMs?: number }
-  | { kind: "gateDown" }
+  /** A relayed rung to this peer became usable, or is usable with other values than before. */
+  | { kind: "relayUp"; relay: Relay }
+  | { kind: "relayDown"; rung: Rung }
   /** Somebody can carry signals to the peer (the coordinator's mailbox counts). */
   | { kind: "peerOnline" }
   | { kind: "peerOffline" }
@@ -26,15 +39,14 @@ export type PathEvent =
   | { kind: "tick" };
 
 export type PathAction =
-  /** Send on this rung. `endpoint` is the address for WireGuard on a direct rung, and the rung's own word otherwise. May repeat. */
-  | { kind: "use"; rung: "direct"; endpoint: string; pair: SelectedPair }
-  | { kind: "use"; rung: Exclude<Rung, "direct" | "none">; endpoint: string | null }
-  | { kind: "use"; rung: "none" }
+  /** Send on this rung; `wireguard` is where WireGuard itself sends, null when packets go through this process. May repeat. */
+  | { kind: "use"; rung: Rung; wireguard: TransportAddress | null }
   /**
-   * While on, packets of this peer that still arrive over a relay reach WireGuard with the addresses of `pair`, so that they
-   * do not make it roam back. Ordered before the `use` that it belongs to. A second `on` replaces the first.
+   * While on, packets of this peer that still arrive over another relay reach WireGuard as if they came from `remote` to `local`
+   * (null: the address that the machine sends from), so that they do not make it roam back. Ordered before the `use` that it
+   * belongs to. A second `on` replaces the first.
    */
-  | { kind: "bridgeLateRelayed"; on: true; pair: SelectedPair }
+  | { kind: "bridgeLateRelayed"; on: true; remote: TransportAddress; local: string | null }
   | { kind: "bridgeLateRelayed"; on: false }
   | { kind: "sendMoved"; rung: Rung; serial: number }
   | { kind: "sendMovedAck"; rung: string; serial: number }

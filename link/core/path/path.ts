@@ -3,15 +3,16 @@
  *
  * Relayed at once, direct when ICE has found a pair, back within seconds when the pair dies. WireGuard has one endpoint a
  * peer and roams to wherever the last authentic packet came from, so on a climb packets that are still under way over the relay
- * would pull it back: `bridgeLateRelayed` is on before the endpoint is set to direct and for as long as direct is in use. On a fall
- * it is off first, because the relay's packets must then be allowed to pull WireGuard away from the dead pair.
+ * would pull it back: `bridgeLateRelayed` is on before the endpoint is set to an address of WireGuard's own (direct, lane) and for
+ * as long as that is in use. On a fall to a rung through this process it is off first, because the relay's packets must then be
+ * allowed to pull WireGuard away from the dead pair.
  *
  * The two ends decide for themselves and tell each other with `moved`. Who hears that the peer has fallen from direct falls
  * too, although its own half may still seem to work; who hears that the peer has climbed does not wait for its own hold.
  * A rung that failed is held down with growing waits. A held rung is still better than none.
  */
 import { endpointText, sameAddress } from "../stun/address.ts";
-import type { PathAction, PathEvent, Rung, SelectedPair } from "./event.ts";
+import type { PathAction, PathEvent, Relay, Rung } from "./event.ts";
 import { Hold } from "./hold.ts";
 import { IceClock } from "./ice_clock.ts";
 import { Mover } from "./mover.ts";
@@ -20,12 +21,10 @@ import { best } from "./score.ts";
 /** 1 s, 2 s, 4 s ... 60 s; a minute of health forgives. */
 const HOLD = { firstMs: 1_000, longestMs: 60_000, healthyMs: 60_000 };
 
-type Relay = Exclude<Rung, "direct" | "none">;
-
-/** A rung that is up. */
-type Live =
-  | { rung: "direct"; pair: SelectedPair; endpoint: string; rttMs: number | null }
-  | { rung: Relay; endpoint: string | null; rttMs: number | null };
+/** A rung that is up; `local` is the address that WireGuard sends from where that is known. */
+interface Live extends Relay {
+  local: string | null;
+}
 
 /** What a path looks like from outside. */
 export interface PathView {
@@ -86,17 +85,16 @@ export class Path {
   }
 
   get #canSignal(): boolean {
-    return this.#online || this.#live.has("quic");
+    return this.#online;
   }
 
   #take(event: PathEvent, now: number): void {
     switch (event.kind) {
-      case "gateUp":
-        if (!this.#canSignal) this.#ice.hurry();
-        this.#live.set("quic", { rung: "quic", endpoint: event.endpoint ?? null, rttMs: event.rttMs ?? null });
+      case "relayUp":
+        this.#live.set(event.relay.rung, { ...event.relay, local: null });
         break;
-      case "gateDown":
-        this.#fail("quic", now);
+      case "relayDown":
+        this.#fail(event.rung, now);
         break;
       case "peerOnline":
         if (!this.#canSignal) this.#ice.hurry();
@@ -112,9 +110,11 @@ export class Path {
         this.#ice.succeeded(now);
         this.#live.set("direct", {
           rung: "direct",
-          pair: event.pair,
+          rank: 0,
           endpoint: endpointText(event.pair.remote),
           rttMs: event.rttMs,
+          wireguard: event.pair.remote,
+          local: event.pair.local.base.address,
         });
         break;
       case "iceConsentLost":
@@ -148,8 +148,10 @@ export class Path {
     // An old serial is a repetition whose acknowledgement was lost, or older than what the peer has said since.
     if (news || serial === this.#mover.peerSerial) this.#actions.push({ kind: "sendMovedAck", rung, serial });
     if (!news) return;
+    const current = this.#current?.rung;
     if (rung === "direct") this.#hold("direct").lift();
-    else if (before === "direct" && this.#current?.rung === "direct") {
+    else if (before !== "direct" && before === current && this.#current?.wireguard) this.#hold(before).fail(now);
+    else if (before === "direct" && current === "direct") {
       this.#fail("direct", now);
       this.#ice.failed(now);
     }
@@ -196,24 +198,20 @@ export class Path {
   }
 
   #bridgeFor(live: Live | null): void {
-    if (live?.rung === "direct") this.#actions.push({ kind: "bridgeLateRelayed", on: true, pair: live.pair });
-    else if (this.#bridge) this.#actions.push({ kind: "bridgeLateRelayed", on: false });
-    this.#bridge = live?.rung === "direct";
+    if (live?.wireguard) {
+      this.#actions.push({ kind: "bridgeLateRelayed", on: true, remote: live.wireguard, local: live.local });
+    } else if (this.#bridge) this.#actions.push({ kind: "bridgeLateRelayed", on: false });
+    this.#bridge = !!live?.wireguard;
   }
 
   /** Said again when a move has settled, because packets over the old rung may have made WireGuard roam meanwhile. */
   #use(): void {
-    const live = this.#current;
-    if (live === null) this.#actions.push({ kind: "use", rung: "none" });
-    else if (live.rung !== "direct") this.#actions.push({ kind: "use", rung: live.rung, endpoint: live.endpoint });
-    else this.#actions.push({ kind: "use", rung: "direct", endpoint: live.endpoint, pair: live.pair });
+    const { rung = "none", wireguard = null } = this.#current ?? {};
+    this.#actions.push({ kind: "use", rung, wireguard });
   }
 }
 
 function sameEnd(a: Live | null, b: Live | null): boolean {
-  if (a === null || b === null) return a === b;
-  if (a.rung === "direct" && b.rung === "direct") {
-    return sameAddress(a.pair.remote, b.pair.remote) && sameAddress(a.pair.local.base, b.pair.local.base);
-  }
-  return a.endpoint === b.endpoint;
+  if (!a?.wireguard || !b?.wireguard) return a?.endpoint === b?.endpoint;
+  return sameAddress(a.wireguard, b.wireguard) && a.local === b.local;
 }

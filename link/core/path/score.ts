@@ -1,9 +1,8 @@
 /** Which rung is better, as data that compares: held rungs last, then the order of the ladder, then time. */
-import { type Rung, RUNGS } from "../../../mesh/wire/local.ts";
-
 /** A rung that could carry packets now. */
 export interface Option {
-  rung: Rung;
+  /** Its place in the ladder, smaller is better. */
+  rank: number;
   /** It has failed lately and is not trusted yet: better than nothing, and nothing more. */
   held: boolean;
   rttMs: number | null;
@@ -12,8 +11,8 @@ export interface Option {
 /** Compared from the left; smaller is better. */
 export type Score = readonly [held: number, rank: number, rttMs: number];
 
-export function score({ rung, held, rttMs }: Option): Score {
-  return [Number(held), RUNGS.indexOf(rung), rttMs ?? Infinity];
+export function score({ rank, held, rttMs }: Option): Score {
+  return [Number(held), rank, rttMs ?? Infinity];
 }
 
 /** Negative when `a` is better, as `sort` wants it. */

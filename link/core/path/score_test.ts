@@ -5,6 +5,7 @@ import { Hold } from "./hold.ts";
 
 const option = (rung: (typeof RUNGS)[number], o: { held?: boolean; rttMs?: number } = {}) => ({
   rung,
+  rank: RUNGS.indexOf(rung),
   held: o.held ?? false,
   rttMs: o.rttMs ?? null,
 });

@@ -65,6 +65,11 @@ class End {
     this.way = way;
   }
 
+  gateUp(): void {
+    this.tell({ kind: "relayUp", relay: { rung: "quic", rank: 2, endpoint: null, rttMs: null, wireguard: null } });
+    this.tell({ kind: "peerOnline" });
+  }
+
   tell(event: PathEvent): void {
     for (const action of this.path.handle(event, this.duel.now)) this.#do(action);
   }
@@ -109,7 +114,7 @@ const pair = (n: number): SelectedPair => ({
 /** Both on the relay for a second. */
 function begun(seed: number): Duel {
   const duel = new Duel(seed);
-  for (const end of [duel.a, duel.b]) end.tell({ kind: "gateUp" });
+  for (const end of [duel.a, duel.b]) end.gateUp();
   duel.run(1_000);
   return duel;
 }

@@ -6,7 +6,7 @@
  * |---|---|---|
  * | port sharing | stun_in, stun_out | WireGuard and ICE on one external UDP port: STUN goes to and comes from ICE's socket |
  * | joined ports | in the two above | a peer behind a guessed port: WireGuard and ICE use a socket's port towards that one address |
- * | bridge | link_bridge, link_reroute | late packets of the quic rung get the direct pair's addresses, so that WireGuard does not roam back |
+ * | bridge | link_bridge, link_reroute, link_late | late packets of a relay get the addresses of the path in use, so that WireGuard does not roam back |
  * | policy | as handed in | the compiled policy's chains |
  * | guard | link_guard | an interface that forwards only for our sake forwards only to and from the tunnel |
  * | carried routes | link_clamp, link_snat | MSS clamp; masquerading towards the carried prefix |
@@ -29,8 +29,10 @@ export interface Bridge {
   relayPort: number;
   /** Where the peer's packets come from on the direct path. */
   remote: Endpoint;
-  /** Our own address of the direct pair. */
-  local: string;
+  /** Our own address of the direct pair; null until the host has found the one that it sends from. */
+  local: string | null;
+  /** A gate's port from which packets of a lane may still come, late: they get the pair's addresses too. */
+  late?: Endpoint | null;
 }
 
 /** A port of this machine that stands for WireGuard's own towards one address: a guess has hit it (link/host/guess.ts). */
@@ -95,10 +97,11 @@ export function renderBridgeChange(iface: string, from: readonly Bridge[], to: r
   const name = tableName(iface);
   const change = (verb: "delete" | "add", bridges: readonly Bridge[]) =>
     [4, 6].flatMap((family) => {
-      const elements = bridges.filter((b) => bridgeFamily(b) === family);
-      return elements.length === 0 ? [] : MAPS.map((map) => {
-        const list = elements.map((b) => verb === "add" ? map.element(b) : `${b.relayPort}`);
-        return `${verb} element inet ${name} ${map.name}${family} { ${list.join(", ")} }\n`;
+      const of = bridges.filter((b) => bridgeFamily(b) === family);
+      return MAPS.flatMap((map) => {
+        const list = of.map((b) => map.element(b)).filter((e) => e !== null)
+          .map(([key, value]) => verb === "add" ? `${key} : ${value}` : key);
+        return list.length === 0 ? [] : [`${verb} element inet ${name} ${map.name}${family} { ${list.join(", ")} }\n`];
       });
     });
   const lines = (bridges: readonly Bridge[]) =>
@@ -139,27 +142,59 @@ function bridgeFamily(b: Bridge): 4 | 6 {
   return familyOf(b.remote.address);
 }
 
-/** Keyed by the relay socket's port; the source port is set last because it is the key. */
-const MAPS: { name: string; type(family: 4 | 6): string; element(b: Bridge): string }[] = [
+type Element = [key: string, value: string];
+
+const addressType = (family: 4 | 6) => family === 4 ? "ipv4_addr" : "ipv6_addr";
+
+/**
+ * Keyed by the relay socket's port; the source port is set last because it is the key. A late packet of a lane is told by the
+ * gate's address and port, and takes the relay socket's port along as its mark.
+ */
+const MAPS: { name: string; type(family: 4 | 6): string; element(b: Bridge): Element | null }[] = [
   {
     name: "bridge_local",
-    type: (family) => family === 4 ? "ipv4_addr" : "ipv6_addr",
-    element: (b) => `${b.relayPort} : ${canonicalAddress(b.local)}`,
+    type: (family) => `inet_service : ${addressType(family)}`,
+    element: (b) => b.local === null ? null : [`${b.relayPort}`, canonicalAddress(b.local)],
   },
   {
     name: "bridge_remote",
-    type: (family) => family === 4 ? "ipv4_addr" : "ipv6_addr",
-    element: (b) => `${b.relayPort} : ${canonicalAddress(b.remote.address)}`,
+    type: (family) => `inet_service : ${addressType(family)}`,
+    element: (b) => [`${b.relayPort}`, canonicalAddress(b.remote.address)],
   },
-  { name: "bridge_port", type: () => "inet_service", element: (b) => `${b.relayPort} : ${b.remote.port}` },
+  {
+    name: "bridge_port",
+    type: () => "inet_service : inet_service",
+    element: (b) => [`${b.relayPort}`, `${b.remote.port}`],
+  },
+  {
+    name: "late_of",
+    type: (family) => `${addressType(family)} . inet_service : mark`,
+    element: (b) => lateOf(b, (late) => [`${canonicalAddress(late.address)} . ${late.port}`, `${b.relayPort}`]),
+  },
+  {
+    name: "late_remote",
+    type: (family) => `mark : ${addressType(family)}`,
+    element: (b) => lateOf(b, () => [`${b.relayPort}`, canonicalAddress(b.remote.address)]),
+  },
+  {
+    name: "late_port",
+    type: () => "mark : inet_service",
+    element: (b) => lateOf(b, () => [`${b.relayPort}`, `${b.remote.port}`]),
+  },
 ];
+
+/** Packets of another family than the pair's cannot be given its addresses. */
+function lateOf(b: Bridge, make: (late: Endpoint) => Element): Element | null {
+  return b.late && familyOf(b.late.address) === bridgeFamily(b) ? make(b.late) : null;
+}
 
 function bridge({ bridges, wgPort }: TableParts): string[] {
   const lines: string[] = [];
   for (const family of [4, 6] as const) {
     for (const map of MAPS) {
-      const elements = bridges.filter((b) => bridgeFamily(b) === family).map((b) => map.element(b));
-      lines.push(`map ${map.name}${family} { type inet_service : ${map.type(family)};`);
+      const elements = bridges.filter((b) => bridgeFamily(b) === family).map((b) => map.element(b))
+        .filter((e) => e !== null).map(([key, value]) => `${key} : ${value}`);
+      lines.push(`map ${map.name}${family} { type ${map.type(family)};`);
       if (elements.length > 0) lines.push(`  elements = { ${elements.join(", ")} }`);
       lines.push("}");
     }
@@ -170,6 +205,11 @@ function bridge({ bridges, wgPort }: TableParts): string[] {
     ` udp sport set udp sport map @bridge_port${family}`;
   lines.push("chain link_bridge { type filter hook output priority mangle;");
   lines.push(rule("ip", "127.0.0.1", 4), rule("ip6", "::1", 6), "}");
+  const late = (ip: "ip" | "ip6", family: 4 | 6) =>
+    `  udp dport ${wgPort} meta mark set ${ip} saddr . udp sport map @late_of${family}` +
+    ` ${ip} saddr set meta mark map @late_remote${family}` +
+    ` udp sport set meta mark map @late_port${family} meta mark set 0`;
+  lines.push("chain link_late { type filter hook prerouting priority mangle;", late("ip", 4), late("ip6", 6), "}");
   lines.push("chain link_reroute { type route hook output priority mangle;");
   lines.push(`  oifname "lo" udp sport ${wgPort} fib daddr type != local ip dscp set 2`, "}");
   return lines;

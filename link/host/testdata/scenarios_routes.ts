@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createLog } from "../../../mesh/host/log.ts";
 import { systemRunner } from "../../../mesh/host/runner.ts";
-import { Forwarding } from "../forwarding.ts";
+import { Forwarding } from "../../../mesh/host/forwarding.ts";
 import { startIpMonitor } from "../ip_monitor.ts";
 import { ROUTE_PROTOCOL } from "../ip.ts";
 import { runTool } from "../tools.ts";

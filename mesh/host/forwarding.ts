@@ -9,12 +9,11 @@
  *
  * Everything goes through `sysctl`: Deno lets only a process with all permissions open /proc/sys.
  */
-import type { Runner } from "../../mesh/host/runner.ts";
-import { readJson, writeJson } from "../../mesh/host/state_dir.ts";
-import { GhostError } from "../../mesh/wire/errors.ts";
-import { parse, z } from "../../mesh/wire/schema.ts";
-import type { ForwardGuard } from "../core/plan/mod.ts";
-import { type LinkTools, runTool, toolError } from "./tools.ts";
+import type { Runner } from "./runner.ts";
+import { readJson, writeJson } from "./state_dir.ts";
+import { GhostError } from "../wire/errors.ts";
+import { parse, z } from "../wire/schema.ts";
+import { runTool, toolError } from "./tool.ts";
 
 const savedFile = z.strictObject({
   version: z.literal(1),
@@ -33,17 +32,23 @@ export interface Egress {
   family: 4 | 6;
 }
 
-/** Forwarding for one tunnel interface. */
+/** What has to be kept from passing: an interface that forwards only for our sake; null is the whole machine. */
+export interface ForwardGuard {
+  iface: string | null;
+  family: 4 | 6;
+}
+
+/** Forwarding for one program. */
 export class Forwarding {
   readonly #runner: Runner;
   readonly #sysctl: string;
-  readonly #iface: string;
+  readonly #iface: string | null;
   readonly #file: string;
   #saved: Saved | null = null;
   #current: readonly Egress[] = [];
 
-  /** @param o.file where to write down what was changed, in the state folder */
-  constructor(o: { runner: Runner; tools: Pick<LinkTools, "sysctl">; iface: string; file: string }) {
+  /** @param o.iface the tunnel interface; null without one @param o.file where to write down what was changed, in the state folder */
+  constructor(o: { runner: Runner; tools: { sysctl: string }; iface: string | null; file: string }) {
     this.#runner = o.runner;
     this.#sysctl = o.tools.sysctl;
     this.#iface = o.iface;
@@ -81,7 +86,9 @@ export class Forwarding {
         continue;
       }
       const setting = family === 4 ? "forwarding" : "force_forwarding";
-      await this.#write(key(family, this.#iface, setting), "1", { remember: false }); // it goes away with the interface
+      if (this.#iface !== null) {
+        await this.#write(key(family, this.#iface, setting), "1", { remember: false }); // it goes away with the interface
+      }
       for (const name of names) {
         if (await this.#switchOn(key(family, name, setting))) guards.push({ iface: name, family });
       }

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { type Runner, systemRunner } from "../../mesh/host/runner.ts";
+import { type Runner, systemRunner } from "./runner.ts";
 import { Forwarding } from "./forwarding.ts";
 
 /** A sysctl over a map, as procps answers. */

@@ -1,0 +1,31 @@
+/** Rung "quic": packets as datagrams of the gate session that both ends have with one gate. */
+import type { Carrier, CarrierHost, Transport } from "./transport.ts";
+
+export const quic: Transport = {
+  rung: "quic",
+  rank: 2,
+  open: (host) => new QuicCarrier(host),
+};
+
+class QuicCarrier implements Carrier {
+  readonly #host: CarrierHost;
+
+  constructor(host: CarrierHost) {
+    this.#host = host;
+  }
+
+  reachChanged(): void {
+    const { gates, peerId } = this.#host;
+    const session = gates.towards(peerId);
+    if (session) this.#host.up({ endpoint: gates.nameOf(session.gateId), rttMs: session.rttMs });
+    else this.#host.down();
+  }
+
+  send(packet: Uint8Array): boolean {
+    const session = this.#host.gates.towards(this.#host.peerId);
+    session?.sendPacket(this.#host.peerId, packet);
+    return session !== null;
+  }
+
+  close(): void {}
+}

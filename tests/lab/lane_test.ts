@@ -1,0 +1,153 @@
+/** Lanes end to end: two nodes whose NATs allow no direct path, and a gate whose kernel carries their packets. */
+import assert from "node:assert/strict";
+import { type Host, Lab } from "../../scripts/lab/lab.ts";
+import { waitFor } from "../../scripts/lab/process.ts";
+import {
+  createToken,
+  GATE_TOML,
+  initNetwork,
+  joinLink,
+  setupCode,
+  startGate,
+  startMesh,
+  waitForRung,
+} from "../../scripts/lab/programs.ts";
+import { addPublic, blockLanes, buildHomes, unblockLanes } from "../../scripts/lab/topology.ts";
+import { addressOf, fixture } from "./support.ts";
+
+interface World {
+  lab: Lab;
+  host(name: string): Host;
+  /** bob's address in the network. */
+  bob: string;
+}
+
+async function make(): Promise<World> {
+  const lab = new Lab();
+  await buildHomes(lab, { alice: "apdm_apdf", bob: "apdm_apdf" });
+  await addPublic(lab, "stranger", "203.0.113.66");
+  const host = (name: string) => lab.host(name);
+  const mesh = await startMesh(host("coordinator"));
+  await initNetwork(host("alice"), await setupCode(mesh));
+  await startGate(host("gate"), { token: await createToken(host("alice"), "--gate") });
+  const token = await createToken(host("alice"), "--uses", "2");
+  const links = [joinLink(host("alice"), token), joinLink(host("bob"), token)];
+  await Promise.all(links.map((link) => link.line(/ is up: /)));
+  await waitForRung(host("alice"), "bob", "quic");
+  return { lab, host, bob: await addressOf(host("alice"), "bob") };
+}
+
+const world = fixture(make);
+
+/** What the gate's kernel has counted. */
+async function counter(gate: Host, name: string): Promise<{ packets: number; bytes: number }> {
+  const { stdout } = await gate.sh("nft list counters");
+  const match = new RegExp(`counter ${name} \\{\\s*packets (\\d+) bytes (\\d+)`).exec(stdout);
+  assert.ok(match, `no counter ${name}`);
+  return { packets: Number(match[1]), bytes: Number(match[2]) };
+}
+
+/** Pings until the pair is on a lane at both ends. */
+async function onLane({ host, bob }: World): Promise<void> {
+  const ping = host("alice").spawn("ping", ["ping", "-i", "0.2", bob]);
+  await waitForRung(host("alice"), "bob", "lane");
+  await waitForRung(host("bob"), "alice", "lane");
+  await ping.stop("SIGINT", 3_000);
+}
+
+async function lanePort(gate: Host): Promise<number> {
+  const { stdout } = await gate.sh("nft list ruleset | sed -n '/set active/,/}/p'");
+  const match = /elements = \{ (\d+)/.exec(stdout);
+  assert.ok(match, stdout);
+  return Number(match[1]);
+}
+
+world("a pair without a direct path climbs from quic to a lane under data, losing nothing", async (w) => {
+  const { host, bob } = w;
+  const stream = host("alice").run(["ping", "-n", "-c", "1000", "-i", "0.005", "-W", "3", bob], { codes: "any" });
+  await waitForRung(host("alice"), "bob", "lane");
+  await waitForRung(host("bob"), "alice", "lane");
+  const { stdout } = await stream;
+  assert.match(stdout, /1000 packets transmitted, 1000 received/);
+});
+
+world("the gate's kernel carries the packets, not its process", async (w) => {
+  const { host, bob } = w;
+  await onLane(w);
+  const gate = host("gate");
+  const before = await counter(gate, "forwarded");
+  const received = async () => (await gate.sh(`nstat -asz UdpInDatagrams | awk '/UdpIn/ {print $2}'`)).stdout.trim();
+  const mine = Number(await received());
+  host("bob").spawn("iperf3", ["iperf3", "-s", "-1"]);
+  await waitFor("iperf3", async () => (await host("bob").sh("ss -ltn | grep -c :5201 || true")).stdout.trim() !== "0");
+  const answer = JSON.parse((await host("alice").run(["iperf3", "-c", bob, "-n", "50M", "-J"])).stdout);
+  assert.ok(answer.end.sum_received.bytes >= 45e6);
+  const after = await counter(gate, "forwarded");
+  assert.ok(after.bytes - before.bytes > 50e6, `${after.bytes - before.bytes} bytes on the lane`);
+  assert.ok(Number(await received()) - mine < 2_000, "the gate's sockets saw the traffic");
+});
+
+world("a stranger gets nothing through a lane's port", async (w) => {
+  const { host } = w;
+  await onLane(w);
+  const gate = host("gate");
+  const port = await lanePort(gate);
+  const dropped = await counter(gate, "unproved");
+  await host("stranger").sh(
+    `for i in 1 2 3 4 5; do printf 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' > /dev/udp/203.0.113.20/${port}; done`
+      .replace("for i", "exec bash -c 'for i").replace("'xxx", '"xxx').replace("xxx' >", 'xxx" >') + "'",
+  );
+  await waitFor("the drops", async () => (await counter(gate, "unproved")).packets >= dropped.packets + 5);
+  assert.equal(
+    (await host("gate").sh("conntrack -L 2>/dev/null | grep -c 'dport=4[0-9]*' || true")).stdout.trim(),
+    "0",
+  );
+});
+
+world("blocked lane ports drop the pair back to quic, and traffic goes on", async (w) => {
+  const { host, bob } = w;
+  await onLane(w);
+  await blockLanes(host("na"));
+  await waitForRung(host("alice"), "bob", "quic");
+  await waitForRung(host("bob"), "alice", "quic");
+  await waitFor(
+    "a ping over quic",
+    async () => (await host("alice").run(["ping", "-c", "1", "-W", "1", bob], { codes: "any" })).code === 0,
+  );
+  await unblockLanes(host("na"));
+});
+
+world("a gate that may not use the kernel carries the same lane through its process", async (w) => {
+  const { host, bob } = w;
+  await host("gate").processes.find((p) => / ghostgate/.test(p.name))!.stop("SIGTERM", 10_000);
+  assert.equal((await host("gate").sh("nft list tables")).stdout.trim(), "");
+  await startGate(host("gate"), { config: `${GATE_TOML}lanes_kernel = false\n` });
+  await waitForRung(host("alice"), "bob", "quic");
+  const ping = host("alice").spawn("ping", ["ping", "-i", "0.2", bob]);
+  await waitForRung(host("alice"), "bob", "lane", 60_000);
+  await ping.stop("SIGINT", 3_000);
+  const { stdout } = await host("alice").run(["ping", "-n", "-c", "100", "-i", "0.01", bob]);
+  assert.match(stdout, /100 packets transmitted, 100 received/);
+  assert.equal((await host("gate").sh("nft list tables")).stdout.trim(), "", "no table without the kernel's lanes");
+  await host("gate").processes.findLast((p) => / ghostgate/.test(p.name))!.stop("SIGTERM", 10_000);
+  await startGate(host("gate"));
+});
+
+world("a revoked end's lane is gone at once", async (w) => {
+  const { host } = w;
+  const ping = host("alice").spawn("ping", ["ping", "-i", "0.2", w.bob]);
+  await waitForRung(host("alice"), "bob", "lane", 90_000);
+  await ping.stop("SIGINT", 3_000);
+  await host("alice").ctl(["nodes", "revoke", "bob"]);
+  await waitFor(
+    "the lane's end",
+    async () => !/elements/.test((await host("gate").sh("nft list ruleset | sed -n '/set active/,/}/p'")).stdout),
+  );
+});
+
+world("ghostgate leaves nothing on its host", async ({ host }) => {
+  const gate = host("gate").processes.findLast((p) => / ghostgate/.test(p.name))!;
+  await gate.stop("SIGTERM", 10_000);
+  assert.equal((await host("gate").sh("nft list tables")).stdout.trim(), "");
+  assert.equal((await host("gate").sh("sysctl -n net.ipv4.conf.eth0.forwarding")).stdout.trim(), "0");
+});

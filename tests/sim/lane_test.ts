@@ -1,0 +1,165 @@
+/** Two ends of a lane and the gate's core, with loss, delay and a path that is cut: no sockets, no clock. */
+import assert from "node:assert/strict";
+import { Lanes, type LaneSource } from "../../gate/core/lanes/lanes.ts";
+import { type LaneAction as EndAction, LaneEnd, type LaneEvent } from "../../link/core/lane/lane_end.ts";
+import { seeded, testCrypto } from "../../link/core/stun/testdata/crypto.ts";
+import { isLaneControl } from "../../mesh/wire/lane.ts";
+import { fromBase64Url } from "../../mesh/wire/encoding.ts";
+
+const GATE = "203.0.113.20";
+/** A session is reliable and keeps its order: ms one way. */
+const SESSION = 20;
+
+class World {
+  now = 1_700_000_000_000;
+  readonly random: () => number;
+  loss: number;
+  cut = false;
+  readonly ends: Record<"a" | "b", { end: LaneEnd; address: string; log: string[] }>;
+  readonly lanes: Lanes;
+  #path: { address: string; port: number }[] | null = null;
+  #flights: { at: number; act: () => void }[] = [];
+
+  constructor(seed: number, loss: number) {
+    this.random = seeded(seed);
+    this.loss = loss;
+    const crypto = testCrypto(this.random);
+    const make = (leads: boolean, address: string) => ({
+      end: new LaneEnd({ leads, crypto }),
+      address,
+      log: [] as string[],
+    });
+    this.ends = { a: make(true, "198.51.100.1"), b: make(false, "198.51.100.2") };
+    this.lanes = new Lanes({
+      ports: { first: 40_001, last: 40_009 },
+      hmac: crypto.hmacSha256,
+      random: crypto.random,
+      accept: () => true,
+    }, {
+      tell: (_net, node, message) => {
+        const who = node as "a" | "b";
+        if (message.t === "lane") {
+          this.later(() =>
+            this.tell(who, {
+              kind: "granted",
+              port: message.port,
+              end: message.end,
+              token: fromBase64Url(message.token),
+            }), SESSION);
+        } else if (message.t === "lane-ready") {
+          this.later(() => this.tell(who, { kind: "ready", port: message.port, family: message.family }), SESSION);
+        } else this.later(() => this.tell(who, { kind: "ended" }), SESSION);
+      },
+      isLive: () => true,
+      act: (action) => {
+        if (action.t === "lane-path") this.#path = action.path.map(({ address, port }) => ({ address, port }));
+        else if (action.t === "lane-close") this.#path = null;
+        else if (action.t === "lane-answer") this.toEnd(action.to.address, action.bytes, action.port);
+      },
+      wakeBy: () => {},
+    });
+  }
+
+  later(act: () => void, ms = 5 + this.random() * 30): void {
+    this.#flights.push({ at: this.now + ms, act });
+  }
+
+  toEnd(address: string, bytes: Uint8Array, port: number): void {
+    if (this.cut || this.random() < this.loss) return;
+    const who = this.ends.a.address === address ? "a" : "b";
+    this.later(() => this.tell(who, { kind: "datagram", from: { address: GATE, port }, bytes }));
+  }
+
+  tell(who: "a" | "b", event: LaneEvent): void {
+    for (const action of this.ends[who].end.handle(event, this.now)) this.#do(who, action);
+  }
+
+  #do(who: "a" | "b", action: EndAction): void {
+    const [me, other] = [this.ends[who], who === "a" ? "b" as const : "a" as const];
+    if (action.kind === "ask") {
+      this.later(() => this.lanes.ask({ net: "n", from: who, to: other, want: action.want, now: this.now }), SESSION);
+    } else if (action.kind === "offer") this.later(() => this.tell(other, { ...action, kind: "offered" }), 2 * SESSION);
+    else if (action.kind === "send") {
+      const { to, bytes } = action;
+      const from = me.address;
+      if (this.cut || this.random() < this.loss) return;
+      this.later(() => {
+        const source: LaneSource = {
+          address: from,
+          bytes: Uint8Array.from(from.split(".").map(Number)),
+          port: 51820,
+          local: GATE,
+        };
+        if (isLaneControl(bytes)) return this.lanes.control(bytes, source, this.now);
+        const target = this.#path?.find((p) => p.address !== from);
+        if (this.#path?.some((p) => p.address === from) && target) this.toEnd(target.address, bytes, to.port);
+      });
+    } else if (action.kind === "up" || action.kind === "down") me.log.push(action.kind);
+  }
+
+  begin(): void {
+    for (const who of ["a", "b"] as const) {
+      this.tell(who, { kind: "gate", gate: { id: "g", addresses: [GATE] } });
+      this.later(() => this.tell(who, { kind: "want", on: true }), this.random() * 2_000);
+    }
+  }
+
+  run(ms: number): void {
+    for (const end = this.now + ms; this.now < end; this.now += 10) {
+      const due = this.#flights.filter(({ at }) => at <= this.now);
+      this.#flights = this.#flights.filter(({ at }) => at > this.now);
+      for (const { act } of due) act();
+      if (this.now % 1_000 === 0) {
+        this.lanes.tick(this.now);
+        this.lanes.used([40_001, 40_002, 40_003], this.now);
+      }
+      for (const who of ["a", "b"] as const) {
+        if ((this.ends[who].end.nextDeadline() ?? Infinity) <= this.now) this.tell(who, { kind: "tick" });
+      }
+    }
+  }
+}
+
+Deno.test("LaneEnd comes up at both ends through the gate's core, with a twentieth of all packets lost on each leg", () => {
+  for (let seed = 1; seed <= 300; seed++) {
+    const w = new World(seed, 0.05);
+    w.begin();
+    w.run(12_000);
+    assert.deepEqual([w.ends.a.log[0], w.ends.b.log[0]], ["up", "up"], `seed ${seed}`);
+  }
+});
+
+Deno.test("LaneEnd stays up for minutes, and its roaming end too", () => {
+  const w = new World(7, 0);
+  w.begin();
+  w.run(8_000);
+  w.ends.a.address = "198.51.100.77";
+  w.tell("a", { kind: "networkChanged" });
+  w.run(180_000);
+  assert.deepEqual([w.ends.a.log, w.ends.b.log], [["up"], ["up"]]);
+  assert.equal(w.lanes.sums.moves, 1);
+});
+
+Deno.test("LaneEnd is down at both ends seconds after the path is cut, and comes back with growing waits", () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const w = new World(seed, 0);
+    w.begin();
+    w.run(8_000);
+    w.cut = true;
+    w.run(9_000);
+    assert.deepEqual([w.ends.a.end.up, w.ends.b.end.up], [false, false], `seed ${seed}`);
+    w.cut = false;
+    w.run(120_000);
+    assert.deepEqual([w.ends.a.log, w.ends.b.log], [["up", "down", "up"], ["up", "down", "up"]], `seed ${seed}`);
+  }
+});
+
+Deno.test("LaneEnd gives the lane back when it is no longer wanted", () => {
+  const w = new World(3, 0);
+  w.begin();
+  w.run(8_000);
+  w.tell("a", { kind: "want", on: false });
+  w.run(6_000);
+  assert.equal(w.lanes.size, 0);
+  assert.deepEqual([w.ends.a.end.up, w.ends.b.end.up], [false, false]);
+});
