@@ -106,7 +106,11 @@ export class GateClient {
     const readDatagrams = async (): Promise<string> => {
       while (true) this.#datagram(await line.conn.readDatagram());
     };
-    const closed = line.conn.closed.then((info) => info.reason || `closed with code ${info.closeCode}`);
+    // It rejects when nobody said goodbye: the gate forgot the connection (a reset) or went silent.
+    const closed = line.conn.closed.then(
+      (info) => info.reason || `closed with code ${info.closeCode}`,
+      (error) => String(error?.message ?? error),
+    );
     // Whichever fails first when the connection ends: why it did is what the gate said last.
     const why = (error: unknown) =>
       Promise.race([
