@@ -122,7 +122,7 @@ test("revoking a machine cuts its live tunnels and its gate session at once, tho
   // No handshake had to fail for that: bob still holds the session, and it is young enough to be used.
   assert.equal(await handshake(bob, aliceKey), session);
   assert.ok(Date.now() / 1000 - session < SESSION_LIFE);
-  await net.gate.line(new RegExp(`session ended node=${id} `), { from: gateLines });
+  await net.gate.line(new RegExp(`session ended node=${id} reason=.*revoked`), { from: gateLines });
 
   const linkLines = net.links.bob.lines.length;
   net.links.bob.kill("SIGCONT");
