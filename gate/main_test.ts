@@ -141,7 +141,7 @@ class Folder implements AsyncDisposable {
   readonly args: string[];
 
   constructor(relay = 'listen = "127.0.0.1:0"') {
-    Deno.writeTextFileSync(`${this.dir}/ghostgate.toml`, `[relay]\nname = "gate1"\n${relay}\n`);
+    Deno.writeTextFileSync(`${this.dir}/ghostgate.toml`, `[relay]\nname = "gate1"\nlanes_kernel = false\n${relay}\n`);
     this.args = ["--config", `${this.dir}/ghostgate.toml`, "--state-dir", `${this.dir}/state`];
   }
 
@@ -266,7 +266,7 @@ Deno.test("ghostgate refuses in one line that names place and mend, and exits wi
   try {
     for (
       const [what, relay, auth, pattern, refusal] of [
-        ["config", `liste = 1`, null, /ghostgate\.toml:3:1 relay\.liste: Unknown key; did you mean "listen"\?/],
+        ["config", `liste = 1`, null, /ghostgate\.toml:4:1 relay\.liste: Unknown key; did you mean "listen"\?/],
         [
           "port",
           `listen = "127.0.0.1:${taken}"`,

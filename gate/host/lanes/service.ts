@@ -65,7 +65,8 @@ export class LaneService {
   /** Sets up what this host allows. */
   static async open(o: LaneServiceOptions): Promise<LaneService> {
     const service = new LaneService(o);
-    if (!o.loopOnly) await service.#openKernel();
+    // A gate that only this machine can reach has nothing to forward in the kernel.
+    if (!o.loopOnly && service.#locals().length > 0) await service.#openKernel();
     service.#timer = setInterval(() => void service.#look(), LOOK);
     return service;
   }
