@@ -22,7 +22,17 @@ export async function computePolicy(path: string): Promise<string> {
       mend: "let it depend on nothing but its own text and its imports",
     });
   }
-  return toToml(JSON.parse(first));
+  try {
+    return toToml(JSON.parse(first));
+  } catch (error) {
+    if (!(error instanceof GhostError)) throw error;
+    const { code, message, place, mend } = error;
+    throw new GhostError(code, message, {
+      place: `${path}: ${place}`,
+      ...(mend === undefined ? {} : { mend }),
+      cause: error,
+    });
+  }
 }
 
 async function runOnce(path: string): Promise<string> {

@@ -227,7 +227,10 @@ Deno.test("ghostctl policy push checks, tests, signs, and does nothing twice", a
   assert.equal(refused.code, 1);
   assert.match(refused.stderr, new RegExp(`^ghostctl: ${failing}:\\d+:\\d+: `));
   assert.match((await world.ctl("policy", "push", `${world.dir}/none.toml`)).stderr, /none\.toml: No such file/);
-  assert.match((await world.ctl("policy", "push", await world.file("p.ts", ""))).stderr, /not supported yet/);
+  assert.match(
+    (await world.ctl("policy", "push", await world.file("p.ts", ""))).stderr,
+    /p\.ts: the default export: Expected an object/,
+  );
   assert.equal((await ledgerOf(world)).head.seq, 2);
 });
 

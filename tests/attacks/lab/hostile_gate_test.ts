@@ -8,6 +8,7 @@ import { HOME, Lab } from "../../../scripts/lab/lab.ts";
 import { type Process, waitFor } from "../../../scripts/lab/process.ts";
 import {
   createToken,
+  GATE_TOML,
   initNetwork,
   joinLink,
   peers,
@@ -75,7 +76,9 @@ async function captured(): Promise<Captured> {
   await waitForRung(host("bob"), "carol", "direct");
   const ids = await Promise.all(MEMBERS.map(async (name) => (await status(host(name))).self.id));
   // The second gate comes later: everybody's home is the hostile one.
-  const gate2 = await startGate(host("gate2"), { token: await createToken(host("alice"), "--gate") });
+  // It has no lanes: what crosses a gate crosses the hostile one.
+  const config = GATE_TOML.replace("[relay]\n", '[relay]\nlanes = ""\n');
+  const gate2 = await startGate(host("gate2"), { token: await createToken(host("alice"), "--gate"), config });
   const it = { lab, gate, gate2, links, host, id: { alice: ids[0]!, bob: ids[1]!, carol: ids[2]! } };
   await relayed(it);
   return it;
