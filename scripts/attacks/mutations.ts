@@ -378,7 +378,7 @@ export const MUTATIONS: readonly Mutation[] = [
     "row 19: identity headers",
     "mesh/server/middleware/caller.ts",
     'roles: rolesOf(view, { key, id, now: seconds(c.get("deps")) })',
-    'roles: c.req.header("x-forwarded-user") === "admin" ? ["admin"] : rolesOf(view, { key, id, now: 0 })',
+    'roles: c.req.header("x-forwarded-user") === "admin" ? ["admin"] : rolesOf(view, { key, id, now: seconds(c.get("deps")) })',
   ),
   one(
     "a header counts from the proxy alone",
