@@ -16,7 +16,11 @@ export async function readCopy(path: string, net?: string): Promise<Ledger> {
   try {
     text = await Deno.readTextFile(path);
   } catch (cause) {
-    throw new GhostError("bad_input", "Cannot read this file", { place: path, cause });
+    throw new GhostError("bad_input", "Cannot read this file", {
+      place: path,
+      mend: "name a copy that this user may read; one is made by: ghostctl ledger export FILE",
+      cause,
+    });
   }
   try {
     const entries = text.split("\n").filter((line) => line !== "");

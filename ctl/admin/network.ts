@@ -2,6 +2,7 @@
  * A network as its admin sees it: the ledger, fetched and verified from genesis, never older than what was seen before; and
  * changes to it, signed here.
  */
+import { collectLedger } from "../../mesh/client/collect_ledger.ts";
 import { MeshClient } from "../../mesh/client/mesh_client.ts";
 import type { LedgerFile } from "../../mesh/host/ledger_file.ts";
 import { AdmitRules, issuerSigners } from "../../mesh/policy/mod.ts";
@@ -99,13 +100,7 @@ export class AdminNetwork {
 
   /** What the coordinator serves, checked from genesis on, whatever was seen before. */
   async served(o: { signal?: AbortSignal } = {}): Promise<Ledger> {
-    const entries: string[] = [];
-    for (;;) {
-      const page = await this.client.ledger(entries.length, o);
-      entries.push(...page.entries);
-      if (page.entries.length === 0 || entries.length > page.head.seq) break;
-    }
-    return await Ledger.open(entries, { net: this.known.network.id, issuerSigners });
+    return await collectLedger(this.client, { ...o, net: this.known.network.id, issuerSigners });
   }
 
   async #found(o: { signal?: AbortSignal }): Promise<Ledger> {

@@ -24,7 +24,7 @@ export async function run(call: Call): Promise<void> {
   const changes = entryRows(ledger);
   call.out.answer({ admissions, changes }, () =>
     [
-      table(
+      admissions.length === 0 ? "nobody has been let in yet" : table(
         ["NAME", "WHAT", "METHOD", "BY", "USER", "RECORD SIGNED", "ID"],
         admissions.map((a) => [a.name, a.what, a.method, a.by, a.user, a.signed.slice(0, 16), a.id]),
         { colour: call.out.colour },

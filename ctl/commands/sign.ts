@@ -18,7 +18,8 @@ export async function run(call: Call): Promise<void> {
       "not_found",
       `${fitting.length === 0 ? "Nothing" : "More than one change"} waits as "${wanted}"`,
       {
-        mend: waiting ? `what waits: ${waiting}` : "nothing waits at all",
+        place: "PENDING",
+        mend: waiting ? `what waits: ${waiting}` : "nothing waits to be signed; see: ghostctl admin list",
       },
     );
   }

@@ -4,13 +4,13 @@
  * saved before the coordinator has taken the record, so a refusal changes nothing.
  */
 import { AdmitRules, issuerSigners } from "../../mesh/policy/mod.ts";
-import { MeshClient, parseServer, pinCa } from "../../mesh/client/mod.ts";
+import { collectLedger, MeshClient, parseServer, pinCa } from "../../mesh/client/mod.ts";
 import { serverText } from "../../mesh/client/server_address.ts";
 import { networkPrefix6 } from "../../mesh/trust/address.ts";
 import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
 import { type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
 import { keepWhole } from "../../mesh/trust/kept_ledger.ts";
-import { Ledger } from "../../mesh/trust/ledger.ts";
+import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { verifyGateRecord } from "../../mesh/trust/record.ts";
 import { type Bytes, fromBase64Url } from "../../mesh/wire/encoding.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
@@ -81,14 +81,7 @@ export async function overlayOf(ledger: Ledger): Promise<string[]> {
 
 async function fetchLedger(client: MeshClient, token: JoinToken): Promise<Ledger> {
   using _ = client;
-  const first = await client.ledger(0);
-  const ledger = await Ledger.open(first.entries, { net: token.net, issuerSigners });
-  while (ledger.head.seq < first.head.seq) {
-    // Each page is verified before the next is asked for, so a coordinator cannot fill the memory.
-    const before = ledger.head.seq;
-    for (const entry of (await client.ledger(before + 1)).entries) await ledger.append(entry);
-    if (ledger.head.seq === before) break; // less than it promised: the token's head decides whether that matters
-  }
+  const ledger = await collectLedger(client, { net: token.net, issuerSigners });
   const { seq, hash } = token.head;
   if (ledger.head.seq < seq) {
     throw new GhostError("ledger_rollback", "The coordinator shows an older ledger than the token knows of", {

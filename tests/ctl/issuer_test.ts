@@ -19,7 +19,7 @@ watchers = ${JSON.stringify(watchers)}
 `;
 
 Deno.test("ghostctl issuer pin, list: an admin signs what the issuer shows or a file holds, a watcher adds what it saw", async () => {
-  await using provider = await startProvider({ clientId: "ghostmesh" });
+  await using provider = await startProvider({ clients: ["ghostmesh"] });
   await using world = await World.make();
   ok(await world.init("--json"));
   const kids = async () => {

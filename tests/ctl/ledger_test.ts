@@ -65,6 +65,39 @@ Deno.test("ghostctl token list, revoke: who is vouched for stays, nobody else co
   assert.deepEqual((await world.json("nodes", "list")).nodes, []);
 });
 
+Deno.test("ghostctl ledger verify, sign, nodes revoke: a refusal is one line with the place and the mend", async () => {
+  await using world = await World.make();
+  const none = /^ghostctl: \/\S+\/ctl: No network is administered from here; found one with: ghostctl init .*\n$/;
+  const refusals: [string[], RegExp][] = [
+    [
+      ["ledger", "verify", `${world.dir}/none`],
+      /^ghostctl: \/\S+\/none: Cannot read this file; .*ghostctl ledger export.*\n$/,
+    ],
+    [["sign", "x"], none],
+    [["nodes", "revoke", "foo"], none],
+  ];
+  for (const [args, line] of refusals) {
+    const { code, stdout, stderr } = await world.ctl(...args);
+    assert.deepEqual([code, stdout], [1, ""], args.join(" "));
+    assert.match(stderr, line);
+  }
+  ok(await world.init());
+  const { stderr } = await world.ctl("sign", "x");
+  assert.match(
+    stderr,
+    /^ghostctl: PENDING: Nothing waits as "x"; nothing waits to be signed; see: ghostctl admin list\n$/,
+  );
+  assert.match((await world.ctl("nodes", "revoke", "foo")).stderr, /^ghostctl: .*No machine "foo"; see: .*\n$/);
+});
+
+Deno.test("ghostctl audit says that nobody has been let in, rather than show an empty table", async () => {
+  await using world = await founded();
+  const { stdout } = await world.ctl("audit");
+  assert.match(stdout, /^nobody has been let in yet\n\nENTRY /);
+  assert.doesNotMatch(stdout, /RECORD SIGNED/);
+  assert.deepEqual((await world.json("audit")).admissions, []);
+});
+
 Deno.test("ghostctl nodes revoke, audit: by name or key, for good", async () => {
   await using world = await founded();
   const { token, grant } = await world.json("token", "create", "--uses", "2");

@@ -11,9 +11,11 @@ import { createLog } from "../../mesh/host/log.ts";
 import { loadMeshConfig } from "../../mesh/selfhost/config.ts";
 import { runMesh } from "../../mesh/selfhost/run.ts";
 import { AdmitRules } from "../../mesh/policy/mod.ts";
-import { signingKeyFromSeed } from "../../mesh/trust/keys.ts";
+import { ipv6Of } from "../../mesh/trust/address.ts";
+import { makeX509Proof } from "../../mesh/trust/admission/x509.ts";
+import { boxKeyFromSeed, nodeIdOf, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
 import { Ledger, signEntry } from "../../mesh/trust/ledger.ts";
-import { verifyNodeRecord } from "../../mesh/trust/record.ts";
+import { readNodeRecord, signNodeRecord, verifyNodeRecord } from "../../mesh/trust/record.ts";
 import { ghost } from "../../mesh/trust/testdata/assert.ts";
 import { type Authority, type Issued, LEAF_EXTENSIONS, OpenSsl } from "../../mesh/trust/testdata/openssl.ts";
 import { toBase64Url } from "../../mesh/wire/encoding.ts";
@@ -239,6 +241,33 @@ Deno.test("the coordinator takes a new proof only over a connection that showed 
   });
 });
 
+Deno.test("row 5: a certificate's proof admits no other machine than the one that its key signed for", async () => {
+  await world('auth_method = "mtls"\ntls = "off"\n', async (w) => {
+    const leaf = await w.ca.issue(ANN);
+    const state = await w.join({ files: files(leaf) });
+    const { record: mine } = await readNodeRecord((await state.network())!.record);
+    const thief = await signingKeyFromSeed(random(32));
+    const id = await nodeIdOf(thief.public);
+    const { public: wg } = await boxKeyFromSeed(random(32));
+    const { public: seal } = await boxKeyFromSeed(random(32));
+    const addresses = { ipv6: await ipv6Of(w.net, id), ipv4: null };
+    const other = await w.ca.issue({ ...ANN, subject: "/O=Office/CN=bob" });
+    const { signature } = await makeX509Proof({ ...other, net: w.net, sub: thief.public }) as { signature: string };
+    using mesh = new MeshClient({ server: w.server, ca: null, net: w.net, key: thief, now, random });
+    const admit = new AdmitRules().of(w.ledger.policy);
+    // As it stands in the record that everybody sees, and signed by another key that the CA has certified.
+    for (const proof of [mine.proof, { ...mine.proof, signature } as typeof mine.proof]) {
+      const jws = await signNodeRecord({ ...mine, ...addresses, name: "thief", wg, seal, proof }, thief);
+      await assert.rejects(mesh.publishNode(jws), ghost("bad_signature", /did not sign this network and identity/));
+      await assert.rejects(verifyNodeRecord(jws, { ledger: w.ledger, now: seconds(), admit }), ghost("bad_signature"));
+    }
+    assert.equal((await w.admin.nodes()).length, 1);
+    // It is the proof alone that was wrong: the thief's own certificate would do.
+    const proof = await makeX509Proof({ ...other, net: w.net, sub: thief.public });
+    await mesh.publishNode(await signNodeRecord({ ...mine, ...addresses, name: "thief", wg, seal, proof }, thief));
+  });
+});
+
 /** Publishes through a hop that sets the header, as a client may for itself or a proxy for its clients. */
 async function publishWithHeader(w: World, leaf: Issued, told: Issued): Promise<void> {
   using client = Deno.createHttpClient({ caCerts: w.pin ? [w.pin] : [] });
@@ -257,7 +286,7 @@ async function publishWithHeader(w: World, leaf: Issued, told: Issued): Promise<
   }
 }
 
-Deno.test("attack 19: a header with a certificate counts from the configured proxy alone", async () => {
+Deno.test("row 19: a header with a certificate counts from the configured proxy alone", async () => {
   const header = 'client_certificate_header = "client-cert"\n';
   const clear = `auth_method = "mtls"\ntls = "off"\n${header}`;
   await world(`${clear}trusted_proxy = "127.0.0.1/32"\n`, async (w) => {

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { logInAgain } from "../../link/host/login/again.ts";
 import { joinByOidc, type LoginJoin } from "../../link/host/login/join.ts";
-import type { Joined } from "../../link/host/join.ts";
+import { join, type Joined } from "../../link/host/join.ts";
 import { admissionWarnings } from "../../link/host/report.ts";
 import { NetworkView } from "../../link/host/network_view.ts";
 import { NodeState } from "../../link/host/state.ts";
@@ -15,20 +15,25 @@ import { readNodeRecord, signNodeRecord } from "../../mesh/trust/record.ts";
 import type { Bytes } from "../../mesh/wire/encoding.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import { fetchJson } from "../../mesh/wire/fetch_json.ts";
+import { encodeToken } from "../../mesh/wire/token.ts";
 import { logIn, startProvider, type TestProvider } from "./provider.ts";
 
 const random = (n: number): Bytes => crypto.getRandomValues(new Uint8Array(n));
 const tls = await makeTestTls();
 
 /** A coordinator on https, an identity provider, and a policy that lets its users in. */
-async function network(o: { admit?: string; authMethods?: string[]; browser?: boolean } = {}) {
+async function network(o: { admit?: string; authMethods?: string[]; browser?: boolean; secret?: string } = {}) {
   let handler: (request: Request) => Response | Promise<Response> = () => new Response(null, { status: 503 });
   const http = Deno.serve(
     { hostname: "127.0.0.1", port: 0, onListen() {}, cert: tls.cert, key: tls.key },
     (request) => handler(request),
   );
   const server = `https://127.0.0.1:${http.addr.port}`;
-  const client = { clientId: "ghostmesh", ...(o.browser ? {} : { redirects: [`${server}/v1/oidc/callback`] }) };
+  const client = {
+    clients: ["ghostmesh", "second"],
+    ...(o.secret === undefined ? {} : { secret: o.secret }),
+    ...(o.browser ? {} : { redirects: [`${server}/v1/oidc/callback`] }),
+  };
   const provider = await startProvider(client);
   const second = await startProvider(client);
   const clock = new Clock();
@@ -361,4 +366,62 @@ oidcTest("a machine joins where a watcher of the policy has told an issuer's key
   net.provider.users.set("ann", { email: "ann@example.com", email_verified: true });
   const ann = await net.join("ann");
   assert.equal((await ann.state.ledger.read()).at(-1), entry);
+});
+
+for (const browser of [false, true]) {
+  const how = browser ? "over loopback" : "over the coordinator";
+  oidcTest(`a provider that insists on a secret of its client gets the policy's, ${how}`, {
+    browser,
+    secret: "every member knows it",
+  }, async (net) => {
+    net.provider.users.set("ann", { email: "ann@example.com", email_verified: true });
+    await assert.rejects(net.join("ann"), refusal("unreachable", /\/token: .*client/));
+    const withSecret = (text: string) => ({
+      format: "toml" as const,
+      source: net.policy(`client_secret = "${text}"\n`),
+    });
+    await net.world.append("policy", withSecret("another"));
+    await assert.rejects(net.join("ann"), refusal("unreachable", /\/token: .*client/));
+    await net.world.append("policy", withSecret("every member knows it"));
+    const ann = await net.join("ann");
+    assert.ok((await net.view(ann.id)).nodes.has(ann.id));
+    assert.ok(!net.shown.includes("every"), "the address that people see has no secret");
+  });
+}
+
+oidcTest(
+  "of several client ids the first logs in, and log-ins by each count for as long as it is named",
+  {},
+  async (net) => {
+    const naming = async (ids: string) => {
+      const source = net.policy().replace('client_id = "ghostmesh"', `client_id = ${ids}`);
+      await net.world.append("policy", { format: "toml", source });
+    };
+    for (const user of ["ann", "bob"]) {
+      net.provider.users.set(user, { email: `${user}@example.com`, email_verified: true });
+    }
+    const ann = await net.join("ann");
+    assert.equal(new URL(net.shown).searchParams.get("client_id"), "ghostmesh");
+    await naming('["second", "ghostmesh"]');
+    const bob = await net.join("bob");
+    assert.equal(new URL(net.shown).searchParams.get("client_id"), "second");
+    const ids = async () => [...(await net.view(ann.id)).nodes.keys()].sort();
+    assert.deepEqual(await ids(), [ann.id, bob.id].sort());
+    await naming('["second"]');
+    assert.deepEqual(await ids(), [bob.id]);
+    await naming('["ghostmesh"]');
+    assert.deepEqual(await ids(), [ann.id]);
+  },
+);
+
+oidcTest("a join token on a machine that is in by a log-in changes nothing, and is no error", {}, async (net) => {
+  net.provider.users.set("ann", { email: "ann@example.com", email_verified: true });
+  const ann = await net.join("ann");
+  const before = await ann.state.network();
+  const { seed: key } = await net.world.grant();
+  const auth = encodeToken({ server: net.server, net: net.world.net, head: net.world.ledger.head, key });
+  const machine = { hostname: "ann", os: "linux", version: "0" };
+  const again = await join(ann.state, { auth, machine, random, now: () => net.now });
+  assert.deepEqual([again.id, again.addresses], [ann.id, ann.addresses]);
+  assert.deepEqual(await ann.state.network(), before);
 });

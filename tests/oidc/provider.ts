@@ -17,9 +17,9 @@ export interface TestProvider extends AsyncDisposable {
   rotate(o?: { keep?: boolean }): Promise<void>;
 }
 
-/** Starts a provider; `clientId` may come back to `redirects`, else to loopback. */
+/** Starts a provider; `clients` may come back to `redirects`, else to loopback. With a `secret` it insists on that. */
 export async function startProvider(
-  o: { clientId: string; redirects?: string[]; alg?: "RS256" | "ES256" | "EdDSA" | "PS256" },
+  o: { clients: string[]; secret?: string; redirects?: string[]; alg?: "RS256" | "ES256" | "EdDSA" | "PS256" },
 ): Promise<TestProvider> {
   const alg = o.alg ?? "RS256";
   let handler: (request: unknown, response: unknown) => void = () => {};
@@ -31,16 +31,18 @@ export async function startProvider(
   let keys = [await newKey(alg, `key-${n}`)];
   const build = () => {
     const provider = new Provider(issuer, {
-      clients: [{
-        client_id: o.clientId,
-        token_endpoint_auth_method: "none",
+      clients: o.clients.map((id) => ({
+        client_id: id,
+        ...(o.secret === undefined
+          ? { token_endpoint_auth_method: "none" }
+          : { token_endpoint_auth_method: "client_secret_post", client_secret: o.secret }),
         // A native client comes back to loopback on any port, and to https addresses elsewhere, of which a test has none.
         application_type: o.redirects ? "web" : "native",
         redirect_uris: o.redirects ?? ["http://127.0.0.1/callback"],
         grant_types: ["authorization_code"],
         response_types: ["code"],
         id_token_signed_response_alg: alg,
-      }],
+      })),
       jwks: { keys },
       enabledJWA: { idTokenSigningAlgValues: ["RS256", "PS256", "ES256", "EdDSA"] },
       pkce: { required: () => true },

@@ -6,9 +6,9 @@
  * The coordinator's certificate, when it made that itself, is taken as shown and pinned from then on. It protects what travels
  * from onlookers; nobody is trusted because of it.
  */
-import { MeshClient, parseServer, shownCa } from "../../../mesh/client/mod.ts";
+import { collectLedger, MeshClient, parseServer, shownCa } from "../../../mesh/client/mod.ts";
 import { issuerSigners } from "../../../mesh/policy/mod.ts";
-import { Ledger } from "../../../mesh/trust/ledger.ts";
+import type { Ledger } from "../../../mesh/trust/ledger.ts";
 import type { SigningKey } from "../../../mesh/trust/keys.ts";
 import { MAX_CLOCK_SKEW, type ServerInfo } from "../../../mesh/wire/api.ts";
 import type { Bytes } from "../../../mesh/wire/encoding.ts";
@@ -75,13 +75,7 @@ export async function meet(o: {
   }
   const net = o.net ?? network.id;
   const client = connect(net, ca);
-  const entries: string[] = [];
-  while (true) {
-    const page = await client.ledger(entries.length);
-    entries.push(...page.entries);
-    if (page.entries.length === 0 || entries.length > page.head.seq) break;
-  }
-  const ledger = await Ledger.open(entries, { net, issuerSigners });
+  const ledger = await collectLedger(client, { net, issuerSigners });
   return { server: url.href, ca, info, net, ledger, client };
 }
 

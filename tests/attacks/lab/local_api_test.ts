@@ -1,11 +1,13 @@
 /** Rows 4 and 25: the machine itself. Other users, browsers and the network at the daemon's local API; and name resolution. */
 import assert from "node:assert/strict";
 import type { Host } from "../../../scripts/lab/lab.ts";
+import { waitFor } from "../../../scripts/lab/process.ts";
 import { status } from "../../../scripts/lab/programs.ts";
 import { OFFICE } from "../../../scripts/lab/topology.ts";
 import { addressOf, fixture, homes, reaches } from "../../lab/support.ts";
 
 const test = fixture(homes);
+const RESOLVER = "100.127.255.254";
 const SOCKET = "/run/ghostlink/ghostlink.sock";
 
 /** A request by curl over the socket, with the status code and the body. */
@@ -114,14 +116,18 @@ test("row 4: malformed and oversized requests leave the daemon as it was", async
   await reaches(net.host("alice"), await addressOf(net.host("alice"), "bob"));
 });
 
-test("row 25: the daemon changes no name resolution, and routes through the tunnel never catch coordinator or gates", async (net) => {
+test("row 25: with names led to our resolver, neither it nor routes through the tunnel come between us and coordinator or gates", async (net) => {
   const alice = net.host("alice");
   await alice.ctl(["route", "add", OFFICE, "via", "carol"]);
   for (const name of ["alice", "bob", "carol"]) {
     const host = net.host(name);
     const { interface: iface } = (await status(host)).self;
-    assert.equal((await host.run(["cat", "/etc/resolv.conf"])).stdout, "", `${name}: somebody wrote resolv.conf`);
-    assert.equal((await host.run(["ss", "-Hlun", "sport = :53"])).stdout, "", `${name}: somebody answers names`);
+    await waitFor(
+      `${name}'s resolver`,
+      async () => (await host.run(["cat", "/etc/resolv.conf"])).stdout.includes(RESOLVER),
+    );
+    const listening = (await host.run(["ss", "-Hlun", "sport = :53"])).stdout.trim().split("\n");
+    assert.deepEqual(listening.map((line) => line.split(/\s+/)[3]), [`${RESOLVER}:53`], `${name}: who answers names`);
     assert.ok((await status(host)).network.connected);
     for (const own of ["203.0.113.10", "203.0.113.20"]) {
       const route = (await host.run(["ip", "route", "get", own])).stdout;

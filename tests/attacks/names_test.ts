@@ -1,11 +1,13 @@
+/** Row 25: our own names through our own resolver. */
 import assert from "node:assert/strict";
 import { Buffer } from "node:buffer";
 // @ts-types="@types/dns-packet"
 import { decode, encode } from "dns-packet";
-import { createLog } from "../../../mesh/host/log.ts";
-import { systemRunner } from "../../../mesh/host/runner.ts";
-import { random } from "../random.ts";
-import { Names } from "./names.ts";
+import { createLog } from "../../mesh/host/log.ts";
+import { systemRunner } from "../../mesh/host/runner.ts";
+import { serversFor } from "../../link/core/dns/mod.ts";
+import { Names } from "../../link/host/dns/names.ts";
+import { random } from "../../link/host/random.ts";
 
 /** Code and first address of the answer to a question for an IPv4 address. */
 async function ask(names: Names, name: string) {
@@ -16,7 +18,7 @@ async function ask(names: Names, name: string) {
   return [(packet as { rcode?: string }).rcode, first && "data" in first ? first.data : null];
 }
 
-Deno.test("Names.respond() has no answer of its own for the names of gates and the coordinator (ATTACKS row 25)", async () => {
+Deno.test("row 25: the names of gates and the coordinator are answered by neither the network nor a server behind the tunnel", async () => {
   const source = {
     suffix: "home.ghost",
     hosts: [{ name: "mesh", ipv4: "100.64.0.9", ipv6: "fd00::9" }, {
@@ -44,4 +46,7 @@ Deno.test("Names.respond() has no answer of its own for the names of gates and t
   // Nobody to ask here, so a failure: neither the machine's address nor a question to the server behind the tunnel.
   assert.deepEqual(await ask(names, "mesh.home.ghost"), ["SERVFAIL", null]);
   assert.deepEqual(await ask(names, "Gate.Corp.Example"), ["SERVFAIL", null]);
+  const { own, settings: { split } } = source;
+  const asked = (name: string) => serversFor(name, { own, split, system: ["192.0.2.1"] });
+  assert.deepEqual([asked("Gate.Corp.Example"), asked("x.corp.example")], [["192.0.2.1"], ["127.0.0.1"]]);
 });
