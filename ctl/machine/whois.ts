@@ -15,7 +15,7 @@ const LIKE = {
   method: "",
   ephemeral: true,
   os: "",
-  version: "",
+  release: "",
   routes: [""],
   sshHostKeys: [""],
   signed: "",

@@ -171,7 +171,7 @@ test("row 18: packets that a gate replays, changes, cuts or makes up reach nobod
   const address = await addressOf(alice, "bob");
   await alice.run(["ping", "-c", "2", "-W", "1", address], { codes: "any" });
   const icmp = async () => Number((await bob.sh("awk '/^Icmp: [0-9]/ {print $9}' /proc/net/snmp")).stdout);
-  const errors = async () => (await bob.run(["wg", "show", iface, "allowed-ips"])).stdout;
+  const errors = async () => (await bob.run(["wg", "show", iface, "allowed-ips"])).stdout.split("\n").toSorted();
   const before = { echoes: await icmp(), allowed: await errors() };
   await net.gate.order({ do: "replay", times: 3 });
   const from = (id: string) => Array.from(fromBase32(id), (b) => b.toString(16).padStart(2, "0")).join("");
