@@ -79,6 +79,7 @@ async function captured(): Promise<Captured> {
   // It has no lanes: what crosses a gate crosses the hostile one.
   const config = GATE_TOML.replace("[relay]\n", '[relay]\nlanes = ""\n');
   const gate2 = await startGate(host("gate2"), { token: await createToken(host("alice"), "--gate"), config });
+  await gate2.line(/ready for sessions/);
   const it = { lab, gate, gate2, links, host, id: { alice: ids[0]!, bob: ids[1]!, carol: ids[2]! } };
   await relayed(it);
   return it;
