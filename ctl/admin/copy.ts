@@ -6,22 +6,15 @@ import type { localLedger } from "../../mesh/wire/local.ts";
 import type { z } from "../../mesh/wire/schema.ts";
 import type { Call } from "../call.ts";
 import { askDaemon } from "../daemon.ts";
+import { readGiven } from "./given_file.ts";
 
 /**
  * Reads and checks a copy, whoever made it.
  * @throws GhostError when it cannot be read or does not verify
  */
 export async function readCopy(path: string, net?: string): Promise<Ledger> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (cause) {
-    throw new GhostError("bad_input", "Cannot read this file", {
-      place: path,
-      mend: "name a copy that this user may read; one is made by: ghostctl ledger export FILE",
-      cause,
-    });
-  }
+  const mend = "name a copy that this user may read; one is made by: ghostctl ledger export FILE";
+  const text = await readGiven(path, mend);
   try {
     const entries = text.split("\n").filter((line) => line !== "");
     return await Ledger.open(entries, { ...(net === undefined ? {} : { net }), issuerSigners });

@@ -5,6 +5,7 @@ import type { Ledger, LedgerIssuerKey } from "../../mesh/trust/ledger.ts";
 import { parseJson } from "../../mesh/wire/encoding.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import { fetchJson } from "../../mesh/wire/fetch_json.ts";
+import { readGiven } from "./given_file.ts";
 import { unixTime } from "./host.ts";
 
 type Jwk = LedgerIssuerKey["jwk"];
@@ -32,15 +33,6 @@ export async function fetchKeys(issuer: string): Promise<Jwk[]> {
 
 /** The keys of a JWK set in a file. @throws GhostError `bad_input` */
 export async function fileKeys(path: string): Promise<Jwk[]> {
-  let text: string;
-  try {
-    text = await Deno.readTextFile(path);
-  } catch (cause) {
-    throw new GhostError("bad_input", "Cannot read this file", {
-      place: path,
-      mend: "name a JWK set (RFC 7517)",
-      cause,
-    });
-  }
+  const text = await readGiven(path, "name a JWK set (RFC 7517)");
   return readKeySet(parseJson(text, { place: path, max: 1 << 20 }), path, "bad_input") as Jwk[];
 }

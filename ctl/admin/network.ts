@@ -6,7 +6,7 @@ import { collectLedger } from "../../mesh/client/collect_ledger.ts";
 import { MeshClient } from "../../mesh/client/mesh_client.ts";
 import type { LedgerFile } from "../../mesh/host/ledger_file.ts";
 import { AdmitRules, issuerSigners } from "../../mesh/policy/mod.ts";
-import { openKept } from "../../mesh/trust/kept_ledger.ts";
+import { keepWhole, openKept } from "../../mesh/trust/kept_ledger.ts";
 import { Ledger, signEntry } from "../../mesh/trust/ledger.ts";
 import { IssuerBook } from "../../mesh/trust/admission/mod.ts";
 import { fetchJson } from "../../mesh/wire/fetch_json.ts";
@@ -126,10 +126,8 @@ export class AdminNetwork {
   async #keep(ledger: Ledger): Promise<void> {
     const file = this.#file;
     await this.store.locked(ledger.network.id, async () => {
-      await file.saveChecked({ seq: 0, hash: ledger.hashAt(0)! });
-      await file.replace(ledger.entries);
       await file.saveEvidence(ledger.evidence);
-      await file.saveChecked(ledger.head);
+      await keepWhole(file, ledger);
     });
     this.#ledger = Promise.resolve(ledger);
   }

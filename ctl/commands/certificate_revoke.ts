@@ -1,7 +1,7 @@
 /** `ghostctl certificate revoke FILE|NAME`: nobody comes in by it any more, and who did falls. */
 import { certificateName } from "../../mesh/trust/admission/x509.ts";
 import { CERTIFICATE_NAME } from "../../mesh/wire/admit.ts";
-import { GhostError } from "../../mesh/wire/errors.ts";
+import { readGiven } from "../admin/given_file.ts";
 import { AdminNetwork } from "../admin/network.ts";
 import type { Call } from "../call.ts";
 
@@ -21,15 +21,7 @@ export async function run(call: Call): Promise<void> {
 
 async function nameOf(argument: string): Promise<string> {
   if (CERTIFICATE_NAME.test(argument)) return argument;
-  let pem: string;
-  try {
-    pem = await Deno.readTextFile(argument);
-  } catch (cause) {
-    throw new GhostError("bad_input", "Cannot read this file", {
-      place: argument,
-      mend: "name the certificate's file (PEM), or write ISSUER-HASH:SERIAL as a refusal shows it",
-      cause,
-    });
-  }
+  const mend = "name the certificate's file (PEM), or write ISSUER-HASH:SERIAL as a refusal shows it";
+  const pem = await readGiven(argument, mend);
   return await certificateName(pem, argument);
 }

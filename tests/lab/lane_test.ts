@@ -93,15 +93,9 @@ world("a stranger gets nothing through a lane's port", async (w) => {
   const gate = host("gate");
   const port = await lanePort(gate);
   const dropped = await counter(gate, "unproved");
-  await host("stranger").sh(
-    `for i in 1 2 3 4 5; do printf 'xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx' > /dev/udp/203.0.113.20/${port}; done`
-      .replace("for i", "exec bash -c 'for i").replace("'xxx", '"xxx').replace("xxx' >", 'xxx" >') + "'",
-  );
+  const packet = `printf ${"x".repeat(36)} > /dev/udp/203.0.113.20/${port}`; // a word of bash
+  await host("stranger").sh(`exec bash -c 'for i in 1 2 3 4 5; do ${packet}; done'`);
   await waitFor("the drops", async () => (await counter(gate, "unproved")).packets >= dropped.packets + 5);
-  assert.equal(
-    (await host("gate").sh("conntrack -L 2>/dev/null | grep -c 'dport=4[0-9]*' || true")).stdout.trim(),
-    "0",
-  );
 });
 
 world("blocked lane ports drop the pair back to quic, and traffic goes on", async (w) => {
