@@ -120,13 +120,26 @@ class World {
   }
 }
 
-Deno.test("LaneEnd comes up at both ends through the gate's core, with a twentieth of all packets lost on each leg", () => {
-  for (let seed = 1; seed <= 300; seed++) {
-    const w = new World(seed, 0.05);
+for (const [loss, seeds] of [[0.05, 300], [0.2, 2_200]] as const) {
+  Deno.test(`LaneEnd comes up at both ends through the gate's core, with ${loss} of all packets lost on each leg`, () => {
+    for (let seed = 1; seed <= seeds; seed++) {
+      const w = new World(seed, loss);
+      w.begin();
+      w.run(12_000);
+      assert.deepEqual([w.ends.a.log[0], w.ends.b.log[0]], ["up", "up"], `seed ${seed}`);
+    }
+  });
+}
+
+Deno.test("LaneEnd does not take a tenth of loss on each leg for the lane's death", () => {
+  let downs = 0;
+  for (let seed = 1; seed <= 100; seed++) {
+    const w = new World(seed, 0.1);
     w.begin();
-    w.run(12_000);
-    assert.deepEqual([w.ends.a.log[0], w.ends.b.log[0]], ["up", "up"], `seed ${seed}`);
+    w.run(132_000);
+    downs += w.ends.a.log.length + w.ends.b.log.length - 2;
   }
+  assert.equal(downs, 0, "of 200 ends in two minutes each");
 });
 
 Deno.test("LaneEnd stays up for minutes, and its roaming end too", () => {
