@@ -1,6 +1,7 @@
 /** Two ends of a lane and the gate's core, with loss, delay and a path that is cut: no sockets, no clock. */
 import assert from "node:assert/strict";
-import { Lanes, type LaneSource } from "../../gate/core/lanes/lanes.ts";
+import type { LaneSource } from "../../gate/core/lanes/event.ts";
+import { Lanes } from "../../gate/core/lanes/lanes.ts";
 import { type LaneAction as EndAction, LaneEnd, type LaneEvent } from "../../link/core/lane/lane_end.ts";
 import { seeded, testCrypto } from "../../link/core/stun/testdata/crypto.ts";
 import { isLaneControl } from "../../mesh/wire/lane.ts";
