@@ -17,6 +17,11 @@ export class Call {
     return this.#parsed.args;
   }
 
+  /** All options as they were read, by name. */
+  get options(): Parsed["options"] {
+    return this.#parsed.options;
+  }
+
   /** Whether a switch is on. */
   flag(name: string): boolean {
     return this.#parsed.options[name] === true;
