@@ -23,7 +23,7 @@
  * ```
  */
 import type { LocalPeer, LocalStatus } from "../../mesh/wire/local.ts";
-import type { ArgumentSpec, OptionSpec } from "../spec.ts";
+import type { CommandSpec } from "../spec.ts";
 
 export type { LocalPeer, LocalStatus };
 
@@ -70,16 +70,8 @@ export interface Answer {
   code?: number;
 }
 
-export interface PluginVerb {
-  /** The plugin's name, or that and a second word: `direct`, `direct list`. */
-  name: string;
-  summary: string;
-  arguments?: readonly ArgumentSpec[];
-  options?: readonly OptionSpec[];
-  details?: readonly string[];
-  examples: readonly { line: string; what: string }[];
-  /** An answer as `--json` prints it. */
-  json: Record<string, unknown>;
+/** A verb as ghostctl's own are described; its name is the plugin's, or that and a second word: `direct`, `direct list`. */
+export interface PluginVerb extends Omit<CommandSpec, "load" | "complete"> {
   run(context: Context): Answer | Promise<Answer>;
   /** Candidates for the last of the words after the verb, which may be empty or a part; within two seconds. */
   complete?(words: readonly string[], context: Pick<Context, "status" | "peers">): string[] | Promise<string[]>;
