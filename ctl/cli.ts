@@ -3,14 +3,9 @@ import { GhostError } from "../mesh/wire/errors.ts";
 import { Call } from "./call.ts";
 import { Output } from "./output/output.ts";
 import { parseFast } from "./parse_fast.ts";
-import type { CommandSpec, OptionSpec, Parsed } from "./spec.ts";
+import type { Parsed, Table } from "./spec.ts";
 import { COMMANDS, GLOBAL_OPTIONS } from "./table.ts";
 import { UsageError } from "./usage_error.ts";
-
-interface Table {
-  commands: readonly CommandSpec[];
-  globals: readonly OptionSpec[];
-}
 
 /** Runs one command line and gives its exit code. */
 export async function runCli(argv: readonly string[]): Promise<number> {
@@ -33,7 +28,7 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     checkLiterals(parsed);
     out = new Output({ json: parsed.options.json === true, colour });
     const command = await parsed.command.load();
-    return await command.run(new Call(parsed, out)) ?? 0;
+    return await command.run(new Call(parsed, out, table)) ?? 0;
   } catch (error) {
     out.failure(error);
     return exitCode(error);

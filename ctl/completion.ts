@@ -9,7 +9,7 @@
 import { Call } from "./call.ts";
 import { askDaemon } from "./daemon.ts";
 import { Output } from "./output/output.ts";
-import type { CommandSpec, OptionSpec } from "./spec.ts";
+import type { CommandSpec, OptionSpec, Table } from "./spec.ts";
 
 /** What a shell reads. The words go as arguments, never through `eval`. */
 export const SCRIPTS = {
@@ -43,11 +43,6 @@ end
 complete -c ghostctl -f -a '(__ghostctl_complete)'
 `,
 } as const;
-
-interface Table {
-  commands: readonly CommandSpec[];
-  globals: readonly OptionSpec[];
-}
 
 /** A word and what it means. */
 export type Candidate = readonly [word: string, meaning: string];
@@ -113,6 +108,7 @@ export async function printCandidates(words: readonly string[], table: Table): P
   const call = new Call(
     { command: { name: "complete" } as CommandSpec, args: [], options: {} },
     new Output({ json: false, colour: false }),
+    table,
   );
   const sources: Sources = {
     peers: () => peerNames(call),

@@ -49,6 +49,12 @@ export interface CommandSpec {
   complete?(call: Call, words: readonly string[]): Promise<string[]>;
 }
 
+/** All verbs, and the options of each of them. */
+export interface Table {
+  commands: readonly CommandSpec[];
+  globals: readonly OptionSpec[];
+}
+
 /** A command line, read. Options by their name: a text, a list, or true for a switch. */
 export interface Parsed {
   command: CommandSpec;

@@ -7,7 +7,6 @@ import { manifest, readManifest } from "../plugins/manifest.ts";
 import { inWords, kindsOf, wanted } from "../plugins/permissions.ts";
 import { runModule } from "../plugins/process.ts";
 import { readModule, writeAdded } from "../plugins/store.ts";
-import { COMMANDS, GLOBAL_OPTIONS } from "../table.ts";
 import { UsageError } from "../usage_error.ts";
 
 /** Milliseconds that a module may take to say what it is. */
@@ -30,7 +29,7 @@ export async function run(call: Call): Promise<void> {
     print() {},
     remark() {},
   }, { action: "describe" });
-  const described = readManifest(said, { file, own: COMMANDS, globals: GLOBAL_OPTIONS });
+  const described = readManifest(said, { file, ...call.table });
   const { name, permissions, verbs } = described;
   const asked = wanted(permissions);
   const granted = kindsOf(call.all("grant"), permissions);

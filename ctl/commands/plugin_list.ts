@@ -5,7 +5,6 @@ import { table } from "../output/text.ts";
 import { configDir } from "../paths.ts";
 import { addedNames } from "../plugins/names.ts";
 import { readAdded, unchangedModule } from "../plugins/store.ts";
-import { COMMANDS } from "../table.ts";
 
 interface Row {
   name: string;
@@ -23,7 +22,7 @@ export async function run(call: Call): Promise<void> {
   for (const name of await addedNames(dir)) rows.push(await moduleRow(dir, name));
   for (const file of (Deno.env.get("GHOSTCTL_PLUGINS") ?? "").split("\n").filter(Boolean)) {
     const name = file.slice(file.lastIndexOf("/ghostctl-") + "/ghostctl-".length);
-    const problem = COMMANDS.some((c) => c.name.split(" ")[0] === name)
+    const problem = call.table.commands.some((c) => c.name.split(" ")[0] === name)
       ? "ghostctl's own verb of this name is run"
       : rows.some((row) => row.name === name)
       ? "another plugin of this name is run"

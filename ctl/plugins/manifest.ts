@@ -1,7 +1,7 @@
 /** What a plugin's module says of itself, checked: names that shadow nothing, and permissions that mean one thing. */
 import { GhostError } from "../../mesh/wire/errors.ts";
 import { parse, z } from "../../mesh/wire/schema.ts";
-import type { CommandSpec, OptionSpec } from "../spec.ts";
+import type { Table } from "../spec.ts";
 import { STATE } from "./api.ts";
 
 const text = z.string().min(1).max(1000);
@@ -68,13 +68,13 @@ export type Manifest = z.infer<typeof manifest>;
  */
 export function readManifest(
   said: unknown,
-  { file, own, globals }: { file: string; own: readonly CommandSpec[]; globals: readonly OptionSpec[] },
+  { file, commands, globals }: Table & { file: string },
 ): Manifest {
   const read = parse(manifest, said, `${file}: default`, "bad_input");
   const refuse = (message: string, mend: string): never => {
     throw new GhostError("bad_input", message, { place: file, mend });
   };
-  if (["help", "complete", ...own.map((c) => c.name.split(" ")[0])].includes(read.name)) {
+  if (["help", "complete", ...commands.map((c) => c.name.split(" ")[0])].includes(read.name)) {
     refuse(`"${read.name}" is a verb of ghostctl's own`, "give the plugin another name");
   }
   const names = read.verbs.map((v) => v.name);
