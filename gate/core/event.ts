@@ -3,7 +3,7 @@
  * Packets are not here: they take the short way `datagram()` -> `nextPacket()` (gate.ts), without an object each.
  */
 import type { FromNode, SessionClaims } from "../../mesh/wire/gate_session.ts";
-import type { LaneAction, LaneSource } from "./lanes/lanes.ts";
+import type { LaneAction, LaneSource } from "./lanes/event.ts";
 import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
 
 /** A connection's number, given by the host and never used twice. */

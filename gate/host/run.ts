@@ -159,6 +159,7 @@ class Gate {
       ...(config.lanes && {
         lanes: {
           ports: { first: config.lanes.first + 1, last: config.lanes.last },
+          limits: { perNode: config.lanes_per_node, perNetwork: config.lanes_per_network },
           hmac: world.hmac,
           random: world.random,
           accept: (address) => mayBeEnd(address, { own: world.addresses(), overlay: this.#overlay }),
@@ -258,6 +259,7 @@ class Gate {
       stateDir: state.dir,
       runner: world.runner,
       log: world.log,
+      now: world.now,
       loopOnly: !config.lanes_kernel,
     });
     world.log.info("lanes", { in: this.#lanes.mode, udp: `${ports.first}-${ports.last}` });
