@@ -23,7 +23,7 @@ export const NETWORK_COMMANDS: readonly CommandSpec[] = [
       },
       ipv6: { works: false, address: null },
       coordinator: true,
-      gates: [{ name: "gate1", rttMs: 8.1, rungs: ["quic"] }],
+      gates: [{ name: "gate1", rttMs: 8.1, use: "home", rungs: ["quic"] }],
       verdict: [""],
     },
     load: () => import("./commands/netcheck.ts"),

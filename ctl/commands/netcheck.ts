@@ -9,7 +9,7 @@ const LIKE = {
   ipv4: { mapping: "", certain: true, filtering: "", portPreserving: true, address: "" },
   ipv6: { works: true, address: "" },
   coordinator: true,
-  gates: [{ name: "", rttMs: 0, rungs: [""] }],
+  gates: [{ name: "", rttMs: 0, use: "", rungs: [""] }],
   verdict: [""],
 };
 
@@ -32,11 +32,11 @@ function human({ udp, ipv4, ipv6, coordinator, gates, verdict }: LocalNetcheck, 
       ["coordinator", coordinator ? "reached over HTTPS" : "not reached"],
     ]),
     "",
-    gates.length === 0
-      ? "no gates"
-      : table(["GATE", "RTT", "RUNGS"], gates.map((g) => [g.name, milliseconds(g.rttMs), g.rungs.join(", ")]), {
-        colour,
-      }),
+    gates.length === 0 ? "no gates" : table(
+      ["GATE", "RTT", "USE", "RUNGS"],
+      gates.map((g) => [g.name, milliseconds(g.rttMs), g.use, g.rungs.join(", ")]),
+      { colour },
+    ),
   ];
   if (verdict.length) lines.push("", ...verdict);
   return lines.join("\n");

@@ -293,6 +293,7 @@ class Gate {
   }
 
   async close(): Promise<void> {
+    await this.#server?.farewell();
     this.#stop.abort();
     await this.#server?.close();
     await this.#lanes?.close();

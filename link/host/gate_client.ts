@@ -26,6 +26,8 @@ import type { VerifiedGate } from "../../mesh/trust/record.ts";
 const CONNECT_TIMEOUT = 5_000;
 /** Packets waiting for buffer space; about 0.6 MB. */
 const QUEUE = 512;
+/** Questions whose answers are waited for. */
+const MAX_PINGS = 64;
 
 /** What the owner of a session hears. */
 export interface GateEvents {
@@ -35,6 +37,10 @@ export interface GateEvents {
   head(head: LedgerHead): void;
   /** Something about a path to `node`. */
   about(node: string, message: FromGate): void;
+  /** A round trip of the control stream, in ms. */
+  measured(rttMs: number): void;
+  /** The gate is about to stop. */
+  leaving(): void;
   /** Ledger entries that it hands on, or that it asks for. */
   ledger(message: LedgerMessage): void;
   /** The session is over; called once, never before `connect()` returned. */
@@ -63,6 +69,8 @@ export class GateClient {
   readonly address: string;
   /** Last round trip of the control stream in ms. */
   rttMs: number | null = null;
+  /** When anything came from the gate last, in ms since 1970. */
+  heardAt: number;
   readonly #line: GateLine;
   readonly #now: () => number;
   #events: GateEvents | null = null;
@@ -80,6 +88,7 @@ export class GateClient {
     this.address = line.conn.remoteAddr.hostname.replace(/^::ffff:(?=[\d.]+$)/i, "");
     this.#line = line;
     this.#now = o.now;
+    this.heardAt = o.now();
   }
 
   /**
@@ -124,6 +133,7 @@ export class GateClient {
 
   #control(message: FromGate): void {
     const events = this.#events!;
+    this.heardAt = this.#now();
     switch (message.t) {
       case "signal":
         return events.signal(message.from, message.box);
@@ -143,10 +153,13 @@ export class GateClient {
         return this.send({ t: "pong", n: message.n });
       case "pong": {
         const sent = this.#pings.get(message.n);
-        if (sent !== undefined) this.rttMs = this.#now() - sent;
         this.#pings.clear();
-        return;
+        if (sent === undefined) return;
+        this.rttMs = this.heardAt - sent;
+        return events.measured(this.rttMs);
       }
+      case "bye":
+        return events.leaving();
     }
   }
 
@@ -159,6 +172,7 @@ export class GateClient {
   /** Measures the round trip. */
   ping(): void {
     const n = ++this.#pingSerial;
+    if (this.#pings.size >= MAX_PINGS) this.#pings.delete(this.#pings.keys().next().value!);
     this.#pings.set(n, this.#now());
     this.send({ t: "ping", n });
   }
@@ -200,6 +214,7 @@ export class GateClient {
 
   #datagram(bytes: Uint8Array): void {
     if (bytes.length < FRAME_HEADER) return;
+    this.heardAt = this.#now();
     const from = frameNodeId(bytes);
     if (bytes[0] === FRAME_PACKET) return this.#events!.packet(from, bytes.subarray(FRAME_HEADER));
     if ((bytes[0] !== FRAME_FIRST && bytes[0] !== FRAME_SECOND) || bytes.length < FRAME_HEADER + 2) return;

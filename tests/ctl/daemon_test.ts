@@ -11,7 +11,8 @@ const ID = "f4k2q3x7m5v6b2n4c7d3s5a2ga";
 const STATUS: LocalStatus = {
   self: { name: "alice", id: ID, addresses: ["100.64.7.9", "fd12::9"], interface: "ghost0" },
   network: { id: "a".repeat(32), name: "home", server: "https://127.0.0.1:7777", connected: true, ledgerSeq: 12 },
-  gates: [{ name: "gate1", id: ID, region: "eu", connected: true, rttMs: 8.1 }],
+  gates: [{ name: "gate1", id: ID, region: "eu", connected: true, rttMs: 8.1, use: "home", draining: false }],
+  home: { gate: "gate1", why: "the only gate" },
   warnings: ["The gate gate1 is old"],
   state: "up",
 };
@@ -105,7 +106,7 @@ Deno.test("ghostctl netcheck and debug path show what the daemon found", () => {
     },
     ipv6: { works: false, address: null },
     coordinator: true,
-    gates: [{ name: "gate1", rttMs: 8.1, rungs: ["quic"] }],
+    gates: [{ name: "gate1", rttMs: 8.1, use: "home", rungs: ["quic"] }],
     verdict: ["the NAT gives every destination another port"],
   };
   const path: LocalPath = {
