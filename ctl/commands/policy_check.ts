@@ -11,13 +11,27 @@ export async function run(call: Call): Promise<number> {
   const { faults, warnings, policy } = checkPolicy(text, { file: path, files });
   const file = computed === undefined ? path : `${path} computed`;
   const told = (kind: string, list: readonly Fault[]) => list.map((fault) => shown(fault, { kind, file, text }));
-  call.out.answer({ ok: faults.length === 0, faults, warnings, rules: policy?.rules.length ?? null }, () =>
+  call.out.answer({
+    ok: faults.length === 0,
+    faults,
+    warnings,
+    rules: policy?.rules.length ?? null,
+    firewall: policy?.firewall.length ?? null,
+  }, () =>
     [
       ...told("error", faults),
       ...told("warning", warnings),
-      faults.length === 0 ? `${path} can be signed: ${policy!.rules.length} rules` : `${faults.length} errors`,
+      faults.length === 0
+        ? `${path} can be signed: ${count(policy!.rules.length, "rule")}${
+          policy!.firewall.length === 0 ? "" : `, ${count(policy!.firewall.length, "firewall rule")}`
+        }`
+        : `${faults.length} errors`,
     ].join("\n"));
   return faults.length === 0 ? 0 : 1;
+}
+
+function count(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? "" : "s"}`;
 }
 
 /** As a compiler shows it: the place, what is wrong and the mend, the line and a mark below the spot. */

@@ -1,6 +1,7 @@
 /** `ghostctl policy diff FILE` */
 import { AdminNetwork } from "../admin/network.ts";
 import { compileWith, policyOf, signedPolicy } from "../admin/policies.ts";
+import { firewallDiff, firewallDiffLine } from "../admin/firewall_diff.ts";
 import { diffLine, policyDiff } from "../admin/policy_diff.ts";
 import { readPolicyFile } from "../admin/policy_file.ts";
 import type { Call } from "../call.ts";
@@ -13,12 +14,12 @@ export async function run(call: Call): Promise<void> {
   const now = await signedPolicy(ledger, undefined);
   const { nodes, refused } = await network.nodes(ledger);
   for (const line of refused) call.out.remark(`a record that does not hold is left out: ${line}`);
-  const changes = policyDiff(compileWith(policyOf(now), ledger, nodes), compileWith(policy, ledger, nodes));
-  call.out.answer(
-    { base: { seq: now.seq, sha256: now.sha256 }, changes },
-    () =>
-      changes.length === 0
-        ? "nothing opens or closes between the machines that there are"
-        : changes.map((row) => printable(diffLine(row))).join("\n"),
-  );
+  const [before, after] = [compileWith(policyOf(now), ledger, nodes), compileWith(policy, ledger, nodes)];
+  const changes = policyDiff(before, after);
+  const firewall = firewallDiff(before, after);
+  call.out.answer({ base: { seq: now.seq, sha256: now.sha256 }, changes, firewall }, () => {
+    const told = [...changes.map(diffLine), ...firewall.map(firewallDiffLine)];
+    if (told.length === 0) return "nothing opens or closes between the machines that there are";
+    return told.map((line) => printable(line)).join("\n");
+  });
 }

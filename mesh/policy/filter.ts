@@ -15,12 +15,13 @@ import {
 } from "./compile.ts";
 import { type Range, toPrefixes } from "./prefix.ts";
 import { has } from "./prepare.ts";
-import type { Filter, FilterRule, Rule } from "./types.ts";
+import { firewallOf } from "./firewall.ts";
+import { CLOSED, type Filter, type FilterRule, type Rule } from "./types.ts";
 
 /** The filter of machine `self`; that of a machine that is not there lets nothing pass. */
 export function filterFor(compiled: Compiled, self: string): Filter {
   const machine = compiled.machines.get(self);
-  if (!machine) return { peers: [], inbound: [], outbound: [] };
+  if (!machine) return CLOSED;
   const others = seenBy(compiled, self).map((id) => compiled.machines.get(id)!);
   const mine = others.filter((other) => sameUser(machine, other));
   const inbound: FilterRule[] = [], outbound: FilterRule[] = [];
@@ -38,7 +39,12 @@ export function filterFor(compiled: Compiled, self: string): Filter {
     if (carried.length > 0) outbound.push(...line(rule, carried, all("to")));
   });
   const used = routesFor(compiled, self).flatMap((route) => route.effective);
-  return { peers: toPrefixes([...others.flatMap((other) => other.own), ...used]), inbound, outbound };
+  return {
+    peers: toPrefixes([...others.flatMap((other) => other.own), ...used]),
+    inbound,
+    outbound,
+    firewall: firewallOf(compiled.policy, machine, others),
+  };
 }
 
 /** The line for these sources and destinations, without the families that only one side has; none when nothing is left. */

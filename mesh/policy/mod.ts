@@ -1,6 +1,7 @@
 /** Who may reach what: reading acls.toml, and turning it into visibility and packet filters. */
 export { namedFiles } from "./admit.ts";
 export { AdmitRules, documentOf, issuerSigners, readSigned, type SignedPolicy, usesPrefix } from "./ask.ts";
+export { type Count, type Counted, readListing, type SeenFlow } from "./counted.ts";
 export { compile, type Compiled, type CompiledRoute, recompile, routesFor, seenBy, sees } from "./compile.ts";
 export { filterFor } from "./filter.ts";
 export {
@@ -18,6 +19,8 @@ export { isBad, parsePrefix } from "./prefix.ts";
 export { DEFAULT_GRACE } from "./network.ts";
 export { checkPolicy, faultError, parsePolicy, type PolicyCheck, type PolicyOptions } from "./parse.ts";
 export { failedTests, runPolicyTests } from "./tests_run.ts";
+export { dropsAll, firewallBetween, firewallPlace, firewallText, type Met } from "./firewall.ts";
 export { renderFilter } from "./render_nft.ts";
 export { STARTER_POLICY } from "./starter.ts";
-export type { Fault, Filter, FilterRule, Policy, PolicyNode, PolicyRoute, Ports } from "./types.ts";
+export { CLOSED } from "./types.ts";
+export type { Fault, Filter, FilterRule, FirewallLine, Policy, PolicyNode, PolicyRoute, Ports } from "./types.ts";

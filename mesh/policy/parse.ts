@@ -4,6 +4,7 @@
  */
 import { GhostError } from "../wire/errors.ts";
 import { readAdmit } from "./admit.ts";
+import { readFirewall } from "./firewall_rule.ts";
 import { readGroups, readTags } from "./groups.ts";
 import { isLabel } from "./names.ts";
 import { lint } from "./lint.ts";
@@ -19,10 +20,9 @@ import type { Fault, Policy, TestCase } from "./types.ts";
 /** What a ledger entry can carry (wire/ledger.ts). */
 const MAX_SOURCE = 900_000;
 const FILE = "acls.toml";
-const SECTIONS = ["network", "groups", "tags", "hosts", "posture", "allow", "routes", "admit", "test"];
+const SECTIONS = ["network", "groups", "tags", "hosts", "posture", "allow", "firewall", "routes", "admit", "test"];
 const LATER = {
   dns: "DNS is",
-  firewall: "firewall rules are",
   exit: "exit nodes are",
   expiry: "key expiry is",
 };
@@ -99,10 +99,26 @@ function read(source: string, { file, files, notes }: Required<PolicyOptions> & 
   const rules = (tablesOf(root, "allow", notes) ?? []).map((table, index) =>
     readRule(table, { index, names, postures, notes })
   );
+  const firewall = (tablesOf(root, "firewall", notes) ?? []).map((table, index) =>
+    readFirewall(table, { index, names, notes })
+  );
   refuseRoutes(tableOf(root, "routes", notes), notes);
   const admit = readAdmit(tablesOf(root, "admit", notes), { notes, files, tags });
   const tests = (tablesOf(root, "test", notes) ?? []).flatMap((table) => readTest(table, names, notes));
-  return { file, grace, groups, tags, hosts, hostPlaces, postures, rules, admit, tests, warnings: notes.warnings };
+  return {
+    file,
+    grace,
+    groups,
+    tags,
+    hosts,
+    hostPlaces,
+    postures,
+    rules,
+    firewall,
+    admit,
+    tests,
+    warnings: notes.warnings,
+  };
 }
 
 function readHosts(table: TomlTable | undefined, notes: Notes): Map<string, Range> {
