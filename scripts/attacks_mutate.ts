@@ -1,11 +1,12 @@
 /**
  * `deno task attacks:mutate`: shows that each attack would succeed without the check that withstands it. In a temporary copy of the
- * source the check is removed (attacks/mutations.ts), and the same test, which holds in the untouched copy, must then fail.
+ * source the check is removed (attacks/mutations/), and the same test, which holds in the untouched copy, must then fail.
  *
  *     deno task attacks:mutate [--only TEXT]     checks or tests whose words hold TEXT
  */
 import { dirname, join } from "node:path";
-import { type Mutation, MUTATIONS } from "./attacks/mutations.ts";
+import type { Mutation } from "./attacks/mutation.ts";
+import { MUTATIONS } from "./attacks/mutations.ts";
 import { Failure, main, PROJECT, run } from "./lib/run.ts";
 
 /** Enough for a test that waits in vain for what the check would have brought. */

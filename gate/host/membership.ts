@@ -2,6 +2,7 @@
  * The gate's place in its network: the verified ledger, kept on disk and followed through the coordinator's event stream.
  * With the coordinator away everything goes on from what is known, and the stream is taken up again with growing waits.
  */
+import { InTurn } from "../../mesh/wire/in_turn.ts";
 import type { MeshClient } from "../../mesh/client/mod.ts";
 import type { LedgerFile } from "../../mesh/host/ledger_file.ts";
 import type { Log } from "../../mesh/host/log.ts";
@@ -48,7 +49,7 @@ export class Membership {
   readonly #stop: AbortSignal;
   readonly #keeper: LedgerKeeper;
   readonly #exchange: LedgerExchange;
-  #adding: Promise<unknown> = Promise.resolve();
+  readonly #turns = new InTurn();
   #fork: number | null = null;
   #asking: Promise<boolean> | null = null;
   #askedAt = -Infinity;
@@ -81,9 +82,7 @@ export class Membership {
 
   /** Appends what continues the ledger; one call at a time. Entries that are known already change nothing. */
   add(entries: readonly string[]): Promise<boolean> {
-    const work = this.#adding.then(() => this.#add(entries));
-    this.#adding = work.catch(() => {});
-    return work;
+    return this.#turns.run(() => this.#add(entries));
   }
 
   async #add(entries: readonly string[]): Promise<boolean> {

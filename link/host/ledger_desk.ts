@@ -2,6 +2,7 @@
  * Where ledger entries come in, whoever brings them (the coordinator, a gate, a peer, ghostctl on this machine): each is
  * checked the same way, what is new is handed on to everybody at once, and a fork is told as loudly as can be.
  */
+import { InTurn } from "../../mesh/wire/in_turn.ts";
 import type { Log } from "../../mesh/host/log.ts";
 import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
 import type { Heads } from "./heads.ts";
@@ -21,7 +22,7 @@ export interface LedgerDeskHost {
 /** Takes entries. */
 export class LedgerDesk {
   readonly #o: LedgerDeskHost;
-  #taking: Promise<unknown> = Promise.resolve();
+  readonly #turns = new InTurn();
   #fresh: string[] = [];
   #from: string | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
@@ -37,9 +38,7 @@ export class LedgerDesk {
    * @throws GhostError for the first that does not verify; those before it count
    */
   async take(entries: readonly string[], from: string | null = null): Promise<number> {
-    const mine = this.#taking.then(() => this.#take(entries, from));
-    this.#taking = mine.catch(() => {});
-    return await mine;
+    return await this.#turns.run(() => this.#take(entries, from));
   }
 
   /** As `take`, for those to whom a refusal is not told; true when some were new. */

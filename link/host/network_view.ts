@@ -5,19 +5,9 @@
  *
  * The coordinator's word alone can only take away (`forget`), never add or change.
  */
-import {
-  compile,
-  type Compiled,
-  DEFAULT_GRACE,
-  type Filter,
-  filterFor,
-  type Policy,
-  readSigned,
-  routesFor,
-  runPolicyTests,
-  sees,
-} from "../../mesh/policy/mod.ts";
-import type { Ledger, LedgerPolicy } from "../../mesh/trust/ledger.ts";
+import { InTurn } from "../../mesh/wire/in_turn.ts";
+import { type Compiled, DEFAULT_GRACE, type Filter, filterFor, routesFor, sees } from "../../mesh/policy/mod.ts";
+import type { Ledger } from "../../mesh/trust/ledger.ts";
 import {
   readNodeRecord,
   type RecordContext,
@@ -29,34 +19,13 @@ import {
 import { DEFAULT_ADMIT } from "../../mesh/wire/admit.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { RouteBody } from "../../mesh/wire/ledger.ts";
+import { claim, findNode, type KnownNode } from "./known_node.ts";
 import { Marks, type SavedMark } from "./marks.ts";
+import { type RefusedNode, RefusedRecords } from "./refused_records.ts";
+import { RulesInForce } from "./rules_in_force.ts";
+import { type Saved, SavedRecords } from "./saved_records.ts";
 
-/**
- * A node as this machine treats it: name, IPv4 address and WireGuard key are claims, and a claim that came second counts for
- * nothing. (A record does not prove that its node has the WireGuard key, so a member could name a peer's key as its own.)
- */
-export interface KnownNode {
-  verified: VerifiedNode;
-  id: string;
-  name: string;
-  ipv4: string | null;
-  ipv6: string;
-  /** False when another node named its WireGuard key first: it is not configured. */
-  keyed: boolean;
-}
-
-/** A node whose record is in order but which is not admitted; `why` is for people. */
-export interface RefusedNode {
-  id: string;
-  name: string;
-  jws: string;
-  seq: number;
-  why: string;
-  code: "not_admitted" | "unknown_key";
-}
-
-/** Refused records are kept for later up to this number: making one up costs nothing. */
-const MAX_REFUSED = 256;
+export type { KnownNode };
 
 /** What changed by an entry or record. */
 export type Change = "none" | "ledger" | "nodes" | "gates";
@@ -69,22 +38,16 @@ export class NetworkView {
   readonly marks: Marks = new Marks();
   readonly #nodes = new Map<string, KnownNode>();
   readonly #gates = new Map<string, VerifiedGate>();
-  readonly #refused = new Map<string, RefusedNode>();
+  readonly #refused = new RefusedRecords();
   readonly #issuerKeys: RecordContext["issuerKeys"];
   /** Ids that were admitted at some time; a fork lets nobody else in. */
   readonly #met = new Set<string>();
   #restoring = false;
-  /** Saved records that do not hold by this clock; it may be the clock that is wrong. */
-  #untimely: { nodes: readonly string[]; gates: readonly string[] } = { nodes: [], gates: [] };
+  readonly #saved: SavedRecords;
   #adrift = false;
-  #policy: { source: LedgerPolicy | null; policy: Policy | null; fault: string | null } = {
-    source: null,
-    policy: null,
-    fault: null,
-  };
-  #compiled: Compiled | null = null;
+  readonly #rules: RulesInForce;
   /** Changes are made one after another: what one has verified, the next must not overtake. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new InTurn();
   /** Nodes whose record or membership had ended when the clock was last looked at. */
   #ended: ReadonlySet<string> = new Set();
   /** Seconds since 1970. */
@@ -95,7 +58,8 @@ export class NetworkView {
     this.selfId = o.selfId;
     this.ledger = o.ledger;
     this.#now = o.now;
-    this.#compile();
+    this.#rules = new RulesInForce(o.ledger);
+    this.#saved = new SavedRecords({ node: (jws) => this.node(jws), gate: (jws) => this.gate(jws) });
   }
 
   get nodes(): ReadonlyMap<string, KnownNode> {
@@ -108,13 +72,12 @@ export class NetworkView {
 
   /** Why the newest policy cannot be used by this version, or null. With a fault the one before stays in force; without one before, nobody is let in. */
   get policyFault(): string | null {
-    this.#compile();
-    return this.#policy.fault;
+    return this.#rules.fault;
   }
 
   /** How long what is connected stays connected without the coordinator, in seconds. */
   get grace(): number {
-    return this.#policy.policy?.grace ?? DEFAULT_GRACE;
+    return this.#rules.policy?.grace ?? DEFAULT_GRACE;
   }
 
   /** True when the coordinator has been away for longer than that: then there are no peers. */
@@ -134,16 +97,16 @@ export class NetworkView {
    * @throws GhostError as Ledger.take
    */
   entry(jws: string): Promise<Change> {
-    return this.#next(() => this.#entry(jws));
+    return this.#turns.run(() => this.#entry(jws));
   }
 
   async #entry(jws: string): Promise<Change> {
     if (await this.ledger.take(jws) === "known") return "none";
-    this.#compiled = null;
-    this.#compile(); // each policy is read when it comes, so that the one before is there when it has a fault
+    this.#rules.membersChanged();
+    this.#rules.look(); // each policy is read when it comes, so that the one before is there when it has a fault
     await this.#recheck();
     this.#ended = this.#endedNow();
-    this.#compiled = null;
+    this.#rules.membersChanged();
     return "ledger";
   }
 
@@ -152,9 +115,9 @@ export class NetworkView {
     for (const known of [...this.#nodes.values()]) {
       try {
         const again = await this.#verify(known.verified.jws);
-        if (this.#nodes.has(known.id)) this.#nodes.set(known.id, this.#claim(again)); // else forgotten meanwhile
+        if (this.#nodes.has(known.id)) this.#nodes.set(known.id, claim(again, this.#nodes.values(), this.ledger)); // else forgotten meanwhile
       } catch (error) {
-        if (this.#nodes.delete(known.id)) await this.#keepRefused(known.verified.jws, error);
+        if (this.#nodes.delete(known.id)) await this.#refused.keep(known.verified.jws, error);
       }
     }
     await this.#retry();
@@ -167,7 +130,7 @@ export class NetworkView {
   }
 
   #context(): RecordContext {
-    const admit = this.#policy.policy?.admit ?? DEFAULT_ADMIT;
+    const admit = this.#rules.policy?.admit ?? DEFAULT_ADMIT;
     return {
       ledger: this.ledger,
       now: this.#now(),
@@ -194,64 +157,44 @@ export class NetworkView {
 
   /** Takes records that were kept by an earlier process: who was in before a fork stays in. Before anything else comes. */
   async restore(
-    saved: { nodes: readonly string[]; gates: readonly string[]; marks?: readonly SavedMark[] },
+    saved: Saved & { marks?: readonly SavedMark[] },
     rejected: (error: unknown) => void,
   ): Promise<void> {
     this.marks.load(saved.marks ?? []);
-    this.#untimely = await this.#restore(saved, rejected);
+    await this.#restore(() => this.#saved.load(saved, rejected));
   }
 
-  async #restore(
-    saved: { nodes: readonly string[]; gates: readonly string[] },
-    rejected: (error: unknown) => void,
-  ): Promise<{ nodes: string[]; gates: string[] }> {
-    const later: { nodes: string[]; gates: string[] } = { nodes: [], gates: [] };
+  async #restore(load: () => Promise<void>): Promise<void> {
     this.#restoring = true;
-    for (const kind of ["node", "gate"] as const) {
-      for (const jws of saved[`${kind}s`]) {
-        await this[kind](jws).catch((error) => {
-          if (isUntimely(error)) later[`${kind}s`].push(jws);
-          rejected(error);
-        });
-      }
+    try {
+      await load();
+    } finally {
+      this.#restoring = false;
     }
-    this.#restoring = false;
-    return later;
   }
 
   /** Saved records that do not hold by this clock, to be saved again until the coordinator has told who is there now. */
-  get untimely(): { nodes: readonly string[]; gates: readonly string[] } {
-    return this.#untimely;
+  get untimely(): Saved {
+    return this.#saved.untimely;
   }
 
   /** Tries them again, for the clock may have been set. */
   async retryUntimely(): Promise<Change> {
-    const { nodes, gates } = this.#untimely;
-    if (nodes.length + gates.length === 0) return "none";
-    this.#untimely = await this.#restore({ nodes, gates }, () => {});
-    return this.#untimely.nodes.length + this.#untimely.gates.length < nodes.length + gates.length ? "nodes" : "none";
+    const before = this.#saved.count;
+    if (before === 0) return "none";
+    await this.#restore(() => this.#saved.load(this.#saved.untimely, () => {}));
+    return this.#saved.count < before ? "nodes" : "none";
   }
 
   /** The coordinator has told of everybody: what is saved besides is of no more use. */
   forgetUntimely(): void {
-    this.#untimely = { nodes: [], gates: [] };
-  }
-
-  /** Keeps the record of a node that is not admitted now but may be later: by another policy, or by a key yet to come. */
-  async #keepRefused(jws: string, error: unknown): Promise<void> {
-    if (!(error instanceof GhostError) || (error.code !== "not_admitted" && error.code !== "unknown_key")) return;
-    if (this.#refused.size >= MAX_REFUSED) return;
-    const { id, record } = await readNodeRecord(jws);
-    const before = this.#refused.get(id);
-    if (before && before.seq > record.seq) return;
-    this.#refused.set(id, { id, jws, name: record.name, seq: record.seq, why: error.line, code: error.code });
+    this.#saved.forget();
   }
 
   /** Tries refused records again; true when some hold now. */
   async #retry(): Promise<boolean> {
     let any = false;
-    for (const refused of [...this.#refused.values()]) {
-      this.#refused.delete(refused.id);
+    for (const refused of this.#refused.takeAll()) {
       const { change } = await this.#node(refused.jws).catch(() => ({ change: "none" as const }));
       any ||= change !== "none";
     }
@@ -260,12 +203,12 @@ export class NetworkView {
 
   /** Nodes whose record is known but not admitted, and why. */
   get refused(): readonly RefusedNode[] {
-    return [...this.#refused.values()];
+    return this.#refused.all;
   }
 
   /** Looks again at who is admitted, for what time or new keys have changed. */
   review(): Promise<Change> {
-    return this.#next(() => this.#review());
+    return this.#turns.run(() => this.#review());
   }
 
   async #review(): Promise<Change> {
@@ -273,23 +216,8 @@ export class NetworkView {
     const over = (n: KnownNode) => n.verified.admission.expires !== null && n.verified.admission.expires <= now;
     if (![...this.#nodes.values()].some(over)) return await this.#retry() ? "nodes" : "none";
     await this.#recheck();
-    this.#compiled = null;
+    this.#rules.membersChanged();
     return "nodes";
-  }
-
-  #claim(verified: VerifiedNode): KnownNode {
-    const others = [...this.#nodes.values()].filter((n) => n.id !== verified.id);
-    const settled = this.ledger.nodeSettings(verified.id);
-    const free = (own: string | null, key: "name" | "ipv4", fixed: unknown) =>
-      fixed !== undefined || !others.some((n) => n[key] === own);
-    return {
-      verified,
-      id: verified.id,
-      name: free(verified.name, "name", settled?.name) ? verified.name : verified.id,
-      ipv4: free(verified.record.ipv4, "ipv4", settled?.ipv4) ? verified.record.ipv4 : null,
-      ipv6: verified.record.ipv6,
-      keyed: !others.some((n) => n.keyed && sharesKey(n.verified, verified)),
-    };
   }
 
   /**
@@ -298,7 +226,7 @@ export class NetworkView {
    * @throws GhostError when it does not verify
    */
   node(jws: string, o: { by?: string } = {}): Promise<{ id: string; change: Change }> {
-    return this.#next(() => this.#node(jws, o.by));
+    return this.#turns.run(() => this.#node(jws, o.by));
   }
 
   async #node(jws: string, by?: string): Promise<{ id: string; change: Change }> {
@@ -306,21 +234,21 @@ export class NetworkView {
       throw new GhostError("forbidden", "A node tells of itself only", { place: "record" });
     }
     const verified = await this.#verify(jws).catch(async (error) => {
-      await this.#keepRefused(jws, error);
+      await this.#refused.keep(jws, error);
       throw error;
     });
     const id = verified.id;
-    this.#refused.delete(id);
+    this.#refused.forget(id);
     const known = this.#nodes.get(id);
     const { record } = verified;
     if (!this.marks.isNewest(id, record.seq) || (known && known.verified.record.seq === record.seq)) {
       return { id, change: "none" };
     }
     this.marks.note(id, record);
-    this.#nodes.set(id, this.#claim(verified));
+    this.#nodes.set(id, claim(verified, this.#nodes.values(), this.ledger));
     this.#met.add(id);
     this.#ended = this.#endedNow();
-    this.#compiled = null;
+    this.#rules.membersChanged();
     return { id, change: "nodes" };
   }
 
@@ -329,7 +257,7 @@ export class NetworkView {
    * @throws GhostError when it does not verify
    */
   gate(jws: string): Promise<{ id: string; change: Change }> {
-    return this.#next(() => this.#gate(jws));
+    return this.#turns.run(() => this.#gate(jws));
   }
 
   async #gate(jws: string): Promise<{ id: string; change: Change }> {
@@ -351,16 +279,10 @@ export class NetworkView {
   forget(id: string): Change {
     if (id === this.selfId) return "none";
     if (this.#gates.delete(id)) return "gates";
-    this.#refused.delete(id);
+    this.#refused.forget(id);
     if (!this.#nodes.delete(id)) return "none";
-    this.#compiled = null;
+    this.#rules.membersChanged();
     return "nodes";
-  }
-
-  #next<T>(change: () => Promise<T>): Promise<T> {
-    const done = this.#last.then(change);
-    this.#last = done.catch(() => {});
-    return done;
   }
 
   /**
@@ -371,7 +293,7 @@ export class NetworkView {
     const ended = this.#endedNow();
     if (ended.size === this.#ended.size && [...ended].every((id) => this.#ended.has(id))) return "none";
     this.#ended = ended;
-    this.#compiled = null;
+    this.#rules.membersChanged();
     return "nodes";
   }
 
@@ -393,37 +315,7 @@ export class NetworkView {
   }
 
   #compile(): Compiled | null {
-    const source = this.ledger.policy;
-    if (!source) return null;
-    if (this.#policy.source !== source) {
-      this.#compiled = null;
-      try {
-        const policy = readSigned(source, "policy");
-        runPolicyTests(policy);
-        this.#policy = { source, policy, fault: null };
-      } catch (error) {
-        // Fail closed: the rules that were in force stay, and without any nobody is let in.
-        const fault = error instanceof GhostError ? error.line : String(error);
-        this.#policy = { source, policy: this.#policy.policy, fault };
-      }
-    }
-    if (!this.#policy.policy) return null;
-    const { policy } = this.#policy;
-    return this.#compiled ??= compile(policy, {
-      nodes: this.#members().map((n) => ({
-        id: n.id,
-        name: n.name,
-        tags: n.verified.tags,
-        user: n.verified.user,
-        subject: n.verified.subject,
-        groups: n.verified.groups,
-        ipv4: n.ipv4,
-        ipv6: n.ipv6,
-        os: n.verified.record.os,
-        version: n.verified.record.version,
-      })),
-      routes: this.ledger.routes.map((r) => ({ prefix: r.prefix, node: r.node })),
-    });
+    return this.#rules.compiled(() => this.#members());
   }
 
   /** The nodes that policy lets this one see. */
@@ -458,22 +350,6 @@ export class NetworkView {
 
   /** A peer by name, full name, id or address. */
   find(text: string): KnownNode | undefined {
-    const name = text.toLowerCase();
-    const suffix = `.${this.ledger.network.suffix}`;
-    return [...this.#nodes.values()].find((n) =>
-      n.name === name || n.name + suffix === name || n.id === name || n.ipv4 === name || n.ipv6 === name
-    );
+    return findNode(this.#nodes.values(), text, this.ledger.network.suffix);
   }
-}
-
-function sharesKey(a: VerifiedNode, b: VerifiedNode): boolean {
-  const keys = new Set([a.record.wg, a.record.wgNext]);
-  return keys.has(b.record.wg) || (b.record.wgNext !== undefined && keys.has(b.record.wgNext));
-}
-
-/** Whether a record was refused for the time alone, its own or that of its admission. */
-function isUntimely(error: unknown): boolean {
-  if (!(error instanceof GhostError)) return false;
-  return error.code === "clock_skew" || error.code === "not_admitted" ||
-    (error.code === "bad_record" && error.place === "record.exp");
 }

@@ -2,6 +2,7 @@
  * The link's own nftables table: loaded whole in one transaction (a load that fails leaves the old one in force), with
  * small changes of the bridges as elements of its maps. No other table is read or touched.
  */
+import { InTurn } from "../../mesh/wire/in_turn.ts";
 import type { Runner } from "../../mesh/host/runner.ts";
 import {
   type Bridge,
@@ -19,7 +20,7 @@ export class LinkTable {
   readonly #runner: Runner;
   readonly #nft: string;
   #loaded: { text: string; parts: TableParts } | null = null;
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new InTurn();
 
   constructor(o: { runner: Runner; tools: Pick<LinkTools, "nft">; iface: string }) {
     this.#runner = o.runner;
@@ -89,8 +90,6 @@ export class LinkTable {
   }
 
   #next<T>(run: () => Promise<T>): Promise<T> {
-    const done = this.#last.then(run);
-    this.#last = done.catch(() => {});
-    return done;
+    return this.#turns.run(run);
   }
 }

@@ -2,6 +2,7 @@
  * This node's own record and keys: every change of either is signed, saved and only then told to others, so that a crash at
  * any point leaves a record that is the newest of its kind or one that was never seen.
  */
+import { InTurn } from "../../mesh/wire/in_turn.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import { boxKeyFromSeed } from "../../mesh/trust/keys.ts";
 import { signNodeRecord } from "../../mesh/trust/record.ts";
@@ -28,7 +29,7 @@ export class OwnRecord {
   #network: NetworkState;
   #record: NodeRecord;
   /** Changes are made one after another: each takes the next number. */
-  #last: Promise<unknown> = Promise.resolve();
+  readonly #turns = new InTurn();
 
   constructor(
     o: { state: NodeState; identity: Identity; network: NetworkState; random: (n: number) => Bytes; now: () => number },
@@ -60,9 +61,7 @@ export class OwnRecord {
 
   /** Signs and saves a record with these changes, whose number is above `above` as well. */
   change(change: RecordChange, above = 0): Promise<void> {
-    const done = this.#last.then(() => this.#change(change, above));
-    this.#last = done.catch(() => {});
-    return done;
+    return this.#turns.run(() => this.#change(change, above));
   }
 
   async #change(change: RecordChange, above: number): Promise<void> {

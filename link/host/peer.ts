@@ -9,65 +9,17 @@ import type { IceAction, IceEvent } from "../core/ice/event.ts";
 import type { PathAction, PathEvent } from "../core/path/event.ts";
 import { Path } from "../core/path/mod.ts";
 import type { Bridge, Endpoint, Join } from "../core/plan/mod.ts";
-import type { StunCrypto, TransportAddress } from "../core/stun/mod.ts";
+import type { TransportAddress } from "../core/stun/mod.ts";
 import type { FromGate } from "../../mesh/wire/gate_session.ts";
 import type { Rung } from "../../mesh/wire/local.ts";
 import type { SignalBody, WireCandidate } from "../../mesh/wire/signal.ts";
-import type { Gates } from "./gates.ts";
-import type { GuessDesk } from "./guess.ts";
-import type { IceHub } from "./ice_hub.ts";
+import { HeldPackets } from "./held_packets.ts";
+import { Loopback } from "./loopback.ts";
+import type { PathState, PeerHost } from "./peer_host.ts";
 import { PeerGuess } from "./peer_guess.ts";
+import { PeerRungs } from "./peer_rungs.ts";
 import { Timeline } from "./timeline.ts";
-import type { Carrier, Transport, Up } from "./transport.ts";
 import { TRANSPORTS } from "./transports.ts";
-
-/** What a peer needs of the daemon. */
-export interface PeerHost {
-  selfId: string;
-  hub: IceHub;
-  guesses: GuessDesk;
-  crypto: StunCrypto;
-  tieBreaker: bigint;
-  /** False for addresses that must not be candidates: the overlay's own. */
-  accept(address: string): boolean;
-  wgPort(): number;
-  signal(to: string, body: SignalBody): void;
-  gates: Gates;
-  /** The relayed rungs; those of transports.ts unless said. */
-  transports?: readonly Transport[];
-  /** What `wanted()` gives has changed; the promise resolves when the machine has been brought into line with it. */
-  changed(): Promise<void>;
-  moved(peer: Peer): void;
-  /** A deadline is sooner than it was. */
-  rearm(): void;
-  now(): number;
-}
-
-/**
- * Packets that wait for a way out, or for WireGuard to know the peer: a lost first handshake would cost 5 s, which is when
- * WireGuard tries again. Old ones are worth nothing.
- */
-const MAX_HELD = 32;
-const HELD_FOR = 3_000;
-
-/** How a peer is reached now. */
-export interface PathState {
-  rung: Rung;
-  endpoint: string | null;
-  rttMs: number | null;
-  /** ms since 1970. */
-  since: number;
-}
-
-/** A relayed rung of a peer. */
-interface RungState {
-  transport: Transport;
-  carrier: Carrier;
-  /** What it said when it came up; null while it is down. */
-  up: Up | null;
-  /** Where WireGuard sent while it was up last. */
-  last: TransportAddress | null;
-}
 
 /** A peer. */
 export class Peer {
@@ -77,17 +29,16 @@ export class Peer {
   readonly #ice: IceAgent;
   readonly #guess: PeerGuess;
   readonly timeline: Timeline;
-  readonly #relay4: Deno.DatagramConn;
-  #relay6: Deno.DatagramConn | null = null;
-  /** The relayed rungs, best first, and what those that are up have said. */
-  readonly #rungs: RungState[] = [];
+  /** Where WireGuard sends while the path goes through this process. */
+  readonly #loopback: Loopback;
+  readonly #rungs: PeerRungs;
+  readonly #held: HeldPackets;
   #use: { rung: Rung; wireguard: Endpoint | null } = { rung: "none", wireguard: null };
   #bridge: { remote: TransportAddress; local: string | null } | null = null;
   /** The generation whose `ice` message has been sent; later candidates trickle. */
   #offered: string | null = null;
   readonly #tie: HandshakeTie;
   #configured = false;
-  #held: { packet: Uint8Array; inward: boolean; at: number }[] = [];
   /** Number of the peer's newest `ice` message. */
   #iceNumber = 0;
   /** The peer's generation that was heard of last. */
@@ -99,8 +50,8 @@ export class Peer {
   constructor(id: string, host: PeerHost) {
     this.id = id;
     this.#host = host;
-    this.#relay4 = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
-    void this.#readRelay(this.#relay4);
+    this.#held = new HeldPackets(host.now);
+    this.#loopback = new Loopback({ wgPort: host.wgPort, received: (packet) => this.#outgoing(packet) });
     // One side has to decide; ids differ, so exactly one is smaller.
     const smaller = host.selfId < id;
     const role = smaller ? "controlling" : "controlled";
@@ -120,83 +71,39 @@ export class Peer {
     });
     this.state = { rung: "none", endpoint: null, rttMs: null, since: host.now() };
     host.hub.listen(this.#ice.local.ufrag, this);
-    const transports = host.transports ?? TRANSPORTS;
-    for (const transport of transports.toSorted((a, b) => a.rank - b.rank)) this.#open(transport);
-  }
-
-  #open(transport: Transport): void {
-    const { selfId, gates, hub, crypto } = this.#host;
-    const { rung, rank } = transport;
-    const carrier = transport.open({
-      selfId,
-      peerId: this.id,
-      gates,
-      hub,
-      crypto,
-      up: (up) => {
-        entry.up = up;
-        entry.last = up.wireguard ?? null;
-        const { endpoint, rttMs, wireguard = null } = up;
-        this.event({ kind: "relayUp", relay: { rung, rank, endpoint, rttMs, wireguard } });
-        if (carrier.send) this.#release(false);
-      },
-      down: () => {
-        entry.up = null;
-        this.event({ kind: "relayDown", rung });
-      },
+    this.#rungs = new PeerRungs(host.transports ?? TRANSPORTS, {
+      ...host,
+      peerId: id,
       received: (packet) => this.relayed(packet),
-      signal: (body) => this.#host.signal(this.id, body),
-      rearm: () => this.#host.rearm(),
-      now: () => this.#host.now(),
+      signal: (body) => host.signal(id, body),
+      event: (event) => this.event(event),
+      carries: () => this.#release(false),
     });
-    const entry: RungState = { transport, carrier, up: null, last: null };
-    this.#rungs.push(entry);
   }
 
   /** Gate sessions, or the peer's presence there, changed. */
   reachChanged(): void {
-    for (const { carrier } of this.#rungs) carrier.reachChanged();
+    this.#rungs.each((carrier) => carrier.reachChanged());
   }
 
   /** A gate's word about a path to this peer. */
   gateMessage(gate: string, message: FromGate): void {
-    for (const { carrier } of this.#rungs) carrier.gateMessage?.(gate, message);
+    this.#rungs.each((carrier) => carrier.gateMessage?.(gate, message));
   }
 
-  async #readRelay(socket: Deno.DatagramConn): Promise<void> {
-    for await (const [packet, from] of socket) {
-      // Anybody on this machine can send here; WireGuard's own port is who should.
-      if (from.transport !== "udp" || from.port !== this.#host.wgPort()) continue;
-      if (this.#tie.outgoing(packet, this.#host.now())) this.#send(packet);
-      else this.#host.rearm();
-    }
+  #outgoing(packet: Uint8Array): void {
+    if (this.#tie.outgoing(packet, this.#host.now())) this.#send(packet);
+    else this.#host.rearm();
   }
 
   #send(packet: Uint8Array): void {
-    if (!this.#relay(packet)) this.#hold(packet, false);
-  }
-
-  /** Sends by the rung in use, or by the best that is up while WireGuard is still on another one. */
-  #relay(packet: Uint8Array): boolean {
-    for (const { carrier } of this.#rungs) carrier.packetSeen?.(packet);
-    const able = this.#rungs.filter(({ up, carrier }) => up && carrier.send);
-    const used = able.find(({ transport }) => transport.rung === this.#use.rung);
-    return [...(used ? [used] : []), ...able].some(({ carrier }) => carrier.send!(packet));
-  }
-
-  #hold(packet: Uint8Array, inward: boolean): void {
-    if (this.#held.length >= MAX_HELD) this.#held.shift();
-    this.#held.push({ packet, inward, at: this.#host.now() });
+    if (!this.#rungs.send(packet, this.#use.rung)) this.#held.hold(packet, false);
   }
 
   #release(inward: boolean): void {
-    const oldest = this.#host.now() - HELD_FOR;
-    const mine = this.#held.filter((h) => h.inward === inward);
-    this.#held = this.#held.filter((h) => h.inward !== inward);
-    for (const { packet, at } of mine) {
-      if (at < oldest) continue;
+    for (const packet of this.#held.release(inward)) {
       if (inward) this.relayed(packet);
-      else this.#relay(packet);
+      else this.#rungs.send(packet, this.#use.rung);
     }
   }
 
@@ -208,22 +115,11 @@ export class Peer {
 
   /** A WireGuard packet that came through a gate. */
   relayed(packet: Uint8Array): void {
-    for (const { carrier } of this.#rungs) carrier.packetSeen?.(packet);
-    if (!this.#configured) return this.#hold(packet, true);
+    this.#rungs.each((carrier) => carrier.packetSeen?.(packet));
+    if (!this.#configured) return this.#held.hold(packet, true);
     if (!this.#tie.incoming(packet, this.#host.now())) return;
     // The bridge rewrites within one family, so packets of an IPv6 pair take the IPv6 loopback.
-    const v6 = this.#bridge?.remote.address.includes(":") ?? false;
-    const socket = v6 ? this.#socket6() : this.#relay4;
-    const to: Deno.NetAddr = { transport: "udp", hostname: v6 ? "::1" : "127.0.0.1", port: this.#host.wgPort() };
-    socket.send(packet, to).catch(() => {}); // WireGuard is being restarted: the sender's TCP will send again
-  }
-
-  #socket6(): Deno.DatagramConn {
-    if (!this.#relay6) {
-      this.#relay6 = Deno.listenDatagram({ transport: "udp", hostname: "::1", port: 0 });
-      void this.#readRelay(this.#relay6);
-    }
-    return this.#relay6;
+    this.#loopback.send(packet, this.#bridge?.remote.address.includes(":") ? 6 : 4);
   }
 
   /** A STUN datagram for this peer's agent. */
@@ -262,7 +158,7 @@ export class Peer {
       case "moved-ack":
         return this.event({ kind: "peerMovedAck", serial: body.serial });
       default:
-        for (const { carrier } of this.#rungs) carrier.signal?.(body);
+        this.#rungs.each((carrier) => carrier.signal?.(body));
     }
   }
 
@@ -283,7 +179,7 @@ export class Peer {
     this.#guess.networkChanged();
     this.#iceEvent({ kind: "networkChanged" });
     this.event({ kind: "networkChanged" });
-    for (const { carrier } of this.#rungs) carrier.networkChanged?.();
+    this.#rungs.each((carrier) => carrier.networkChanged?.());
   }
 
   #tellCandidates(): void {
@@ -365,14 +261,13 @@ export class Peer {
         case "release": {
           // Only when WireGuard has been set once more: what was late may have made it roam back.
           const { rung } = action;
-          const left = this.#rungs.find(({ transport }) => transport.rung === rung);
-          void (settled ?? Promise.resolve()).then(() => left?.carrier.release?.());
+          void (settled ?? Promise.resolve()).then(() => this.#rungs.release(rung));
           break;
         }
         case "notify":
           this.state = { rung: action.rung, endpoint: action.endpoint, rttMs: action.rttMs, since: action.since };
           this.timeline.note(`path: ${action.rung}${action.endpoint ? ` ${action.endpoint}` : ""}`);
-          for (const { carrier } of this.#rungs) carrier.pathChanged?.(this.state);
+          this.#rungs.each((carrier) => carrier.pathChanged?.(this.state));
           this.#host.moved(this);
           break;
       }
@@ -391,41 +286,35 @@ export class Peer {
     if (due(this.#ice.nextDeadline())) this.#iceEvent({ kind: "tick" });
     if (due(this.#path.nextDeadline())) this.event({ kind: "tick" });
     if (due(this.#guess.nextDeadline())) this.#guess.tick();
-    for (const { carrier } of this.#rungs) if (due(carrier.nextDeadline?.() ?? null)) carrier.tick?.();
+    this.#rungs.each((carrier) => due(carrier.nextDeadline?.() ?? null) && carrier.tick?.());
     const initiation = this.#tie.due(now);
     if (initiation) this.#send(initiation);
   }
 
   /** When `tick` is due, in ms; null when nothing is waited for. */
   nextDeadline(): number | null {
-    const rungs = this.#rungs.map(({ carrier }) => carrier.nextDeadline?.() ?? null);
     const own = [this.#ice, this.#path, this.#guess, this.#tie].map((machine) => machine.nextDeadline());
-    const all = [...own, ...rungs].filter((d) => d !== null);
+    const all = [...own, ...this.#rungs.deadlines()].filter((d) => d !== null);
     return all.length === 0 ? null : Math.min(...all);
   }
 
   /** What WireGuard and nftables should have for this peer. */
   wanted(): { endpoint: Endpoint; bridge: Bridge | null; join: Join | null } {
-    const relay = { address: "127.0.0.1", port: (this.#relay4.addr as Deno.NetAddr).port };
-    const endpoint = this.#use.wireguard ?? relay;
+    const endpoint = this.#use.wireguard ?? this.#loopback.address(4);
     const { join } = this.#guess;
     const to = this.#bridge;
     if (!to) return { endpoint, bridge: null, join };
-    const v6 = to.remote.address.includes(":");
-    const relayPort = v6 ? (this.#socket6().addr as Deno.NetAddr).port : relay.port;
+    const relayPort = this.#loopback.address(to.remote.address.includes(":") ? 6 : 4).port;
     // A rung of WireGuard's own that was left: what is still under way there must not make WireGuard roam back either.
-    const left = this.#rungs.find(({ last }) =>
-      last && !(last.address === to.remote.address && last.port === to.remote.port)
-    );
-    return { endpoint, bridge: { relayPort, remote: to.remote, local: to.local, late: left?.last ?? null }, join };
+    const late = this.#rungs.left(to.remote);
+    return { endpoint, bridge: { relayPort, remote: to.remote, local: to.local, late }, join };
   }
 
   /** Closes its sockets. */
   close(): void {
     this.#host.hub.forget(this);
     this.#guess.close();
-    for (const { carrier } of this.#rungs) carrier.close();
-    this.#relay4.close();
-    this.#relay6?.close();
+    this.#rungs.each((carrier) => carrier.close());
+    this.#loopback.close();
   }
 }

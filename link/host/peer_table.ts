@@ -4,7 +4,8 @@ import { addressesOf } from "./join.ts";
 import type { Gates } from "./gates.ts";
 import type { WantedPeer } from "./machine.ts";
 import type { NetworkView } from "./network_view.ts";
-import { Peer, type PeerHost } from "./peer.ts";
+import { Peer } from "./peer.ts";
+import type { PeerHost } from "./peer_host.ts";
 
 /** What the table needs of the daemon, besides what each peer needs. */
 export interface PeerTableOptions {

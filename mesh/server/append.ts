@@ -2,6 +2,7 @@
  * Appending to the ledger. Entries are tried on a copy of the chain first, because an instance's view must never hold what
  * the store has not accepted. The copy is made at the first append and follows the view from then on.
  */
+import { InTurn } from "../wire/in_turn.ts";
 import { MAX_CLOCK_SKEW } from "../wire/api.ts";
 import { GhostError } from "../wire/errors.ts";
 import type { LedgerEntry, LedgerHead } from "../wire/ledger.ts";
@@ -16,7 +17,7 @@ export class Appender {
   readonly #replica: Replica;
   readonly #now: () => number;
   #copy: Ledger | null = null;
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #turns = new InTurn();
 
   /** `now` is in milliseconds. */
   constructor(kv: Deno.Kv, replica: Replica, now: () => number) {
@@ -30,9 +31,7 @@ export class Appender {
    * @throws GhostError `ledger_moved` when they do not continue the chain, and what verifying them throws
    */
   async append(entries: readonly string[]): Promise<LedgerHead> {
-    const mine = this.#queue.then(() => this.#append(entries));
-    this.#queue = mine.catch(() => {});
-    return await mine;
+    return await this.#turns.run(() => this.#append(entries));
   }
 
   async #append(entries: readonly string[]): Promise<LedgerHead> {

@@ -1,0 +1,40 @@
+/** What a peer needs, and what it says of its path. */
+import type { Rung } from "../../mesh/wire/local.ts";
+import type { SignalBody } from "../../mesh/wire/signal.ts";
+import type { StunCrypto } from "../core/stun/mod.ts";
+import type { Gates } from "./gates.ts";
+import type { GuessDesk } from "./guess.ts";
+import type { IceHub } from "./ice_hub.ts";
+import type { Peer } from "./peer.ts";
+import type { Transport } from "./transport.ts";
+
+/** What a peer needs of the daemon. */
+export interface PeerHost {
+  selfId: string;
+  hub: IceHub;
+  guesses: GuessDesk;
+  crypto: StunCrypto;
+  tieBreaker: bigint;
+  /** False for addresses that must not be candidates: the overlay's own. */
+  accept(address: string): boolean;
+  wgPort(): number;
+  signal(to: string, body: SignalBody): void;
+  gates: Gates;
+  /** The relayed rungs; those of transports.ts unless said. */
+  transports?: readonly Transport[];
+  /** What `wanted()` gives has changed; the promise resolves when the machine has been brought into line with it. */
+  changed(): Promise<void>;
+  moved(peer: Peer): void;
+  /** A deadline is sooner than it was. */
+  rearm(): void;
+  now(): number;
+}
+
+/** How a peer is reached now. */
+export interface PathState {
+  rung: Rung;
+  endpoint: string | null;
+  rttMs: number | null;
+  /** ms since 1970. */
+  since: number;
+}

@@ -1,0 +1,84 @@
+/** One peer's relayed rungs: a carrier of each transport, what those that are up have said, and sending by the best. */
+import type { PathEvent } from "../core/path/event.ts";
+import type { TransportAddress } from "../core/stun/mod.ts";
+import type { Rung } from "../../mesh/wire/local.ts";
+import type { Carrier, CarrierHost, Transport, Up } from "./transport.ts";
+
+/** What the rungs need of their peer. */
+export interface RungsHost extends Omit<CarrierHost, "up" | "down"> {
+  /** Tells the peer's path machine. */
+  event(event: PathEvent): void;
+  /** A rung that this process sends by has come up. */
+  carries(): void;
+}
+
+interface RungState {
+  transport: Transport;
+  carrier: Carrier;
+  /** What it said when it came up; null while it is down. */
+  up: Up | null;
+  /** Where WireGuard sent while it was up last. */
+  last: TransportAddress | null;
+}
+
+/** The rungs, best first. */
+export class PeerRungs {
+  readonly #host: RungsHost;
+  readonly #rungs: RungState[] = [];
+
+  constructor(transports: readonly Transport[], host: RungsHost) {
+    this.#host = host;
+    for (const transport of transports.toSorted((a, b) => a.rank - b.rank)) this.#open(transport);
+  }
+
+  #open(transport: Transport): void {
+    const { rung, rank } = transport;
+    const host = this.#host;
+    const carrier = transport.open({
+      ...host,
+      up: (up) => {
+        entry.up = up;
+        entry.last = up.wireguard ?? null;
+        const { endpoint, rttMs, wireguard = null } = up;
+        host.event({ kind: "relayUp", relay: { rung, rank, endpoint, rttMs, wireguard } });
+        if (carrier.send) host.carries();
+      },
+      down: () => {
+        entry.up = null;
+        host.event({ kind: "relayDown", rung });
+      },
+    });
+    const entry: RungState = { transport, carrier, up: null, last: null };
+    this.#rungs.push(entry);
+  }
+
+  /** Does something with each carrier, best first. */
+  each(act: (carrier: Carrier) => void): void {
+    for (const { carrier } of this.#rungs) act(carrier);
+  }
+
+  /** Sends by the rung in use, or by the best that is up while WireGuard is still on another one; false when none takes it. */
+  send(packet: Uint8Array, inUse: Rung): boolean {
+    this.each((carrier) => carrier.packetSeen?.(packet));
+    const able = this.#rungs.filter(({ up, carrier }) => up && carrier.send);
+    const used = able.find(({ transport }) => transport.rung === inUse);
+    return [...(used ? [used] : []), ...able].some(({ carrier }) => carrier.send!(packet));
+  }
+
+  /** The path has left this rung for good. */
+  release(rung: string): void {
+    this.#rungs.find(({ transport }) => transport.rung === rung)?.carrier.release?.();
+  }
+
+  /** Where WireGuard sent last on a rung of its own that is not at `remote`, or null. */
+  left(remote: TransportAddress): TransportAddress | null {
+    const elsewhere = ({ last }: RungState) =>
+      last !== null && !(last.address === remote.address && last.port === remote.port);
+    return this.#rungs.find(elsewhere)?.last ?? null;
+  }
+
+  /** When each is due, in ms; null when it waits for nothing. */
+  deadlines(): (number | null)[] {
+    return this.#rungs.map(({ carrier }) => carrier.nextDeadline?.() ?? null);
+  }
+}

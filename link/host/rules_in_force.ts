@@ -1,0 +1,76 @@
+/**
+ * The policy in force on this machine and what it comes to for the nodes there are. A policy that cannot be used, or whose
+ * own tests fall, changes nothing: the one before stays in force, and without one before nobody is let in.
+ */
+import { compile, type Compiled, type Policy, readSigned, runPolicyTests } from "../../mesh/policy/mod.ts";
+import type { Ledger, LedgerPolicy } from "../../mesh/trust/ledger.ts";
+import { GhostError } from "../../mesh/wire/errors.ts";
+import type { KnownNode } from "./known_node.ts";
+
+/** The rules that count here. */
+export class RulesInForce {
+  readonly #ledger: Ledger;
+  #source: LedgerPolicy | null = null;
+  #policy: Policy | null = null;
+  #fault: string | null = null;
+  #compiled: Compiled | null = null;
+
+  constructor(ledger: Ledger) {
+    this.#ledger = ledger;
+    this.look();
+  }
+
+  /** Why the newest policy cannot be used by this version, or null. */
+  get fault(): string | null {
+    this.look();
+    return this.#fault;
+  }
+
+  /** The policy in force as it was when the ledger was last looked at; null before the first. */
+  get policy(): Policy | null {
+    return this.#policy;
+  }
+
+  /** Reads the ledger's policy if it is another one than before. */
+  look(): void {
+    const source = this.#ledger.policy;
+    if (!source || this.#source === source) return;
+    this.#source = source;
+    this.#compiled = null;
+    try {
+      const policy = readSigned(source, "policy");
+      runPolicyTests(policy);
+      this.#policy = policy;
+      this.#fault = null;
+    } catch (error) {
+      this.#fault = error instanceof GhostError ? error.line : String(error);
+    }
+  }
+
+  /** Who is a member, or what the ledger says of them, has changed. */
+  membersChanged(): void {
+    this.#compiled = null;
+  }
+
+  /** The policy, compiled for these nodes; null without one. */
+  compiled(members: () => KnownNode[]): Compiled | null {
+    if (!this.#ledger.policy) return null;
+    this.look();
+    if (!this.#policy) return null;
+    return this.#compiled ??= compile(this.#policy, {
+      nodes: members().map((n) => ({
+        id: n.id,
+        name: n.name,
+        tags: n.verified.tags,
+        user: n.verified.user,
+        subject: n.verified.subject,
+        groups: n.verified.groups,
+        ipv4: n.ipv4,
+        ipv6: n.ipv6,
+        os: n.verified.record.os,
+        version: n.verified.record.version,
+      })),
+      routes: this.#ledger.routes.map((r) => ({ prefix: r.prefix, node: r.node })),
+    });
+  }
+}
