@@ -129,8 +129,15 @@ function meet3(a: Bits, b: Bits, c: Bits): boolean {
   return false;
 }
 
-/** Exit nodes that `id` may use, and which families it gets through each. */
-export function exitsFor(compiled: Compiled, id: string): { node: string; ipv4: boolean; ipv6: boolean }[] {
+/** An exit node that a machine may use, and which families it gets through it. */
+export interface Exit {
+  node: string;
+  ipv4: boolean;
+  ipv6: boolean;
+}
+
+/** Exit nodes that `id` may use. */
+export function exitsFor(compiled: Compiled, id: string): Exit[] {
   const machine = compiled.machines.get(id);
   if (!machine) return [];
   const { internet } = compiled.prepared;
