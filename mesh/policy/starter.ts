@@ -8,6 +8,9 @@ export const STARTER_POLICY =
 
 # [tags]                         # machines by their work, and who may give a machine the tag
 # web = ["group:ops"]
+# router = ["group:ops"]
+# exit = ["group:ops"]
+# server = ["group:ops"]
 
 # [hosts]                        # names for addresses and networks
 # office = "10.1.1.0/24"
