@@ -215,7 +215,8 @@ Deno.test("STARTER_POLICY parses, passes its tests, and so does every line it sh
   const policy = parsePolicy(examples.replace('[[allow]]\nfrom = ["*"]\nto = ["*"]\n', ""));
   runPolicyTests(policy);
   assert.equal(policy.rules.length, 1);
-  assert.deepEqual(policy.admit, [{ method: "static", revokesNodes: false }]);
+  const expiry = { seconds: 180 * 86_400, tags: { "tag:server": null } };
+  assert.deepEqual(policy.admit, [{ method: "static", revokesNodes: false, expiry }]);
 });
 
 Deno.test("parsePolicy() lets tokens in unless the policy names other ways only", () => {
