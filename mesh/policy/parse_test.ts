@@ -209,7 +209,8 @@ Deno.test("checkPolicy() warns when a machine's name looks like a mistyped host"
 
 Deno.test("STARTER_POLICY parses, passes its tests, and so does every line it shows as an example", () => {
   assert.equal(parsePolicy(STARTER_POLICY).rules.length, 1);
-  const examples = STARTER_POLICY.split("\n").map((line) => /^# (\[|[a-z]+ = )/.test(line) ? line.slice(2) : line).join(
+  const shown = /^# (\[|"?[a-z0-9.:/]+"? = )/;
+  const examples = STARTER_POLICY.split("\n").map((line) => shown.test(line) ? line.slice(2) : line).join(
     "\n",
   );
   const policy = parsePolicy(examples.replace('[[allow]]\nfrom = ["*"]\nto = ["*"]\n', ""));
