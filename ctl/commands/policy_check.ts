@@ -1,6 +1,7 @@
 /** `ghostctl policy check FILE` */
 import { checkPolicy, type Fault } from "../../mesh/policy/mod.ts";
 import { loadPolicyFile } from "../admin/policy_file.ts";
+import { policySentences } from "../admin/settings_diff.ts";
 import type { Call } from "../call.ts";
 import { printable } from "../output/text.ts";
 
@@ -11,19 +12,16 @@ export async function run(call: Call): Promise<number> {
   const { faults, warnings, policy } = checkPolicy(text, { file: path, files });
   const file = computed === undefined ? path : `${path} computed`;
   const told = (kind: string, list: readonly Fault[]) => list.map((fault) => shown(fault, { kind, file, text }));
-  call.out.answer({
-    ok: faults.length === 0,
-    faults,
-    warnings,
-    rules: policy?.rules.length ?? null,
-    firewall: policy?.firewall.length ?? null,
-  }, () =>
+  const says = policy ? policySentences(policy) : [];
+  const [rules, firewall] = [policy?.rules.length ?? null, policy?.firewall.length ?? null];
+  call.out.answer({ ok: faults.length === 0, faults, warnings, rules, firewall, says }, () =>
     [
       ...told("error", faults),
       ...told("warning", warnings),
+      ...says.map((line) => `  ${printable(line)}`),
       faults.length === 0
-        ? `${path} can be signed: ${count(policy!.rules.length, "rule")}${
-          policy!.firewall.length === 0 ? "" : `, ${count(policy!.firewall.length, "firewall rule")}`
+        ? `${path} can be signed: ${count(rules!, "rule")}${
+          firewall === 0 ? "" : `, ${count(firewall!, "firewall rule")}`
         }`
         : `${faults.length} errors`,
     ].join("\n"));

@@ -4,6 +4,7 @@ import { compileWith, policyOf, signedPolicy } from "../admin/policies.ts";
 import { firewallDiff, firewallDiffLine } from "../admin/firewall_diff.ts";
 import { diffLine, policyDiff } from "../admin/policy_diff.ts";
 import { readPolicyFile } from "../admin/policy_file.ts";
+import { settingsDiff } from "../admin/settings_diff.ts";
 import type { Call } from "../call.ts";
 import { printable } from "../output/text.ts";
 
@@ -17,9 +18,15 @@ export async function run(call: Call): Promise<void> {
   const [before, after] = [compileWith(policyOf(now), ledger, nodes), compileWith(policy, ledger, nodes)];
   const changes = policyDiff(before, after);
   const firewall = firewallDiff(before, after);
-  call.out.answer({ base: { seq: now.seq, sha256: now.sha256 }, changes, firewall }, () => {
-    const told = [...changes.map(diffLine), ...firewall.map(firewallDiffLine)];
-    if (told.length === 0) return "nothing opens or closes between the machines that there are";
-    return told.map((line) => printable(line)).join("\n");
-  });
+  const settings = settingsDiff(before, after);
+  call.out.answer(
+    { base: { seq: now.seq, sha256: now.sha256 }, changes, firewall, settings },
+    () =>
+      [
+        ...(changes.length === 0 ? ["nothing opens or closes between the machines that there are"] : []),
+        ...changes.map(diffLine),
+        ...firewall.map(firewallDiffLine),
+        ...settings,
+      ].map((line) => printable(line)).join("\n"),
+  );
 }

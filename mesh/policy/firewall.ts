@@ -20,11 +20,16 @@ export function inOrder(rules: readonly FirewallRule[]): FirewallRule[] {
 }
 
 /** The lines of the firewall of `machine`, which sees `others`. */
-export function firewallOf(policy: Policy, machine: Machine, others: readonly Machine[]): FirewallLine[] {
-  const all = [machine, ...others];
+export function firewallOf(policy: Policy, { machine, others, internet }: {
+  machine: Machine;
+  others: readonly Machine[];
+  /** What `internet` means in this network. */
+  internet: () => Range[];
+}): FirewallLine[] {
+  const around = { machines: [machine, ...others], internet };
   return inOrder(policy.firewall).flatMap((rule) => {
     if (!holdsAt(rule, machine)) return [];
-    const [from, to] = [rangesOf(rule.from, all), rangesOf(rule.to, all)];
+    const [from, to] = [rangesOf(rule.from, around), rangesOf(rule.to, around)];
     if ((from === null ? 3 : families(from)) === 0 || (to === null ? 3 : families(to)) === 0) return [];
     if (from !== null && to !== null && (families(from) & families(to)) === 0) return [];
     return directions(rule).map((direction) => ({
@@ -56,10 +61,14 @@ function partOf(selector: Selector, { node, own }: Machine): readonly Range[] {
 }
 
 /** What one side of a rule matches: prefixes as they stand, and the named machines' own addresses; null: everything. */
-function rangesOf(side: readonly Selector[] | null, machines: readonly Machine[]): Range[] | null {
-  return side?.flatMap((selector) =>
-    selector.kind === "addresses" ? [selector.range] : machines.flatMap((machine) => partOf(selector, machine))
-  ) ?? null;
+function rangesOf(
+  side: readonly Selector[] | null,
+  { machines, internet }: { machines: readonly Machine[]; internet: () => Range[] },
+): Range[] | null {
+  return side?.flatMap((selector) => {
+    if (selector.kind === "addresses") return [selector.range];
+    return selector.kind === "internet" ? internet() : machines.flatMap((machine) => partOf(selector, machine));
+  }) ?? null;
 }
 
 /** A firewall rule that meets flows from one end to another. */

@@ -6,6 +6,8 @@
  * - Only the replies of a flow are waved through by connection tracking. Packets in a flow's own direction are held against
  *   the rules each time, so a flow that a new policy no longer allows ends at once.
  * - ICMP errors about a tracked flow pass; `related` by a helper (FTP and the like) does not.
+ * - What goes through an exit node into the internet is looked at only where packets are forwarded: a machine's own public
+ *   address is not the internet to those who use it as their exit.
  * - A packet that Docker or the host sent elsewhere by DNAT has a destination that no rule names, and is dropped.
  * - Connection tracking puts fragments together before the filter sees them, and `meta l4proto` looks behind IPv6
  *   extension headers, so ports are never read from the wrong place.
@@ -30,6 +32,7 @@ export function renderFilter(filter: Filter, { iface }: { iface: string }): stri
   const peers = { 4: sets.always("peers4", 4, filter.peers), 6: sets.always("peers6", 6, filter.peers) };
   const inbound = accepts(filter.inbound, "in", sets);
   const outbound = accepts(filter.outbound, "out", sets);
+  const exit = accepts(filter.exit ?? [], "in", sets);
   const tracked = [
     "ct state established ct direction reply accept",
     "ct state related meta l4proto { icmp, ipv6-icmp } accept",
@@ -44,20 +47,21 @@ export function renderFilter(filter: Filter, { iface }: { iface: string }): stri
   ];
   const [stranger, refused] = [of("stranger", "in"), { in: of("refused", "in"), out: of("refused", "out") }];
   const invalid = (direction: "in" | "out") => `ct state invalid ${counted(of("invalid", direction), "drop")}`;
+  const judgedIn = [
+    invalid("in"),
+    `ip saddr != @${peers[4]} goto ${seenChainName(stranger)}`,
+    `ip6 saddr != @${peers[6]} goto ${seenChainName(stranger)}`,
+    ...judged("in"),
+  ];
   return [
     ...sets.text,
     firewall.in,
     firewall.out,
     ...[stranger, refused.in, refused.out].map((one) => seenChain(one, "drop")),
-    chain(`${NAME}inbound`, [
-      invalid("in"),
-      `ip saddr != @${peers[4]} goto ${seenChainName(stranger)}`,
-      `ip6 saddr != @${peers[6]} goto ${seenChainName(stranger)}`,
-      ...judged("in"),
-      ...inbound,
-      `goto ${seenChainName(refused.in)}`,
-    ]),
+    chain(`${NAME}allowed`, [...inbound, `goto ${seenChainName(refused.in)}`]),
+    chain(`${NAME}inbound`, [...judgedIn, `goto ${NAME}allowed`]),
     chain(`${NAME}outbound`, [invalid("out"), ...judged("out"), ...outbound, `goto ${seenChainName(refused.out)}`]),
+    ...(exit.length === 0 ? [] : [chain(`${NAME}exit`, [...judgedIn, ...exit, `goto ${NAME}allowed`])]),
     chain(`${NAME}input`, [
       "type filter hook input priority filter; policy accept;",
       `iifname "${iface}" jump ${NAME}inbound`,
@@ -65,6 +69,7 @@ export function renderFilter(filter: Filter, { iface }: { iface: string }): stri
     chain(`${NAME}forward`, [
       "type filter hook forward priority filter; policy accept;",
       `iifname "${iface}" oifname "${iface}" goto ${seenChainName(refused.in)}`,
+      ...(exit.length === 0 ? [] : [`iifname "${iface}" jump ${NAME}exit`]),
       `iifname "${iface}" jump ${NAME}inbound`,
       `oifname "${iface}" jump ${NAME}outbound`,
     ]),

@@ -18,7 +18,7 @@ export interface Names {
  */
 export type Position = "from" | "to" | "via" | "on" | "sender" | "receiver" | "test from" | "test to";
 
-const WORDS = ["*", "self"];
+const WORDS = ["*", "self", "internet"];
 
 /** Reads one selector; what is wrong with it is noted. */
 export function readSelector(word: Word, { names, position, notes }: {
@@ -46,6 +46,10 @@ export function readSelector(word: Word, { names, position, notes }: {
       return bad(`"self" cannot stand in [[firewall]]`, 'name the machines: "*", a tag, a user or a group');
     }
     return bad(`"self" can only stand in "to"`, 'in "from" name whose machines: "*", a user, a group or a tag');
+  }
+  if (text === "internet") {
+    if (position.endsWith("to") || position === "receiver") return { kind: "internet", text };
+    return bad(`"internet" can only stand in "to"`, 'say who may use an exit node: from = ["*"], to = ["internet"]');
   }
   if (text.startsWith("idp:")) {
     if (isIdpGroup(text)) return { kind: "users", text, users: [text] };
@@ -112,8 +116,8 @@ export function readRange(word: Word, notes: Notes): Range | undefined {
     return undefined;
   }
   if (isEverything(range)) {
-    const mend = 'name the prefixes that machines carry, or "*" for all machines of the network';
-    notes.fault(word, `${quoted(word.text)} is the whole internet: exit nodes are not enforced by this version`, mend);
+    const mend = 'write "internet" for what is reached through an exit node, or "*" for all machines of the network';
+    notes.fault(word, `${quoted(word.text)} cannot be named as a prefix`, mend);
     return undefined;
   }
   return range;

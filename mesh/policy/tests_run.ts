@@ -5,13 +5,14 @@
  * firewall rule drops is not let through; at the carrier of a network only a rule for all machines is done for certain.
  */
 import { faultError } from "./parse.ts";
+import { INTERNET } from "./internet.ts";
 import { IP_PROTOCOL, opens, samples, type Service } from "./ports.ts";
 import { intersect, type Range } from "./prefix.ts";
 import { quoted } from "./shape.ts";
 import type { Fault, FirewallRule, Policy, Rule, Selector, TestCase } from "./types.ts";
 
 /** Somebody whom a rule can match: an imagined machine, or one address of a network behind one. */
-type Subject = { user?: string; tag?: string; name?: string } | { address: Range };
+type Subject = { user?: string; tag?: string; name?: string } | { address: Range; internet?: boolean };
 
 /**
  * Runs the tests.
@@ -84,6 +85,8 @@ function subjects(selector: Selector, judges: Judges): Subject[] {
       return [{ tag: selector.tag }];
     case "machine":
       return [{ name: selector.name }];
+    case "internet":
+      return INTERNET.map(({ family, first }) => ({ address: { family, first, last: first }, internet: true }));
     case "addresses":
       return addressSamples(selector.range, judges).map((address) => ({ address }));
     default:
@@ -128,6 +131,7 @@ function allows(rule: Rule, { source, target, service }: Flow): boolean {
 
 function matches(selector: Selector, subject: Subject): boolean {
   if ("address" in subject) {
+    if (subject.internet) return selector.kind === "internet";
     return selector.kind === "addresses" && intersect(selector.range, subject.address) !== null;
   }
   switch (selector.kind) {

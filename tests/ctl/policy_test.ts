@@ -40,6 +40,7 @@ Deno.test("ghostctl policy check tells all faults and warnings as a compiler doe
     warnings: [],
     rules: 1,
     firewall: 0,
+    says: [],
   });
   const tested = await world.ctl("policy", "test", good);
   assert.equal(tested.code, 1);
