@@ -108,7 +108,7 @@ function noDaemon(socket: string, cause: unknown): GhostError {
     place: socket,
     mend: Deno.build.os === "linux"
       ? "start it with: ghostlink run, or name its socket with --socket"
-      : `the daemon does not run on ${Deno.build.os} yet; verbs about networks that you administer do`,
+      : "the daemon runs on Linux only so far; verbs about networks that you administer work here",
     cause,
   });
 }
