@@ -191,7 +191,8 @@ export class Report {
     for (let seq = 1; seq <= count; seq++) {
       const { stdout } = await this.#o.runner.run(ping, ["-n", "-c", "1", "-W", "2", address]);
       const time = /time=([\d.]+) ms/.exec(stdout)?.[1];
-      replies.push({ seq, rttMs: time === undefined ? null : Number(time), rung: peer.state.rung });
+      const { rung, endpoint } = peer.state;
+      replies.push({ seq, rttMs: time === undefined ? null : Number(time), rung, endpoint, why: this.#o.why(peer) });
     }
     return { name: known.name, address, replies };
   }

@@ -1,6 +1,7 @@
 /** Where this machine stands outside of the tunnel: its addresses, how gates' STUN services see it, and what must stay reachable. */
 import ipaddr from "ipaddr.js";
 import { isHard } from "../core/nat/kind.ts";
+import { isInside } from "../core/portmap/mod.ts";
 import type { StunCrypto, TransportAddress } from "../core/stun/mod.ts";
 import type { IceHub } from "./ice_hub.ts";
 import type { Machine } from "./machine.ts";

@@ -2,19 +2,14 @@
 import ipaddr from "ipaddr.js";
 import { canonicalAddress } from "../stun/address.ts";
 
-/**
- * Ranges in which a router's outer address is not on the internet. `reserved` also holds what documents use as examples, and
- * is judged by itself.
- */
-const INSIDE: ReadonlySet<string> = new Set([
-  "unspecified",
-  "broadcast",
-  "multicast",
-  "linkLocal",
-  "loopback",
-  "carrierGradeNat",
-  "private",
-]);
+/** Ranges in which nobody is. `reserved` also holds what documents use as examples, so the rest of it is told by its numbers. */
+const UNREACHABLE: ReadonlySet<string> = new Set(["unspecified", "broadcast", "multicast", "linkLocal", "loopback"]);
+
+/** Whether a canonical IPv4 address is one of a network behind a NAT. */
+export function isInside(address: string): boolean {
+  const range = ipaddr.parse(address).range();
+  return range === "private" || range === "carrierGradeNat";
+}
 
 /**
  * Why this outer IPv4 address cannot be a candidate, or null. A router behind another NAT names an address of that one's
@@ -30,11 +25,12 @@ export function refusedExternal(address: string, overlay: (address: string) => b
   }
   if (plain.includes(":")) return "the router names no IPv4 address";
   if (overlay(plain)) return `the router names ${plain}, an address of this network`;
-  const range = ipaddr.parse(plain).range();
-  if (range === "carrierGradeNat" || range === "private") {
+  if (isInside(plain)) {
     return `the router itself is behind a NAT (its outer address is ${plain})`;
   }
   const first = Number(plain.split(".")[0]);
-  if (INSIDE.has(range) || first === 0 || first >= 224) return `the router names ${plain}, which nobody can reach`;
+  if (UNREACHABLE.has(ipaddr.parse(plain).range()) || first === 0 || first >= 224) {
+    return `the router names ${plain}, which nobody can reach`;
+  }
   return null;
 }
