@@ -45,7 +45,7 @@ export async function netcheck(parts: Parts, o: { meshUp: boolean }): Promise<Lo
     gates: gates.length,
     sessions: gates.filter(({ rungs }) => rungs.length > 0).length,
     coordinator: o.meshUp,
-    portMapped: parts.portMap?.state.mapping != null,
+    portMapped: (parts.portMap?.state.mapping ?? null) !== null,
     clockAheadMs,
   };
   const { mapping, certain, filtering, portPreserving, mapped } = v4!.kind;
