@@ -142,7 +142,7 @@ for (const os of OTHERS) {
     assert.equal(status.code, 3);
     assert.match(
       status.stderr,
-      /the daemon runs on Linux only so far; verbs about networks that you administer work here/,
+      /ghostlink runs on Linux only so far; verbs about networks that you administer work here/,
     );
   });
 }
