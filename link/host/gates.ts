@@ -261,6 +261,12 @@ export class Gates {
     return this.#pairs.keeperOf(node)?.client ?? null;
   }
 
+  /** The session with this gate, when `node` is there too. */
+  at(gate: string, node: string): GateClient | null {
+    const keeper = this.#keepers.get(gate);
+    return keeper?.present.has(node) ? keeper.client : null;
+  }
+
   /** Sends a WireGuard packet over the session where `node` is met; false when there is none. */
   carry(node: string, packet: Uint8Array): boolean {
     const keeper = this.#pairs.carry(node, packet);
