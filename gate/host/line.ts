@@ -7,6 +7,7 @@
  */
 import { ControlReader, encodeControl, type FromGate, type FromNode, fromNode } from "../../mesh/wire/gate_session.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
+import { Turns } from "../../mesh/host/turns.ts";
 import { CLOSE, type CloseCode } from "../core/event.ts";
 import { splitFrame } from "../core/frame.ts";
 
@@ -66,7 +67,12 @@ export class Line {
   }
 
   async #readDatagrams(): Promise<void> {
-    while (!this.#closed) this.#hooks.datagram(await this.#conn.readDatagram());
+    const turns = new Turns();
+    while (!this.#closed) {
+      this.#hooks.datagram(await this.#conn.readDatagram());
+      const turn = turns.next();
+      if (turn) await turn;
+    }
   }
 
   /** There may be control messages to send. */

@@ -3,6 +3,7 @@
  * It lives from `connect()` until either side closes it; who wants it back makes a new one.
  * The outgoing queue of packets is bounded and drops the oldest.
  */
+import { Turns } from "../../mesh/host/turns.ts";
 import { GateLine } from "../../mesh/client/mod.ts";
 import type { FromGate, FromNode } from "../../mesh/wire/gate_session.ts";
 import type { Bytes } from "../../mesh/wire/encoding.ts";
@@ -93,9 +94,12 @@ export class GateClient {
       while (true) this.#control(await line.receive());
     };
     const readDatagrams = async (): Promise<string> => {
+      const turns = new Turns();
       while (true) {
         const got = this.#reader.read(await line.conn.readDatagram());
         if (got) events.packet(got.from, got.packet);
+        const turn = turns.next();
+        if (turn) await turn;
       }
     };
     // It rejects when nobody said goodbye: the gate forgot the connection (a reset) or went silent.

@@ -4,18 +4,22 @@
  * may keep it; one that is kept keeps its whole slab.
  */
 
-/** Bytes of a slab: about fifty full packets. */
+/** Bytes of the first slab; each next one is twice as large up to SLAB, so that what is seldom used costs little. */
+const FIRST = 2_048;
+/** Bytes of the largest slabs: about fifty full packets. */
 export const SLAB = 65_536;
 
 /** Cuts pieces off a slab, and takes a new slab when that is used up. */
 export class Slab {
   #buffer = new Uint8Array(0);
   #at = 0;
+  #next = FIRST;
 
-  /** At least `size` bytes (at most SLAB) that nobody else has, until `keep` says how many of them are used. */
+  /** `size` bytes that nobody else has; `keep` says how many of them are used, the rest is given out again. */
   room(size: number): Uint8Array<ArrayBuffer> {
     if (this.#at + size > this.#buffer.length) {
-      this.#buffer = new Uint8Array(SLAB);
+      this.#buffer = new Uint8Array(Math.max(size, this.#next));
+      this.#next = Math.min(SLAB, 2 * this.#next);
       this.#at = 0;
     }
     return this.#buffer.subarray(this.#at, this.#at + size);
@@ -26,7 +30,7 @@ export class Slab {
     this.#at += size;
   }
 
-  /** `size` bytes of one's own; they are zero. */
+  /** `size` bytes of one's own. */
   take(size: number): Uint8Array<ArrayBuffer> {
     const piece = this.room(size);
     this.keep(size);

@@ -1,5 +1,6 @@
 /** Lanes through this process, for pairs of two families and for hosts whose kernel cannot: a UDP socket a lane. */
 import type { LanePath } from "../../core/lanes/lane.ts";
+import { readDatagrams } from "../../../mesh/host/datagrams.ts";
 import { isLaneControl } from "../../../mesh/wire/lane.ts";
 import { sourceOf } from "../../core/source.ts";
 
@@ -9,7 +10,8 @@ export class LoopLane {
   readonly #dual: boolean;
   readonly #control: (bytes: Uint8Array, from: Deno.NetAddr) => void;
   #targets = new Map<string, Deno.NetAddr>();
-  #closed = false;
+  /** The same by the sources as the socket writes them: only the ends' own, so at most two. */
+  #seen = new Map<string, Deno.NetAddr>();
   packets = 0;
   bytes = 0;
   unproved = 0;
@@ -25,7 +27,7 @@ export class LoopLane {
     this.#dual = o.hostname.includes(":");
     this.#control = o.control;
     this.#socket = Deno.listenDatagram({ transport: "udp", hostname: o.hostname, port: o.port });
-    void this.#serve();
+    void readDatagrams(this.#socket, (bytes, from) => this.#packet(bytes, from));
   }
 
   set(path: LanePath): void {
@@ -35,6 +37,7 @@ export class LoopLane {
       hostname: this.#dual && !x.address.includes(":") ? `::ffff:${x.address}` : x.address,
       port: x.port,
     });
+    this.#seen.clear();
     this.#targets = new Map([[`${a.address} ${a.port}`, address(b)], [`${b.address} ${b.port}`, address(a)]]);
   }
 
@@ -42,30 +45,30 @@ export class LoopLane {
     this.#socket.send(bytes, to).catch(() => {}); // lost, as UDP is
   }
 
-  async #serve(): Promise<void> {
-    while (!this.#closed) {
-      let got: [Uint8Array, Deno.Addr];
-      try {
-        got = await this.#socket.receive();
-      } catch {
-        continue; // closed, or an ICMP error for an earlier packet
-      }
-      const [bytes, from] = [got[0], got[1] as Deno.NetAddr];
-      const { address } = sourceOf(from.hostname, from.port);
-      const to = this.#targets.get(`${address} ${from.port}`);
-      if (isLaneControl(bytes)) this.#control(bytes, from);
-      else if (to) {
-        this.packets++;
-        this.bytes += bytes.length;
-        // WireGuard's transport data with something in it.
-        if (bytes[0] === 4 && bytes.length > 32) this.used = true;
-        this.send(bytes, to);
-      } else this.unproved++;
+  #packet(bytes: Uint8Array, from: Deno.NetAddr): void {
+    if (isLaneControl(bytes)) return this.#control(bytes, from);
+    const to = this.#target(from);
+    if (!to) {
+      this.unproved++;
+      return;
     }
+    this.packets++;
+    this.bytes += bytes.length;
+    // WireGuard's transport data with something in it.
+    if (bytes[0] === 4 && bytes.length > 32) this.used = true;
+    this.send(bytes, to);
+  }
+
+  #target({ hostname, port }: Deno.NetAddr): Deno.NetAddr | undefined {
+    const written = `${hostname} ${port}`;
+    const known = this.#seen.get(written);
+    if (known) return known;
+    const to = this.#targets.get(`${sourceOf(hostname, port).address} ${port}`);
+    if (to) this.#seen.set(written, to);
+    return to;
   }
 
   close(): void {
-    this.#closed = true;
     this.#socket.close();
   }
 }

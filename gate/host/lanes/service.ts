@@ -4,6 +4,7 @@
  * gate knows by which of them an end reaches it; all of them have the first port of the range, which a firewall that lets the range
  * in lets in too.
  */
+import { readDatagrams } from "../../../mesh/host/datagrams.ts";
 import type { Log } from "../../../mesh/host/log.ts";
 import { findTool, type Runner } from "../../../mesh/host/runner.ts";
 import { type Egress, Forwarding } from "../../../mesh/host/forwarding.ts";
@@ -130,19 +131,10 @@ export class LaneService {
       try {
         const socket = Deno.listenDatagram({ transport: "udp", hostname: address, port: this.#o.ports.first });
         this.#control.set(address, socket);
-        void this.#serve(address, socket);
+        void readDatagrams(socket, (bytes, from) => this.#heard(bytes, from, address));
       } catch (error) {
         this.#o.log.warn("no lanes over this address", { address, port: this.#o.ports.first, error });
       }
-    }
-  }
-
-  async #serve(local: string, socket: Deno.DatagramConn): Promise<void> {
-    while (this.#control.get(local) === socket) {
-      try {
-        const [bytes, from] = await socket.receive();
-        this.#heard(bytes, from as Deno.NetAddr, local);
-      } catch { /* closed, or an ICMP error for an earlier answer */ }
     }
   }
 
