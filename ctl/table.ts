@@ -3,6 +3,7 @@ import type { CommandSpec, OptionSpec } from "./spec.ts";
 import { NETWORK_COMMANDS } from "./table_network.ts";
 import { LINK_COMMANDS, NODE_COMMANDS, OWN_COMMANDS } from "./table_machine.ts";
 import { ADMIN_COMMANDS, MACHINE_COMMANDS, TOKEN_COMMANDS } from "./table_ledger.ts";
+import { PLUGIN_COMMANDS } from "./table_plugin.ts";
 import { POLICY_COMMANDS } from "./table_policy.ts";
 
 /** Options of every verb. */
@@ -297,6 +298,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./commands/certificate_revoke.ts"),
   },
   ...OWN_COMMANDS,
+  ...PLUGIN_COMMANDS,
   {
     name: "issuer list",
     summary: "List the identity providers of the policy, and their keys in the ledger (admin)",

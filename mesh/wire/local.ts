@@ -7,7 +7,7 @@
  * | GET /v1/peers | {peers: Peer[]} |
  * | POST /v1/ping {peer, count} | {replies: [{seq, rttMs|null, rung}]} over the tunnel |
  * | POST /v1/join JoinRequest | {name, id, addresses} |
- * | POST /v1/login {idToken} | {}; a new log-in of this machine |
+ * | POST /v1/login {idToken} or {admission} | {}; a new log-in of this machine, or a new token's proof |
  * | POST /v1/keys/rotate | {wg: new key, acknowledged: number, peers: number} |
  * | GET /v1/netcheck | Netcheck: this machine's network, looked at anew |
  * | POST /v1/debug/path {peer} | Path: candidates, pairs, timeline |
@@ -142,7 +142,11 @@ export const localJoinRequest = z.object({
   name: z.string().max(63).optional(),
 });
 /** A new log-in of this machine. */
-export const localLoginRequest = z.object({ idToken: jws });
+export const localLoginRequest = z.union([
+  z.strictObject({ idToken: jws }),
+  /** A join token's proof. */
+  z.strictObject({ admission: jws }),
+]);
 export const localJoinAnswer = z.object({ name: z.string(), id: z.string(), addresses: z.array(z.string()) });
 export const localRotateAnswer = z.object({ wg: z.string(), acknowledged: z.number(), peers: z.number() });
 export const localLedger = z.object({ entries: z.array(jws).max(1000), head: ledgerHead });
