@@ -53,7 +53,7 @@ Deno.test("Gates tells that another machine has a copy of its identity, and leav
       now: () => Date.now(),
       selfId: node.id,
       saved: null,
-      measure: () => Promise.resolve(new Map()),
+      measure: () => Promise.resolve(),
       homesOf: () => [],
       home() {},
       met() {},

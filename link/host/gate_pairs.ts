@@ -39,7 +39,7 @@ export class GatePairs {
   readonly #o: GatePairsHost;
   readonly #pairs = new Map<string, Pair>();
   readonly #dirty = new Set<string>();
-  #queued = false;
+  #timer: ReturnType<typeof setTimeout> | null = null;
   #closed = false;
 
   constructor(o: GatePairsHost) {
@@ -66,15 +66,15 @@ export class GatePairs {
   changed(node?: string): void {
     if (node !== undefined) this.#choose(node);
     else for (const id of this.#pairs.keys()) this.#dirty.add(id);
-    if (this.#queued || this.#closed) return;
-    this.#queued = true;
-    queueMicrotask(() => {
-      this.#queued = false;
-      if (this.#closed) return;
-      for (const id of this.#dirty) this.#choose(id);
-      this.#dirty.clear();
-      this.#o.needs(this.#needed());
-    });
+    // One look for all that a gate says at once.
+    if (!this.#closed) this.#timer ??= setTimeout(() => this.#look(), 0);
+  }
+
+  #look(): void {
+    this.#timer = null;
+    for (const id of this.#dirty) this.#choose(id);
+    this.#dirty.clear();
+    this.#o.needs(this.#needed());
   }
 
   #options(node: string): GateOption[] {
@@ -89,10 +89,11 @@ export class GatePairs {
     if (options.length === 0) pair.meeting.forget();
     const gate = pair.meeting.choose(options, this.#o.now());
     const keeper = gate === null ? null : this.#o.keepers.get(gate)!;
-    if (keeper === pair.keeper) return;
+    const moved = keeper !== pair.keeper;
     pair.keeper = keeper;
-    pair.unanswered = 0;
     if (this.#busy(node, pair)) this.#tell(node, pair);
+    if (!moved) return;
+    pair.unanswered = 0;
     this.#o.met(node);
   }
 
@@ -152,7 +153,7 @@ export class GatePairs {
     for (const [id, pair] of this.#pairs) {
       const demanded = now - pair.demandAt < DEMANDED;
       const homes = this.#o.homesOf(id);
-      if (!pair.keeper) ranks[demanded ? 1 : 3]!.push(...homes);
+      if (!pair.keeper) ranks[demanded ? 1 : 3]!.push(...homes.slice(0, demanded ? 2 : 1));
       else if (demanded) {
         ranks[0]!.push(pair.keeper.id);
         ranks[2]!.push(...homes.slice(0, 1));
@@ -164,5 +165,6 @@ export class GatePairs {
 
   close(): void {
     this.#closed = true;
+    if (this.#timer !== null) clearTimeout(this.#timer);
   }
 }

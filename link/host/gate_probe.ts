@@ -8,28 +8,34 @@ import { StunAsker } from "./stun_ask.ts";
 const MAX_ADDRESSES = 4;
 
 /**
- * Round trips in ms by gate id, the least of a gate's addresses; null: no answer.
+ * Tells each round trip in ms as it comes, of each of a gate's addresses; null once for a gate without an answer.
  * @param o.known STUN services whose names have been resolved
  */
 export async function probeGates(
   gates: readonly VerifiedGate[],
-  o: { known: readonly { gate: string; server: TransportAddress }[]; crypto: StunCrypto },
-): Promise<Map<string, number | null>> {
+  o: {
+    known: readonly { gate: string; server: TransportAddress }[];
+    crypto: StunCrypto;
+    measured(gate: string, rttMs: number | null): void;
+  },
+): Promise<void> {
   const targets = gates.flatMap(({ id, record }) => {
     const own = record.hosts.filter((host) => ipaddr.isValid(host));
     const found = o.known.filter(({ gate }) => gate === id).map(({ server }) => server.address);
     return [...new Set([...own, ...found])].slice(0, MAX_ADDRESSES)
       .map((address) => ({ id, server: { address, port: record.stun } }));
   });
-  const rtts = new Map<string, number | null>(targets.map(({ id }) => [id, null]));
+  const silent = new Set(targets.map(({ id }) => id));
   await Promise.all(([4, 6] as const).map(async (family) => {
     const mine = targets.filter(({ server }) => familyOf(server.address) === family);
     if (mine.length === 0) return;
     using asker = new StunAsker({ crypto: o.crypto, family });
     await Promise.all(mine.map(async ({ id, server }) => {
       const seen = await asker.ask(server);
-      if (seen) rtts.set(id, Math.min(rtts.get(id) ?? Infinity, seen.rttMs));
+      if (!seen) return;
+      silent.delete(id);
+      o.measured(id, seen.rttMs);
     }));
   }));
-  return rtts;
+  for (const id of silent) o.measured(id, null);
 }

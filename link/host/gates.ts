@@ -30,8 +30,8 @@ export interface GatesHost {
   head(): LedgerHead;
   random(n: number): Bytes;
   now(): number;
-  /** Round trips in ms by gate id, without a session; null: no answer. */
-  measure(gates: VerifiedGate[]): Promise<Map<string, number | null>>;
+  /** Tells round trips to these gates as they come, without a session (gate_probe.ts). */
+  measure(gates: VerifiedGate[], measured: (gate: string, rttMs: number | null) => void): Promise<void>;
   /** Gates where a peer says that it can be found, best first. */
   homesOf(node: string): readonly string[];
   /** A session came up or ended; `reason` says why it ended or could not be made, `failed`: nobody here wanted that. */
@@ -161,8 +161,8 @@ export class Gates {
     if (this.#measuring) return;
     this.#measuring = true;
     try {
-      const rtts = await this.#host.measure(ids.flatMap((id) => this.#known.get(id) ?? []));
-      for (const [gate, rttMs] of rtts) this.#event({ kind: "measured", gate, rttMs });
+      const gates = ids.flatMap((id) => this.#known.get(id) ?? []);
+      await this.#host.measure(gates, (gate, rttMs) => this.#event({ kind: "measured", gate, rttMs }));
     } finally {
       this.#measuring = false;
     }
@@ -188,7 +188,11 @@ export class Gates {
       head: (head) => this.#host.headSeen(keeper.id, head),
       ledger: (message) => this.#host.ledger(keeper.id, message),
       about: (node, message) => this.#host.about(keeper.id, node, message),
-      measured: (rttMs) => this.#event({ kind: "measured", gate: keeper.id, rttMs }),
+      measured: (rttMs) => {
+        const before = this.#homing.rttOf(keeper.id);
+        this.#event({ kind: "measured", gate: keeper.id, rttMs });
+        if (before === null) this.#pairs.changed();
+      },
       leaving: () => {
         this.#event({ kind: "leaving", gate: keeper.id });
         this.#pairs.changed();

@@ -8,7 +8,7 @@ import type { SignalBody } from "../../mesh/wire/signal.ts";
 import type { Carrier, CarrierHost, PathNow, Up } from "./transport.ts";
 
 /** Packets of the other end may come over the lane that was left for so long, in ms. */
-const DRAIN = 5_000;
+const DRAIN = 3_000;
 
 /** The lane at one gate. */
 interface Lane {

@@ -125,7 +125,8 @@ export class Parts {
       head: () => this.view.ledger.head,
       random,
       now,
-      measure: (gates) => probeGates(gates, { known: this.surroundings.services, crypto: stunCrypto }),
+      measure: (gates, measured) =>
+        probeGates(gates, { known: this.surroundings.services, crypto: stunCrypto, measured }),
       homesOf: (id) => this.view.nodes.get(id)?.verified.record.gates ?? [],
       home: d.home,
       met: d.met,

@@ -83,7 +83,8 @@ Deno.test("ghostctl status and peers show what the daemon says", () =>
     const status = await ctl("status");
     assert.equal(status.stderr, "");
     assert.match(status.stdout, /^machine +alice \(f4k2q3/);
-    assert.match(status.stdout, /gate1 +eu +yes +8\.1 ms/);
+    assert.match(status.stdout, /^home +gate1: the only gate$/m);
+    assert.match(status.stdout, /gate1 +eu +yes +home +8\.1 ms/);
     assert.match(status.stdout, /warning: The gate gate1 is old/);
 
     assert.deepEqual(JSON.parse((await ctl("peers", "--json")).stdout), { version: 1, peers: PEERS });
@@ -140,7 +141,7 @@ Deno.test("ghostctl netcheck and debug path show what the daemon found", () => {
     );
     assert.match(text, /^port mapping +pcp, 203\.0\.113\.7:51820; the router speaks pcp, nat-pmp$/m);
     assert.match(text, /^clock +as the coordinator's$/m);
-    assert.match(text, /^gate1 +8\.1 ms +quic$/m);
+    assert.match(text, /^gate1 +8\.1 ms +home +quic$/m);
     assert.match(text, /^the NAT gives every destination another port$/m);
     assert.deepEqual(JSON.parse((await ctl("debug", "path", "bob", "--json")).stdout), { version: 1, ...path });
     const debug = (await ctl("debug", "path", "bob")).stdout;

@@ -18,7 +18,15 @@ import {
   startMesh,
   status,
 } from "../../scripts/lab/programs.ts";
-import { addBehindNat, addInternet, addPublic, COORDINATOR, ROUTER_A, ROUTER_B } from "../../scripts/lab/topology.ts";
+import {
+  addBehindNat,
+  addInternet,
+  addPublic,
+  blockLanes,
+  COORDINATOR,
+  ROUTER_A,
+  ROUTER_B,
+} from "../../scripts/lab/topology.ts";
 import { PROJECT } from "../../scripts/lib/run.ts";
 import { addressOf, fixture } from "./support.ts";
 
@@ -178,18 +186,44 @@ world("a gate under a lane is drained: the lane moves to another gate, and no pa
   await w.host("alice").ctl(["gate", "drain", from, "--off"]);
 });
 
-world("a gate under the quic rung is drained: packets go by another gate, and none is lost", async (w) => {
-  for (const name of ["na", "nb"]) {
-    await w.host(name).run(["nft", "-f", join(PROJECT, "scripts/lab/nat/block_lanes.nft")]);
-  }
+world("a gate under a lane dies without a word: traffic comes back through another one", async (w) => {
   const ping = await steadyStream(w);
-  const from = await meetOn(w, "quic");
-  const before = await ping.stop(300);
-  const counted = await steadyStream(w);
+  const from = await meetOn(w, "lane") as GateName;
+  const answered = () => ping.process.lines.length;
+  await w.gates[from].stop("SIGKILL");
+  await w.host(from).run(["ip", "link", "set", "eth0", "down"]);
+  await meetOn(w, "lane", from);
+  const then = answered();
+  await waitFor("answers over the other gate", () => answered() > then + 200);
+  const result = await ping.stop();
+  note(`${from} dead: ${lossText(result)}, longest gap ${result.longestGapMs.toFixed(0)} ms`);
+  for (const name of ["alice", "bob"]) {
+    await waitFor(`another home of ${name}`, async () => ![null, from].includes(await homeOf(w.host(name)) as null));
+  }
+  await w.host(from).run(["ip", "link", "set", "eth0", "up"]);
+  w.gates[from] = await startGate(w.host(from), { config: config(from) });
+  await w.gates[from].line(/ready for sessions/);
+  for (const name of ["alice", "bob"]) {
+    await waitFor(
+      `a session of ${name} with the gate that is back`,
+      async () => (await status(w.host(name))).gates.find((g) => g.name === from)!.connected,
+    );
+  }
+});
+
+world("a gate under the quic rung is drained: packets go by another gate, and none is lost", async (w) => {
+  for (const name of ["na", "nb"]) await blockLanes(w.host(name));
+  await meetOn(w, "quic");
+  await w.host("alice").ctl(["gate", "drain", "far"]); // answers from there would take longer than they are waited for
+  const from = await waitFor("a near gate", async () => {
+    const gate = await meetOn(w, "quic");
+    return gate !== "far" && gate;
+  });
+  const ping = await steadyStream(w);
   await w.host("alice").ctl(["gate", "drain", from]);
   await meetOn(w, "quic", from);
-  const result = await counted.stop(1_000);
-  note(`drained ${from} under quic: ${lossText(result)}, before ${lossText(before)}`);
+  const result = await ping.stop(1_000);
+  note(`drained ${from} under quic: ${lossText(result)}`);
   assert.deepEqual(result.lost, [], lossText(result));
   await w.host("alice").ctl(["gate", "drain", from, "--off"]);
 });
@@ -206,18 +240,15 @@ world("a gate that is stopped says goodbye, and the pair is on another one", asy
   await w.gates[from].line(/ready for sessions/);
 });
 
-world("a gate that dies without a word: traffic comes back through another one", async (w) => {
+world("the last gate that is drained goes on serving, and the admin is told so", async (w) => {
+  const alice = w.host("alice");
+  const { gates } = await alice.ctlJson<{ gates: { name: string; draining: boolean }[] }>(["gate", "list"]);
+  let told = "";
+  for (const { name } of gates.filter((g) => !g.draining)) told = (await alice.ctl(["gate", "drain", name])).stderr;
+  assert.match(told, /there is no other gate, so \w+ goes on serving/);
+  await waitFor("alice to know", async () => (await status(alice)).gates.every((g) => g.draining));
   const ping = await steadyStream(w);
-  const from = await meetOn(w, "quic") as GateName;
-  const answered = () => ping.process.lines.length;
-  await w.gates[from].stop("SIGKILL");
-  await w.host(from).run(["ip", "link", "set", "eth0", "down"]);
-  await meetOn(w, "quic", from);
-  const then = answered();
-  await waitFor("answers over the other gate", () => answered() > then + 200);
-  const result = await ping.stop();
-  note(`${from} dead: ${lossText(result)}, longest gap ${result.longestGapMs.toFixed(0)} ms`);
-  for (const name of ["alice", "bob"]) {
-    await waitFor(`another home of ${name}`, async () => ![null, from].includes(await homeOf(w.host(name)) as null));
-  }
+  const result = await ping.stop(500);
+  assert.ok(result.received > 0, lossText(result));
+  assert.match((await status(alice)).home.why!, /no better one answers|the only gate/);
 });

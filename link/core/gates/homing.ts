@@ -40,7 +40,7 @@ export const MAX_SESSIONS = 8;
 /** Gates that are measured; of more, those with the smallest ids. */
 const MAX_MEASURED = 64;
 /** Times in ms. */
-const SETTLE = 600;
+const SETTLE = 1_000;
 const MEASURE_EVERY = 60_000;
 const MEASURE_SOON = 5_000;
 /** A nearer gate has to have been nearer for so long, by as many answers, and by more than both margins. */
@@ -51,7 +51,7 @@ const MARGIN = 0.25;
 /** After a move for nearness alone the next one waits. */
 const REST = 120_000;
 const LINGER = 60_000;
-const LINGER_DRAINED = 8_000;
+const LINGER_DRAINED = 5_000;
 const FAILED = { firstMs: 10_000, longestMs: 600_000, healthyMs: 300_000 };
 
 interface Gate {
@@ -216,8 +216,10 @@ export class Homing {
 
   #settle(now: number): void {
     if (this.#settled || this.#gates.size === 0) return;
-    const measured = [...this.#gates.values()].every((g) => g.rtt.count > 0);
-    this.#settled = measured || now >= this.#settleBy;
+    // Who answers first is nearest.
+    const gates = [...this.#gates.values()];
+    const enough = gates.filter((g) => g.rtt.count > 0).length >= 2 || gates.every((g) => g.rtt.tries > 0);
+    this.#settled = enough || now >= this.#settleBy;
   }
 
   /** Best first. */

@@ -31,7 +31,8 @@ class Hand {
       else if (action.kind === "home") this.homes.push(action.home);
       else this.measured.push(...action.gates);
     }
-    for (const id of this.measured.splice(0)) {
+    const distance = (id: string) => this.rtts.get(id) ?? Infinity;
+    for (const id of this.measured.splice(0).toSorted((a, b) => distance(a) - distance(b))) { // as answers come
       this.say({ kind: "measured", gate: id, rttMs: this.dead.has(id) ? null : this.rtts.get(id) ?? null });
     }
     for (const id of [...this.up]) if (!this.kept.includes(id)) this.down(id, false);

@@ -29,8 +29,9 @@ export class Liveness {
     return this.#silent;
   }
 
-  /** Anything came from the gate. */
+  /** Anything came from the gate, at this time; said again it says nothing. */
   heard(now: number): void {
+    if (now <= this.#heardAt) return;
     this.#heardAt = now;
     this.#misses = 0;
     this.#silent = false;

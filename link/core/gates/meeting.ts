@@ -17,7 +17,7 @@ export interface GateOption {
   good: boolean;
 }
 
-/** A gate whose distance is not known is taken to be this far away, ms. */
+/** A gate whose distance is not known is taken to be this far away, ms; to the other end it is as far as to this one. */
 const UNKNOWN = 300;
 /** A gate has to be nearer by more than this, in ms and as a share, to take another one's place. */
 const MARGIN_MS = 5;
@@ -37,8 +37,7 @@ export function chooseGate(
 ): string | null {
   const good = options.filter((o) => o.good);
   const known = good.length > 0 ? good : options;
-  const cost = ({ gate, mine }: GateOption) =>
-    (mine ?? UNKNOWN) + (theirs.size === 0 ? 0 : theirs.get(gate) ?? UNKNOWN);
+  const cost = ({ gate, mine }: GateOption) => (mine ?? UNKNOWN) + (theirs.get(gate) ?? mine ?? UNKNOWN);
   const [best] = known.toSorted((a, b) => cost(a) - cost(b) || (a.gate < b.gate ? -1 : 1));
   if (!best) return null;
   const kept = known.find((o) => o.gate === current);

@@ -71,8 +71,8 @@ Deno.test("Meeting: an end that lies about its distances moves its own pairs onl
   a.heard({ gate: "evil", rtts: [{ gate: "evil", rttMs: 0 }, { gate: "b", rttMs: 0 }, { gate: "a", rttMs: 60_000 }] });
   assert.equal(a.choose(options, 0), "b");
   const many = Array.from({ length: 100 }, (_, i) => ({ gate: `x${i}`, rttMs: 0 }));
-  a.heard({ gate: null, rtts: many });
-  assert.equal(a.choose(options, 0), "b");
+  a.heard({ gate: null, rtts: many }); // gates that are no option say nothing
+  assert.equal(a.choose(options, 0), "a");
 });
 
 Deno.test("Meeting: a gate over which nothing comes back is avoided for a while, and longer the next time", () => {
