@@ -1,4 +1,5 @@
 /** The world of the benches: a mesh in which each of alice's peers is reached over another rung. */
+import type { Rung } from "../../mesh/wire/local.ts";
 import { type WireguardKind, wireguardKind } from "../lab/bare.ts";
 import type { Host, Lab } from "../lab/lab.ts";
 import {
@@ -87,11 +88,15 @@ export async function gateAnew(mesh: BenchMesh, config: string): Promise<void> {
   await waitFor("alice's session with the new gate", async () => (await status(alice)).gates[0]?.connected);
 }
 
-/** @throws Failure when a path is not what was to be measured */
-export async function checkRungs(alice: Host, expected: readonly (readonly [string, string])[]): Promise<void> {
+/** @throws Failure when a path is not what was to be measured: another rung, or one that leads through another tunnel */
+export async function checkRungs(
+  alice: Host,
+  expected: readonly { name: string; rung: Rung; endpoint?: RegExp }[],
+): Promise<void> {
   const now = await peers(alice);
-  for (const [name, rung] of expected) {
-    const found = now.find((peer) => peer.name === name)?.path.rung;
-    if (found !== rung) throw new Failure(`alice -> ${name} is ${found} after the rounds, expected ${rung}`);
+  for (const { name, rung, endpoint = /^/ } of expected) {
+    const path = now.find((peer) => peer.name === name)?.path;
+    if (path && path.rung === rung && endpoint.test(path.endpoint ?? "")) continue;
+    throw new Failure(`alice -> ${name} is ${path?.rung} ${path?.endpoint} after the rounds, expected ${rung}`);
   }
 }

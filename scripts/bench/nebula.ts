@@ -13,6 +13,9 @@ const VERSION = "v1.10.3";
 const FOLDER = join(cachedWireguardGo(), "..");
 const PORT = 4242;
 
+/** Its packets never go through another tunnel of the same machine. */
+const OUTSIDE = `remote_allow_list: { "0.0.0.0/0": false, "203.0.113.0/24": true, "::/0": false }`;
+
 /** The two programs. */
 export interface Nebula {
   nebula: string;
@@ -62,7 +65,7 @@ export async function startNebula(
     await start(
       host,
       i + 1,
-      `lighthouse: { am_lighthouse: false, interval: 10, hosts: ["172.31.254.1"] }\nrelay: { ${relays}use_relays: true }\n`,
+      `lighthouse: { am_lighthouse: false, interval: 10, hosts: ["172.31.254.1"], ${OUTSIDE} }\nrelay: { ${relays}use_relays: true }\n`,
     );
   }
   const [first, ...others] = o.nodes;
