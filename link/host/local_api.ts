@@ -20,6 +20,9 @@ import {
   type localJoinAnswer,
   localJoinRequest,
   type localLedger,
+  type LocalExit,
+  type LocalExitRequest,
+  localExitRequest,
   localLoginRequest,
   type LocalNetcheck,
   type LocalPath,
@@ -53,6 +56,8 @@ export interface LocalHandlers {
   advertise(o: z.infer<typeof localAdvertise>): Promise<z.infer<typeof localAdvertiseAnswer>>;
   dns(): Promise<z.infer<typeof localDns>>;
   /** Takes a new log-in in place of the one before. */
+  /** Changes what is asked for, and tells what is so then. */
+  exit(request: LocalExitRequest | null): Promise<LocalExit>;
   login(o: z.infer<typeof localLoginRequest>): Promise<void>;
   ledger(from: number): Promise<z.infer<typeof localLedger>>;
   fork(): Promise<z.infer<typeof localFork>>;
@@ -129,6 +134,8 @@ export function localApp(handlers: LocalHandlers, secret: string, more?: Hono): 
   app.post("/v1/routes/advertise", async (c) => {
     return c.json(await handlers.advertise(parse(localAdvertise, await body(c), "request")));
   });
+  app.get("/v1/exit", async (c) => c.json(await handlers.exit(null)));
+  app.post("/v1/exit", async (c) => c.json(await handlers.exit(parse(localExitRequest, await body(c), "request"))));
   app.get("/v1/dns", async (c) => c.json(await handlers.dns()));
   app.get("/v1/ledger", async (c) => {
     const from = parse(z.coerce.number().int().min(0).default(0), c.req.query("from"), "query.from");

@@ -220,7 +220,8 @@ export class Supervisor implements Control {
   }
 
   async settings(): Promise<LocalSettings> {
-    return { name: (await this.#own()).record.name, ...await this.#o.state.settings() };
+    const { up, ssh } = await this.#o.state.settings();
+    return { name: (await this.#own()).record.name, up, ssh };
   }
 
   async set({ name, ssh }: LocalSettingsRequest): Promise<LocalSettings> {
@@ -230,7 +231,7 @@ export class Supervisor implements Control {
       else await (await this.#own()).change({ name });
     }
     if (ssh !== undefined && ssh !== before.ssh) {
-      await this.#o.state.saveSettings({ up: before.up, ssh });
+      await this.#o.state.saveSettings({ ...await this.#o.state.settings(), ssh });
       await this.#syncSshKeys();
     }
     return await this.settings();
