@@ -162,7 +162,11 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [{ name: "count", value: "N", summary: "pings, one a second (4)" }],
     details: ["The exit code is 1 when no ping was answered."],
     examples: [{ line: "ghostctl ping bob --count 10", what: "ten pings" }],
-    json: { name: "bob", address: "100.64.3.4", replies: [{ seq: 1, rttMs: 4.2, rung: "direct" }] },
+    json: {
+      name: "bob",
+      address: "100.64.3.4",
+      replies: [{ seq: 1, rttMs: 4.2, rung: "direct", endpoint: "203.0.113.7:51820", why: null }],
+    },
     load: () => import("./commands/ping.ts"),
   },
   ...LINK_COMMANDS,

@@ -5,7 +5,7 @@
  * |---|---|
  * | GET /v1/status | Status |
  * | GET /v1/peers | {peers: Peer[]} |
- * | POST /v1/ping {peer, count} | {replies: [{seq, rttMs|null, rung}]} over the tunnel |
+ * | POST /v1/ping {peer, count} | {replies: [{seq, rttMs|null, rung, endpoint, why}]} over the tunnel |
  * | POST /v1/join JoinRequest | {name, id, addresses} |
  * | POST /v1/login {idToken} or {admission} | {}; a new log-in of this machine, or a new token's proof |
  * | POST /v1/keys/rotate | {wg: new key, acknowledged: number, peers: number} |
@@ -95,6 +95,21 @@ export const localNetcheck = z.object({
     address: z.string().nullable(),
   }),
   ipv6: z.object({ works: z.boolean(), address: z.string().nullable() }),
+  portMapping: z.object({
+    enabled: z.boolean(),
+    /** The router that is asked. */
+    gateway: z.string().nullable(),
+    /** Protocols that it answered: pcp, nat-pmp, upnp. */
+    answered: z.array(z.string()),
+    /** The tunnel's port as the router maps it. */
+    mapping: z.object({ protocol: z.string(), address: z.string(), port: z.number() }).nullable(),
+    /** Why there is none. */
+    why: z.string().nullable(),
+  }),
+  clock: z.object({
+    /** Ms by which this machine's clock is ahead of the coordinator's; null when that is not known. */
+    aheadMs: z.number().nullable(),
+  }),
   coordinator: z.boolean(),
   gates: z.array(z.object({ name: z.string(), rttMs: z.number().nullable(), rungs: z.array(rung) })),
   /** What a person should know; empty when all is well. */
@@ -135,7 +150,14 @@ export const localPingRequest = z.object({
 export const localPingAnswer = z.object({
   name: z.string(),
   address: z.string(),
-  replies: z.array(z.object({ seq: z.number(), rttMs: z.number().nullable(), rung })),
+  replies: z.array(z.object({
+    seq: z.number(),
+    rttMs: z.number().nullable(),
+    rung,
+    /** As `path.endpoint` and `path.why` of a peer. */
+    endpoint: z.string().nullable(),
+    why: z.string().nullable(),
+  })),
 });
 
 export const localJoinRequest = z.object({
