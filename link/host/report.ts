@@ -1,5 +1,6 @@
 /** What the daemon tells of itself: the answers of the local API, in the shapes of mesh/wire/local.ts. */
 import { parseServer, serverText } from "../../mesh/client/mod.ts";
+import { EXIT_PREFIXES } from "../../mesh/policy/mod.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type {
   localDns,
@@ -31,6 +32,7 @@ export interface ReportSources {
   machine: Machine;
   peers: ReadonlyMap<string, Peer>;
   names: { readonly state: NamesState };
+  exit: { notes(): string[] };
   meshUp(): boolean;
   reachable(id: string): boolean;
   /** Why a peer's path is no better. */
@@ -109,6 +111,7 @@ export class Report {
     }
     if (this.#fault) list.push(`not everything could be set up: ${this.#fault}`);
     list.push(...overlaps(machine.routeUses.map((u) => u.route)), ...unused(machine.routeUses));
+    list.push(...this.#o.exit.notes());
     const names = this.#o.names.state.fault;
     if (names) list.push(`names of the network do not resolve here: ${names}`);
     const { fork } = view.ledger;
@@ -208,7 +211,9 @@ export class Report {
         metric: 100,
         snat: true,
         active: false,
-        reason: `announced, not approved: ghostctl route approve ${prefix} via ${name}`,
+        reason: EXIT_PREFIXES.includes(prefix)
+          ? `announced, not approved: ghostctl exit-node approve ${name}`
+          : `announced, not approved: ghostctl route approve ${prefix} via ${name}`,
       }))
     );
   }

@@ -62,6 +62,7 @@ async function withDaemon(
       dns: refuse,
       advertise: refuse,
       login: refuse,
+      exit: refuse,
       ledger: refuse,
       fork: refuse,
       entries: refuse,

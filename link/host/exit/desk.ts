@@ -115,8 +115,12 @@ export class ExitDesk {
       if (near.length > 0) {
         notes.push(
           lan
-            ? `names are asked of ${near.join(", ")} in the LAN, outside of the exit: [dns] upstreams in the policy changes that`
-            : `the name servers ${near.join(", ")} are in the LAN, which the exit does not reach: use --lan, or [dns] upstreams in the policy`,
+            ? `names are asked of ${
+              near.join(", ")
+            } in the LAN, outside of the exit: [dns] upstreams in the policy changes that`
+            : `the name servers ${
+              near.join(", ")
+            } are in the LAN, which the exit does not reach: use --lan, or [dns] upstreams in the policy`,
         );
       }
     }
@@ -125,8 +129,9 @@ export class ExitDesk {
         announced: this.#o.own.record.routes.filter((prefix) => EXIT_PREFIXES.includes(prefix)),
         approved: this.#o.view.routes().mine.map(({ prefix }) => prefix),
       };
-      if (announced.length === 0) notes.push("this machine offers itself as an exit node, but has no way into the internet");
-      else if (!announced.some((prefix) => approved.includes(prefix))) {
+      if (announced.length === 0) {
+        notes.push("this machine offers itself as an exit node, but has no way into the internet");
+      } else if (!announced.some((prefix) => approved.includes(prefix))) {
         notes.push(
           `nobody has approved this machine as an exit node: [routes] exit in the policy, or ghostctl exit-node approve ${this.#o.own.record.name}`,
         );
@@ -148,7 +153,9 @@ export class ExitDesk {
         throw new GhostError("not_found", `No machine "${o.node}"`, { mend: "see: ghostctl exit-node list" });
       }
       if (known.id === view.selfId || this.#offer) {
-        const who = known.id === view.selfId ? `"${o.node}" is this machine itself` : "This machine is an exit node itself";
+        const who = known.id === view.selfId
+          ? `"${o.node}" is this machine itself`
+          : "This machine is an exit node itself";
         throw new GhostError("bad_input", who, { mend: "ghostctl exit-node offer off, or choose another" });
       }
       const choice = { node: known.id, name: known.name, lan: o.lan, killSwitch: o.killSwitch };
