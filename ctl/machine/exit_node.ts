@@ -5,8 +5,12 @@ import { askDaemon } from "../daemon.ts";
 import { printable, table } from "../output/text.ts";
 
 const exit = { name: "", id: "", ipv4: true, ipv6: true, online: true };
-const use = { name: "", node: "", lan: true, killSwitch: true, ipv4: true, ipv6: true, why: "" };
-const LIKE: LocalExit = { use, offer: { on: true, announced: [""], approved: [""] }, exits: [exit], notes: [""] };
+/** `use` may be null, so it is no part of the example. */
+const LIKE: Omit<LocalExit, "use"> = {
+  offer: { on: true, announced: [""], approved: [""] },
+  exits: [exit],
+  notes: [""],
+};
 
 /** Asks the daemon, with a change or without. */
 export async function askExit(call: Call, request?: LocalExitRequest): Promise<LocalExit> {
