@@ -9,12 +9,10 @@ import { connected, fixture } from "./support.ts";
 
 const test = fixture(() => exitWorld());
 
-/** Rules, and the default routes of all tables. */
+/** Rules, and the default routes of all tables, in no order. */
 async function ways(host: Host): Promise<string> {
-  return (await host.sh(
-    "ip rule; ip -6 rule; ip route show table all | grep default; ip -6 route show table all | grep default",
-  )).stdout
-    .replace(/ expires \S+/g, "");
+  const { stdout } = await host.sh(`for f in -4 -6; do ip $f rule; ip $f route show table all | grep default; done`);
+  return stdout.replace(/ expires \S+/g, "").split("\n").sort().join("\n");
 }
 
 /** Waits for the daemon of a host to have taken over its socket again. */
