@@ -141,7 +141,7 @@ Deno.test("renderFilter() lets the internet through where packets are forwarded,
   const nodes = [node("a", { user: "ann@example.com" }), node("x", { tags: ["tag:exit"], announces: ["0.0.0.0/0"] })];
   const compiled = network(EXIT, nodes);
   const text = renderFilter(filterFor(compiled, "x"), { iface: "ghost0" });
-  const chain = (name: string) => new RegExp(`chain policy_${name} \\{\n([^}]*)\\}`).exec(text)?.[1] ?? "";
+  const chain = (name: string) => new RegExp(`chain policy_${name} \\{\n([^]*?)^\\}`, "m").exec(text)?.[1] ?? "";
   assert.match(
     chain("exit"),
     /ct state invalid counter drop .*\n(?!.* accept\n).*!= .*\n[^]*ip saddr @\w+ ip daddr @\w+ counter accept/,
