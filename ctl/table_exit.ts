@@ -3,11 +3,14 @@ import type { CommandSpec } from "./spec.ts";
 
 const id = "f4k2q3x7m5v6b2n4c7d3s5a2ga";
 const state = {
-  use: { name: "nas", node: id, lan: true, killSwitch: false, ipv4: true, ipv6: true, why: "" },
+  use: { name: "carol", node: id, lan: true, killSwitch: false, ipv4: true, ipv6: true, why: "" },
   offer: { on: false, announced: ["0.0.0.0/0"], approved: ["0.0.0.0/0"] },
-  exits: [{ name: "nas", id, ipv4: true, ipv6: true, online: true }],
+  exits: [{ name: "carol", id, ipv4: true, ipv6: true, online: true }],
   notes: [""],
 };
+
+/** They need a machine with a way into an internet. */
+const LAB = { test: "tests/lab/exit_test.ts", why: "it needs a machine with a way into the internet" };
 
 export const EXIT_COMMANDS: readonly CommandSpec[] = [
   {
@@ -24,8 +27,8 @@ export const EXIT_COMMANDS: readonly CommandSpec[] = [
       'A rule of the policy has to let this machine: to = ["internet"].',
     ],
     examples: [
-      { line: "ghostctl exit-node use nas", what: "all traffic but to the network itself" },
-      { line: "ghostctl exit-node use nas --lan --kill-switch", what: "printers at hand, and never without it" },
+      { line: "ghostctl exit-node use carol", what: "all traffic but to the network itself", elsewhere: LAB },
+      { line: "ghostctl exit-node use --lan carol", what: "with the printer at hand", elsewhere: LAB },
     ],
     json: state,
     load: () => import("./commands/exit_node_use.ts"),
@@ -52,7 +55,11 @@ export const EXIT_COMMANDS: readonly CommandSpec[] = [
       "The same as exit = true in [link] of ghostlink.toml. It counts when the policy approves it ([routes] exit) or an admin does.",
       "What leaves here has this machine's own address (SNAT, IPv6 as well). Private networks behind it are not reached by this: they need a route and a rule of their own.",
     ],
-    examples: [{ line: "ghostctl exit-node offer on", what: "for the families that it has a default route for" }],
+    examples: [{
+      line: "ghostctl exit-node offer on",
+      what: "for the families that it has a default route for",
+      elsewhere: LAB,
+    }],
     json: state,
     load: () => import("./commands/exit_node_offer.ts"),
   },
@@ -61,8 +68,8 @@ export const EXIT_COMMANDS: readonly CommandSpec[] = [
     summary: "Sign that a machine is an exit node (admin)",
     arguments: [{ name: "name", summary: "a machine that offers itself, by name or id" }],
     options: [{ name: "remove", summary: "take it out again; what the policy approves stays" }],
-    examples: [{ line: "ghostctl exit-node approve nas", what: "without a line in the policy" }],
-    json: { changed: true, name: "nas", id, prefixes: ["0.0.0.0/0", "::/0"], ledgerSeq: 7 },
+    examples: [{ line: "ghostctl exit-node approve carol", what: "without a line in the policy", elsewhere: LAB }],
+    json: { changed: true, name: "carol", id, prefixes: ["0.0.0.0/0", "::/0"], ledgerSeq: 7 },
     load: () => import("./commands/exit_node_approve.ts"),
   },
 ];

@@ -90,3 +90,23 @@ test("with the kill switch nothing leaves while the exit node is gone or the dae
   assert.doesNotMatch((await alice.run(["nft", "list", "tables"])).stdout, /ghostkill/);
   assert.equal(await net.seen(alice, 4), ROUTER_A);
 });
+
+test("an admin approves an exit node that the policy does not, and takes it back", async (net) => {
+  const [alice, carol] = [net.host("alice"), net.host("carol")];
+  await alice.write("plain.toml", '[tags]\nexit = []\n[[allow]]\nfrom = ["*"]\nto = ["*", "internet"]\n');
+  await alice.ctl(["policy", "push", "plain.toml"]);
+  const exits = async () => (await alice.ctlJson<{ exits: { name: string }[] }>(["exit-node", "list"])).exits.length;
+  await waitFor("no exit node", async () => await exits() === 0);
+  const refused = await alice.ctl(["exit-node", "use", "carol"], { codes: "any" });
+  assert.match(refused.stderr, /Not an exit node for this machine: policy does not let/);
+  assert.match((await alice.ctl(["exit-node", "approve", "carol"])).stdout, /carol is an exit node for IPv4 and IPv6/);
+  await net.offered({ ipv4: true, ipv6: true });
+  await alice.ctl(["exit-node", "use", "carol"]);
+  assert.equal(await net.seen(alice, 4), CAROL);
+  await alice.ctl(["exit-node", "approve", "carol", "--remove"]);
+  await waitFor("nothing to leave", async () => await net.seen(alice, 4) === "");
+  assert.match((await alice.ctl(["status"])).stdout, /nothing leaves/);
+  await alice.ctl(["exit-node", "none"]);
+  assert.equal(await net.seen(alice, 4), ROUTER_A);
+  await carol.ctl(["exit-node", "offer", "off"]);
+});

@@ -5,6 +5,7 @@
  *
  * Whatever alice sends to web without the tunnel passes na, which counts it.
  */
+import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type Host, Lab } from "../../scripts/lab/lab.ts";
 import { waitFor } from "../../scripts/lab/process.ts";
@@ -83,7 +84,7 @@ export async function exitWorld(acls = ACLS): Promise<ExitWorld> {
   const links = [joinLink(alice, await createToken(alice)), joinLink(carol, exitToken)];
   await Promise.all(links.map((link) => link.line(/ is up: /)));
   await waitForRung(alice, "carol", "direct");
-  await carol.ctl(["exit-node", "offer", "on"]);
+  assert.match((await carol.ctl(["exit-node", "offer", "on"])).stdout, /exit node for IPv4 and IPv6/);
 
   const seen = async (host: Host, family: 4 | 6) => {
     const url = `http://${family === 6 ? `[${WEB[6]}]` : WEB[4]}/`;
