@@ -366,6 +366,7 @@ export class Daemon {
       peers: this.#parts.peers.wanted(),
       retiring: this.#parts.peers.retiring(),
       filter: this.#parts.view.filter(),
+      policy: this.#parts.view.policyEntry,
       routes: this.#parts.view.routes(),
       outside: this.#parts.surroundings.outside(),
     });

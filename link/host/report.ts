@@ -3,6 +3,8 @@ import { parseServer, serverText } from "../../mesh/client/mod.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type {
   localDns,
+  LocalFirewall,
+  LocalFirewallFlow,
   localFork,
   localLedger,
   LocalPeer,
@@ -13,6 +15,7 @@ import type {
 import type { z } from "../../mesh/wire/schema.ts";
 import { overlaps, type RouteUse } from "../core/routes/mod.ts";
 import type { Gates } from "./gates.ts";
+import { rowsOf } from "./firewall/words.ts";
 import type { NamesState } from "./dns/names.ts";
 import { addressesOf } from "./join.ts";
 import type { Machine } from "./machine.ts";
@@ -216,6 +219,29 @@ export class Report {
   dns(): z.infer<typeof localDns> {
     const { search, upstreams, ...state } = this.#o.names.state;
     return { ...state, search: [...search], upstreams: [...upstreams] };
+  }
+
+  /** What the firewall has in force, with counts. */
+  async firewall(): Promise<LocalFirewall> {
+    const { machine: { device, firewall }, view } = this.#o;
+    const names = new Map<string, string>();
+    for (const { id, name, ipv4, ipv6 } of view.nodes.values()) {
+      for (const address of [ipv4, ipv6]) {
+        if (address !== null) names.set(address, id === view.selfId ? "this machine" : name);
+      }
+    }
+    const { inForce } = firewall;
+    return {
+      backend: firewall.name,
+      interface: device.name,
+      entry: inForce.entry,
+      since: new Date(inForce.since).toISOString(),
+      rows: rowsOf(inForce, { totals: await firewall.totals(), nameOf: (address) => names.get(address) }),
+    };
+  }
+
+  firewallFlows(): Promise<LocalFirewallFlow[] | null> {
+    return this.#o.machine.firewall.flows();
   }
 
   routes(): z.infer<typeof localRoutes> {
