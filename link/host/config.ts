@@ -17,6 +17,8 @@ const configFile = z.strictObject({
     firewall: z.string().refine((name) => Object.hasOwn(FIREWALLS, name), {
       error: () => `Expected one of ${Object.keys(FIREWALLS).join(", ")}`,
     }).default("nft"),
+    /** A program of root's that is told each filter (link/host/firewall/on_change.ts). */
+    on_change: z.string().max(255).regex(/^\/[^\0,]*[^/\0,]$/, "Expected the absolute path of a program").optional(),
     /** Guess ports where nothing else makes a direct path through a symmetric NAT. */
     guess: z.boolean().default(true),
     /** Ask the router for a mapping of the tunnel's port (PCP, NAT-PMP, UPnP). */

@@ -23,6 +23,7 @@ import type { RouteBody } from "../../mesh/wire/ledger.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
 import { chooseRoutes, contains, type RouteUse } from "../core/routes/mod.ts";
 import { FirewallDesk } from "./firewall/desk.ts";
+import { OnChange } from "./firewall/on_change.ts";
 import { IpTool } from "./ip.ts";
 import { LinkTable } from "./nft.ts";
 import { Prober } from "./routes/prober.ts";
@@ -74,6 +75,8 @@ export interface MachineOptions {
   mtu: number;
   /** Name of a back end (link/host/firewall/registry.ts). */
   firewall: string;
+  /** A program that is told each filter; null without one. */
+  onChange: string | null;
   stunPort: number;
   stateDir: string;
   runner: Runner;
@@ -129,7 +132,15 @@ export class Machine {
     const forwarding = new Forwarding({ runner: o.runner, tools: o.tools, iface: o.iface, file });
     await forwarding.recover();
     const { iface, runner, tools, log } = o;
-    const firewall = await FirewallDesk.open(o.firewall, { iface, runner, tools, log, now: () => Date.now() });
+    const onChange = o.onChange === null ? null : await OnChange.open({ path: o.onChange, iface, runner });
+    const firewall = await FirewallDesk.open(o.firewall, {
+      onChange,
+      iface,
+      runner,
+      tools,
+      log,
+      now: () => Date.now(),
+    });
     const device = await openDevice({
       name: o.iface,
       owner: o.owner,

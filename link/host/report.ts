@@ -113,6 +113,8 @@ export class Report {
     if (this.#fault) list.push(`not everything could be set up: ${this.#fault}`);
     list.push(...overlaps(machine.routeUses.map((u) => u.route)), ...unused(machine.routeUses));
     const names = this.#o.names.state.fault;
+    const { fault } = machine.firewall;
+    if (fault) list.push(`the program of on_change was not told the filter: ${fault}`);
     if (names) list.push(`names of the network do not resolve here: ${names}`);
     const { fork } = view.ledger;
     if (fork) {

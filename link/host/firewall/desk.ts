@@ -6,6 +6,7 @@ import { CLOSED, type Counted, type Filter, type SeenFlow } from "../../../mesh/
 import { errorLine, GhostError } from "../../../mesh/wire/errors.ts";
 import type { LocalFirewallFlow } from "../../../mesh/wire/local.ts";
 import type { FirewallBackend, FirewallContext, Seen } from "./backend.ts";
+import type { OnChange } from "./on_change.ts";
 import { FIREWALLS } from "./registry.ts";
 
 /** Flows that are remembered after their table is gone. */
@@ -27,11 +28,19 @@ export interface InForce {
   since: number;
 }
 
+/** What the desk is made from. */
+export interface DeskOptions extends FirewallContext {
+  /** Who is told each filter. */
+  onChange: OnChange | null;
+  now: () => number;
+}
+
 /** See the head of this file. */
 export class FirewallDesk {
   readonly name: string;
   readonly #backend: FirewallBackend;
   readonly #now: () => number;
+  readonly #onChange: OnChange | null;
   readonly #log: FirewallContext["log"];
   #inForce: InForce;
   /** Taken over from tables that are gone. */
@@ -40,16 +49,17 @@ export class FirewallDesk {
   /** The chains that were made last, and those that are in force. */
   #chains = { last: "", inForce: "" };
 
-  private constructor(name: string, o: { backend: FirewallBackend; log: FirewallContext["log"]; now: () => number }) {
+  private constructor(name: string, backend: FirewallBackend, o: DeskOptions) {
     this.name = name;
-    this.#backend = o.backend;
+    this.#onChange = o.onChange;
+    this.#backend = backend;
     this.#log = o.log;
     this.#now = o.now;
     this.#inForce = { filter: CLOSED, entry: null, since: o.now() };
   }
 
   /** @throws GhostError `bad_config` for a back end that is not there, or what it lacks */
-  static async open(name: string, context: FirewallContext & { now: () => number }): Promise<FirewallDesk> {
+  static async open(name: string, o: DeskOptions): Promise<FirewallDesk> {
     const make = Object.hasOwn(FIREWALLS, name) ? FIREWALLS[name] : undefined;
     if (!make) {
       throw new GhostError("bad_config", `No firewall "${name}"`, {
@@ -57,7 +67,7 @@ export class FirewallDesk {
         mend: `it is one of ${Object.keys(FIREWALLS).join(", ")}`,
       });
     }
-    return new FirewallDesk(name, { backend: await make(context), log: context.log, now: context.now });
+    return new FirewallDesk(name, await make(o), o);
   }
 
   get inForce(): InForce {
@@ -81,6 +91,7 @@ export class FirewallDesk {
     this.#chains.inForce = this.#chains.last;
     if (fresh) this.#totals.clear();
     this.#inForce = { filter, entry, since: fresh ? this.#now() : this.#inForce.since };
+    this.#onChange?.tell(filter, entry);
   }
 
   /** Takes over what the kernel is about to forget. */
@@ -103,8 +114,14 @@ export class FirewallDesk {
     return seen && [...this.#merge(seen.flows).values()].sort((a, b) => a.time < b.time ? 1 : -1);
   }
 
-  close(): Promise<void> {
-    return this.#backend.close();
+  /** Why the program of `on_change` failed, or null. */
+  get fault(): string | null {
+    return this.#onChange?.fault ?? null;
+  }
+
+  async close(): Promise<void> {
+    await this.#backend.close();
+    await this.#onChange?.close();
   }
 
   /** A back end that cannot tell now must not keep the policy from being enforced. */
