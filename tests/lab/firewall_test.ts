@@ -1,7 +1,7 @@
 /** The policy's firewall on real machines: rules, counters, log, the program of `on_change`, and other back ends. */
 import assert from "node:assert/strict";
 import { join } from "node:path";
-import { HOME, type Host, Lab } from "../../scripts/lab/lab.ts";
+import { type Host, Lab } from "../../scripts/lab/lab.ts";
 import { type Process, waitFor } from "../../scripts/lab/process.ts";
 import {
   createToken,

@@ -84,6 +84,6 @@ Deno.test("FirewallDesk keeps a bounded number of flows, the newest ones", async
 Deno.test("FirewallDesk.open() names the back ends that there are", async () => {
   await assert.rejects(
     FirewallDesk.open("iptables", { iface: "g" } as Parameters<typeof FirewallDesk.open>[1]),
-    /No firewall "iptables".*nft, none/,
+    { code: "bad_config", mend: "it is one of nft, none" },
   );
 });
