@@ -1,5 +1,6 @@
 /** All verbs of ghostctl. Plain data with lazy loaders: reading this file must stay cheap, every start does it. */
 import type { CommandSpec, OptionSpec } from "./spec.ts";
+import { FIREWALL_COMMANDS } from "./table_firewall.ts";
 import { NETWORK_COMMANDS } from "./table_network.ts";
 import { LINK_COMMANDS, NODE_COMMANDS, OWN_COMMANDS } from "./table_machine.ts";
 import { ADMIN_COMMANDS, MACHINE_COMMANDS, TOKEN_COMMANDS } from "./table_ledger.ts";
@@ -173,6 +174,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./commands/ping.ts"),
   },
   ...LINK_COMMANDS,
+  ...FIREWALL_COMMANDS,
   {
     name: "nodes list",
     summary: "List all machines of the network (admin)",

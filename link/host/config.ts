@@ -1,4 +1,5 @@
 /** `ghostlink.toml`: every key has a default, so the file may be empty or missing. */
+import { FIREWALLS } from "./firewall/registry.ts";
 import { z } from "../../mesh/wire/schema.ts";
 import { loadToml } from "../../mesh/host/config.ts";
 
@@ -13,7 +14,11 @@ const configFile = z.strictObject({
     port: z.int().min(0).max(65535).default(51820),
     mtu: z.int().min(1280).max(1420).default(1280),
     /** "nft" enforces the policy on the tunnel; "none" leaves that to whoever runs this machine. */
-    firewall: z.enum(["nft", "none"]).default("nft"),
+    firewall: z.string().refine((name) => Object.hasOwn(FIREWALLS, name), {
+      error: () => `Expected one of ${Object.keys(FIREWALLS).join(", ")}`,
+    }).default("nft"),
+    /** A program of root's that is told each filter (link/host/firewall/on_change.ts). */
+    on_change: z.string().max(255).regex(/^\/[^\0,]*[^/\0,]$/, "Expected the absolute path of a program").optional(),
     /** Guess ports where nothing else makes a direct path through a symmetric NAT. */
     guess: z.boolean().default(true),
     /** Ask the router for a mapping of the tunnel's port (PCP, NAT-PMP, UPnP). */

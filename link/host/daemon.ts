@@ -371,6 +371,7 @@ export class Daemon {
       peers: this.#parts.peers.wanted(),
       retiring: this.#parts.peers.retiring(),
       filter: this.#parts.view.filter({ exit: this.#parts.exit.node }),
+      policy: this.#parts.view.policyEntry,
       routes: this.#parts.view.routes(),
       outside: this.#parts.surroundings.outside(),
       exit: this.#parts.exit.wanted(),

@@ -36,6 +36,8 @@ export function localHandlers(
       await o.changed();
       return { changed: true, routes: o.own.record.routes };
     },
+    firewall: () => report.firewall(),
+    firewallFlows: async () => ({ flows: await report.firewallFlows() }),
     dns: () => Promise.resolve(report.dns()),
     exit: async (request) => {
       if (request && "use" in request) {

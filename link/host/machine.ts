@@ -20,11 +20,13 @@ import {
 import type { Log } from "../../mesh/host/log.ts";
 import { type Egress, Forwarding } from "../../mesh/host/forwarding.ts";
 import type { Runner } from "../../mesh/host/runner.ts";
-import { CLOSED, type Filter, renderFilter } from "../../mesh/policy/mod.ts";
+import { CLOSED, type Filter } from "../../mesh/policy/mod.ts";
 import type { RouteBody } from "../../mesh/wire/ledger.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
 import { chooseRoutes, contains, type RouteUse } from "../core/routes/mod.ts";
 import { ExitRules } from "./exit/rules.ts";
+import { FirewallDesk } from "./firewall/desk.ts";
+import { OnChange } from "./firewall/on_change.ts";
 import { IpTool } from "./ip.ts";
 import { LinkTable } from "./nft.ts";
 import { Prober } from "./routes/prober.ts";
@@ -58,6 +60,8 @@ export interface Wanted {
   retiring: string[];
   /** Null: there is no usable policy, so nothing may pass. */
   filter: Filter | null;
+  /** Ledger entry of the policy that it comes from. */
+  policy: number | null;
   routes: { mine: RouteBody[]; theirs: RouteBody[] };
   /** Addresses that must stay reachable outside of the tunnel: gates and the coordinator. */
   outside: string[];
@@ -90,7 +94,10 @@ export interface MachineOptions {
   owner: string;
   port: number;
   mtu: number;
-  firewall: "nft" | "none";
+  /** Name of a back end (link/host/firewall/registry.ts). */
+  firewall: string;
+  /** A program that is told each filter; null without one. */
+  onChange: string | null;
   stunPort: number;
   stateDir: string;
   runner: Runner;
@@ -106,6 +113,7 @@ export class Machine {
   readonly ip: IpTool;
   readonly wg: WireGuard;
   readonly device: Device;
+  readonly firewall: FirewallDesk;
   readonly #o: MachineOptions;
   readonly #table: LinkTable;
   readonly #forwarding: Forwarding;
@@ -123,12 +131,21 @@ export class Machine {
   /** Somebody may have removed the table; the next run looks. */
   #doubt = false;
 
-  private constructor(o: MachineOptions, device: Device, forwarding: Forwarding) {
+  private constructor(
+    o: MachineOptions,
+    { device, forwarding, firewall }: { device: Device; forwarding: Forwarding; firewall: FirewallDesk },
+  ) {
     this.#o = o;
+    this.firewall = firewall;
     this.device = device;
     this.ip = new IpTool({ runner: o.runner, tools: o.tools, iface: o.iface });
     this.wg = new WireGuard({ runner: o.runner, tools: o.tools, iface: o.iface });
-    this.#table = new LinkTable({ runner: o.runner, tools: o.tools, iface: o.iface });
+    this.#table = new LinkTable({
+      runner: o.runner,
+      tools: o.tools,
+      iface: o.iface,
+      beforeLoad: () => firewall.keep(),
+    });
     this.#forwarding = forwarding;
     this.#prober = new Prober({ runner: o.runner, changed: () => void o.onRouteHealth() });
     this.#exit = new ExitRules({ ...o, file: `${o.stateDir}/exit_filters.json` });
@@ -140,6 +157,16 @@ export class Machine {
     const file = `${o.stateDir}/forwarding.json`;
     const forwarding = new Forwarding({ runner: o.runner, tools: o.tools, iface: o.iface, file });
     await forwarding.recover();
+    const { iface, runner, tools, log } = o;
+    const onChange = o.onChange === null ? null : await OnChange.open({ path: o.onChange, iface, runner });
+    const firewall = await FirewallDesk.open(o.firewall, {
+      onChange,
+      iface,
+      runner,
+      tools,
+      log,
+      now: () => Date.now(),
+    });
     const device = await openDevice({
       name: o.iface,
       owner: o.owner,
@@ -148,7 +175,7 @@ export class Machine {
       log: o.log,
       onRestart: o.onDeviceRestart,
     });
-    const machine = new Machine(o, device, forwarding);
+    const machine = new Machine(o, { device, forwarding, firewall });
     await machine.#exit.recover();
     return machine;
   }
@@ -223,15 +250,18 @@ export class Machine {
     await this.#ensureTable();
     const carried = wanted.routes.mine.map((r) => ({ prefix: r.prefix, snat: r.snat }));
     const guards = await this.#forwarding.set(await this.#egress(carried.map((c) => c.prefix)));
+    const filter = wanted.filter ?? CLOSED;
+    await this.firewall.apply(filter);
     await this.#table.load({
       wgPort: this.#wgPort,
       stunPort: this.#o.stunPort,
       bridges: await this.#bridges(wanted.peers),
       joins: wanted.peers.flatMap(({ join }) => join ?? []),
-      filter: this.#o.firewall === "none" ? "" : renderFilter(wanted.filter ?? CLOSED, { iface: this.#o.iface }),
+      filter: this.firewall.chains(filter),
       carried,
       guards,
     });
+    this.firewall.taken(filter, wanted.policy);
   }
 
   /** The next run sees whether somebody flushed the table. */
@@ -337,6 +367,7 @@ export class Machine {
         () => this.device.close(),
         () => this.#forwarding.restore(),
         () => this.#table.remove(),
+        () => this.firewall.close(),
       ]
     ) {
       await step().catch((error: unknown) => failures.push(error));

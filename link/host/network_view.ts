@@ -86,6 +86,11 @@ export class NetworkView {
     return this.#rules.fault;
   }
 
+  /** Ledger entry of the policy in force; null without a usable one. */
+  get policyEntry(): number | null {
+    return this.#rules.entry;
+  }
+
   /** How long what is connected stays connected without the coordinator, in seconds. */
   get grace(): number {
     return this.#rules.policy?.grace ?? DEFAULT_GRACE;

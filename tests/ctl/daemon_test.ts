@@ -60,6 +60,8 @@ async function withDaemon(
       rotate: refuse,
       routes: refuse,
       dns: refuse,
+      firewall: refuse,
+      firewallFlows: refuse,
       advertise: refuse,
       login: refuse,
       exit: refuse,
