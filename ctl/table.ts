@@ -1,9 +1,11 @@
 /** All verbs of ghostctl. Plain data with lazy loaders: reading this file must stay cheap, every start does it. */
 import type { CommandSpec, OptionSpec } from "./spec.ts";
+import { FIREWALL_COMMANDS } from "./table_firewall.ts";
 import { NETWORK_COMMANDS } from "./table_network.ts";
 import { LINK_COMMANDS, NODE_COMMANDS, OWN_COMMANDS } from "./table_machine.ts";
 import { ADMIN_COMMANDS, MACHINE_COMMANDS, TOKEN_COMMANDS } from "./table_ledger.ts";
 import { PLUGIN_COMMANDS } from "./table_plugin.ts";
+import { EXIT_COMMANDS } from "./table_exit.ts";
 import { POLICY_COMMANDS } from "./table_policy.ts";
 
 /** Options of every verb. */
@@ -26,6 +28,8 @@ export const GLOBAL_OPTIONS: readonly OptionSpec[] = [
 const id = "f4k2q3x7m5v6b2n4c7d3s5a2ga";
 const net = "aq7x2m4k6p3v5b7n2c4d6s3f5h7j2l4w";
 const key = "8J1Yc0m3mJb0m1oX3vTq2n4l5k6j7h8g9f0d1s2a3sE";
+
+const PROVIDER = { why: "needs an identity provider", test: "tests/ctl/issuer_test.ts" };
 
 const ROUTE_OPTIONS: readonly OptionSpec[] = [
   {
@@ -161,7 +165,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     arguments: [{ name: "peer", summary: "its name, id or address", peer: true }],
     options: [{ name: "count", value: "N", summary: "pings, one a second (4)" }],
     details: ["The exit code is 1 when no ping was answered."],
-    examples: [{ line: "ghostctl ping bob --count 10", what: "ten pings" }],
+    examples: [{ line: "ghostctl ping bob --count 3", what: "three pings" }],
     json: {
       name: "bob",
       address: "100.64.3.4",
@@ -170,6 +174,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./commands/ping.ts"),
   },
   ...LINK_COMMANDS,
+  ...FIREWALL_COMMANDS,
   {
     name: "nodes list",
     summary: "List all machines of the network (admin)",
@@ -204,7 +209,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: ROUTE_OPTIONS,
     details: [
       "Machines use a route only where a policy rule names its prefix; without such a rule a remark says so.",
-      "Exit nodes (0.0.0.0/0, ::/0) are not supported yet.",
+      "Exit nodes: ghostctl exit-node.",
     ],
     examples: [{ line: "ghostctl route add 10.1.1.0/24 via carol", what: "the office behind carol" }],
     json: {
@@ -265,6 +270,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     json: { changed: true, route: { prefix: "10.1.1.0/24", via: "carol", node: id }, ledgerSeq: 4 },
     load: () => import("./commands/route_remove.ts"),
   },
+  ...EXIT_COMMANDS,
   {
     name: "dns",
     summary: "Show how this machine resolves the network's names",
@@ -320,8 +326,16 @@ export const COMMANDS: readonly CommandSpec[] = [
       "An admin's entry replaces what the ledger knew of the issuer; a watcher's adds to it. A watcher gets its key by ghostctl admin key, and is named in the policy: watchers = [KEY].",
     ],
     examples: [
-      { line: "ghostctl issuer pin https://login.example.com", what: "after its keys have changed" },
-      { line: "ghostctl issuer pin https://login.example.com --file old.json", what: "keys that it shows no more" },
+      {
+        line: "ghostctl issuer pin https://login.example.com",
+        what: "after its keys have changed",
+        elsewhere: PROVIDER,
+      },
+      {
+        line: "ghostctl issuer pin https://login.example.com --file old.json",
+        what: "keys that it shows no more",
+        elsewhere: PROVIDER,
+      },
     ],
     json: { changed: true, issuer: "https://login.example.com", keys: [{ kid: "k1", kty: "EC" }], ledgerSeq: 9 },
     load: () => import("./commands/issuer_pin.ts"),
