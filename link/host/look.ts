@@ -54,7 +54,7 @@ export async function netcheck(parts: Parts, o: { meshUp: boolean }): Promise<Lo
 
 /** Why this peer's path is no better; null when it is direct. */
 export function whyOf(parts: Parts, peer: Peer): string | null {
-  const { ice, guess, remotes } = peer.inside();
+  const { ice, guess, remotes, relays } = peer.inside();
   return whyNotBetter({
     rung: peer.state.rung,
     ice: ice.state,
@@ -63,6 +63,7 @@ export function whyOf(parts: Parts, peer: Peer): string | null {
     remotes: remotes.length,
     hard: parts.surroundings.hard,
     guess,
+    relays,
   });
 }
 

@@ -6,7 +6,7 @@
  * The end with the smaller id leads: it picks the gate and tells the peer. Both ask, so neither can be drawn into one.
  * An attempt that came to nothing is made again with growing waits.
  */
-import type { LaneEnd as EndNumber } from "../../../mesh/wire/gate_session.ts";
+import { LANE_IDLE, LANE_LEFT, type LaneEnd as EndNumber } from "../../../mesh/wire/gate_session.ts";
 import { decodeLaneAnswer, encodeLaneRequest, laneTransaction } from "../../../mesh/wire/lane.ts";
 import { Hold } from "../path/hold.ts";
 import {
@@ -31,14 +31,17 @@ export interface LaneGate {
 export type LaneEvent =
   /** Whether a lane is worth having now. */
   | { kind: "want"; on: boolean }
-  /** The gate where both have a session; null while there is none, which leaves a lane that works alone. */
-  | { kind: "gate"; gate: LaneGate | null }
+  /**
+   * The gate where both have a session; null while there is none, which leaves a lane that works alone. In a `fresh` session it is
+   * asked again for a lane that there is: a gate that has started anew knows nothing of it.
+   */
+  | { kind: "gate"; gate: LaneGate | null; fresh: boolean }
   /** The peer's sealed word. */
   | { kind: "offered"; gate: string; ufrag: string; pwd: string }
   /** What the gate says. */
   | { kind: "granted"; port: number; end: EndNumber; token: Uint8Array }
   | { kind: "ready"; port: number; family: 4 | 6 }
-  | { kind: "ended" }
+  | { kind: "ended"; reason: string }
   | { kind: "datagram"; from: TransportAddress; bytes: Uint8Array }
   /** Addresses of this machine changed: prove them at once. */
   | { kind: "networkChanged" }
@@ -145,6 +148,7 @@ export class LaneEnd {
         return;
       case "gate":
         this.#gate = event.gate;
+        if (event.fresh && this.#grant && event.gate?.id === this.#offer?.gate) this.#ask(true);
         return;
       case "offered":
         if (this.#leads) return;
@@ -158,7 +162,9 @@ export class LaneEnd {
       case "ready":
         return this.#ready(event, now);
       case "ended":
-        if (this.#asked || this.#grant) this.#failed(now);
+        // One that nobody missed is worth asking for again as soon as somebody does.
+        if (event.reason === LANE_IDLE || event.reason === LANE_LEFT) this.#stop(false);
+        else if (this.#asked || this.#grant) this.#failed(now);
         return;
       case "datagram":
         return this.#datagram(event.from, event.bytes, now);
@@ -174,7 +180,10 @@ export class LaneEnd {
   #granted({ port, end, token }: LaneEvent & { kind: "granted" }, now: number): void {
     if (!this.#want || !this.#gate) return this.#ask(false);
     if (this.#grant?.port === port && same(this.#grant.token, token)) return;
-    if (this.#grant) this.#drop();
+    if (this.#grant) {
+      this.#drop();
+      this.#asked = null;
+    }
     const proofs = this.#gate.addresses.map((address): Proof => (
       { to: { address, port }, nonce: undefined, transactions: [], tries: 0, due: now }
     ));
