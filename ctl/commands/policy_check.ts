@@ -1,6 +1,7 @@
 /** `ghostctl policy check FILE` */
 import { checkPolicy, type Fault } from "../../mesh/policy/mod.ts";
 import { loadPolicyFile } from "../admin/policy_file.ts";
+import { policySentences } from "../admin/settings_diff.ts";
 import type { Call } from "../call.ts";
 import { printable } from "../output/text.ts";
 
@@ -11,13 +12,24 @@ export async function run(call: Call): Promise<number> {
   const { faults, warnings, policy } = checkPolicy(text, { file: path, files });
   const file = computed === undefined ? path : `${path} computed`;
   const told = (kind: string, list: readonly Fault[]) => list.map((fault) => shown(fault, { kind, file, text }));
-  call.out.answer({ ok: faults.length === 0, faults, warnings, rules: policy?.rules.length ?? null }, () =>
+  const says = policy ? policySentences(policy) : [];
+  const [rules, firewall] = [policy?.rules.length ?? null, policy?.firewall.length ?? null];
+  call.out.answer({ ok: faults.length === 0, faults, warnings, rules, firewall, says }, () =>
     [
       ...told("error", faults),
       ...told("warning", warnings),
-      faults.length === 0 ? `${path} can be signed: ${policy!.rules.length} rules` : `${faults.length} errors`,
+      ...says.map((line) => `  ${printable(line)}`),
+      faults.length === 0
+        ? `${path} can be signed: ${count(rules!, "rule")}${
+          firewall === 0 ? "" : `, ${count(firewall!, "firewall rule")}`
+        }`
+        : `${faults.length} errors`,
     ].join("\n"));
   return faults.length === 0 ? 0 : 1;
+}
+
+function count(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? "" : "s"}`;
 }
 
 /** As a compiler shows it: the place, what is wrong and the mend, the line and a mark below the spot. */

@@ -33,6 +33,8 @@ export type Selector =
   | { kind: "tag"; text: string; tag: string }
   /** Addresses: a host of `[hosts]`, a prefix or one address. Matches overlay addresses and routed ones. */
   | { kind: "addresses"; text: string; range: Range }
+  /** What lies beyond the network, through an exit node. Only in `to`. */
+  | { kind: "internet"; text: string }
   /** A machine by its name, which is its own claim; therefore only in `to`. */
   | { kind: "machine"; text: string; name: string };
 
@@ -58,6 +60,32 @@ export interface Rule extends Place {
   via: readonly Selector[] | null;
   /** Names of the postures that the machine which opens a flow has to be in, all of them. */
   posture: readonly string[];
+}
+
+/**
+ * What a `[[firewall]]` rule does with what it matches. Each of them only takes away or tells: what no `[[allow]]` lets through
+ * stays out.
+ */
+export type FirewallAction =
+  | { kind: "log" }
+  | { kind: "drop" }
+  /** New flows of one sender's address beyond this rate are dropped. */
+  | { kind: "limit"; rate: number; per: "second" | "minute" | "hour"; burst: number };
+
+/** One `[[firewall]]`. */
+export interface FirewallRule extends Place {
+  /** Position among the firewall rules, from 0. */
+  index: number;
+  /** Machines at which it holds. */
+  on: readonly Selector[];
+  /** `in`: flows that come out of the tunnel; `out`: flows that go into it; null: both. */
+  direction: "in" | "out" | null;
+  /** Who opens the flow; null: whoever. */
+  from: readonly Selector[] | null;
+  /** Whom it is for; null: whomever. */
+  to: readonly Selector[] | null;
+  ports: Ports | null;
+  action: FirewallAction;
 }
 
 /** One `[posture.NAME]`: what a machine has to say of itself. Nobody else attests it. */
@@ -91,11 +119,32 @@ export interface Policy {
   hostPlaces: ReadonlyMap<string, Place>;
   postures: ReadonlyMap<string, Posture>;
   rules: readonly Rule[];
+  firewall: readonly FirewallRule[];
+  routes: readonly RouteApproval[];
+  dns: DnsPolicy;
   /** The ways in, in their order; tokens when the policy says nothing of them. */
   admit: readonly AdmitRule[];
   tests: readonly TestCase[];
   /** What is allowed but looks like a slip. */
   warnings: readonly Fault[];
+}
+
+/** One line of `[routes]`: who may carry a prefix and all within it, or be an exit node, without an admin's signature. */
+export interface RouteApproval extends Place {
+  text: string;
+  range: Range | "exit";
+  by: readonly Selector[];
+}
+
+/** `[dns]`. */
+export interface DnsPolicy {
+  /** Servers for all names that nothing else is said of; none: those that each machine asked before. */
+  upstreams: readonly string[];
+  search: readonly string[];
+  /** Domain -> servers. */
+  split: ReadonlyMap<string, readonly string[]>;
+  /** A label under the network's suffix, or a whole name -> addresses. */
+  names: ReadonlyMap<string, readonly string[]>;
 }
 
 /** What the compiler needs to know of a machine; a verified node maps onto it. */
@@ -114,6 +163,8 @@ export interface PolicyNode {
   /** What the machine says of itself: its operating system and the version of GhostMesh. */
   os?: string;
   version?: string;
+  /** Prefixes that its record offers to carry. */
+  announces?: readonly string[];
 }
 
 /** A prefix in force and the machine that carries it. */
@@ -132,6 +183,19 @@ export interface FilterRule {
   ports: Ports | null;
 }
 
+/** One line of a firewall at one machine: what it matches in one direction, and what is done with that. */
+export interface FirewallLine {
+  /** Index of the policy's firewall rule, and the line where it stands. */
+  rule: number;
+  line: number;
+  direction: "in" | "out";
+  /** Prefixes as in a filter's lines; null: any address. */
+  sources: readonly string[] | null;
+  destinations: readonly string[] | null;
+  ports: Ports | null;
+  action: FirewallAction;
+}
+
 /** A machine's packet filter. What no rule names is dropped. */
 export interface Filter {
   /** Source addresses that may come out of the tunnel at all: machines that this one sees and the prefixes that it uses. */
@@ -140,4 +204,11 @@ export interface Filter {
   inbound: readonly FilterRule[];
   /** Flows from the prefixes that this machine carries into the tunnel. */
   outbound: readonly FilterRule[];
+  /** Flows through this machine into the internet, if it is an exit node; never to the machine itself. */
+  exit?: readonly FilterRule[];
+  /** What is logged, dropped or limited before the rules above are asked, in the order in which it is done. */
+  firewall: readonly FirewallLine[];
 }
+
+/** The filter of a machine that nothing reaches. */
+export const CLOSED: Filter = { peers: [], inbound: [], outbound: [], exit: [], firewall: [] };

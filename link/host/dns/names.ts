@@ -3,7 +3,6 @@
  * fails here is told in `status` and tried again, and keeps no packet from its way.
  */
 import type { Log } from "../../../mesh/host/log.ts";
-import type { Runner } from "../../../mesh/host/runner.ts";
 import type { Bytes } from "../../../mesh/wire/encoding.ts";
 import { errorLine, GhostError } from "../../../mesh/wire/errors.ts";
 import {
@@ -18,7 +17,7 @@ import {
 import { emptyReply, RCODE, readQuery, zoneReply } from "./codec.ts";
 import { Forwarder } from "./forward.ts";
 import { DnsServer, type Responder } from "./server.ts";
-import { type SystemWay, systemWay } from "./system.ts";
+import type { SystemWay } from "./system.ts";
 
 /** What the network says of names. */
 export interface NamesSource extends ZoneSource {
@@ -40,7 +39,8 @@ export interface NamesState {
 
 /** Options. */
 export interface NamesOptions {
-  runner: Runner;
+  /** How this machine's programs are led to the resolver, after what a crash left was put back. */
+  way(places: { iface: string; resolvConf: string; file: string }): Promise<SystemWay>;
   iface: string;
   stateDir: string;
   /** The resolver's address; null switches all of it off. */
@@ -76,8 +76,8 @@ export class Names {
   /** Puts back what a crash left in resolv.conf: before anything is resolved, for nobody answers there now. */
   async recover(): Promise<void> {
     try {
-      this.#way = await systemWay({
-        ...this.#o,
+      this.#way = await this.#o.way({
+        iface: this.#o.iface,
         resolvConf: this.#o.resolvConf ?? "/etc/resolv.conf",
         file: `${this.#o.stateDir}/resolv_conf.json`,
       });
@@ -113,7 +113,7 @@ export class Names {
       suffix: this.#zone.suffix,
       search: this.#search,
       names: this.#zone.size,
-      upstreams: this.#upstreams,
+      upstreams: this.#settings.upstreams.length > 0 ? this.#settings.upstreams : this.#upstreams,
       fault: this.#fault,
     };
   }
@@ -137,6 +137,9 @@ export class Names {
     this.#server ??= this.#listen(address);
     const domains = [
       ...this.#settings.split.map((s) => s.domain),
+      ...this.#zone.foreign,
+      // All other names, which systemd-resolved would otherwise ask its own servers about.
+      ...(this.#settings.upstreams.length > 0 ? ["."] : []),
       ...this.#source.ranges.flatMap((range) => reverseZones(range)),
     ];
     await this.#way?.apply({ server: address, search: this.#search, domains });
@@ -181,7 +184,8 @@ export class Names {
     const ours = own.some((name) => canonicalName(name) === canonicalName(query.name));
     const answer = ours ? null : this.#zone.answer(query);
     if (answer) return { reply: zoneReply(query, answer), query };
-    const servers = serversFor(query.name, { split: this.#settings.split, system: this.#upstreams, own });
+    const { split, upstreams } = this.#settings;
+    const servers = serversFor(query.name, { split, upstreams, system: this.#upstreams, own });
     const reply = servers.length === 0 ? null : await this.#forwarder.ask(bytes, query, { servers, tcp });
     return { reply: reply ?? emptyReply(query, RCODE.failure), query };
   };
