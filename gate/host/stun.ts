@@ -7,10 +7,14 @@
 import { answerBinding, answersFrom } from "../core/stun.ts";
 import { readDatagrams } from "../../mesh/host/datagrams.ts";
 import { sourceOf } from "../core/source.ts";
+import { StunDebt } from "../core/stun_debt.ts";
 
 export class StunServer {
   readonly #sockets: readonly Deno.DatagramConn[];
+  readonly #debt = new StunDebt();
   answered = 0;
+  /** Well-formed requests without an answer, because their source has had more than it sent. */
+  withheld = 0;
 
   /** @param alternate a second port of the same address, or null */
   constructor(socket: Deno.DatagramConn, alternate: Deno.DatagramConn | null = null) {

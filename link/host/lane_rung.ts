@@ -3,7 +3,7 @@
  * for when a pair stays on a lesser relay and data goes over it; an idle pair costs the gate nothing.
  */
 import { fromBase64Url } from "../../mesh/wire/encoding.ts";
-import type { FromGate } from "../../mesh/wire/gate_session.ts";
+import { type FromGate, LANE_IDLE } from "../../mesh/wire/gate_session.ts";
 import type { SignalBody } from "../../mesh/wire/signal.ts";
 import { type LaneAction, LaneEnd, type LaneEvent } from "../core/lane/lane_end.ts";
 import { laneRefusal } from "../core/lane/refusal.ts";
@@ -95,7 +95,7 @@ class LaneCarrier implements Carrier {
       this.#refusal = laneRefusal(reason, this.#host.gates.nameOf(gate));
       if (this.#refusal !== null) this.#host.note(`lane: ${this.#refusal}`);
       this.#dataAt = -Infinity;
-      this.#tell({ kind: "ended", reason });
+      this.#tell({ kind: "ended", missed: reason !== LANE_IDLE && this.#path.rung !== "direct" });
       this.#want(false); // until there is data again
     }
   }

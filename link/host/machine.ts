@@ -11,6 +11,7 @@ import {
   type DesiredPeer,
   type DesiredRoute,
   type Join,
+  type ObservedWireGuard,
   planAddresses,
   planRoutes,
   planWireGuard,
@@ -97,6 +98,8 @@ export class Machine {
   #carriers: ReadonlyMap<string, string> = new Map();
   /** Somebody may have removed the table; the next run looks. */
   #doubt = false;
+  /** WireGuard may still send from an address that is gone. */
+  #stale = false;
 
   private constructor(o: MachineOptions, device: Device, forwarding: Forwarding) {
     this.#o = o;
@@ -140,7 +143,7 @@ export class Machine {
    * @throws GhostError with what could not be done; nothing is opened by a run that failed
    */
   async apply(wanted: Wanted): Promise<void> {
-    const observed = await this.wg.show();
+    const observed = await this.#observe();
     const routes = await this.#chooseRoutes(wanted);
     const peers = this.#peers(wanted, routes);
     const steps = planWireGuard({ publicKey: wanted.publicKey, listenPort: this.#wgPort, peers }, observed);
@@ -178,6 +181,21 @@ export class Machine {
       carried,
       guards,
     });
+  }
+
+  /**
+   * The machine's addresses are others now: the next run sets every endpoint anew, also one that stays, because WireGuard goes on
+   * sending from the address that it used towards it (measured with wireguard-go of 2022: no packet left any more).
+   */
+  addressesChanged(): void {
+    this.#stale = true;
+  }
+
+  async #observe(): Promise<ObservedWireGuard> {
+    const observed = await this.wg.show();
+    if (!this.#stale) return observed;
+    this.#stale = false;
+    return { ...observed, peers: observed.peers.map((peer) => ({ ...peer, endpoint: null })) };
   }
 
   /** The next run sees whether somebody flushed the table. */

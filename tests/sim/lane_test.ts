@@ -56,8 +56,7 @@ class World {
             }), SESSION);
         } else if (message.t === "lane-ready") {
           this.later(() => this.tell(who, { kind: "ready", port: message.port, family: message.family }), SESSION);
-        } else {this.later(() =>
-            this.tell(who, { kind: "ended", reason: message.t === "lane-ended" ? message.reason : "" }), SESSION);}
+        } else this.later(() => this.tell(who, { kind: "ended", missed: true }), SESSION);
       },
       isLive: () => true,
       act: (action) => {
@@ -213,7 +212,7 @@ Deno.test("LaneEnd asks for an idle lane again as soon as it is wanted again", (
   w.begin();
   w.run(8_000);
   for (const who of ["a", "b"] as const) {
-    w.tell(who, { kind: "ended", reason: "idle" });
+    w.tell(who, { kind: "ended", missed: false });
     w.tell(who, { kind: "want", on: false });
   }
   w.run(1_000);

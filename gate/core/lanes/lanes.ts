@@ -10,7 +10,7 @@
  *
  * Left out on purpose: bytes a second, which the host bounds in the kernel (gate/host/lanes/rules.ts).
  */
-import { LANE_IDLE, LANE_LEFT, type LaneEnd } from "../../../mesh/wire/gate_session.ts";
+import { LANE_IDLE, type LaneEnd } from "../../../mesh/wire/gate_session.ts";
 import { toBase64Url } from "../../../mesh/wire/encoding.ts";
 import type { LaneHost, LaneOptions, LaneSource } from "./event.ts";
 import { familyOf, Lane, samePath } from "./lane.ts";
@@ -114,7 +114,7 @@ export class Lanes {
 
   #leave(pair: Pair, node: string, now: number): void {
     pair.asked[endOf(pair, node)] = null;
-    if (pair.lane) this.#end(pair.lane, { reason: LANE_LEFT, now });
+    if (pair.lane) this.#end(pair.lane, { reason: "left", now });
   }
 
   /** A control datagram that came to the lanes' ports. */

@@ -6,7 +6,7 @@
  * The end with the smaller id leads: it picks the gate and tells the peer. Both ask, so neither can be drawn into one.
  * An attempt that came to nothing is made again with growing waits.
  */
-import { LANE_IDLE, LANE_LEFT, type LaneEnd as EndNumber } from "../../../mesh/wire/gate_session.ts";
+import type { LaneEnd as EndNumber } from "../../../mesh/wire/gate_session.ts";
 import { decodeLaneAnswer, encodeLaneRequest, laneTransaction } from "../../../mesh/wire/lane.ts";
 import { Hold } from "../path/hold.ts";
 import {
@@ -41,7 +41,8 @@ export type LaneEvent =
   /** What the gate says. */
   | { kind: "granted"; port: number; end: EndNumber; token: Uint8Array }
   | { kind: "ready"; port: number; family: 4 | 6 }
-  | { kind: "ended"; reason: string }
+  /** There is none any more; one that nobody misses may be asked for again as soon as it is wanted. */
+  | { kind: "ended"; missed: boolean }
   | { kind: "datagram"; from: TransportAddress; bytes: Uint8Array }
   /** Addresses of this machine changed: prove them at once. */
   | { kind: "networkChanged" }
@@ -162,8 +163,7 @@ export class LaneEnd {
       case "ready":
         return this.#ready(event, now);
       case "ended":
-        // One that nobody missed is worth asking for again as soon as somebody does.
-        if (event.reason === LANE_IDLE || event.reason === LANE_LEFT) this.#stop(false);
+        if (!event.missed) this.#stop(false);
         else if (this.#asked || this.#grant) this.#failed(now);
         return;
       case "datagram":
