@@ -37,6 +37,11 @@ export class StunServer {
     const way = answer && answersFrom(bytes);
     const out = way === "same" ? o.socket : way === "other" ? o.other : null;
     if (!answer || !out) return;
+    const lengths = { request: bytes.length, answer: answer.length };
+    if (!this.#debt.allows({ source: source.group, ...lengths, now: Date.now() })) {
+      this.withheld++;
+      return;
+    }
     this.answered++;
     out.send(answer, from).catch(() => {});
   }
