@@ -338,6 +338,7 @@ export class Daemon {
     if (await this.#parts.surroundings.refresh()) {
       for (const peer of this.#parts.peers.all.values()) peer.networkChanged();
     }
+    await this.#parts.collisions.refresh();
     this.#parts.portMap?.setWay(this.#parts.surroundings.way);
     this.#timer.arm();
   }

@@ -74,7 +74,8 @@ export class Surroundings {
       this.#services = services;
       void this.#judgeNat();
     }
-    const key = addresses.toSorted().join(" ");
+    // With another way out the addresses may be the same, but what is known about the NAT is not.
+    const key = [...addresses.toSorted(), this.#way?.gateway, this.#way?.source].join(" ");
     const moved = this.#last !== "" && key !== this.#last;
     this.#last = key;
     return moved;
