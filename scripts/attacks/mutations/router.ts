@@ -35,7 +35,7 @@ export const ROUTER: readonly Mutation[] = [
     "row 20: a router cannot lead",
     "link/host/portmap/http.ts",
     "if (length > MAX_BODY) end(null);",
-    "if (length > MAX_BODY << 20) end(null);",
+    "if (length > MAX_BODY << 12) end(null);",
   ),
   one(
     "a port that is somebody's is left alone",
