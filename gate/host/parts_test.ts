@@ -41,6 +41,8 @@ Deno.test("loadGateConfig() reads the newcomer's file as it stands, and nothing 
     region: "",
     lanes: { first: 40_000, last: 49_999 },
     lanes_kernel: true,
+    lanes_per_network: 65_535,
+    lanes_per_node: 256,
   });
   assert.deepEqual(await configOf(""), file);
   assert.deepEqual((await configOf(`[relay]\nlisten = "[::]:1"`)).listen, { hostname: "::", port: 1 });
