@@ -233,7 +233,8 @@ export function parseOtherRoutes(json: unknown, family: 4 | 6, tunnel: string): 
 }
 
 /** Bridges and ends of containers and virtual machines: their addresses are the same on many machines and lead nowhere. */
-const CONTAINER = /^(docker|br-|veth|cni|virbr|flannel|cali|podman|lxcbr|lxdbr|incusbr|vnet|kube-)/;
+const CONTAINER =
+  /^(docker|br-|veth|cni|cilium|virbr|vboxnet|vmnet|mpqemubr|flannel|vxlan\.|cali|weave|podman|lxc|lxd|incus|vnet|kube-|nodelocaldns|waydroid|hassio)/;
 /**
  * Kinds of other VPNs' tunnels. A path inside one could work, but its packets are smaller than ours, what does not fit is lost
  * without a word, and it is never shorter than the path that the tunnel itself takes.

@@ -22,6 +22,7 @@ export interface SurroundingsOptions {
 export class Surroundings {
   readonly #o: SurroundingsOptions;
   #last = "";
+  #lastWay = "";
   #services: (StunService & { gate: string })[] = [];
   #hard = false;
   #way: Way | null = null;
@@ -74,10 +75,12 @@ export class Surroundings {
       this.#services = services;
       void this.#judgeNat();
     }
-    // With another way out the addresses may be the same, but what is known about the NAT is not.
-    const key = [...addresses.toSorted(), this.#way?.gateway, this.#way?.source].join(" ");
-    const moved = this.#last !== "" && key !== this.#last;
+    const key = addresses.toSorted().join(" ");
+    // With another way out the addresses may be the same, but how the outside sees them is not.
+    const way = this.#way === null ? this.#lastWay : `${this.#way.gateway} ${this.#way.source}`;
+    const moved = (this.#last !== "" && key !== this.#last) || (this.#lastWay !== "" && way !== this.#lastWay);
     this.#last = key;
+    this.#lastWay = way;
     return moved;
   }
 

@@ -119,6 +119,7 @@ export function fixture<T extends { lab: Lab } | Lab>(
       try {
         await body(it);
       } catch (error) {
+        await labOf(it).saveLogs(`/tmp/pmlogs-${name.slice(0, 12).replace(/ /g, "_")}`);
         console.error(labOf(it).logs(12));
         throw error;
       }
