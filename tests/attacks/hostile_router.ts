@@ -1,4 +1,3 @@
-// deno-lint-ignore-file ghostmesh/no-console -- part of tests
 /**
  * A router that lies to those who ask it for a port mapping (PCP, NAT-PMP, UPnP), and a neighbour that answers in its place:
  *
