@@ -87,7 +87,7 @@ async function matrix(): Promise<number> {
       const right = holds(a, b, result);
       if (!right) wrong++;
       const { rung, firstMs, directMs, lost, sent } = result;
-      const loss = `${lost} of ${sent}`;
+      const loss = `${lost.length} of ${sent}`;
       console.log(row([a, b, expected(a, b), rung, ms(firstMs), ms(directMs), loss, right ? "" : "NOT AS IN THEORY"]));
     },
   });

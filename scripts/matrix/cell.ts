@@ -31,8 +31,8 @@ export interface CellResult {
   /** Ms from the second daemon's start to the first answered ping, and to its direct path; null for never. */
   firstMs: number | null;
   directMs: number | null;
-  /** Packets lost after the first answer. */
-  lost: number;
+  /** Sequence numbers that were lost after the first answer; all of them where there was none. */
+  lost: number[];
   sent: number;
 }
 
@@ -103,7 +103,7 @@ export class Matrix implements AsyncDisposable {
         endpoint: path?.endpoint ?? null,
         firstMs: received === 0 ? null : firstMs + ping.started - start,
         directMs,
-        lost: received === 0 ? lost.length : lost.filter((seq, i) => seq !== i + 1).length,
+        lost: received === 0 ? lost : lost.filter((seq, i) => seq !== i + 1),
         sent,
       };
     } finally {

@@ -117,7 +117,7 @@ test("a router that restarts with another mapping is found again, with all strea
 });
 
 test("a machine that slept comes back to a direct path, with all streams", async (net) => {
-  const { alice, bob, links, stream } = net;
+  const { bob, links, stream } = net;
   // WireGuard in userspace sleeps as well, as all of a machine does.
   const script =
     'for pid in $(ip netns pids alice); do grep -q "^wireguard" "/proc/$pid/comm" && echo "$pid"; done; true';
