@@ -14,7 +14,7 @@ const CLOCK_PATIENCE = 3_000;
 
 /** Looks at this machine's network anew; takes up to a few seconds where nothing answers. */
 export async function netcheck(parts: Parts, o: { meshUp: boolean }): Promise<LocalNetcheck> {
-  await parts.surroundings.refresh();
+  await Promise.all([parts.surroundings.refresh(), parts.collisions.refresh()]);
   const { services } = parts.surroundings;
   await parts.portMap?.look();
   const clockAheadMs = await parts.mesh.clockAhead({ signal: AbortSignal.timeout(CLOCK_PATIENCE) }).catch(() => null);
@@ -57,7 +57,7 @@ export async function netcheck(parts: Parts, o: { meshUp: boolean }): Promise<Lo
     clock: { aheadMs: clockAheadMs },
     coordinator: o.meshUp,
     gates,
-    verdict: verdict(findings),
+    verdict: [...verdict(findings), ...parts.collisions.found],
   };
 }
 

@@ -14,6 +14,7 @@ export const ROWS: readonly { row: number; attack: string }[] = [
   { row: 17, attack: "a coordinator that lies" },
   { row: 18, attack: "a gate that lies" },
   { row: 19, attack: "identity headers that anybody can send" },
+  { row: 20, attack: "replies to port mapping, from a LAN that an enemy shares" },
   { row: 22, attack: "default admins and a second set-up" },
   { row: 25, attack: "our own names through our own resolver" },
 ];
