@@ -12,7 +12,13 @@ import type { Call } from "../call.ts";
  * @param o.announced only one that the machine itself announces
  */
 export async function signRoute(call: Call, o: { announced: boolean }): Promise<void> {
-  const prefix = readRoutePrefix(call.args[0]!, call);
+  const behind = readRoutePrefix(call.args[0]!, call);
+  const alias = call.text("as");
+  const prefix = alias === undefined ? behind : readRoutePrefix(alias, call);
+  const lan = alias === undefined ? {} : { lan: behind.text };
+  if (alias !== undefined && (prefix.length !== behind.length || prefix.address.kind() !== behind.address.kind())) {
+    throw call.bad("as", `${prefix.text} and ${behind.text} must be of one family and length`);
+  }
   const name = call.args[2]!;
   const metric = call.count("metric", { min: 0, max: 65_535, otherwise: 100 });
   const snat = !call.flag("keep-source");
@@ -24,16 +30,17 @@ export async function signRoute(call: Call, o: { announced: boolean }): Promise<
     const { id } = carrier;
     if (o.announced) requireAnnounced(carrier, prefix.text);
     const old = ledger.routes.find((r) => r.prefix === prefix.text && r.node === id);
-    if (old && old.metric === metric && old.snat === snat) return null;
-    return { kind: "route", body: { op: "add", prefix: prefix.text, node: id, metric, snat } };
+    if (old && old.metric === metric && old.snat === snat && old.lan === lan.lan) return null;
+    return { kind: "route", body: { op: "add", prefix: prefix.text, node: id, metric, snat, ...lan } };
   });
-  const route = { prefix: prefix.text, via: carrier!.name, node: carrier!.id, metric, snat };
+  const route = { prefix: prefix.text, via: carrier!.name, node: carrier!.id, metric, snat, ...lan };
+  const what = lan.lan === undefined ? route.prefix : `${lan.lan} as ${route.prefix}`;
   call.out.answer(
     { changed, route, ledgerSeq: ledger.head.seq },
     () =>
       changed
-        ? `${route.prefix} goes via ${route.via} (ledger entry ${ledger.head.seq})`
-        : `${route.prefix} goes via ${route.via} already`,
+        ? `${what} goes via ${route.via} (ledger entry ${ledger.head.seq})`
+        : `${what} goes via ${route.via} already`,
   );
   if (!rulesUse(ledger, prefix.text)) {
     call.out.remark(
