@@ -9,6 +9,8 @@ export const ROWS: readonly { row: number; attack: string }[] = [
   { row: 7, attack: "every endpoint by every role" },
   { row: 8, attack: "debug and shutdown routes" },
   { row: 9, attack: "a revocation evaded by re-encoding" },
+  { row: 13, attack: "overlapping routes, and more than an exit node opens" },
+  { row: 14, attack: "traffic past an exit node, and what is left of it" },
   { row: 17, attack: "a coordinator that lies" },
   { row: 18, attack: "a gate that lies" },
   { row: 19, attack: "identity headers that anybody can send" },

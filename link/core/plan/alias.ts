@@ -39,5 +39,9 @@ export function behindAliases(filter: Filter, aliases: readonly Alias[]): Filter
     ...filter,
     inbound: lines(filter.inbound, "destinations"),
     outbound: lines(filter.outbound, "sources"),
+    firewall: filter.firewall.map((line) => {
+      const end = line.direction === "in" ? "destinations" : "sources";
+      return line[end] === null ? line : { ...line, [end]: mapped(line[end]) };
+    }),
   };
 }
