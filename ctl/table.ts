@@ -222,7 +222,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     examples: [
       { line: "ghostctl route add 10.1.1.0/24 via carol", what: "the office behind carol" },
       {
-        line: "ghostctl route add 192.168.1.0/24 via carol --as 10.201.0.0/24",
+        line: "ghostctl route add 192.168.1.0/24 --as 10.201.0.0/24 via carol",
         what: "one of two sites with the same addresses: 192.168.1.7 there is 10.201.0.7 for all others",
       },
     ],
