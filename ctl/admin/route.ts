@@ -1,5 +1,6 @@
 /** Signing a route: `ghostctl route add` and `ghostctl route approve`. */
 import { readSigned, usesPrefix } from "../../mesh/policy/mod.ts";
+import { networkPrefix6 } from "../../mesh/trust/address.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import type { VerifiedNode } from "../../mesh/trust/record.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
@@ -42,6 +43,10 @@ export async function signRoute(call: Call, o: { announced: boolean }): Promise<
         ? `${what} goes via ${route.via} (ledger entry ${ledger.head.seq})`
         : `${what} goes via ${route.via} already`,
   );
+  if (!snat) {
+    const own = `${ledger.network.ipv4} and ${await networkPrefix6(ledger.network.id)}`;
+    call.out.remark(`the network behind must lead ${own} back to this router, with several to the one in use`);
+  }
   if (!rulesUse(ledger, prefix.text)) {
     call.out.remark(
       `no policy rule names ${prefix.text}, so nobody may use it; add a rule and: ghostctl policy push FILE`,
