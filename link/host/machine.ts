@@ -14,6 +14,7 @@ import {
   EXIT_MARK,
   type ExitService,
   type Join,
+  type ObservedWireGuard,
   planAddresses,
   planRoutes,
   planWireGuard,
@@ -131,6 +132,8 @@ export class Machine {
   #carriers: ReadonlyMap<string, string> = new Map();
   /** Somebody may have removed the table; the next run looks. */
   #doubt = false;
+  /** WireGuard may still send from an address that is gone. */
+  #stale = false;
 
   private constructor(
     o: MachineOptions,
@@ -196,7 +199,7 @@ export class Machine {
    * @throws GhostError with what could not be done; nothing is opened by a run that failed
    */
   async apply(wanted: Wanted): Promise<void> {
-    const observed = await this.wg.show();
+    const observed = await this.#observe();
     const routes = await this.#chooseRoutes(wanted);
     const peers = this.#peers(wanted, routes);
     const { publicKey } = wanted;
@@ -266,6 +269,21 @@ export class Machine {
       guards,
     });
     this.firewall.taken(filter, wanted.policy);
+  }
+
+  /**
+   * The machine's addresses are others now: the next run sets every endpoint anew, also one that stays, because WireGuard goes on
+   * sending from the address that it used towards it (measured with wireguard-go of 2022: no packet left any more).
+   */
+  addressesChanged(): void {
+    this.#stale = true;
+  }
+
+  async #observe(): Promise<ObservedWireGuard> {
+    const observed = await this.wg.show();
+    if (!this.#stale) return observed;
+    this.#stale = false;
+    return { ...observed, peers: observed.peers.map((peer) => ({ ...peer, endpoint: null })) };
   }
 
   /** The next run sees whether somebody flushed the table. */

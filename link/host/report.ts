@@ -40,6 +40,8 @@ export interface ReportSources {
   reachable(id: string): boolean;
   /** Why a peer's path is no better. */
   why(peer: Peer): string | null;
+  /** What collides with the network's ranges on this machine. */
+  collisions(): readonly string[];
   /** One ping; its round trip in ms, null without an answer. */
   ping(address: string): Promise<number | null>;
 }
@@ -114,6 +116,7 @@ export class Report {
     }
     if (this.#fault) list.push(`not everything could be set up: ${this.#fault}`);
     list.push(...overlaps(machine.routeUses.map((u) => u.route)), ...unused(machine.routeUses));
+    list.push(...this.#o.collisions());
     list.push(...this.#o.exit.notes());
     const names = this.#o.names.state.fault;
     const { fault } = machine.firewall;
