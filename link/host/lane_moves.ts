@@ -132,6 +132,10 @@ export class MovingLane implements Carrier {
     for (const { carrier } of this.#lanes) carrier.networkChanged?.();
   }
 
+  why(): string | null {
+    return this.#current?.carrier.why?.() ?? null;
+  }
+
   tick(): void {
     const now = this.#host.now();
     const over = this.#left.filter(({ until }) => until <= now);

@@ -29,6 +29,7 @@ export interface SurroundingsOptions {
 export class Surroundings {
   readonly #o: SurroundingsOptions;
   #last = "";
+  #lastWay = "";
   #services: (StunService & { gate: string })[] = [];
   #hard = false;
   #way: Way | null = null;
@@ -84,8 +85,11 @@ export class Surroundings {
       void this.#judgeNat();
     }
     const key = addresses.toSorted().join(" ");
-    const moved = this.#last !== "" && key !== this.#last;
+    // With another way out the addresses may be the same, but how the outside sees them is not.
+    const way = this.#way === null ? this.#lastWay : `${this.#way.gateway} ${this.#way.source}`;
+    const moved = (this.#last !== "" && key !== this.#last) || (this.#lastWay !== "" && way !== this.#lastWay);
     this.#last = key;
+    this.#lastWay = way;
     return moved;
   }
 

@@ -9,9 +9,12 @@ export const ROWS: readonly { row: number; attack: string }[] = [
   { row: 7, attack: "every endpoint by every role" },
   { row: 8, attack: "debug and shutdown routes" },
   { row: 9, attack: "a revocation evaded by re-encoding" },
+  { row: 12, attack: "relayed packets, messages and proofs of address that are sent again" },
+  { row: 16, attack: "a gate made to shout at others, or kept busy by floods" },
   { row: 17, attack: "a coordinator that lies" },
   { row: 18, attack: "a gate that lies" },
   { row: 19, attack: "identity headers that anybody can send" },
+  { row: 20, attack: "replies to port mapping, from a LAN that an enemy shares" },
   { row: 22, attack: "default admins and a second set-up" },
   { row: 25, attack: "our own names through our own resolver" },
 ];
