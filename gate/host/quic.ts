@@ -225,11 +225,16 @@ export class GateServer {
     }, wait);
   }
 
+  /** Live sessions. */
+  get sessions(): number {
+    return this.#o.core.counts().sessions;
+  }
+
   /** Tells all sessions that this gate is about to stop, and gives them a moment to go elsewhere; nobody comes in any more. */
   async farewell(): Promise<void> {
     this.#listener.stop();
     this.handle({ t: "bye" });
-    for (let waited = 0; waited < FAREWELL && this.#o.core.counts().sessions > 0; waited += FAREWELL_LOOK) {
+    for (let waited = 0; waited < FAREWELL && this.sessions > 0; waited += FAREWELL_LOOK) {
       await new Promise((resolve) => setTimeout(resolve, FAREWELL_LOOK));
     }
   }
