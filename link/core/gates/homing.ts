@@ -184,12 +184,12 @@ export class Homing {
         gate.silent = gate.leaving = false;
         return gate.hold.up(now);
       case "down":
-        if (event.failed || gate.leaving) gate.hold.fail(now);
+        if (event.failed || gate.leaving) this.#failed(gate, now);
         gate.up = gate.silent = gate.leaving = false;
         if (!event.failed) gate.wantedAt = -Infinity; // it has been left
         return;
       case "silent":
-        if (event.silent && !gate.silent) gate.hold.fail(now);
+        if (event.silent && !gate.silent) this.#failed(gate, now);
         gate.silent = event.silent;
         if (!event.silent) gate.hold.up(now);
         return;
@@ -197,6 +197,11 @@ export class Homing {
         gate.leaving = true;
         return;
     }
+  }
+
+  /** A wait grows with each failure after it, not with each attempt within it. */
+  #failed(gate: Gate, now: number): void {
+    if (!gate.hold.holds(now)) gate.hold.fail(now);
   }
 
   #know(gates: readonly { id: string; draining: boolean }[], now: number): void {
@@ -258,10 +263,15 @@ export class Homing {
     if (this.#settled) {
       for (const gate of this.#ranked(now)) {
         if (keep.size >= 2) break;
-        if (works(gate) && !gate.hold.holds(now)) keep.add(gate.id);
+        if (works(gate)) keep.add(gate.id); // those that failed lately come last
       }
-      // All have failed or are drained: whatever there is will do, and is left when there is something better.
-      if (!good && keep.size < 2) { for (const gate of this.#ranked(now).slice(0, 4)) keep.add(gate.id); }
+      // All have failed: more of them, and whatever is drained, until there is something better.
+      const failed = [...keep].map((id) => this.#gates.get(id)!).every((g) => g.hold.holds(now) || !works(g));
+      if (!good && failed) {
+        const ranked = this.#ranked(now);
+        const more = [...ranked.filter(works).slice(0, 4), ...ranked.filter((g) => !works(g)).slice(0, 2)];
+        for (const gate of more) keep.add(gate.id);
+      }
     }
     for (const id of this.#needed) if (keep.size < MAX_SESSIONS && this.#gates.has(id)) keep.add(id);
     for (const id of keep) this.#gates.get(id)!.wantedAt = now;
