@@ -104,23 +104,7 @@ async function make(): Promise<World> {
   return { lab, host, gates, bob };
 }
 
-const world0 = fixture(make);
-const world = (n: string, b: (w: World) => Promise<void>) =>
-  world0(n, async (w) => {
-    const f = Deno.openSync("/tmp/gates_out.txt", { append: true, create: true, write: true });
-    const t0 = Date.now();
-    try {
-      await b(w);
-    } catch (e) {
-      f.writeSync(new TextEncoder().encode(`FAIL ${n}: ${e}\n`));
-      throw e;
-    } finally {
-      await w.lab.saveLogs("/tmp/gates_logs");
-      f.writeSync(new TextEncoder().encode(`${n} ${Date.now() - t0} ms\n`));
-      f.close();
-    }
-  });
-const note = (x: string) => Deno.writeTextFileSync("/tmp/gates_out.txt", x + "\n", { append: true });
+const world = fixture(make);
 
 /** Waits until both ends have this rung at one gate, which is not `not`, and gives the gate. */
 async function meetOn(w: World, rung: string, not?: string): Promise<string> {
@@ -167,7 +151,7 @@ world("a pair with different homes meets on one gate and has its lane there", as
   assert.match(stdout, /elements = \{ \d+ \}/);
 });
 
-world("a gate under a lane is drained: the lane moves to another gate, and no packet is lost", async (w) => {
+world("a gate under a lane is drained: the lane moves to another gate, and no packet is lost", async (w, t) => {
   const ping = await steadyStream(w);
   const from = await meetOn(w, "lane");
   const { stdout } = await w.host("alice").ctl(["gate", "drain", from]);
@@ -181,12 +165,11 @@ world("a gate under a lane is drained: the lane moves to another gate, and no pa
     assert.notEqual(await homeOf(w.host(name)), from);
   }
   const result = await ping.stop(500);
-  note(`drained ${from} under a lane: ${lossText(result)}`);
-  assert.deepEqual(result.lost, [], lossText(result));
+  await t.step(`drained ${from} under a lane: ${lossText(result)}`, () => assert.equal(result.lost.length, 0));
   await w.host("alice").ctl(["gate", "drain", from, "--off"]);
 });
 
-world("a gate under a lane dies without a word: traffic comes back through another one", async (w) => {
+world("a gate under a lane dies without a word: traffic comes back through another one", async (w, t) => {
   const ping = await steadyStream(w);
   const from = await meetOn(w, "lane") as GateName;
   const answered = () => ping.process.lines.length;
@@ -196,7 +179,8 @@ world("a gate under a lane dies without a word: traffic comes back through anoth
   const then = answered();
   await waitFor("answers over the other gate", () => answered() > then + 200);
   const result = await ping.stop();
-  note(`${from} dead: ${lossText(result)}, longest gap ${result.longestGapMs.toFixed(0)} ms`);
+  const gap = `longest gap ${result.longestGapMs.toFixed(0)} ms`;
+  await t.step(`${from} dead: ${lossText(result)}, ${gap}`, () => assert.ok(result.received > 200));
   for (const name of ["alice", "bob"]) {
     await waitFor(`another home of ${name}`, async () => ![null, from].includes(await homeOf(w.host(name)) as null));
   }
@@ -211,7 +195,7 @@ world("a gate under a lane dies without a word: traffic comes back through anoth
   }
 });
 
-world("a gate under the quic rung is drained: packets go by another gate, and none is lost", async (w) => {
+world("a gate under the quic rung is drained: packets go by another gate, and none is lost", async (w, t) => {
   for (const name of ["na", "nb"]) await blockLanes(w.host(name));
   await meetOn(w, "quic");
   await w.host("alice").ctl(["gate", "drain", "far"]); // answers from there would take longer than they are waited for
@@ -223,19 +207,18 @@ world("a gate under the quic rung is drained: packets go by another gate, and no
   await w.host("alice").ctl(["gate", "drain", from]);
   await meetOn(w, "quic", from);
   const result = await ping.stop(1_000);
-  note(`drained ${from} under quic: ${lossText(result)}`);
-  assert.deepEqual(result.lost, [], lossText(result));
+  await t.step(`drained ${from} under quic: ${lossText(result)}`, () => assert.equal(result.lost.length, 0));
   await w.host("alice").ctl(["gate", "drain", from, "--off"]);
 });
 
-world("a gate that is stopped says goodbye, and the pair is on another one", async (w) => {
+world("a gate that is stopped says goodbye, and the pair is on another one", async (w, t) => {
   const ping = await steadyStream(w);
   const from = await meetOn(w, "quic") as GateName;
   assert.equal((await w.gates[from].stop("SIGTERM")).code, 0);
   const to = await meetOn(w, "quic", from);
   const result = await ping.stop(500);
-  note(`${from} stopped, then ${to}: ${lossText(result)}, longest gap ${result.longestGapMs.toFixed(0)} ms`);
-  assert.ok(result.received > result.lost.length);
+  const gap = `longest gap ${result.longestGapMs.toFixed(0)} ms`;
+  await t.step(`${from} stopped, then ${to}: ${lossText(result)}, ${gap}`, () => assert.ok(result.received > 200));
   w.gates[from] = await startGate(w.host(from), { config: config(from) });
   await w.gates[from].line(/ready for sessions/);
 });
