@@ -213,6 +213,11 @@ export class Gates {
     silent: (keeper, silent) => {
       this.#event({ kind: "silent", gate: keeper.id, silent });
       this.#pairs.changed();
+      // Where there is another one, nobody waits for what may have started anew and knows nothing of this session.
+      const { home } = this.#homing;
+      if (silent && home !== null && home !== keeper.id && this.#homing.isGood(home)) {
+        keeper.client?.close("the gate has gone silent");
+      }
     },
     clones: this.#clones,
   };
