@@ -243,7 +243,10 @@ export class Parts {
       random,
       ownPort: p.machine.namesPort,
       isLocal: (source) => p.machine.ip.isLocal(source),
-      source: () => namesSource(this.view, this.surroundings.names()),
+      source: () => ({
+        ...namesSource(this.view, this.surroundings.names()),
+        all: this.exit.node !== undefined,
+      }),
     });
     this.exit = new ExitDesk({
       state: o.state,
