@@ -234,6 +234,16 @@ export class Parts {
       },
       rearm: d.rearm,
     });
+    this.exit = new ExitDesk({
+      state: o.state,
+      view: this.view,
+      machine: p.machine,
+      own: p.own,
+      offer: o.config.exit,
+      services: () => this.surroundings.exitServices(),
+      upstreams: () => this.names.state.upstreams,
+      reachable: (id) => this.peers.all.get(id)?.state.rung !== "none",
+    });
     this.names = new Names({
       way: (places) => o.platform.resolverWay(places),
       iface: p.machine.device.name,
@@ -247,16 +257,6 @@ export class Parts {
         ...namesSource(this.view, this.surroundings.names()),
         all: this.exit.node !== undefined,
       }),
-    });
-    this.exit = new ExitDesk({
-      state: o.state,
-      view: this.view,
-      machine: p.machine,
-      own: p.own,
-      offer: o.config.exit,
-      services: () => this.surroundings.exitServices(),
-      upstreams: () => this.names.state.upstreams,
-      reachable: (id) => this.peers.all.get(id)?.state.rung !== "none",
     });
     this.report = new Report({
       exit: this.exit,
