@@ -60,8 +60,11 @@ async function withDaemon(
       rotate: refuse,
       routes: refuse,
       dns: refuse,
+      firewall: refuse,
+      firewallFlows: refuse,
       advertise: refuse,
       login: refuse,
+      exit: refuse,
       ledger: refuse,
       fork: refuse,
       entries: refuse,
@@ -187,6 +190,7 @@ Deno.test("ghostctl ping tells each answer, and fails when there was none", asyn
 Deno.test("ghostctl keys rotate and route list ask the daemon", async () => {
   const route = {
     prefix: "10.1.1.0/24",
+    lan: null,
     via: "carol",
     node: ID,
     metric: 100,

@@ -24,6 +24,8 @@ export interface NamesSource extends ZoneSource {
   settings?: DnsSettings;
   /** Host names of the coordinator and of gates. */
   own: readonly string[];
+  /** All names are asked of us: with an exit node in use nobody else could ask for our own ones past it. */
+  all?: boolean;
 }
 
 /** What people are told. */
@@ -51,6 +53,8 @@ export interface NamesOptions {
   isLocal(source: string): Promise<boolean>;
   source(): NamesSource;
   resolvConf?: string;
+  /** UDP port from which the names of the coordinator and of gates are asked for, past an exit node in use. */
+  ownPort?: number;
 }
 
 /** Names on this machine. */
@@ -139,7 +143,7 @@ export class Names {
       ...this.#settings.split.map((s) => s.domain),
       ...this.#zone.foreign,
       // All other names, which systemd-resolved would otherwise ask its own servers about.
-      ...(this.#settings.upstreams.length > 0 ? ["."] : []),
+      ...(this.#settings.upstreams.length > 0 || this.#source.all ? ["."] : []),
       ...this.#source.ranges.flatMap((range) => reverseZones(range)),
     ];
     await this.#way?.apply({ server: address, search: this.#search, domains });
@@ -186,7 +190,11 @@ export class Names {
     if (answer) return { reply: zoneReply(query, answer), query };
     const { split, upstreams } = this.#settings;
     const servers = serversFor(query.name, { split, upstreams, system: this.#upstreams, own });
-    const reply = servers.length === 0 ? null : await this.#forwarder.ask(bytes, query, { servers, tcp });
+    const reply = servers.length === 0 ? null : await this.#forwarder.ask(bytes, query, {
+      servers,
+      tcp,
+      ...(ours && this.#o.ownPort !== undefined ? { port: this.#o.ownPort } : {}),
+    });
     return { reply: reply ?? emptyReply(query, RCODE.failure), query };
   };
 }
