@@ -1,8 +1,9 @@
 /** Every check that is removed, by groups of rows. */
 import type { Mutation } from "./mutation.ts";
 import { DOOR } from "./mutations/door.ts";
+import { FILTER } from "./mutations/filter.ts";
 import { GATE } from "./mutations/gate.ts";
 import { LEDGER } from "./mutations/ledger.ts";
 import { SURROUNDINGS } from "./mutations/surroundings.ts";
 
-export const MUTATIONS: readonly Mutation[] = [...DOOR, ...LEDGER, ...GATE, ...SURROUNDINGS];
+export const MUTATIONS: readonly Mutation[] = [...DOOR, ...LEDGER, ...GATE, ...SURROUNDINGS, ...FILTER];
