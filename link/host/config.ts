@@ -25,6 +25,8 @@ const configFile = z.strictObject({
     portmap: z.boolean().default(true),
     /** False leaves this machine's name resolution as it is. */
     dns: z.boolean().default(true),
+    /** Offers this machine as an exit node. */
+    exit: z.boolean().default(false),
     /** A group of this machine whose members may do with the daemon whatever root may. */
     group: z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, "Expected the name of a group").optional(),
   }).prefault({}),

@@ -72,7 +72,7 @@ export class Daemon {
   #grace: Grace | null = null;
   #certificate: CertificateKeeper | null = null;
   readonly #stop = new AbortController();
-  /** Peers on the direct rung: one that leaves it may do so because the router forgot our port. */
+  /** Peers on the direct rung: one that leaves it may do so because the router forgot us. */
   readonly #direct = new Set<string>();
   #meshUp = false;
   /** What the last run threw, or null. */
@@ -116,6 +116,7 @@ export class Daemon {
   async serve(): Promise<void> {
     const { state, log } = this.#o;
     await this.#parts.names.recover();
+    await this.#parts.exit.load();
     this.#certificate = await CertificateKeeper.open(state.dir, {
       own: this.#own,
       ledger: () => this.#parts.view.ledger,
@@ -191,6 +192,7 @@ export class Daemon {
         ...this.#o,
         meshUp: () => this.#meshUp,
         changed: () => this.#ownChanged(),
+        reconcile: () => this.reconcile(),
       }),
       whois: (who) => Promise.resolve().then(() => whois(view, who)),
       change: async (change) => {
@@ -321,7 +323,11 @@ export class Daemon {
   #say(peer: Peer): void {
     const { rung, endpoint, rttMs } = peer.state;
     if (rung === "direct") this.#direct.add(peer.id);
-    else if (this.#direct.delete(peer.id)) this.#parts.portMap?.doubt();
+    else if (this.#direct.delete(peer.id)) {
+      this.#parts.portMap?.doubt();
+      this.#hub.askAgain();
+      this.#timer.arm();
+    }
     const over = rung === "none" ? "no path" : `${rung}${endpoint ? ` ${endpoint}` : ""}`;
     const name = this.#parts.nameOf(peer.id);
     const text = `${name}: ${over}${rttMs === null ? "" : ` (${rttMs.toFixed(1)} ms)`}`;
@@ -336,8 +342,13 @@ export class Daemon {
 
   async #look(): Promise<void> {
     if (await this.#parts.surroundings.refresh()) {
+      this.#machine.addressesChanged();
       for (const peer of this.#parts.peers.all.values()) peer.networkChanged();
     }
+    await this.#parts.collisions.refresh();
+    // An exit node in use is gone past by addresses, which may be others now.
+    if (this.#parts.exit.node !== undefined) void this.reconcile();
+    if (await this.#parts.exit.announce()) await this.#ownChanged();
     this.#parts.portMap?.setWay(this.#parts.surroundings.way);
     this.#timer.arm();
   }
@@ -365,10 +376,11 @@ export class Daemon {
       resolver: this.#parts.names.wanted,
       peers: this.#parts.peers.wanted(),
       retiring: this.#parts.peers.retiring(),
-      filter: this.#parts.view.filter(),
+      filter: this.#parts.view.filter({ exit: this.#parts.exit.node }),
       policy: this.#parts.view.policyEntry,
       routes: this.#parts.view.routes(),
       outside: this.#parts.surroundings.outside(),
+      exit: this.#parts.exit.wanted(),
     });
     this.#fault = null;
     this.#parts.report.fault(null);

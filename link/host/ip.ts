@@ -7,7 +7,13 @@ import type { Runner } from "../../mesh/host/runner.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import { parseJson } from "../../mesh/wire/encoding.ts";
 import { parse, z } from "../../mesh/wire/schema.ts";
-import type { IpStep, ObservedAddresses, ObservedRoute } from "../core/plan/mod.ts";
+import {
+  EXIT_MARK,
+  type HostRoute,
+  type IpStep,
+  type ObservedAddresses,
+  type ObservedRoute,
+} from "../core/plan/mod.ts";
 import { type LinkTools, MAX_TOOL_OUTPUT, runTool, toolError } from "./tools.ts";
 
 /** Protocol number of our routes (`ip route show proto 207`); free in iproute2's rt_protos. */
@@ -51,6 +57,7 @@ const routeList = z.array(z.object({
   gateway: text.optional(),
   metric: z.int().optional(),
   protocol: z.union([text, z.int()]).optional(),
+  type: text.optional(),
 })).max(100_000);
 
 /** An address of this machine at which peers may reach it. */
@@ -65,6 +72,15 @@ export interface RouteTo {
   iface: string;
   source: string | null;
   gateway: string | null;
+}
+
+/** Where this machine's own routes lead. */
+export interface LocalNetworks {
+  lan: string[];
+  containers: string[];
+  /** Interfaces of containers and virtual machines. */
+  bridges: string[];
+  uplinks: Record<4 | 6, string[]>;
 }
 
 /** The network of this machine as far as one tunnel interface needs it. */
@@ -115,11 +131,53 @@ export class IpTool {
 
   /** Where this machine would send a packet for `address`; null when it cannot. */
   async routeTo(address: string): Promise<RouteTo | null> {
-    const result = await this.#runner.run(this.#ip, ["-json", "route", "get", address]);
+    // With WireGuard's mark: an exit node in use is not the way that the daemon and its tunnel take.
+    const mark = ["mark", `${EXIT_MARK}`];
+    const result = await this.#runner.run(this.#ip, ["-json", "route", "get", address, ...mark]);
     if (result.code !== 0) return null;
     const [route] = parse(routeList, this.#decode(result.stdout), "ip route get");
     if (!route?.dev) return null;
     return { iface: route.dev, source: route.prefsrc ?? null, gateway: route.gateway ?? null };
+  }
+
+  /** Routes of others to more than a default, in all tables, and the addresses of all other interfaces. */
+  async others(): Promise<{ routes: HostRoute[]; addresses: { address: string; iface: string }[] }> {
+    const all = ["route", "show", "table", "all"];
+    const [four, six, links] = await Promise.all([
+      this.#json(["-4", ...all]),
+      this.#json(["-6", ...all]),
+      this.#json(["addr", "show", "up"]),
+    ]);
+    return {
+      routes: [...parseOtherRoutes(four, 4, this.iface), ...parseOtherRoutes(six, 6, this.iface)],
+      addresses: parse(addressList, links, "ip addr").flatMap(({ ifname, addr_info }) =>
+        ifname === undefined || ifname === this.iface
+          ? []
+          : addr_info.flatMap(({ local, scope }) =>
+            local === undefined || scope !== "global" ? [] : [{ address: local, iface: ifname }]
+          )
+      ),
+    };
+  }
+
+  /**
+   * Networks that this machine's own routes lead to, the default routes left out; those of its containers are told apart. And by
+   * which interfaces the default routes leave, for each family.
+   */
+  async networks(): Promise<LocalNetworks> {
+    const found: LocalNetworks = { lan: [], containers: [], bridges: [], uplinks: { 4: [], 6: [] } };
+    for (const family of [4, 6] as const) {
+      const rows = parse(routeList, await this.#json([`-${family}`, "route", "show", "table", "main"]), "ip route");
+      for (const { dst, dev, protocol } of rows) {
+        if (dev === undefined || dev === this.iface || isOurRoute({ protocol })) continue;
+        if (dst === "default") found.uplinks[family].push(dev);
+        else if (CONTAINER.test(dev)) {
+          found.containers.push(dst);
+          found.bridges.push(dev);
+        } else if (!dst.startsWith("fe80:") && lengthOf(dst) > 1) found.lan.push(dst);
+      }
+    }
+    return found;
   }
 
   /** Next hops of the routes that are not ours. */
@@ -201,8 +259,19 @@ export function parseRoutes(json: unknown, family: 4 | 6): ObservedRoute[] {
   }));
 }
 
+/** Reads `ip -4|-6 -json route show table all`: what others lead somewhere by an interface, default routes left out. */
+export function parseOtherRoutes(json: unknown, family: 4 | 6, tunnel: string): HostRoute[] {
+  return parse(routeList, json, "ip route").flatMap((route) => {
+    const { dst, dev, type } = route;
+    if (dst === "default" || dev === undefined || dev === tunnel || dev === "lo" || isOurRoute(route)) return [];
+    if (type !== undefined && type !== "unicast") return [];
+    return [{ prefix: dst.includes("/") ? dst : `${dst}/${family === 4 ? 32 : 128}`, iface: dev }];
+  });
+}
+
 /** Bridges and ends of containers and virtual machines: their addresses are the same on many machines and lead nowhere. */
-const CONTAINER = /^(docker|br-|veth|cni|virbr|flannel|cali|podman|lxcbr|lxdbr|incusbr|vnet|kube-)/;
+const CONTAINER =
+  /^(docker|br-|veth|cni|cilium|virbr|vboxnet|vmnet|mpqemubr|flannel|vxlan\.|cali|weave|podman|lxc|lxd|incus|vnet|kube-|nodelocaldns|waydroid|hassio)/;
 /**
  * Kinds of other VPNs' tunnels. A path inside one could work, but its packets are smaller than ours, what does not fit is lost
  * without a word, and it is never shorter than the path that the tunnel itself takes.

@@ -16,6 +16,9 @@ import {
   type localDns,
   localEntries,
   type localEntriesAnswer,
+  type LocalExit,
+  type LocalExitRequest,
+  localExitRequest,
   type LocalFirewall,
   type LocalFirewallFlow,
   type localFork,
@@ -56,6 +59,8 @@ export interface LocalHandlers {
   firewall(): Promise<LocalFirewall>;
   firewallFlows(): Promise<{ flows: LocalFirewallFlow[] | null }>;
   dns(): Promise<z.infer<typeof localDns>>;
+  /** Changes what is asked for, and tells what is so then. */
+  exit(request: LocalExitRequest | null): Promise<LocalExit>;
   /** Takes a new log-in in place of the one before. */
   login(o: z.infer<typeof localLoginRequest>): Promise<void>;
   ledger(from: number): Promise<z.infer<typeof localLedger>>;
@@ -135,6 +140,8 @@ export function localApp(handlers: LocalHandlers, secret: string, more?: Hono): 
   app.post("/v1/routes/advertise", async (c) => {
     return c.json(await handlers.advertise(parse(localAdvertise, await body(c), "request")));
   });
+  app.get("/v1/exit", async (c) => c.json(await handlers.exit(null)));
+  app.post("/v1/exit", async (c) => c.json(await handlers.exit(parse(localExitRequest, await body(c), "request"))));
   app.get("/v1/firewall", async (c) => c.json(await handlers.firewall()));
   app.get("/v1/firewall/log", async (c) => c.json(await handlers.firewallFlows()));
   app.get("/v1/dns", async (c) => c.json(await handlers.dns()));

@@ -5,6 +5,7 @@ import { random } from "./random.ts";
 
 const handlers: LocalHandlers = {
   login: () => Promise.resolve(),
+  exit: () => Promise.reject(new GhostError("internal", "Not asked for here")),
   status: () => Promise.reject(new GhostError("internal", "Not asked for here")),
   peers: () => Promise.resolve([]),
   ping: ({ peer, count }) =>

@@ -7,10 +7,14 @@
  */
 import ipaddr from "ipaddr.js";
 import {
+  behindAliases,
   type Bridge,
   type DesiredPeer,
   type DesiredRoute,
+  EXIT_MARK,
+  type ExitService,
   type Join,
+  type ObservedWireGuard,
   planAddresses,
   planRoutes,
   planWireGuard,
@@ -22,6 +26,7 @@ import { CLOSED, type Filter } from "../../mesh/policy/mod.ts";
 import type { RouteBody } from "../../mesh/wire/ledger.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
 import { chooseRoutes, contains, type RouteUse } from "../core/routes/mod.ts";
+import { ExitRules } from "./exit/rules.ts";
 import { FirewallDesk } from "./firewall/desk.ts";
 import { OnChange } from "./firewall/on_change.ts";
 import { IpTool } from "./ip.ts";
@@ -62,7 +67,25 @@ export interface Wanted {
   routes: { mine: RouteBody[]; theirs: RouteBody[] };
   /** Addresses that must stay reachable outside of the tunnel: gates and the coordinator. */
   outside: string[];
+  /** An exit node in use. */
+  exit: WantedExit | null;
 }
+
+/** An exit node in use. */
+export interface WantedExit {
+  /** Null: it cannot be used now, so nothing passes. */
+  node: string | null;
+  ipv4: boolean;
+  ipv6: boolean;
+  lan: boolean;
+  killSwitch: boolean;
+  /** Whom the daemon itself talks to. */
+  services: ExitService[];
+}
+
+const EVERYTHING = { ipv4: "0.0.0.0/0", ipv6: "::/0" } as const;
+/** Addresses that only default routes lead to, for questions about the way there; nothing is sent. */
+const ANYWHERE: Record<string, string> = { "0.0.0.0/0": "1.1.1.1", "::/0": "2606:4700:4700::1111" };
 
 /** Seconds between WireGuard's own keepalives. */
 const KEEPALIVE = 25;
@@ -98,6 +121,10 @@ export class Machine {
   readonly #forwarding: Forwarding;
   readonly #wgPort: number;
   readonly #prober: Prober;
+  readonly #exit: ExitRules;
+  /** From this port the daemon asks for its own names, past an exit node. */
+  readonly namesPort: number = freePort();
+  #keepKillSwitch = false;
   #uses: readonly RouteUse[] = [];
   /** There may be routes past the tunnel; also those of a crash. */
   #exempts = true;
@@ -105,6 +132,8 @@ export class Machine {
   #carriers: ReadonlyMap<string, string> = new Map();
   /** Somebody may have removed the table; the next run looks. */
   #doubt = false;
+  /** WireGuard may still send from an address that is gone. */
+  #stale = false;
 
   private constructor(
     o: MachineOptions,
@@ -123,6 +152,7 @@ export class Machine {
     });
     this.#forwarding = forwarding;
     this.#prober = new Prober({ runner: o.runner, changed: () => void o.onRouteHealth() });
+    this.#exit = new ExitRules({ ...o, file: `${o.stateDir}/exit_filters.json` });
     this.#wgPort = o.port === 0 ? freePort() : o.port;
   }
 
@@ -149,7 +179,9 @@ export class Machine {
       log: o.log,
       onRestart: o.onDeviceRestart,
     });
-    return new Machine(o, { device, forwarding, firewall });
+    const machine = new Machine(o, { device, forwarding, firewall });
+    await machine.#exit.recover();
+    return machine;
   }
 
   /** WireGuard's UDP port. */
@@ -167,10 +199,11 @@ export class Machine {
    * @throws GhostError with what could not be done; nothing is opened by a run that failed
    */
   async apply(wanted: Wanted): Promise<void> {
-    const observed = await this.wg.show();
+    const observed = await this.#observe();
     const routes = await this.#chooseRoutes(wanted);
     const peers = this.#peers(wanted, routes);
-    const steps = planWireGuard({ publicKey: wanted.publicKey, listenPort: this.#wgPort, peers }, observed);
+    const { publicKey } = wanted;
+    const steps = planWireGuard({ publicKey, listenPort: this.#wgPort, fwmark: EXIT_MARK, peers }, observed);
     try {
       await this.#filter(wanted);
     } catch (error) {
@@ -190,13 +223,41 @@ export class Machine {
     for (const use of routes) if (use.active) desired.push(routeWith(use.route.prefix, wanted));
     await this.ip.apply(planRoutes(desired, await this.ip.routes()));
     this.#uses = routes;
+    await this.#applyExit(wanted);
+  }
+
+  /** The kill switch stands before the rules lead anything into the tunnel. */
+  async #applyExit({ exit, addresses }: Wanted): Promise<void> {
+    this.#keepKillSwitch = exit?.killSwitch ?? false;
+    if (!exit) {
+      await this.#exit.apply(null, { uplinks: [] });
+      return await this.#exit.kill(null, { doubt: false });
+    }
+    const { lan, containers, bridges, uplinks } = await this.ip.networks();
+    const { wgPort: wireguard, namesPort: names } = this;
+    const ports = { wireguard, ice: this.#o.stunPort, names };
+    const { services } = exit;
+    const kill = { ports, services, lan: exit.lan ? lan : [], containers, bridges };
+    await this.#exit.kill(exit.killSwitch ? kill : null, { doubt: true });
+    await this.#exit.apply({
+      ipv4: exit.ipv4,
+      ipv6: exit.ipv6,
+      lan: exit.lan,
+      source: addresses.find((a) => !a.includes(":")) ?? null,
+      ports: [ports.ice, names],
+      services,
+      containers,
+    }, { uplinks: [...new Set([...uplinks[4], ...uplinks[6]])] });
   }
 
   async #filter(wanted: Wanted): Promise<void> {
     await this.#ensureTable();
-    const carried = wanted.routes.mine.map((r) => ({ prefix: r.prefix, snat: r.snat }));
-    const guards = await this.#forwarding.set(await this.#egress(carried.map((c) => c.prefix)));
-    const filter = wanted.filter ?? CLOSED;
+    const carried = wanted.routes.mine.map(({ prefix, snat, lan }) =>
+      lan === undefined ? { prefix, snat } : { prefix, snat, lan }
+    );
+    const aliases = carried.flatMap(({ prefix, lan }) => lan === undefined ? [] : [{ prefix, lan }]);
+    const guards = await this.#forwarding.set(await this.#egress(carried.map((c) => c.lan ?? c.prefix)));
+    const filter = behindAliases(wanted.filter ?? CLOSED, aliases);
     await this.firewall.apply(filter);
     await this.#table.load({
       wgPort: this.#wgPort,
@@ -208,6 +269,21 @@ export class Machine {
       guards,
     });
     this.firewall.taken(filter, wanted.policy);
+  }
+
+  /**
+   * The machine's addresses are others now: the next run sets every endpoint anew, also one that stays, because WireGuard goes on
+   * sending from the address that it used towards it (measured with wireguard-go of 2022: no packet left any more).
+   */
+  addressesChanged(): void {
+    this.#stale = true;
+  }
+
+  async #observe(): Promise<ObservedWireGuard> {
+    const observed = await this.wg.show();
+    if (!this.#stale) return observed;
+    this.#stale = false;
+    return { ...observed, peers: observed.peers.map((peer) => ({ ...peer, endpoint: null })) };
   }
 
   /** The next run sees whether somebody flushed the table. */
@@ -237,7 +313,7 @@ export class Machine {
   async #egress(prefixes: string[]): Promise<Egress[]> {
     const found = new Map<string, Egress>();
     for (const prefix of prefixes) {
-      const route = await this.ip.routeTo(ipaddr.parseCIDR(prefix)[0].toString());
+      const route = await this.ip.routeTo(ANYWHERE[prefix] ?? ipaddr.parseCIDR(prefix)[0].toString());
       const family = prefix.includes(":") ? 6 : 4;
       if (route && route.iface !== this.#o.iface) found.set(`${route.iface} ${family}`, { iface: route.iface, family });
     }
@@ -252,6 +328,7 @@ export class Machine {
       allowedIps: [
         ...p.addresses.map(hostPrefix),
         ...routes.filter((u) => u.active && u.route.node === p.id).map((u) => u.route.prefix),
+        ...exitPrefixes(wanted.exit, p.id),
       ],
       keepalive: KEEPALIVE,
     }));
@@ -307,6 +384,7 @@ export class Machine {
     // The table goes last: its guard must outlive the forwarding that it guards.
     for (
       const step of [
+        () => this.#exit.close({ keepKillSwitch: this.#keepKillSwitch }),
         () => this.ip.exempt([]),
         () => this.device.close(),
         () => this.#forwarding.restore(),
@@ -318,6 +396,11 @@ export class Machine {
     }
     for (const failure of failures) this.#o.log.error("Could not clean up", { why: errorLine(failure) });
   }
+}
+
+function exitPrefixes(exit: WantedExit | null, peer: string): string[] {
+  if (exit === null || exit.node !== peer) return [];
+  return (["ipv4", "ipv6"] as const).filter((family) => exit[family]).map((family) => EVERYTHING[family]);
 }
 
 /** A UDP port that nobody uses now: nftables has to know WireGuard's port before WireGuard has it. */

@@ -344,7 +344,7 @@ export class NetworkView {
   }
 
   /** This node's packet filter; null when there is no usable policy, and then nothing may pass. */
-  filter(o: { exit?: string } = {}): Filter | null {
+  filter(o: { exit?: string | undefined } = {}): Filter | null {
     const compiled = this.#compile();
     return compiled && this.#isMember() ? filterFor(compiled, this.selfId, o) : null;
   }

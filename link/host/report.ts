@@ -1,5 +1,6 @@
 /** What the daemon tells of itself: the answers of the local API, in the shapes of mesh/wire/local.ts. */
 import { parseServer, serverText } from "../../mesh/client/mod.ts";
+import { EXIT_PREFIXES } from "../../mesh/policy/mod.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type {
   localDns,
@@ -13,7 +14,7 @@ import type {
   LocalStatus,
 } from "../../mesh/wire/local.ts";
 import type { z } from "../../mesh/wire/schema.ts";
-import { overlaps, type RouteUse } from "../core/routes/mod.ts";
+import { overlaps, type RouteOffer, type RouteUse } from "../core/routes/mod.ts";
 import type { Gates } from "./gates.ts";
 import { rowsOf } from "./firewall/words.ts";
 import type { NamesState } from "./dns/names.ts";
@@ -34,10 +35,13 @@ export interface ReportSources {
   machine: Machine;
   peers: ReadonlyMap<string, Peer>;
   names: { readonly state: NamesState };
+  exit: { notes(): string[] };
   meshUp(): boolean;
   reachable(id: string): boolean;
   /** Why a peer's path is no better. */
   why(peer: Peer): string | null;
+  /** What collides with the network's ranges on this machine. */
+  collisions(): readonly string[];
   /** One ping; its round trip in ms, null without an answer. */
   ping(address: string): Promise<number | null>;
 }
@@ -112,6 +116,8 @@ export class Report {
     }
     if (this.#fault) list.push(`not everything could be set up: ${this.#fault}`);
     list.push(...overlaps(machine.routeUses.map((u) => u.route)), ...unused(machine.routeUses));
+    list.push(...this.#o.collisions());
+    list.push(...this.#o.exit.notes());
     const names = this.#o.names.state.fault;
     const { fault } = machine.firewall;
     if (fault) list.push(`the program of on_change was not told the filter: ${fault}`);
@@ -208,12 +214,15 @@ export class Report {
     return [...view.nodes.values()].flatMap(({ id, name, verified }) =>
       verified.record.routes.filter((prefix) => !signed.has(`${prefix} ${id}`)).map((prefix) => ({
         prefix,
+        lan: null,
         via: name,
         node: id,
         metric: 100,
         snat: true,
         active: false,
-        reason: `announced, not approved: ghostctl route approve ${prefix} via ${name}`,
+        reason: EXIT_PREFIXES.includes(prefix)
+          ? `announced, not approved: ghostctl exit-node approve ${name}`
+          : `announced, not approved: ghostctl route approve ${prefix} via ${name}`,
       }))
     );
   }
@@ -248,8 +257,9 @@ export class Report {
 
   routes(): z.infer<typeof localRoutes> {
     const { view, machine } = this.#o;
-    const row = (route: { prefix: string; node: string; metric: number; snat: boolean }) => ({
+    const row = (route: RouteOffer) => ({
       prefix: route.prefix,
+      lan: route.lan ?? null,
       via: view.nodes.get(route.node)?.name ?? route.node,
       node: route.node,
       metric: route.metric,

@@ -13,6 +13,8 @@
  * | POST /v1/debug/path {peer} | Path: candidates, pairs, timeline |
  * | GET /v1/routes | {routes: RouteRow[]} |
  * | POST /v1/routes/advertise {prefix, withdraw} | {changed, routes}: what this machine announces from now on |
+ * | GET /v1/exit | Exit: exit nodes, used and offered |
+ * | POST /v1/exit {use: {node, lan, killSwitch} or null} or {offer: boolean} | Exit |
  * | GET /v1/dns | Dns: this machine's resolver |
  * | GET /v1/firewall | Firewall: what is in force, with counts |
  * | GET /v1/firewall/log | {flows: FirewallFlow[] or null}: what was dropped and logged lately |
@@ -238,6 +240,8 @@ export type LocalFirewallFlow = z.infer<typeof localFirewallFlow>;
 export const localRoutes = z.object({
   routes: z.array(z.object({
     prefix: z.string(),
+    /** What it is at its carrier, when that differs. */
+    lan: z.string().nullable(),
     via: z.string(),
     node: z.string(),
     metric: z.number(),
@@ -247,6 +251,37 @@ export const localRoutes = z.object({
     reason: z.string().nullable(),
   })),
 });
+
+export const localExitUse = z.object({
+  name: z.string(),
+  node: z.string(),
+  lan: z.boolean(),
+  killSwitch: z.boolean(),
+  /** What goes through it; a family that does not is blocked. */
+  ipv4: z.boolean(),
+  ipv6: z.boolean(),
+  /** Why it cannot be used now, so that nothing leaves; null: it can. */
+  why: z.string().nullable(),
+});
+export type LocalExitUse = z.infer<typeof localExitUse>;
+/** Exit nodes as this machine has them. */
+export const localExit = z.object({
+  use: localExitUse.nullable(),
+  /** This machine as an exit node: what it announces, and what of that is approved. */
+  offer: z.object({ on: z.boolean(), announced: z.array(z.string()), approved: z.array(z.string()) }),
+  exits: z.array(
+    z.object({ name: z.string(), id: z.string(), ipv4: z.boolean(), ipv6: z.boolean(), online: z.boolean() }),
+  ),
+  notes: z.array(z.string()),
+});
+export type LocalExit = z.infer<typeof localExit>;
+export const localExitRequest = z.union([
+  z.strictObject({
+    use: z.strictObject({ node: z.string().min(1).max(253), lan: z.boolean(), killSwitch: z.boolean() }).nullable(),
+  }),
+  z.strictObject({ offer: z.boolean() }),
+]);
+export type LocalExitRequest = z.infer<typeof localExitRequest>;
 
 /** What a node's signed record and the ledger say of it. */
 export const localWhois = z.object({

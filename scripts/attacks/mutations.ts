@@ -4,6 +4,14 @@ import { DOOR } from "./mutations/door.ts";
 import { FILTER } from "./mutations/filter.ts";
 import { GATE } from "./mutations/gate.ts";
 import { LEDGER } from "./mutations/ledger.ts";
+import { ROUTER } from "./mutations/router.ts";
 import { SURROUNDINGS } from "./mutations/surroundings.ts";
 
-export const MUTATIONS: readonly Mutation[] = [...DOOR, ...LEDGER, ...GATE, ...SURROUNDINGS, ...FILTER];
+export const MUTATIONS: readonly Mutation[] = [
+  ...DOOR,
+  ...LEDGER,
+  ...GATE,
+  ...SURROUNDINGS,
+  ...ROUTER,
+  ...FILTER,
+];
