@@ -325,7 +325,8 @@ table inet hostfw {
   const listed = async () => (await bob.sh("nft -s list table ip docker; nft -s list table inet hostfw")).stdout;
   const before = await listed();
   await box.run(["nft", "-f", "-"], {
-    stdin: "table inet watch { chain in { type filter hook input priority 0; tcp dport 80 ct state new counter } }\n",
+    stdin:
+      "table inet watch {\n chain in {\n type filter hook input priority 0\n tcp dport 80 ct state new counter\n }\n}\n",
   });
   const reached = async () => Number(/packets (\d+)/.exec((await box.run(["nft", "list", "ruleset"])).stdout)![1]);
   await flow(box, "serve", "80").line(/up/);
