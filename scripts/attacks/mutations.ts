@@ -1,6 +1,7 @@
 /** Every check that is removed, by groups of rows. */
 import type { Mutation } from "./mutation.ts";
 import { DOOR } from "./mutations/door.ts";
+import { EXIT } from "./mutations/exit.ts";
 import { FILTER } from "./mutations/filter.ts";
 import { GATE } from "./mutations/gate.ts";
 import { LEDGER } from "./mutations/ledger.ts";
@@ -13,5 +14,6 @@ export const MUTATIONS: readonly Mutation[] = [
   ...GATE,
   ...SURROUNDINGS,
   ...ROUTER,
+  ...EXIT,
   ...FILTER,
 ];
