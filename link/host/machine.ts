@@ -7,6 +7,7 @@
  */
 import ipaddr from "ipaddr.js";
 import {
+  behindAliases,
   type Bridge,
   type DesiredPeer,
   type DesiredRoute,
@@ -251,9 +252,12 @@ export class Machine {
 
   async #filter(wanted: Wanted): Promise<void> {
     await this.#ensureTable();
-    const carried = wanted.routes.mine.map((r) => ({ prefix: r.prefix, snat: r.snat }));
-    const guards = await this.#forwarding.set(await this.#egress(carried.map((c) => c.prefix)));
-    const filter = wanted.filter ?? CLOSED;
+    const carried = wanted.routes.mine.map(({ prefix, snat, lan }) =>
+      lan === undefined ? { prefix, snat } : { prefix, snat, lan }
+    );
+    const aliases = carried.flatMap(({ prefix, lan }) => lan === undefined ? [] : [{ prefix, lan }]);
+    const guards = await this.#forwarding.set(await this.#egress(carried.map((c) => c.lan ?? c.prefix)));
+    const filter = behindAliases(wanted.filter ?? CLOSED, aliases);
     await this.firewall.apply(filter);
     await this.#table.load({
       wgPort: this.#wgPort,
