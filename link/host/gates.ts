@@ -200,7 +200,7 @@ export class Gates {
     }),
     session: (keeper, { up, reason, failed }) => {
       if (up) keeper.client?.send({ t: "watch", nodes: [...this.#watched] });
-      for (const node of keeper.present) this.#host.presence(keeper.id, node, false);
+      const gone = [...keeper.present];
       keeper.present.clear();
       // One that was replaced by another dial of the same gate says nothing of that.
       const own = this.#keepers.get(keeper.id);
@@ -208,6 +208,9 @@ export class Gates {
         this.#event(up ? { kind: "up", gate: keeper.id } : { kind: "down", gate: keeper.id, failed });
       }
       this.#host.session(keeper.id, { up, reason, failed });
+      // Where else they are met is known before anybody is told that they are gone from here.
+      for (const node of gone) this.#pairs.changed(node);
+      for (const node of gone) this.#host.presence(keeper.id, node, false);
       this.#pairs.changed();
     },
     silent: (keeper, silent) => {
