@@ -3,7 +3,7 @@
  * each peer is met (core/gates/meeting.ts). A gate that is no longer in the view is left at once.
  */
 import ipaddr from "ipaddr.js";
-import type { FromGate, FromNode } from "../../mesh/wire/gate_session.ts";
+import type { FromNode } from "../../mesh/wire/gate_session.ts";
 import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
 import { type HomeWhy, Homing, type HomingEvent, type MeetWord } from "../core/gates/mod.ts";
