@@ -12,9 +12,11 @@ import { fixture, PROJECT } from "../../lab/support.ts";
 /** A private network that carol announces without approval, and one that nobody announces. */
 const UNAPPROVED = "10.66.0.0/16";
 
+/** A prefix that a rule names is still no route: nobody has approved it. */
+const acls = ACLS.replace('to = ["*", "internet"]', `to = ["*", "internet", "${UNAPPROVED}"]`);
+
 const test = fixture(async () => {
-  // A prefix that a rule names is still no route: nobody has approved it.
-  const net = await exitWorld(ACLS.replace('to = ["*", "internet"]', `to = ["*", "internet", "${UNAPPROVED}"]`));
+  const net = await exitWorld(acls);
   const [alice, carol] = [net.host("alice"), net.host("carol")];
   const inside = await net.lab.addHost("inside");
   await net.lab.connect(carol, "lan1", inside, "eth0");
@@ -54,6 +56,11 @@ test("row 13: of overlapping routes only approved ones count, and the longest pr
   await alice.ctl(["exit-node", "use", "carol"]);
   assert.equal(await ask("10.66.0.2"), "", "announced, named by a rule, not approved");
   assert.doesNotMatch((await alice.run(["wg", "show", "ghost0", "allowed-ips"])).stdout, /10\.66\./);
+  await alice.write("approves.toml", acls.replace("[[allow]]", `"${UNAPPROVED}" = ["tag:exit"]\n[[allow]]`));
+  await alice.ctl(["policy", "push", "approves.toml"]);
+  await waitFor("the way there once it is approved", async () => /at inside$/.test(await ask("10.66.0.2")));
+  await carol.ctl(["route", "advertise", UNAPPROVED, "--withdraw"]);
+  await waitFor("no way there", async () => await ask("10.66.0.2") === "");
   // Web lies in a prefix that is signed now, and that no rule names: the exit route reaches it no longer.
   assert.equal(await seen(alice, 4), CAROL);
   await alice.ctl(["route", "add", "203.0.113.64/26", "via", "carol"]);
