@@ -186,6 +186,7 @@ export class ExitDesk {
   /** Brings the record in line with the ways into the internet that this machine has. @returns true when it is a new one */
   async announce(): Promise<boolean> {
     const { own, machine } = this.#o;
+    if (!this.#offer && !own.record.routes.some((prefix) => EXIT_PREFIXES.includes(prefix))) return false;
     const { uplinks } = await machine.ip.networks();
     const wanted = this.#offer ? EXIT_PREFIXES.filter((p) => uplinks[p.includes(":") ? 6 : 4].length > 0) : [];
     const before = own.record.routes.filter((prefix) => EXIT_PREFIXES.includes(prefix));
