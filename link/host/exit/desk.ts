@@ -171,12 +171,19 @@ export class ExitDesk {
     this.#use = exit;
   }
 
-  /** Offers this machine as an exit node, or no longer. @throws GhostError `bad_input` while it uses one */
+  /** Offers this machine as an exit node, or no longer. @throws GhostError `bad_input` while it uses one, or may not */
   async offer(on: boolean): Promise<void> {
-    const { state } = this.#o;
+    const { state, view } = this.#o;
     if (on && this.#use) {
       throw new GhostError("bad_input", `This machine uses ${this.#use.name} as its exit node`, {
         mend: "first: ghostctl exit-node none",
+      });
+    }
+    // A record with a route that its admission does not allow holds nowhere.
+    const prefixes = view.nodes.get(view.selfId)?.verified.admission.prefixes ?? [];
+    if (on && prefixes.length > 0) {
+      throw new GhostError("bad_input", `This machine came in for routes within ${prefixes.join(", ")} only`, {
+        mend: "let it join by a token without prefixes",
       });
     }
     await state.saveSettings({ ...await state.settings(), offer: on });
