@@ -45,6 +45,7 @@ function commandOf(configDir: string, added: Added, verb: Added["manifest"]["ver
   });
   return {
     ...(spec as Omit<CommandSpec, "load">),
+    live: true,
     load: () =>
       Promise.resolve({
         async run(call: Call) {

@@ -125,8 +125,10 @@ export class Supervisor implements Control {
     });
   }
 
-  readonly #refuse = () =>
-    Promise.reject(new GhostError("not_supported", "The tunnel is down", { mend: "type: ghostctl up" }));
+  readonly #refuse = async (): Promise<never> => {
+    await this.#own(); // says so when this machine has joined nothing
+    throw new GhostError("not_supported", "The tunnel is down", { mend: "type: ghostctl up" });
+  };
 
   readonly #idle: Partial<LocalHandlers> = {
     status: () => this.#idleStatus(),
