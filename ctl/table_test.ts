@@ -28,7 +28,7 @@ Deno.test("COMMANDS shows the JSON that the daemon's schemas describe", () => {
 
 Deno.test("usageOf() spells arguments and options", () => {
   const usage = (name: string) => usageOf(COMMANDS.find((c) => c.name === name)!);
-  assert.equal(usage("route add"), "ghostctl route add PREFIX via NAME [--metric N] [--keep-source]");
+  assert.equal(usage("route add"), "ghostctl route add PREFIX via NAME [--metric N] [--keep-source] [--as PREFIX]");
   assert.equal(usage("route remove"), "ghostctl route remove PREFIX [via NAME]");
   assert.match(usage("token create"), /\[--tag TAG\]\.\.\. /);
   assert.match(usage("init"), /^ghostctl init --server HOST --setup CODE \[--acls FILE\]/);

@@ -40,21 +40,25 @@ async function administers(call: Call, net: string): Promise<boolean> {
   }
 }
 
-function human({ self, network, gates, warnings }: LocalStatus, colour: boolean): string {
+function human({ self, network, gates, warnings, state }: LocalStatus, colour: boolean): string {
+  // With the tunnel down there are none to show, and the name is not known.
+  const none = state === "down" ? [] : ["", "no gates: ghostctl token create --gate"];
   const lines = [
     pairs([
       ["machine", `${self.name} (${self.id})`],
       ["addresses", self.addresses.join(", ")],
       ["interface", self.interface],
-      ["network", `${network.name} (${network.id}), ledger entry ${network.ledgerSeq}`],
+      ["network", `${[network.name, `(${network.id})`].join(" ").trim()}, ledger entry ${network.ledgerSeq}`],
       ["coordinator", `${network.server}, ${network.connected ? "connected" : "not connected"}`],
     ]),
-    "",
-    gates.length === 0 ? "no gates: ghostctl token create --gate" : table(
-      ["GATE", "REGION", "CONNECTED", "RTT", "ID"],
-      gates.map((g) => [g.name, g.region, g.connected ? "yes" : "no", milliseconds(g.rttMs), g.id]),
-      { colour },
-    ),
+    ...gates.length === 0 ? none : [
+      "",
+      table(
+        ["GATE", "REGION", "CONNECTED", "RTT", "ID"],
+        gates.map((g) => [g.name, g.region, g.connected ? "yes" : "no", milliseconds(g.rttMs), g.id]),
+        { colour },
+      ),
+    ],
   ];
   if (warnings.length) lines.push("", ...warnings.map((w) => `warning: ${w}`));
   return lines.join("\n");

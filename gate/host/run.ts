@@ -20,6 +20,7 @@ import { enrol, overlayOf } from "./enrol.ts";
 import { LaneService } from "./lanes/service.ts";
 import { openIssuers } from "./issuers.ts";
 import { LedgerJudge } from "./judge.ts";
+import { serveMetrics } from "./metrics.ts";
 import { Membership, sleep } from "./membership.ts";
 import { type GateFacts, Publisher } from "./publisher.ts";
 import { GateServer, type Judge } from "./quic.ts";
@@ -86,6 +87,7 @@ export async function runGate(o: RunOptions): Promise<void> {
   try {
     if (sockets.endpoint) await gate.serve(sockets.endpoint, network);
     else world.log.info("use_quic = false: only STUN runs, nodes get no sessions here");
+    gate.showMetrics(network, stun);
     await new Promise<void>((resolve) => {
       if (o.signal.aborted) resolve();
       else o.signal.addEventListener("abort", () => resolve(), { once: true });
@@ -102,7 +104,9 @@ class Gate {
   readonly #key: SigningKey;
   readonly #certificate: Certificate;
   #server: GateServer | null = null;
+  #core: GateCore | null = null;
   #lanes: LaneService | null = null;
+  #metrics: AsyncDisposable | null = null;
   /** The network's own prefixes. */
   #overlay: string[] = [];
   readonly #stop = new AbortController();
@@ -152,17 +156,21 @@ class Gate {
 
   async serve(endpoint: Deno.QuicEndpoint, network: NetworkState | null): Promise<void> {
     const { config, world } = this.#o;
-    const core = new GateCore({
+    const core = this.#core = new GateCore({
       key: this.#key.public,
       cert: this.#certificate.hash,
       nonce: () => toBase64Url(world.random(32)),
       ...(config.lanes && {
         lanes: {
           ports: { first: config.lanes.first + 1, last: config.lanes.last },
-          limits: { perNode: config.lanes_per_node, perNetwork: config.lanes_per_network },
+          limits: {
+            perNode: config.lanes_per_node,
+            perNetwork: config.lanes_per_network,
+            idleTime: config.lane_idle * 1000,
+          },
           hmac: world.hmac,
           random: world.random,
-          accept: (address) => mayBeEnd(address, { own: world.addresses(), overlay: this.#overlay }),
+          accept: (address) => mayBeEnd(address, { overlay: this.#overlay }),
         },
       }),
     });
@@ -247,6 +255,21 @@ class Gate {
     world.log.info("ready for sessions", { gate, network: network.net, udp, hosts: hosts.join(",") });
   }
 
+  /** Serves the counters where the configuration says. @throws GhostError `port_in_use`, `bad_config` */
+  showMetrics(network: NetworkState | null, stun: StunServer | null): void {
+    const { config: { metrics }, file, world } = this.#o;
+    const core = this.#core;
+    if (!metrics || !core) return;
+    const source = {
+      counts: () => core.counts(),
+      lanes: async () => await this.#lanes?.traffic() ?? null,
+      stun: () => stun,
+    };
+    const place = `${file} relay.metrics`;
+    this.#metrics = serveMetrics({ ...metrics, place, network: network?.net ?? null, source });
+    world.log.info("metrics", { at: `http://${metrics.hostname}:${metrics.port}/metrics` });
+  }
+
   async #openLanes(ports: { first: number; last: number }): Promise<void> {
     const { config, world, state } = this.#o;
     const bytes = (mbit: number | undefined) => mbit === undefined ? null : mbit * 125_000;
@@ -260,6 +283,7 @@ class Gate {
       runner: world.runner,
       log: world.log,
       now: world.now,
+      idle: config.lane_idle * 1000,
       loopOnly: !config.lanes_kernel,
     });
     world.log.info("lanes", { in: this.#lanes.mode, udp: `${ports.first}-${ports.last}` });
@@ -294,6 +318,7 @@ class Gate {
 
   async close(): Promise<void> {
     this.#stop.abort();
+    await this.#metrics?.[Symbol.asyncDispose]();
     await this.#server?.close();
     await this.#lanes?.close();
     await Promise.allSettled(this.#working);

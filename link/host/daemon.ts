@@ -342,6 +342,7 @@ export class Daemon {
 
   async #look(): Promise<void> {
     if (await this.#parts.surroundings.refresh()) {
+      this.#machine.addressesChanged();
       for (const peer of this.#parts.peers.all.values()) peer.networkChanged();
     }
     await this.#parts.collisions.refresh();

@@ -78,7 +78,7 @@ function portMappingOf(portMap: Parts["portMap"]): LocalNetcheck["portMapping"] 
 
 /** Why this peer's path is no better; null when it is direct. */
 export function whyOf(parts: Parts, peer: Peer): string | null {
-  const { ice, guess, remotes } = peer.inside();
+  const { ice, guess, remotes, relays } = peer.inside();
   return whyNotBetter({
     rung: peer.state.rung,
     ice: ice.state,
@@ -87,6 +87,7 @@ export function whyOf(parts: Parts, peer: Peer): string | null {
     remotes: remotes.length,
     hard: parts.surroundings.hard,
     guess,
+    relays,
   });
 }
 

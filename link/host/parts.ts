@@ -234,17 +234,6 @@ export class Parts {
       },
       rearm: d.rearm,
     });
-    this.names = new Names({
-      way: (places) => o.platform.resolverWay(places),
-      iface: p.machine.device.name,
-      stateDir: o.state.dir,
-      address: o.config.dns ? resolverOf(this.view) : null,
-      log: o.log,
-      random,
-      ownPort: p.machine.namesPort,
-      isLocal: (source) => p.machine.ip.isLocal(source),
-      source: () => namesSource(this.view, this.surroundings.names()),
-    });
     this.exit = new ExitDesk({
       state: o.state,
       view: this.view,
@@ -254,6 +243,20 @@ export class Parts {
       services: () => this.surroundings.exitServices(),
       upstreams: () => this.names.state.upstreams,
       reachable: (id) => this.peers.all.get(id)?.state.rung !== "none",
+    });
+    this.names = new Names({
+      way: (places) => o.platform.resolverWay(places),
+      iface: p.machine.device.name,
+      stateDir: o.state.dir,
+      address: o.config.dns ? resolverOf(this.view) : null,
+      log: o.log,
+      random,
+      ownPort: p.machine.namesPort,
+      isLocal: (source) => p.machine.ip.isLocal(source),
+      source: () => ({
+        ...namesSource(this.view, this.surroundings.names()),
+        all: this.exit.node !== undefined,
+      }),
     });
     this.report = new Report({
       exit: this.exit,

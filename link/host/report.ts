@@ -14,7 +14,7 @@ import type {
   LocalStatus,
 } from "../../mesh/wire/local.ts";
 import type { z } from "../../mesh/wire/schema.ts";
-import { overlaps, type RouteUse } from "../core/routes/mod.ts";
+import { overlaps, type RouteOffer, type RouteUse } from "../core/routes/mod.ts";
 import type { Gates } from "./gates.ts";
 import { rowsOf } from "./firewall/words.ts";
 import type { NamesState } from "./dns/names.ts";
@@ -214,6 +214,7 @@ export class Report {
     return [...view.nodes.values()].flatMap(({ id, name, verified }) =>
       verified.record.routes.filter((prefix) => !signed.has(`${prefix} ${id}`)).map((prefix) => ({
         prefix,
+        lan: null,
         via: name,
         node: id,
         metric: 100,
@@ -256,8 +257,9 @@ export class Report {
 
   routes(): z.infer<typeof localRoutes> {
     const { view, machine } = this.#o;
-    const row = (route: { prefix: string; node: string; metric: number; snat: boolean }) => ({
+    const row = (route: RouteOffer) => ({
       prefix: route.prefix,
+      lan: route.lan ?? null,
       via: view.nodes.get(route.node)?.name ?? route.node,
       node: route.node,
       metric: route.metric,

@@ -28,6 +28,9 @@ export const adminBody = z.strictObject({
   name: text(64),
   quorum: z.int().min(1).max(64),
 });
+/** Local imports of a policy.ts: how many, and characters of each. */
+export const MAX_IMPORTS = 64;
+export const MAX_IMPORT = 65_536;
 const policy = z.strictObject({
   /** The whole source, so that every node compiles it itself. `computed` holds the document a policy.ts produced. */
   format: z.enum(["toml", "ts"]),
@@ -35,6 +38,10 @@ const policy = z.strictObject({
   computed: text(900_000).optional(),
   /** Files that the source names (such as a CA's certificate), as they were when it was signed. */
   files: z.record(text(255), text(65_536)).optional(),
+  /** What a policy.ts imports from beside it, by path. */
+  imports: z.record(text(255), text(MAX_IMPORT)).refine((all) => Object.keys(all).length <= MAX_IMPORTS, {
+    error: `Expected at most ${MAX_IMPORTS} imports`,
+  }).optional(),
 });
 const grant = z.strictObject({
   /** The public half of the key that the join token holds. */
@@ -61,6 +68,8 @@ const route = z.strictObject({
   node: nodeId,
   metric: z.int().min(0).max(65535),
   snat: z.boolean(),
+  /** The network's own prefix behind the carrier, when `prefix` is only its name in the mesh: of the same length, mapped one to one. */
+  lan: prefix.optional(),
 });
 const node = z.strictObject({
   node: nodeId,

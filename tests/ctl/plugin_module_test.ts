@@ -148,6 +148,9 @@ Deno.test("a module may do what it declares and was granted, nothing else, and n
     // Admin keys stay closed, whatever is allowed.
     await refused(read(`${dir}/config/key.json`), "read", { read: [dir] });
     await refused(`await Deno.writeTextFile("${dir}/config/x", "");`, "write", { write: [dir] });
+    await Deno.mkdir(`${dir}/sockets`, { mode: 0o700 });
+    await Deno.writeTextFile(`${dir}/sockets/token`, "secret");
+    await refused(read(`${dir}/sockets/token`), "read", { read: [dir] });
     await refused(
       `return (await import("file://${dir}/config/key.json", { with: { type: "json" } })).default;`,
       "read",

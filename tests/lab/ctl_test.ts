@@ -118,7 +118,9 @@ test("leave takes a machine out for everybody, and join lets it in again as itse
   await waitFor("alice to see bob go", async () => !(await peers(alice)).some((p) => p.name === "bob"), {
     timeout: 30_000,
   });
-  assert.match((await ctl(bob, "up")).stderr, /has not joined a network; type: ghostctl join/);
+  for (const verb of ["up", "peers", "whoami"]) {
+    assert.match((await ctl(bob, verb)).stderr, /has not joined a network; type: ghostctl join/, verb);
+  }
   const token = (await ctl(alice, "token", "create")).stdout.trim();
   const joined = await bob.run(["ghostctl", "join", "--auth", "-", "--name", "bob", "--json"], { stdin: token });
   assert.equal(JSON.parse(joined.stdout).id, id);

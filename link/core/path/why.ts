@@ -15,10 +15,17 @@ export interface PathFacts {
   hard: boolean;
   /** A guess under way, in words. */
   guess: string | null;
+  /** What keeps a better relay down; null when nothing is known to. */
+  relays: string | null;
 }
 
 /** Null on a direct path. */
 export function whyNotBetter(f: PathFacts): string | null {
+  const direct = whyNotDirect(f);
+  return direct === null || f.relays === null ? direct : `${direct}; ${f.relays}`;
+}
+
+function whyNotDirect(f: PathFacts): string | null {
   if (f.rung === "direct") return null;
   if (f.rung === "none" && !f.reachable) {
     return "the peer is at no gate that this machine reaches: it is off, or cut off";

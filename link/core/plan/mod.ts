@@ -1,5 +1,6 @@
 /** Plans: from what is there to what should be. */
 export * from "./addresses.ts";
+export * from "./alias.ts";
 export * from "./collisions.ts";
 export * from "./exit.ts";
 export * from "./kill_switch.ts";
