@@ -295,6 +295,10 @@ class Gate {
     let checking = Promise.resolve();
     membership.onEntries = (entries) => {
       for (const { kind, body } of entries) {
+        if (kind === "drain" && body.gate === this.#key.public) {
+          const what = body.on ? "is being emptied: machines go to other gates" : "is used again";
+          this.#o.world.log.info(`an admin has signed that this gate ${what}`, { sessions: server.sessions });
+        }
         if (kind !== "revoke") continue;
         // Who came in by a revoked grant may stay (vouched for by an entry of its own): the check below knows.
         if (body.what === "node") server.handle({ t: "revoked", net, key: body.key });
@@ -317,6 +321,7 @@ class Gate {
   }
 
   async close(): Promise<void> {
+    await this.#server?.farewell();
     this.#stop.abort();
     await this.#metrics?.[Symbol.asyncDispose]();
     await this.#server?.close();

@@ -30,12 +30,13 @@ export async function netcheck(parts: Parts, o: { meshUp: boolean }): Promise<Lo
       if (rtt !== null) rtts.set(`${server.address} ${server.port}`, rtt);
     });
   }
-  const gates = parts.gates.list().map(({ gate, connected }) => {
+  const gates = parts.gates.list().map(({ gate, connected, use }) => {
     const own = services.filter((s) => s.gate === gate.id).flatMap((s) =>
       rtts.get(`${s.server.address} ${s.server.port}`) ?? []
     );
     return {
-      name: gate.record.name,
+      name: gate.name,
+      use,
       rttMs: own.length === 0 ? null : Math.min(...own),
       rungs: connected ? ["quic" as const] : [],
     };

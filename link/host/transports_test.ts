@@ -53,6 +53,13 @@ async function machine(selfId: string, peerId: string, transports: Toy[]) {
   const hub = new IceHub({ log, crypto: stunCrypto, now });
   const gates = new Gates({
     net: "n".repeat(32),
+    selfId,
+    saved: null,
+    measure: () => Promise.resolve(),
+    homesOf: () => [],
+    home: () => {},
+    met: () => {},
+    tellPeer: () => {},
     key: await signingKeyFromSeed(random(32)),
     record: () => "",
     head: () => ({ seq: 1, hash: "A".repeat(43) }),
