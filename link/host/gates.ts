@@ -3,61 +3,20 @@
  * each peer is met (core/gates/meeting.ts). A gate that is no longer in the view is left at once.
  */
 import ipaddr from "ipaddr.js";
-import type { Bytes } from "../../mesh/wire/encoding.ts";
-import type { FromGate, FromNode } from "../../mesh/wire/gate_session.ts";
+import type { FromNode } from "../../mesh/wire/gate_session.ts";
 import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
-import type { SigningKey } from "../../mesh/trust/keys.ts";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
 import { type HomeWhy, Homing, type HomingEvent, type MeetWord } from "../core/gates/mod.ts";
 import { DeadlineTimer } from "./coalesced.ts";
 import type { GateClient } from "./gate_client.ts";
 import { CloneWatch, GateKeeper, type KeeperHost } from "./gate_keeper.ts";
 import { GatePairs } from "./gate_pairs.ts";
+import type { GateRow, GatesHost } from "./gates_host.ts";
 
 /** Nodes that a gate can be asked to watch in one message (mesh/wire/gate_session.ts). */
 const MAX_WATCHED = 2_000;
 /** Sessions are pinged this often, in ms; it also measures their round trip. */
 const PING_EVERY = 15_000;
-
-/** What the sessions tell the daemon. */
-export interface GatesHost {
-  net: string;
-  selfId: string;
-  key: SigningKey;
-  /** The home of before, or null. */
-  saved: string | null;
-  record(): string;
-  head(): LedgerHead;
-  random(n: number): Bytes;
-  now(): number;
-  /** Tells round trips to these gates as they come, without a session (gate_probe.ts). */
-  measure(gates: VerifiedGate[], measured: (gate: string, rttMs: number | null) => void): Promise<void>;
-  /** Gates where a peer says that it can be found, best first. */
-  homesOf(node: string): readonly string[];
-  /** A session came up or ended; `reason` says why it ended or could not be made, `failed`: nobody here wanted that. */
-  session(gate: string, o: { up: boolean; reason: string | null; failed: boolean }): void;
-  /** Home and standby are others than before. */
-  home(gates: string[]): void;
-  signal(from: string, box: string): void;
-  presence(gate: string, node: string, up: boolean): void;
-  /** A peer is met at another gate from now on. */
-  met(node: string): void;
-  /** Tells a peer about the gates, sealed. */
-  tellPeer(node: string, word: MeetWord): void;
-  packet(from: string, packet: Uint8Array): void;
-  headSeen(gate: string, head: LedgerHead): void;
-  ledger(gate: string, message: LedgerMessage): void;
-  /** A gate's word about a path to `node`. */
-  about(gate: string, node: string, message: FromGate): void;
-}
-
-/** A gate as it is shown. */
-export interface GateRow {
-  gate: VerifiedGate;
-  connected: boolean;
-  rttMs: number | null;
-  use: "home" | "standby" | "session" | "none";
-}
 
 /** The node's gate sessions. */
 export class Gates {
@@ -200,7 +159,7 @@ export class Gates {
     }),
     session: (keeper, { up, reason, failed }) => {
       if (up) keeper.client?.send({ t: "watch", nodes: [...this.#watched] });
-      for (const node of keeper.present) this.#host.presence(keeper.id, node, false);
+      const gone = [...keeper.present];
       keeper.present.clear();
       // One that was replaced by another dial of the same gate says nothing of that.
       const own = this.#keepers.get(keeper.id);
@@ -208,6 +167,9 @@ export class Gates {
         this.#event(up ? { kind: "up", gate: keeper.id } : { kind: "down", gate: keeper.id, failed });
       }
       this.#host.session(keeper.id, { up, reason, failed });
+      // Where else they are met is known before anybody is told that they are gone from here.
+      for (const node of gone) this.#pairs.changed(node);
+      for (const node of gone) this.#host.presence(keeper.id, node, false);
       this.#pairs.changed();
     },
     silent: (keeper, silent) => {

@@ -140,7 +140,7 @@ export class Homing {
       out.push({ kind: "keep", gates });
     }
     const { home } = this;
-    this.#standby = this.#ranked(now).find((g) => g.up && g.id !== home)?.id ?? null;
+    this.#standby = this.#chooseStandby(now, home);
     const told = `${home} ${this.#standby}`;
     if (told !== this.#told) {
       this.#told = told;
@@ -246,13 +246,22 @@ export class Homing {
       return;
     }
     const much = works(best) && !best.hold.holds(now) && best.rtt.count >= NEARER_COUNT &&
-      cost(best) + Math.max(MARGIN_MS, MARGIN * cost(home)) < cost(home);
+      isMuchNearer(best, home);
     if (!much) return void (this.#nearer = null);
     if (this.#nearer?.gate !== best.id) this.#nearer = { gate: best.id, since: now };
     if (now - this.#nearer.since < NEARER_FOR || now < this.#restUntil) return;
     this.#home = best.id;
     this.#nearer = null;
     this.#restUntil = now + REST;
+  }
+
+  /** The next best; one that does as well stays, because every change is told to everybody. */
+  #chooseStandby(now: number, home: string | null): string | null {
+    const best = this.#ranked(now).find((g) => g.up && g.id !== home);
+    const before = this.#standby === null || this.#standby === home ? undefined : this.#gates.get(this.#standby);
+    const stays = best && before?.up && works(before) === works(best) && !before.hold.holds(now) &&
+      !isMuchNearer(best, before);
+    return (stays ? before : best)?.id ?? null;
   }
 
   #keep(now: number): string[] {
@@ -300,6 +309,10 @@ function works(gate: Gate): boolean {
 
 function cost(gate: Gate): number {
   return gate.rtt.ms ?? 100_000;
+}
+
+function isMuchNearer(a: Gate, b: Gate): boolean {
+  return cost(a) + Math.max(MARGIN_MS, MARGIN * cost(b)) < cost(b);
 }
 
 function lingerOf(gate: Gate): number {

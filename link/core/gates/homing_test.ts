@@ -149,6 +149,19 @@ Deno.test("Homing goes on trying the second of two gates, however often it fails
   }
 });
 
+Deno.test("Homing tells no new standby for a jitter between two that are as near", () => {
+  const hand = new Hand();
+  hand.gates({ a: 10, b: 20, c: 21 });
+  hand.say({ kind: "needed", gates: ["c"] });
+  const told = hand.homes.length;
+  for (let i = 0; i < 200; i++) {
+    hand.now += 1_000;
+    hand.say({ kind: "measured", gate: "b", rttMs: 20 + (i % 7) });
+    hand.say({ kind: "measured", gate: "c", rttMs: 20 + (i % 5) });
+  }
+  assert.equal(hand.homes.length, told);
+});
+
 Deno.test("Homing keeps a drained gate while pairs use it", () => {
   const hand = new Hand();
   hand.gates({ a: 10, b: 90 });
