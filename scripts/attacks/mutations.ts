@@ -2,9 +2,18 @@
 import type { Mutation } from "./mutation.ts";
 import { DOOR } from "./mutations/door.ts";
 import { EXIT } from "./mutations/exit.ts";
+import { FILTER } from "./mutations/filter.ts";
 import { GATE } from "./mutations/gate.ts";
 import { LEDGER } from "./mutations/ledger.ts";
 import { ROUTER } from "./mutations/router.ts";
 import { SURROUNDINGS } from "./mutations/surroundings.ts";
 
-export const MUTATIONS: readonly Mutation[] = [...DOOR, ...LEDGER, ...GATE, ...SURROUNDINGS, ...ROUTER, ...EXIT];
+export const MUTATIONS: readonly Mutation[] = [
+  ...DOOR,
+  ...LEDGER,
+  ...GATE,
+  ...SURROUNDINGS,
+  ...ROUTER,
+  ...EXIT,
+  ...FILTER,
+];

@@ -9,6 +9,8 @@ export const ROWS: readonly { row: number; attack: string }[] = [
   { row: 7, attack: "every endpoint by every role" },
   { row: 8, attack: "debug and shutdown routes" },
   { row: 9, attack: "a revocation evaded by re-encoding" },
+  { row: 10, attack: "another's inner source address" },
+  { row: 11, attack: "ports read from the wrong place of a packet" },
   { row: 12, attack: "relayed packets, messages and proofs of address that are sent again" },
   { row: 13, attack: "overlapping routes, and more than an exit node opens" },
   { row: 14, attack: "traffic past an exit node, and what is left of it" },
@@ -18,5 +20,7 @@ export const ROWS: readonly { row: number; attack: string }[] = [
   { row: 19, attack: "identity headers that anybody can send" },
   { row: 20, attack: "replies to port mapping, from a LAN that an enemy shares" },
   { row: 22, attack: "default admins and a second set-up" },
+  { row: 23, attack: "a filter that fails open" },
+  { row: 24, attack: "an open flow that outlives its rule" },
   { row: 25, attack: "our own names through our own resolver" },
 ];
