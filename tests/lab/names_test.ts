@@ -57,40 +57,6 @@ test("machines have names, forwards and backwards, over UDP and TCP, in full and
   assert.match((await alice.ctl(["dns"])).stdout, new RegExp(`^resolver +${RESOLVER}.*resolv.conf.*, 3 names`));
 });
 
-test("the policy gives names, search domains and servers to every machine, and takes them back", async (net) => {
-  const alice = net.host("alice");
-  const bob = await addressOf(alice, "bob");
-  const rule = '[[allow]]\nfrom = ["*"]\nto = ["*"]\n';
-  // Nobody answers at the upstream's address: what still resolves was asked of the split domain's server, or of nobody.
-  const dns = `[dns]
-upstreams = ["203.0.113.99"]
-search = ["corp.test"]
-[dns.split]
-"corp.test" = ["${COORDINATOR}"]
-[dns.names]
-printer = ["10.1.1.2", "fd00::2"]
-bob = ["10.1.1.3"]
-"wiki.corp.example" = "10.1.1.4"
-`;
-  await alice.write("dns.toml", `${dns}${rule}`);
-  await alice.ctl(["policy", "push", "dns.toml"]);
-  await waitFor("the policy's name", async () => await lookUp(alice, "ahostsv4", "printer.home.ghost") === "10.1.1.2");
-  assert.equal(await lookUp(alice, "ahostsv6", "printer"), "fd00::2");
-  assert.equal(await lookUp(alice, "ahostsv4", "bob"), "10.1.1.3", "a signed name stands above a machine's own claim");
-  assert.equal(await lookUp(alice, "ahostsv4", "wiki.corp.example"), "10.1.1.4");
-  assert.equal(await lookUp(alice, "ahostsv4", "intranet"), "192.0.2.77", "by the search list and the split domain");
-  assert.match(await text(alice), /^search home\.ghost corp\.test lan$/m);
-  assert.match((await alice.ctl(["dns"])).stdout, /203\.0\.113\.99/);
-  const asked = () => upstream!.lines.filter((line) => /asked www\.other\.test A/.test(line.text)).length;
-  assert.equal(await lookUp(alice, "ahostsv4", "www.other.test."), "");
-  assert.equal(asked(), 0, "the server of before is asked no more");
-  await alice.write("plain.toml", rule);
-  await alice.ctl(["policy", "push", "plain.toml"]);
-  await waitFor("bob's own name", async () => await lookUp(alice, "ahostsv4", "bob.home.ghost") === bob);
-  assert.equal(await lookUp(alice, "ahostsv4", "wiki.corp.example"), "");
-  assert.equal(await lookUp(alice, "ahostsv4", "www.other.test."), "192.0.2.77");
-});
-
 test("what is not the network's goes to the servers of before, and a dead one stops no name of the network", async (net) => {
   const alice = net.host("alice");
   assert.equal(await lookUp(alice, "ahostsv4", "www.example.test"), "192.0.2.77");
