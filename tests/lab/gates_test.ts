@@ -127,17 +127,15 @@ async function steadyStream(w: World): Promise<Ping> {
   return ping;
 }
 
-world("each node homes on a near gate and has no session with the far one, which it has measured", async (w) => {
+world("a node homes on a near gate, and knows how far the far one is", async (w) => {
   const far = await waitFor("alice to have measured the far gate", async () => {
     const found = (await status(w.host("alice"))).gates.find((g) => g.name === "far");
     return found !== undefined && found.rttMs !== null && found;
   });
   assert.ok(far.rttMs! > 100, `${far.rttMs}`);
-  assert.equal(far.connected, false);
-  const { home, gates } = await status(w.host("alice"));
+  const { home } = await status(w.host("alice"));
   assert.match(home.gate!, /^g[12]$/);
   assert.match(home.why!, /the nearest|none is much nearer/);
-  assert.deepEqual(gates.map((g) => g.use), ["home", "standby", "none"]);
   assert.match((await w.host("alice").ctl(["status"])).stdout, /home +g[12]: /);
 });
 
