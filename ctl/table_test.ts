@@ -10,6 +10,7 @@ Deno.test("COMMANDS has each verb once, with code behind it and unambiguous opti
     const names = [...GLOBAL_OPTIONS, ...command.options ?? []].map((o) => o.name);
     assert.equal(new Set(names).size, names.length, command.name);
     assert.equal(typeof (await command.load()).run, "function");
+    assert.ok(command.examples.length > 0, command.name);
     for (const { line } of command.examples) assert.ok(line.startsWith(`ghostctl ${command.name}`), line);
   }
 });

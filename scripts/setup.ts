@@ -136,11 +136,12 @@ async function checkNamespaces(): Promise<void> {
 
 /** Only userspace WireGuard needs TUN. Deno touches no device file without --allow-all, so a shell tries it. */
 async function checkTun(): Promise<void> {
-  const probe = "test -e /dev/net/tun || exit 2; : <>/dev/net/tun";
+  // A shell that may not open it ends with a code of its own, which is 2 for some.
+  const probe = "test -e /dev/net/tun || exit 66; : <>/dev/net/tun";
   const { code } = await run(["/bin/sh", "-c", probe], { codes: "any" });
   if (code === 0) return;
   throw new Failure(
-    code === 2
+    code === 66
       ? "/dev/net/tun: No such device; as root: modprobe tun, or in a container: mkdir -p /dev/net && mknod -m 666 /dev/net/tun c 10 200"
       : "/dev/net/tun: Permission denied; as root: chmod 666 /dev/net/tun",
   );
@@ -161,9 +162,16 @@ export async function setUp(say: (line: string) => void, { tests = true } = {}):
   await checkTun();
 }
 
-/** Fetches what the programs and the tests import into Deno's cache, because a world has no network. */
+/** Fetches what the programs and the tests import, and Deno's bundler, into Deno's cache, because a world has no network. */
 export async function fetchImports(): Promise<void> {
   await run([Deno.execPath(), "install", "--quiet"], { cwd: PROJECT, timeout: 300_000 });
+  const dir = await Deno.makeTempDir();
+  try {
+    const argv = [Deno.execPath(), "bundle", "--quiet", "--platform=deno", "--outdir", dir, "mesh/wire/version.ts"];
+    await run(argv, { cwd: PROJECT, timeout: 300_000 });
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
 }
 
 if (import.meta.main) {

@@ -43,6 +43,8 @@ export type GateEvent =
   | { t: "lane-failed"; port: number }
   /** Data crossed on these lanes since the last word. */
   | { t: "lane-used"; ports: number[] }
+  /** This gate is about to stop: every session is told. */
+  | { t: "bye" }
   /** A message about the ledger for a live session. */
   | { t: "tell"; conn: ConnId; message: LedgerMessage | { t: "head"; head: LedgerHead } }
   | { t: "tick" };

@@ -56,6 +56,9 @@ const schema = z.strictObject({
     lane_idle: z.int().min(4).max(86_400).default(300),
     /** False carries lanes through this process, without touching the host's nftables and forwarding. */
     lanes_kernel: z.boolean().default(true),
+    /** Where Prometheus finds counters: a port of the loopback, or an address and a port; left out is nowhere. */
+    metrics: z.union([z.int().min(1).max(65_535).transform((port) => ({ hostname: "127.0.0.1", port })), listen])
+      .optional(),
     /** Host names or addresses that nodes use; default: the host's own addresses. */
     advertise: z.array(host).min(1).max(16).optional(),
   }).prefault({}),

@@ -166,6 +166,7 @@ export class Supervisor implements Control {
         ledgerSeq: (await this.#o.state.ledger.read()).length - 1,
       },
       gates: [],
+      home: { gate: null, why: null },
       warnings: [`the tunnel is down${why}: ghostctl up`],
       state: "down",
     };

@@ -94,6 +94,8 @@ export const fromGate = z.discriminatedUnion("t", [
   /** There is no lane with `node` any more, or none can be had; it goes a moment later where `reason` lets it. */
   z.strictObject({ t: z.literal("lane-ended"), node: nodeId, reason: z.string().max(64) }),
   ...ledgerMessages,
+  /** This gate is about to stop: go elsewhere now. */
+  z.strictObject({ t: z.literal("bye") }),
   ping,
   pong,
 ]);

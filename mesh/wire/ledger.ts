@@ -61,6 +61,8 @@ const gate = z.strictObject({
   region: text(64),
   addresses: z.array(text(253)).min(1).max(16),
 });
+/** Whether a gate (its identity key) is being emptied: machines go elsewhere and nobody comes, where there is another one. */
+const drain = z.strictObject({ gate: key32, on: z.boolean() });
 const route = z.strictObject({
   op: z.enum(["add", "remove"]),
   prefix,
@@ -98,6 +100,7 @@ const BODIES = {
   policy,
   grant,
   gate,
+  drain,
   route,
   node,
   issuer,
@@ -132,6 +135,7 @@ export const ledgerEntry = z.discriminatedUnion("kind", [
   z.strictObject({ ...common, kind: z.literal("policy"), body: policy }),
   z.strictObject({ ...common, kind: z.literal("grant"), body: grant }),
   z.strictObject({ ...common, kind: z.literal("gate"), body: gate }),
+  z.strictObject({ ...common, kind: z.literal("drain"), body: drain }),
   z.strictObject({ ...common, kind: z.literal("route"), body: route }),
   z.strictObject({ ...common, kind: z.literal("node"), body: node }),
   z.strictObject({ ...common, kind: z.literal("issuer"), body: issuer }),

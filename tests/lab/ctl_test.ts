@@ -95,6 +95,7 @@ test("an admin renames, tags, vouches for and ends a machine, each for itself", 
     assert.equal(ended.code, 0, ended.stderr);
     return JSON.parse(ended.stdout);
   };
+  assert.equal((await json("nodes", "expire", "cloud", "never")).changed, false, "it has no end already");
   assert.equal((await json("nodes", "approve", "cloud")).changed, true);
   assert.equal((await json("nodes", "approve", "cloud")).changed, false);
   assert.deepEqual((await json("nodes", "tag", "cloud", "--add", "tag:web")).tags, ["tag:web"]);
