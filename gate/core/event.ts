@@ -5,6 +5,7 @@
 import type { FromNode, SessionClaims } from "../../mesh/wire/gate_session.ts";
 import type { LaneAction, LaneSource } from "./lanes/lanes.ts";
 import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
+import type { TurnGrantedCredentials } from "../../mesh/wire/turn.ts";
 
 /** A connection's number, given by the host and never used twice. */
 export type ConnId = number;
@@ -44,9 +45,12 @@ export type GateEvent =
   | { t: "lane-failed"; port: number }
   /** Data crossed on these lanes since the last word. */
   | { t: "lane-used"; ports: number[] }
-  /** A message about the ledger for a live session. */
-  | { t: "tell"; conn: ConnId; message: LedgerMessage | { t: "head"; head: LedgerHead } }
+  /** A message about the ledger, or TURN credentials, for a live session. */
+  | { t: "tell"; conn: ConnId; message: Told }
   | { t: "tick" };
+
+/** What the host itself says to a session. */
+export type Told = LedgerMessage | { t: "head"; head: LedgerHead } | { t: "turn" } & TurnGrantedCredentials;
 
 export type GateAction =
   | LaneAction
@@ -64,6 +68,8 @@ export type GateAction =
   | { t: "behind"; net: string; seq: number }
   /** A member shows its ledger head, hands entries on or asks for some; what is answered comes as `tell`. */
   | { t: "exchange"; conn: ConnId; node: string; message: LedgerMessage | { t: "head"; head: LedgerHead } }
+  /** A member asks for TURN credentials; they come as `tell`. */
+  | { t: "turn"; conn: ConnId; member: Member }
   /** Close the connection; with `flush`, what waits in its control queue goes first. */
   | { t: "end"; conn: ConnId; code: CloseCode; reason: string; flush: boolean };
 

@@ -4,10 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { openCertificate } from "../../gate/host/certificate.ts";
-import { Coturn, signUsername } from "../../gate/host/coturn.ts";
+import { Coturn, signUsername } from "../../gate/host/turn/coturn.ts";
 import { CredentialDesk } from "../../gate/core/turn/credentials.ts";
 import type { TurnPlan } from "../../gate/core/turn/config.ts";
-import { REMOVE_EGRESS } from "../../gate/core/turn/egress.ts";
+import { REMOVE_WALLS } from "../../gate/core/turn/egress.ts";
 import type { TransportAddress } from "../../link/core/stun/mod.ts";
 import type { TurnCredentials } from "../../link/core/turn/mod.ts";
 import { TurnConnection } from "../../link/host/turn_connection.ts";
@@ -51,6 +51,7 @@ async function make(): Promise<World> {
   const tools = {
     turnserver: await findTool("turnserver", "apt-get install coturn"),
     nft: await findTool("nft", "apt-get install nftables"),
+    setpriv: await findTool("setpriv", "apt-get install util-linux"),
   };
   const log = createLog("ghostgate");
   const coturn = await Coturn.start({
@@ -218,7 +219,7 @@ test("attack: from a relay port nothing on the gate's own addresses answers but 
   mallory.connection.close();
   assert.equal(reached, 0);
   // Without the table the same packet arrives: it is the table that stops it.
-  await systemRunner.run(w.nft, ["-f", "-"], { stdin: REMOVE_EGRESS });
+  await systemRunner.run(w.nft, ["-f", "-"], { stdin: REMOVE_WALLS });
   const again = new Node(servers(w).udp, w.desk.issue("mallory", seconds()));
   await again.allocated();
   await again.ask(peer);
@@ -244,7 +245,7 @@ test("attack: nft alone stops a relay port from reaching forbidden ranges, and n
     for (const socket of [service, relay, other]) socket.close();
   }
   // Without the table the same packet arrives: it is the table that stops it.
-  await systemRunner.run(w.nft, ["-f", "-"], { stdin: REMOVE_EGRESS });
+  await systemRunner.run(w.nft, ["-f", "-"], { stdin: REMOVE_WALLS });
   const service = Deno.listenDatagram({ transport: "udp", hostname: "10.7.7.7", port: 53_002 });
   const relay = Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: PLAN.ports.last });
   await relay.send(text("let out"), { transport: "udp", hostname: "10.7.7.7", port: 53_002 });
