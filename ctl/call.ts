@@ -1,6 +1,6 @@
 /** What a verb's code gets: its arguments and options, read with the types it wants, and where its output goes. */
 import type { Output } from "./output/output.ts";
-import type { Parsed } from "./spec.ts";
+import type { Parsed, Table } from "./spec.ts";
 import { UsageError } from "./usage_error.ts";
 
 /** One call of a verb. */
@@ -8,13 +8,22 @@ export class Call {
   readonly out: Output;
   readonly #parsed: Parsed;
 
-  constructor(parsed: Parsed, out: Output) {
+  /** All verbs, for those that are about verbs. */
+  readonly table: Table;
+
+  constructor(parsed: Parsed, out: Output, table: Table) {
     this.#parsed = parsed;
     this.out = out;
+    this.table = table;
   }
 
   get args(): readonly string[] {
     return this.#parsed.args;
+  }
+
+  /** All options as they were read, by name. */
+  get options(): Parsed["options"] {
+    return this.#parsed.options;
   }
 
   /** Whether a switch is on. */

@@ -3,43 +3,65 @@ import { GhostError } from "../mesh/wire/errors.ts";
 import { Call } from "./call.ts";
 import { Output } from "./output/output.ts";
 import { parseFast } from "./parse_fast.ts";
-import type { Parsed } from "./spec.ts";
+import type { Parsed, Table } from "./spec.ts";
 import { COMMANDS, GLOBAL_OPTIONS } from "./table.ts";
 import { UsageError } from "./usage_error.ts";
-
-const TABLE = { commands: COMMANDS, globals: GLOBAL_OPTIONS };
 
 /** Runs one command line and gives its exit code. */
 export async function runCli(argv: readonly string[]): Promise<number> {
   const colour = Deno.stdout.isTerminal() && !Deno.env.get("NO_COLOR");
   let out = new Output({ json: argv.includes("--json"), colour });
   try {
+    const table = await tableFor(argv, out);
     if (argv[0] === "complete" && argv[1] === "--") {
-      await (await import("./completion.ts")).printCandidates(argv.slice(2), TABLE);
+      await (await import("./completion.ts")).printCandidates(argv.slice(2), table);
       return 0;
     }
-    const plugin = await pluginOf(argv);
+    const plugin = await pluginOf(argv, table);
     if (plugin) return await plugin();
-    if (asksForHelp(argv)) return await help(argv);
+    if (asksForHelp(argv)) return await help(argv, table);
     const words = argv.map(shielded);
     const parsed = bare(
-      parseFast(words[0] === "--version" ? ["version", ...words.slice(1)] : words, TABLE) ??
-        (await import("./parse_full.ts")).parseFull(words, TABLE),
+      parseFast(words[0] === "--version" ? ["version", ...words.slice(1)] : words, table) ??
+        (await import("./parse_full.ts")).parseFull(words, table),
     );
     checkLiterals(parsed);
     out = new Output({ json: parsed.options.json === true, colour });
     const command = await parsed.command.load();
-    return await command.run(new Call(parsed, out)) ?? 0;
+    return await command.run(new Call(parsed, out, table)) ?? 0;
   } catch (error) {
     out.failure(error);
     return exitCode(error);
   }
 }
 
-/** A program `ghostctl-NAME` on PATH for a first word that is no verb of ours; ours win, so that none can be taken over. */
-async function pluginOf([first, ...rest]: readonly string[]): Promise<(() => Promise<number>) | null> {
+/** Our verbs, and after them those of typed plugins, which are looked at only where the first word is none of ours. */
+async function tableFor(argv: readonly string[], out: Output): Promise<Table> {
+  const table = { commands: COMMANDS, globals: GLOBAL_OPTIONS };
+  if (COMMANDS.some((c) => c.name.split(" ")[0] === argv[0])) return table;
+  const { configDir } = await import("./paths.ts");
+  const at = argv.indexOf("--config-dir");
+  const named = at < 0 ? argv.find((a) => a.startsWith("--config-dir="))?.slice("--config-dir=".length) : argv[at + 1];
+  let dir: string;
+  try {
+    dir = configDir({ text: () => named });
+  } catch {
+    return table; // no folder, no plugins
+  }
+  const { addedNames } = await import("./plugins/names.ts");
+  if ((await addedNames(dir)).length === 0) return table;
+  const remark = argv[0] === "complete" ? () => {} : (text: string) => out.remark(text);
+  const { pluginCommands } = await import("./plugins/verbs.ts");
+  return { ...table, commands: [...COMMANDS, ...await pluginCommands(dir, remark)] };
+}
+
+/** A program `ghostctl-NAME` on PATH for a first word that is no verb of the table, so that none can be taken over. */
+async function pluginOf(
+  [first, ...rest]: readonly string[],
+  { commands }: Table,
+): Promise<(() => Promise<number>) | null> {
   if (first === undefined || !/^[a-z][a-z0-9-]*$/.test(first) || first === "help") return null;
-  if (COMMANDS.some((c) => c.name.split(" ")[0] === first)) return null;
+  if (commands.some((c) => c.name.split(" ")[0] === first)) return null;
   const { findPlugin, runPlugin } = await import("./plugin.ts");
   const path = await findPlugin(first);
   return path === null ? null : () => runPlugin(path, rest);
@@ -74,20 +96,20 @@ function asksForHelp(argv: readonly string[]): boolean {
 }
 
 /** @returns 2 for a bare `ghostctl`, which asked for nothing */
-async function help(argv: readonly string[]): Promise<number> {
+async function help(argv: readonly string[], table: Table): Promise<number> {
   const { commandHelp, overview } = await import("./output/help.ts");
   const words = argv.filter((a) => !a.startsWith("-") && a !== "help");
-  const command = COMMANDS.find((c) => c.name === words.slice(0, c.name.split(" ").length).join(" "));
+  const command = table.commands.find((c) => c.name === words.slice(0, c.name.split(" ").length).join(" "));
   if (command) {
-    console.log(commandHelp(command, GLOBAL_OPTIONS));
+    console.log(commandHelp(command, table.globals));
     return 0;
   }
-  const group = COMMANDS.filter((c) => c.name.startsWith(`${words[0]} `));
+  const group = table.commands.filter((c) => c.name.startsWith(`${words[0]} `));
   if (words.length > 0 && group.length === 0) {
     // The parser knows what a misspelt verb may have meant.
-    (await import("./parse_full.ts")).parseFull([words[0]!], TABLE);
+    (await import("./parse_full.ts")).parseFull([words[0]!], table);
   }
-  const text = overview(group.length ? group : COMMANDS, GLOBAL_OPTIONS);
+  const text = overview(group.length ? group : table.commands, table.globals);
   if (argv.length > 0) console.log(text);
   else console.error(text);
   return argv.length > 0 ? 0 : 2;

@@ -93,7 +93,8 @@ bytes, \`...Ms\` milliseconds; what is not known is null. A failure prints the e
 Colour only on a terminal, and not with \`NO_COLOR\`.
 
 A program \`ghostctl-NAME\` on PATH is run by \`ghostctl NAME ...\` with the words that follow, unless NAME is a verb of ghostctl's own.
-It runs as the user with all that this user may do; its exit code is ghostctl's.
+It runs as the user with all that this user may do; its exit code is ghostctl's. A typed plugin is a TypeScript module that registers
+verbs with help and completion, and runs with the permissions that it declares and you grant: see \`ghostctl plugin add\`.
 `;
 
 /** The text of COMMANDS.md. */

@@ -9,7 +9,7 @@
 import { Call } from "./call.ts";
 import { askDaemon } from "./daemon.ts";
 import { Output } from "./output/output.ts";
-import type { CommandSpec, OptionSpec } from "./spec.ts";
+import type { CommandSpec, OptionSpec, Table } from "./spec.ts";
 
 /** What a shell reads. The words go as arguments, never through `eval`. */
 export const SCRIPTS = {
@@ -44,24 +44,25 @@ complete -c ghostctl -f -a '(__ghostctl_complete)'
 `,
 } as const;
 
-interface Table {
-  commands: readonly CommandSpec[];
-  globals: readonly OptionSpec[];
-}
-
 /** A word and what it means. */
 export type Candidate = readonly [word: string, meaning: string];
 
-/** Candidates for the last of `words`, which may be empty or a part. `peers` is asked only where a machine's name fits. */
+/** What only others know: names of machines, asked only where one fits, and what a plugin's verb offers. */
+export interface Sources {
+  peers(): Promise<string[]>;
+  offered?(command: CommandSpec, words: readonly string[]): Promise<string[]>;
+}
+
+/** Candidates for the last of `words`, which may be empty or a part. */
 export async function candidates(
   words: readonly string[],
   { commands, globals }: Table,
-  peers: () => Promise<string[]>,
+  sources: Sources,
 ): Promise<Candidate[]> {
   const typed = words.at(-1) ?? "";
   const before = words.slice(0, -1);
   const command = commands.find((c) => c.name.split(" ").every((part, i) => before[i] === part));
-  const all = command ? await ofCommand(command, { before, typed, globals, peers }) : verbs(commands, before);
+  const all = command ? await ofCommand(command, { before, typed, globals, ...sources }) : verbs(commands, before);
   return all.filter(([word]) => word.startsWith(typed));
 }
 
@@ -78,7 +79,7 @@ function verbs(commands: readonly CommandSpec[], before: readonly string[]): Can
 
 async function ofCommand(
   command: CommandSpec,
-  o: { before: readonly string[]; typed: string; globals: readonly OptionSpec[]; peers: () => Promise<string[]> },
+  o: Sources & { before: readonly string[]; typed: string; globals: readonly OptionSpec[] },
 ): Promise<Candidate[]> {
   const options = [...command.options ?? [], ...o.globals];
   const last = options.find((option) => `--${option.name}` === o.before.at(-1));
@@ -94,6 +95,8 @@ async function ofCommand(
     return !word.startsWith("-") && option?.value === undefined;
   });
   const argument = command.arguments?.[given.length];
+  const offered = await o.offered?.(command, [...given, o.typed]) ?? [];
+  if (offered.length > 0) return offered.map((word) => [word, ""]);
   if (!argument) return [];
   if (argument.literal) return [[argument.name, ""]];
   if (argument.peer) return (await o.peers()).map((name) => [name, "a machine"]);
@@ -102,14 +105,21 @@ async function ofCommand(
 
 /** Prints the candidates for the last of `words`. */
 export async function printCandidates(words: readonly string[], table: Table): Promise<void> {
-  for (const [word, meaning] of await candidates(words, table, peerNames)) console.log(`${word}\t${meaning}`);
+  const call = new Call(
+    { command: { name: "complete" } as CommandSpec, args: [], options: {} },
+    new Output({ json: false, colour: false }),
+    table,
+  );
+  const sources: Sources = {
+    peers: () => peerNames(call),
+    offered: async (command, typed) => await command.complete?.(call, typed).catch(() => []) ?? [],
+  };
+  for (const [word, meaning] of await candidates(words, table, sources)) console.log(`${word}\t${meaning}`);
 }
 
 /** Names of the peers that the daemon knows; none when it does not answer: a shell that waits for Tab is not told why. */
-async function peerNames(): Promise<string[]> {
+async function peerNames(call: Call): Promise<string[]> {
   try {
-    const command = { name: "complete" } as CommandSpec;
-    const call = new Call({ command, args: [], options: {} }, new Output({ json: false, colour: false }));
     const like = { peers: [{ name: "" }] };
     const { peers } = await askDaemon<typeof like>(call, { method: "GET", path: "/v1/peers", like });
     return peers.map((p) => p.name).filter((name) => /^[a-z0-9-]+$/.test(name));

@@ -5,7 +5,7 @@ import { COMMANDS, GLOBAL_OPTIONS } from "./table.ts";
 const TABLE = { commands: COMMANDS, globals: GLOBAL_OPTIONS };
 const words = async (...typed: string[]) => {
   const peers = () => Promise.resolve(["bob", "carol"]);
-  return (await candidates(typed, TABLE, peers)).map(([word]) => word);
+  return (await candidates(typed, TABLE, { peers })).map(([word]) => word);
 };
 
 Deno.test("candidates() follow the verb, its arguments and options, and the machines that are there", async () => {

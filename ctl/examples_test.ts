@@ -18,6 +18,7 @@ Deno.test("README's ghostctl lines are understood", async () => {
   assert.ok(lines.length >= 10, `${lines.length} lines`);
   const table = { commands: COMMANDS, globals: GLOBAL_OPTIONS };
   for (const line of lines) {
+    if (line.startsWith("ghostctl rungs")) continue; // the sample plugin's
     assert.doesNotThrow(() => parseFull(line.split(/\s+/).slice(1), table), line);
   }
 });

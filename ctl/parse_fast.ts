@@ -3,12 +3,12 @@
  * full parser costs more than `status` itself, so it is asked only about what is not as plain as that: `--option=VALUE`,
  * options before the verb, and every mistake. A test holds the two to the same answers.
  */
-import type { CommandSpec, OptionSpec, Parsed } from "./spec.ts";
+import type { Parsed, Table } from "./spec.ts";
 
 /** The command line's meaning, or null when the full parser has to judge it. */
 export function parseFast(
   argv: readonly string[],
-  { commands, globals }: { commands: readonly CommandSpec[]; globals: readonly OptionSpec[] },
+  { commands, globals }: Table,
 ): Parsed | null {
   const command = commands.find((c) => c.name === argv[0]) ?? commands.find((c) => c.name === `${argv[0]} ${argv[1]}`);
   if (!command) return null;

@@ -1,13 +1,8 @@
 /** Reads any command line with commander, set up from the table; whatever it refuses becomes one UsageError with the mend. */
 import { Command, CommanderError, Option } from "@commander-js/extra-typings";
 import { nearest } from "../mesh/host/nearest.ts";
-import { type ArgumentSpec, type CommandSpec, type OptionSpec, type Parsed, usageOf } from "./spec.ts";
+import { type ArgumentSpec, type OptionSpec, type Parsed, type Table, usageOf } from "./spec.ts";
 import { UsageError } from "./usage_error.ts";
-
-interface Table {
-  commands: readonly CommandSpec[];
-  globals: readonly OptionSpec[];
-}
 
 /** @throws UsageError */
 export function parseFull(argv: readonly string[], table: Table): Parsed {

@@ -17,7 +17,7 @@ export function socketPaths(call: Call): string[] {
 }
 
 /** ghostctl's own folder: `--config-dir`, GHOSTCTL_CONFIG_DIR, XDG_CONFIG_HOME/ghostctl, ~/.config/ghostctl. */
-export function configDir(call: Call): string {
+export function configDir(call: Pick<Call, "text">): string {
   const named = call.text("config-dir") ?? (Deno.env.get("GHOSTCTL_CONFIG_DIR") || undefined);
   if (named !== undefined) return named;
   const base = Deno.env.get("XDG_CONFIG_HOME");

@@ -45,6 +45,14 @@ export interface CommandSpec {
   json: Record<string, unknown>;
   /** Loads the verb's code; nothing of it is loaded before it is used. */
   load(): Promise<CommandModule>;
+  /** Candidates for the last of the words after the verb, where its arguments do not say them; a plugin's. */
+  complete?(call: Call, words: readonly string[]): Promise<string[]>;
+}
+
+/** All verbs, and the options of each of them. */
+export interface Table {
+  commands: readonly CommandSpec[];
+  globals: readonly OptionSpec[];
 }
 
 /** A command line, read. Options by their name: a text, a list, or true for a switch. */

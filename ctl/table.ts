@@ -3,6 +3,7 @@ import type { CommandSpec, OptionSpec } from "./spec.ts";
 import { NETWORK_COMMANDS } from "./table_network.ts";
 import { LINK_COMMANDS, NODE_COMMANDS, OWN_COMMANDS } from "./table_machine.ts";
 import { ADMIN_COMMANDS, MACHINE_COMMANDS, TOKEN_COMMANDS } from "./table_ledger.ts";
+import { PLUGIN_COMMANDS } from "./table_plugin.ts";
 import { POLICY_COMMANDS } from "./table_policy.ts";
 
 /** Options of every verb. */
@@ -161,7 +162,11 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [{ name: "count", value: "N", summary: "pings, one a second (4)" }],
     details: ["The exit code is 1 when no ping was answered."],
     examples: [{ line: "ghostctl ping bob --count 10", what: "ten pings" }],
-    json: { name: "bob", address: "100.64.3.4", replies: [{ seq: 1, rttMs: 4.2, rung: "direct" }] },
+    json: {
+      name: "bob",
+      address: "100.64.3.4",
+      replies: [{ seq: 1, rttMs: 4.2, rung: "direct", endpoint: "203.0.113.7:51820", why: null }],
+    },
     load: () => import("./commands/ping.ts"),
   },
   ...LINK_COMMANDS,
@@ -297,6 +302,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./commands/certificate_revoke.ts"),
   },
   ...OWN_COMMANDS,
+  ...PLUGIN_COMMANDS,
   {
     name: "issuer list",
     summary: "List the identity providers of the policy, and their keys in the ledger (admin)",

@@ -10,6 +10,7 @@ export const NETWORK_COMMANDS: readonly CommandSpec[] = [
     summary: "Look at this machine's network: its NAT, IPv6, UDP, and the way to each gate",
     details: [
       "NATs are named in the words of RFC 4787. A gate with one address cannot tell an endpoint-independent mapping from an address-dependent one; then certain is false.",
+      "The router's port mapping (PCP, NAT-PMP, UPnP) is of the tunnel's own port; portmap = false in [link] of ghostlink.toml switches it off.",
     ],
     examples: [{ line: "ghostctl netcheck", what: "why paths are as they are" }],
     json: {
@@ -22,6 +23,14 @@ export const NETWORK_COMMANDS: readonly CommandSpec[] = [
         address: "203.0.113.7",
       },
       ipv6: { works: false, address: null },
+      portMapping: {
+        enabled: true,
+        gateway: "192.168.1.1",
+        answered: ["pcp", "nat-pmp"],
+        mapping: { protocol: "pcp", address: "203.0.113.7", port: 51820 },
+        why: null,
+      },
+      clock: { aheadMs: 120 },
       coordinator: true,
       gates: [{ name: "gate1", rttMs: 8.1, rungs: ["quic"] }],
       verdict: [""],

@@ -15,7 +15,7 @@ export const POLICY_COMMANDS: readonly CommandSpec[] = [
     arguments: [file],
     details: [ts, "The exit code is 1 when there is an error. Nothing is sent anywhere."],
     examples: [{ line: "ghostctl policy check acls.toml", what: "before it is pushed" }],
-    json: { ok: false, faults: [fault], warnings: [fault], rules: 12 },
+    json: { ok: false, faults: [fault], warnings: [fault], rules: 12, says: ["tag:router may be an exit node"] },
     load: () => import("./commands/policy_check.ts"),
   },
   {
@@ -36,6 +36,7 @@ export const POLICY_COMMANDS: readonly CommandSpec[] = [
     json: {
       base: { seq: 5, sha256 },
       changes: [{ from: ["ann-laptop"], to: ["web1", "web2"], before: "tcp/443", after: "tcp/22, tcp/443" }],
+      settings: ["from now   tag:router may be an exit node"],
     },
     load: () => import("./commands/policy_diff.ts"),
   },

@@ -250,6 +250,25 @@ Deno.test("ghostgate joins by a token, serves, follows the ledger, and comes bac
   coordinator.start();
 });
 
+Deno.test("ghostgate cuts who falls with a revoked grant, and keeps the session of who stays", async () => {
+  const network = await TestNetwork.create();
+  await using coordinator = new Coordinator(network);
+  const [gates, nodes] = [await network.grant({ gate: true }), await network.grant()];
+  await using folder = new Folder();
+  await using program = new Program([...folder.args, ...folder.auth(coordinator.token(gates))], folder.dir);
+  await program.line(/in step with the coordinator/);
+  const gate = await publishedGate(coordinator);
+  const [stays, falls] = [await network.node("stays", nodes), await network.node("falls", nodes)];
+  const clients = [await TestClient.join(gate, stays), await TestClient.join(gate, falls)];
+  await coordinator.append("node", { node: stays.id });
+  await coordinator.append("revoke", { what: "grant", key: nodes.public });
+  assert.equal((await until("the cut", () => clients[1]!.closed)).code, CLOSE.cut);
+  await clients[0]!.send({ t: "ping", n: 7 });
+  await until("an answer after all checks", () => clients[0]!.of("pong").some(({ n }) => n === 7));
+  assert.equal(clients[0]!.closed, null);
+  for (const client of clients) await client.close();
+});
+
 Deno.test("ghostgate refuses in one line that names place and mend, and exits with 1", async () => {
   const network = await TestNetwork.create();
   const other = await TestNetwork.create();

@@ -8,6 +8,7 @@ import { join, type Joined, type Machine } from "./host/join.ts";
 import { askDaemon } from "./host/local_client.ts";
 import { defaultSocket } from "./host/local_api.ts";
 import { logInAgain } from "./host/login/again.ts";
+import { renewByToken } from "./host/login/again_by_token.ts";
 import { loginWorld, WAYS } from "./host/login/ways.ts";
 import { Feeds } from "./host/feeds.ts";
 import { groupNumber } from "./host/groups.ts";
@@ -151,12 +152,17 @@ async function main(): Promise<number> {
     });
 
   program.command("login")
-    .description("log in again, before or after the log-in of this machine has ended")
+    .description("log in again, before or after the log-in of this machine, or its key, has ended")
+    .option("--auth <token>", "for a machine that joined by a token: a new one; - reads it from standard input")
     .option("--browser", "the browser runs on this machine")
     .option("--state-dir <dir>", "where keys and state are kept")
     .option("--socket <path>", "the daemon's local socket")
     .action(async (o) => {
       const state = new NodeState(await openStateDir("ghostlink", o.stateDir));
+      if (o.auth !== undefined) {
+        const name = await renewByToken(state, { auth: await readAuth(o.auth), socket: socketOf(o) });
+        return console.log(`${name} was let in again`);
+      }
       const who = await logInAgain(state, {
         ...loginWorld({ browser: o.browser ?? false, print: console.log }),
         socket: socketOf(o),

@@ -166,18 +166,46 @@ if [ -n "$config" ]; then
   fi
 fi
 
-# ghostctl runs one program, and only for the verb that needs it: the system's ssh, a plugin ghostctl-NAME of PATH, or (above)
-# Deno for a policy.ts.
+# ghostctl runs one program, and only for the verb that needs it: the system's ssh, a plugin ghostctl-NAME of PATH, or Deno for a
+# policy.ts (above) and for a typed plugin, each under a permission set of its own.
+allow_module() { # allow_module RECORD: a typed plugin is read where it lies
+  [ -f "$1" ] && [ -r "$1" ] || return 0
+  module=$(sed -n 's/^  "file": "\(\/[^"\\]*\)",$/\1/p' "$1")
+  allow read "$module"
+}
+found=
 if [ "$role" = ctl ]; then
   case $words in
+    'policy '*) ;;
+    'plugin add '*) runs=$deno ;; # to ask the module what it is, without any permission
+    'plugin list '*)
+      IFS=:
+      for dir in $PATH; do
+        for plugin in "$dir"/ghostctl-*; do
+          case $plugin in /*) [ ! -x "$plugin" ] || found="${found:+$found
+}$plugin" ;; esac
+        done
+      done
+      unset IFS
+      export GHOSTCTL_PLUGINS="${found:-}"
+      # Their hashes are looked at.
+      [ -z "$config_dir" ] || for record in "$config_dir"/plugins/*.json; do allow_module "$record"; done ;;
     'ssh '*) for ssh in /usr/bin/ssh /usr/local/bin/ssh /bin/ssh; do
       [ ! -x "$ssh" ] || { allow read "$ssh"; runs=${runs:-$ssh}; }
     done ;;
     *)
-      case ${1:-} in
+      verb=${1:-}
+      [ "$verb ${2:-}" != 'complete --' ] || verb=${3:-}
+      case $verb in
         '' | -* | */* | *[!a-z0-9-]*) ;;
-        *) plugin=$(command -v "ghostctl-$1" || true)
-          case $plugin in /*) [ ! -x "$plugin" ] || { allow read "$plugin"; runs=$plugin; export GHOSTCTL_PLUGIN="$plugin"; } ;; esac ;;
+        *)
+          if [ -n "$config_dir" ] && [ -f "$config_dir/plugins/$verb.json" ]; then
+            allow_module "$config_dir/plugins/$verb.json"
+            runs=$deno
+          else
+            plugin=$(command -v "ghostctl-$verb" || true)
+            case $plugin in /*) [ ! -x "$plugin" ] || { allow read "$plugin"; runs=$plugin; export GHOSTCTL_PLUGIN="$plugin"; } ;; esac
+          fi ;;
       esac ;;
   esac
 fi

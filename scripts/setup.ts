@@ -22,6 +22,9 @@ const TOOLS: readonly (readonly [string, string])[] = [
   ["nsenter", "util-linux"],
   ["setpriv", "util-linux"],
   ["turnserver", "coturn"],
+  // What follows only tests need: a router's port mapping, and a way to make it forget its connections.
+  ["miniupnpd", "miniupnpd-nftables"],
+  ["conntrack", "conntrack"],
 ];
 const WIREGUARD_GO = "v0.0.0-20260522210424-ecfc5a8d5446";
 /** Where the daemon looks for the newest wireguard-go. */

@@ -8,7 +8,7 @@ import type { Call } from "../call.ts";
 
 /**
  * Reads a route's prefix.
- * @throws UsageError, GhostError `not_supported` for the whole internet
+ * @throws UsageError, GhostError `bad_input` for the whole internet
  */
 export function readRoutePrefix(text: string, call: Call): Prefix {
   const range = parsePrefix(text);
@@ -17,8 +17,8 @@ export function readRoutePrefix(text: string, call: Call): Prefix {
     throw call.wrong(`Expected a prefix such as 10.1.1.0/24, got "${text}": ${range.problem}`);
   }
   if (isEverything(range)) {
-    throw new GhostError("not_supported", `"${text}" would make an exit node, which is not supported yet`, {
-      mend: "name the networks behind the machine",
+    throw new GhostError("bad_input", `"${text}" makes an exit node, which is more than a route`, {
+      mend: "on the exit node: ghostctl exit-node offer on; then: ghostctl exit-node approve NAME",
     });
   }
   if (!text.includes("/")) {

@@ -7,7 +7,8 @@ import { milliseconds, printable } from "../output/text.ts";
 
 type Answer = z.infer<typeof localPingAnswer>;
 
-const LIKE = { name: "", address: "", replies: [{ seq: 0, rttMs: 0, rung: "" }] };
+const LIKE = { name: "", address: "", replies: [{ seq: 0, rttMs: 0, rung: "", endpoint: "", why: "" }] };
+const NOTHING = { rttMs: null, rung: "none", endpoint: null, why: null } as const;
 const INTERVAL = 1000;
 
 export async function run(call: Call): Promise<number> {
@@ -15,17 +16,19 @@ export async function run(call: Call): Promise<number> {
   const count = call.count("count", { min: 1, max: 1000, otherwise: 4 });
   const replies: Answer["replies"] = [];
   let target: Answer | undefined;
+  let why: string | null = null;
   for (let seq = 1; seq <= count; seq++) {
     const began = performance.now();
     const body = { peer, count: 1 };
     target = await askDaemon<Answer>(call, { method: "POST", path: "/v1/ping", body, like: LIKE });
-    const reply = { ...target.replies[0] ?? { rttMs: null, rung: "none" as const }, seq };
+    const reply = { ...target.replies[0] ?? NOTHING, seq };
     replies.push(reply);
-    out.progress(
-      reply.rttMs === null
-        ? `${printable(target.name)} (${target.address}) seq ${seq}: no answer`
-        : `${printable(target.name)} (${target.address}) seq ${seq}: ${milliseconds(reply.rttMs)}, ${reply.rung}`,
-    );
+    const answer = reply.rttMs === null ? "no answer" : milliseconds(reply.rttMs);
+    const over = reply.endpoint === null ? reply.rung : `${reply.rung} ${printable(reply.endpoint)}`;
+    const path = reply.rung === "none" ? "no path" : over;
+    out.progress(`${printable(target.name)} (${target.address}) seq ${seq}: ${answer}, ${path}`);
+    if (reply.why !== null && reply.why !== why) out.progress(`not better, because ${printable(reply.why)}`);
+    why = reply.why;
     const rest = INTERVAL - (performance.now() - began);
     if (seq < count && rest > 0) await new Promise((resolve) => setTimeout(resolve, rest));
   }

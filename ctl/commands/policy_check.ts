@@ -1,6 +1,7 @@
 /** `ghostctl policy check FILE` */
 import { checkPolicy, type Fault } from "../../mesh/policy/mod.ts";
 import { loadPolicyFile } from "../admin/policy_file.ts";
+import { policySentences } from "../admin/settings_diff.ts";
 import type { Call } from "../call.ts";
 import { printable } from "../output/text.ts";
 
@@ -11,10 +12,12 @@ export async function run(call: Call): Promise<number> {
   const { faults, warnings, policy } = checkPolicy(text, { file: path, files });
   const file = computed === undefined ? path : `${path} computed`;
   const told = (kind: string, list: readonly Fault[]) => list.map((fault) => shown(fault, { kind, file, text }));
-  call.out.answer({ ok: faults.length === 0, faults, warnings, rules: policy?.rules.length ?? null }, () =>
+  const says = policy ? policySentences(policy) : [];
+  call.out.answer({ ok: faults.length === 0, faults, warnings, rules: policy?.rules.length ?? null, says }, () =>
     [
       ...told("error", faults),
       ...told("warning", warnings),
+      ...says.map((line) => `  ${printable(line)}`),
       faults.length === 0 ? `${path} can be signed: ${policy!.rules.length} rules` : `${faults.length} errors`,
     ].join("\n"));
   return faults.length === 0 ? 0 : 1;

@@ -3,6 +3,7 @@ import { AdminNetwork } from "../admin/network.ts";
 import { compileWith, policyOf, signedPolicy } from "../admin/policies.ts";
 import { diffLine, policyDiff } from "../admin/policy_diff.ts";
 import { readPolicyFile } from "../admin/policy_file.ts";
+import { settingsDiff } from "../admin/settings_diff.ts";
 import type { Call } from "../call.ts";
 import { printable } from "../output/text.ts";
 
@@ -13,12 +14,16 @@ export async function run(call: Call): Promise<void> {
   const now = await signedPolicy(ledger, undefined);
   const { nodes, refused } = await network.nodes(ledger);
   for (const line of refused) call.out.remark(`a record that does not hold is left out: ${line}`);
-  const changes = policyDiff(compileWith(policyOf(now), ledger, nodes), compileWith(policy, ledger, nodes));
+  const [before, after] = [compileWith(policyOf(now), ledger, nodes), compileWith(policy, ledger, nodes)];
+  const changes = policyDiff(before, after);
+  const settings = settingsDiff(before, after);
   call.out.answer(
-    { base: { seq: now.seq, sha256: now.sha256 }, changes },
+    { base: { seq: now.seq, sha256: now.sha256 }, changes, settings },
     () =>
-      changes.length === 0
-        ? "nothing opens or closes between the machines that there are"
-        : changes.map((row) => printable(diffLine(row))).join("\n"),
+      [
+        ...(changes.length === 0 ? ["nothing opens or closes between the machines that there are"] : []),
+        ...changes.map(diffLine),
+        ...settings,
+      ].map((line) => printable(line)).join("\n"),
   );
 }

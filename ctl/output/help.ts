@@ -2,6 +2,28 @@
 import { terminalWidth } from "./text.ts";
 import { type CommandSpec, type OptionSpec, usageOf } from "../spec.ts";
 
+/** The verbs by what people look for, each section by the first words of its verbs; what is in none comes last. */
+const SECTIONS: readonly (readonly [string, readonly string[]])[] = [
+  ["this machine", ["up", "down", "join", "leave", "status", "set", "whoami", "keys", "wait", "events", "logs"]],
+  ["other machines", ["peers", "ping", "ssh", "whois", "dns", "exit-node"]],
+  ["when something does not work", ["netcheck", "debug", "firewall"]],
+  ["the network", ["init", "token", "nodes", "gate", "route", "policy"]],
+  ["trust", ["admin", "sign", "ledger", "audit", "certificate", "issuer"]],
+  ["ghostctl itself", ["config", "plugin", "completion", "version"]],
+];
+
+/** Verbs under the headings above, in columns of one width. */
+function sections(commands: readonly CommandSpec[]): string[] {
+  const first = (c: CommandSpec) => c.name.split(" ")[0]!;
+  const known = new Set(SECTIONS.flatMap(([, words]) => words));
+  const others = [...new Set(commands.map(first).filter((word) => !known.has(word)))];
+  const width = Math.max(...commands.map((c) => c.name.length));
+  return [...SECTIONS, ["more", others] as const].flatMap(([title, words]) => {
+    const own = words.flatMap((word) => commands.filter((c) => first(c) === word));
+    return own.length === 0 ? [] : [`${title}:`, columns(own.map((c) => [c.name, c.summary]), width), ""];
+  });
+}
+
 /** The list of all verbs. */
 export function overview(commands: readonly CommandSpec[], globals: readonly OptionSpec[]): string {
   return [
@@ -9,9 +31,7 @@ export function overview(commands: readonly CommandSpec[], globals: readonly Opt
     "",
     "usage: ghostctl COMMAND [options]",
     "",
-    "commands:",
-    columns(commands.map((c) => [c.name, c.summary])),
-    "",
+    ...sections(commands),
     "options of every command:",
     columns(globals.map(optionRow)),
     "",
@@ -36,8 +56,10 @@ function optionRow(option: OptionSpec): [string, string] {
   return [`--${option.name}${option.value ? ` ${option.value}` : ""}`, option.summary];
 }
 
-function columns(rows: readonly (readonly [string, string])[]): string {
-  const width = Math.max(...rows.map(([left]) => left.length));
+function columns(
+  rows: readonly (readonly [string, string])[],
+  width = Math.max(...rows.map(([left]) => left.length)),
+): string {
   const indent = width + 4;
   return rows.map(([left, right]) => `  ${left.padEnd(width)}  ${wrapped(right, indent)}`).join("\n");
 }

@@ -5,7 +5,8 @@
 import type { FromGate } from "../../mesh/wire/gate_session.ts";
 import { CLOSE, type CloseCode, type ConnId, type GateAction } from "./event.ts";
 import { LIMITS, type Limits } from "./limits.ts";
-import { type LaneOptions, Lanes } from "./lanes/lanes.ts";
+import type { LaneOptions } from "./lanes/event.ts";
+import { Lanes } from "./lanes/lanes.ts";
 import type { Network } from "./network.ts";
 import type { Session } from "./session.ts";
 

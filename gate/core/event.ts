@@ -3,7 +3,7 @@
  * Packets are not here: they take the short way `datagram()` -> `nextPacket()` (gate.ts), without an object each.
  */
 import type { FromNode, SessionClaims } from "../../mesh/wire/gate_session.ts";
-import type { LaneAction, LaneSource } from "./lanes/lanes.ts";
+import type { LaneAction, LaneSource } from "./lanes/event.ts";
 import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
 import type { TurnGrantedCredentials } from "../../mesh/wire/turn.ts";
 
@@ -15,8 +15,6 @@ export interface Member {
   id: string;
   /** Identity key, base64url. */
   key: string;
-  /** The grant that admitted it, base64url; null when it came in another way. */
-  grant: string | null;
   /** End of the record's validity in seconds since 1970. */
   expires: number;
 }
@@ -38,7 +36,8 @@ export type GateEvent =
   | { t: "cut"; conn: ConnId; message: string }
   /** The gate serves this network; sent again whenever its ledger has grown. */
   | { t: "ledger"; net: string; head: LedgerHead }
-  | { t: "revoked"; net: string; what: "node" | "grant"; key: string }
+  /** The node with this identity key was revoked. */
+  | { t: "revoked"; net: string; key: string }
   /** Control STUN that came to the lanes' ports. */
   | { t: "lane-control"; bytes: Uint8Array; from: LaneSource }
   /** The host could not take this lane's port. */

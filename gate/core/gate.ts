@@ -177,9 +177,8 @@ export class GateCore {
   #revoked(event: GateEvent & { t: "revoked" }): void {
     const members = this.#board.networks.get(event.net)?.members;
     for (const session of members ? [...members.values()] : []) {
-      const key = event.what === "node" ? session.member!.key : session.member!.grant;
-      if (key === event.key) {
-        this.#board.end(session, CLOSE.cut, { reason: `This ${event.what} is revoked` });
+      if (session.member!.key === event.key) {
+        this.#board.end(session, CLOSE.cut, { reason: "This node is revoked" });
       }
     }
   }

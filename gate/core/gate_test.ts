@@ -78,7 +78,7 @@ class World {
     return this.handle({
       t: "verified",
       conn,
-      member: { id: id(n), key: key(n), grant: key(200), expires: EXPIRES },
+      member: { id: id(n), key: key(n), expires: EXPIRES },
     });
   }
 
@@ -104,7 +104,7 @@ Deno.test("GateCore welcomes a node whose proof the host has verified", () => {
     cert: key(2),
     nonces: [key(9), key(100)],
   });
-  w.handle({ t: "verified", conn: 1, member: { id: id(10), key: key(10), grant: key(200), expires: EXPIRES } });
+  w.handle({ t: "verified", conn: 1, member: { id: id(10), key: key(10), expires: EXPIRES } });
   assert.deepEqual(w.sent(1), [
     { t: "challenge", key: key(1), nonce: key(100), proof: "a.b.c" },
     { t: "welcome", observed: "192.0.2.1:1000", head: head(3) },
@@ -120,7 +120,7 @@ Deno.test("GateCore asks for a proof over a fresh nonce each time, so that an ol
 Deno.test("GateCore does not take a verdict about another key than the one that said hello", () => {
   const w = new World();
   w.knock(1, 10);
-  w.handle({ t: "verified", conn: 1, member: { id: id(11), key: key(11), grant: key(200), expires: EXPIRES } });
+  w.handle({ t: "verified", conn: 1, member: { id: id(11), key: key(11), expires: EXPIRES } });
   assert.equal(w.core.counts().sessions, 0);
 });
 
@@ -335,7 +335,7 @@ Deno.test("GateCore ends a session when its record expires, unless a newer one h
   assert.deepEqual(w.say(1, { t: "record", record: "n.n.n" }), [
     { t: "recheck", conn: 1, key: key(10), record: "n.n.n" },
   ]);
-  w.handle({ t: "verified", conn: 1, member: { id: id(10), key: key(10), grant: key(200), expires: EXPIRES + 60 } });
+  w.handle({ t: "verified", conn: 1, member: { id: id(10), key: key(10), expires: EXPIRES + 60 } });
   w.handle({ t: "tick" }); // forgets the deadlines of the proofs
   w.now = w.core.nextDeadline();
   assert.equal(w.now, EXPIRES * 1000);
@@ -353,15 +353,14 @@ Deno.test("GateCore keeps a session whose newer record was rejected", () => {
   assert.equal(w.core.counts().sessions, 1);
 });
 
-Deno.test("GateCore cuts the sessions of a revoked node and of a revoked grant at once", () => {
+Deno.test("GateCore cuts the sessions of a revoked node at once", () => {
   const w = new World();
   w.join(1, 10);
   w.join(2, 11);
   const cut = (event: GateEvent) => w.handle(event).filter((a) => a.t === "end").map((a) => [a.conn, a.code]);
-  assert.deepEqual(cut({ t: "revoked", net: NET, what: "node", key: key(10) }), [[1, CLOSE.cut]]);
+  assert.deepEqual(cut({ t: "revoked", net: NET, key: key(10) }), [[1, CLOSE.cut]]);
   assert.equal(w.core.datagram(1, frame(id(11)), w.now), undefined);
-  assert.deepEqual(cut({ t: "revoked", net: NET, what: "grant", key: key(200) }), [[2, CLOSE.cut]]);
-  assert.equal(w.core.counts().sessions, 0);
+  assert.equal(w.core.counts().sessions, 1);
 });
 
 Deno.test("GateCore tells sessions of a longer ledger, and the host when a member knows a longer one", () => {
@@ -377,7 +376,7 @@ Deno.test("GateCore tells sessions of a longer ledger, and the host when a membe
   const out = w.handle({
     t: "verified",
     conn: 2,
-    member: { id: id(11), key: key(11), grant: key(200), expires: EXPIRES },
+    member: { id: id(11), key: key(11), expires: EXPIRES },
   });
   assert.deepEqual(out.filter((a) => a.t === "behind"), [{ t: "behind", net: NET, seq: 7 }]);
 });

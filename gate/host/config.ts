@@ -61,6 +61,9 @@ const schema = z.strictObject({
     /** What one node may send over all its lanes, and all nodes together, in Mbit/s; left out is as much as they can. */
     lane_mbit: z.number().positive().max(1_000_000).optional(),
     lanes_mbit: z.number().positive().max(1_000_000).optional(),
+    /** How many lanes one node may have, and all nodes of a network. */
+    lanes_per_node: z.int().min(1).max(65_535).default(256),
+    lanes_per_network: z.int().min(1).max(65_535).default(65_535),
     /** False carries lanes through this process, without touching the host's nftables and forwarding. */
     lanes_kernel: z.boolean().default(true),
     /** Port of the TURN service (coturn), UDP and TCP; default: two after `listen`. */

@@ -88,8 +88,8 @@ export class LedgerJudge implements Judge {
       // An entry that came while signatures were checked may revoke what they rest on.
       if (ledger.revision !== revision) continue;
       const ends = ledger.nodeSettings(node.id)?.expires ?? Infinity;
-      const { grant, expires } = node.admission;
-      return { id: node.id, key: node.key, grant, expires: Math.min(node.record.exp, ends, expires ?? Infinity) };
+      const { expires } = node.admission;
+      return { id: node.id, key: node.key, expires: Math.min(node.record.exp, ends, expires ?? Infinity) };
     }
   }
 

@@ -10,7 +10,7 @@ import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
 import type { TurnGrantedCredentials } from "../../mesh/wire/turn.ts";
 import type { Log } from "../../mesh/host/log.ts";
 import { CLOSE, type ConnId, type GateAction, type GateEvent, type Member } from "../core/event.ts";
-import type { LaneAction } from "../core/lanes/lanes.ts";
+import type { LaneAction } from "../core/lanes/event.ts";
 import type { GateCore } from "../core/gate.ts";
 import { sourceOf } from "../core/source.ts";
 import type { Certificate } from "./certificate.ts";

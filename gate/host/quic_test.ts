@@ -295,7 +295,7 @@ Deno.test("a gate cuts the sessions of what is revoked, at once", async () => {
   const a = await w.join("a");
   const b = await w.join("b");
   await w.network.append("revoke", { what: "node", key: a.node.key.public });
-  w.server.handle({ t: "revoked", net: w.network.id, what: "node", key: a.node.key.public });
+  w.server.handle({ t: "revoked", net: w.network.id, key: a.node.key.public });
   w.head();
   assert.equal((await until("the end", () => a.client.closed)).code, CLOSE.cut);
   await until("the new head", () => b.client.of("head").some((m) => m.head.seq === w.network.ledger.head.seq));

@@ -156,6 +156,7 @@ class Gate {
       ...(config.lanes && {
         lanes: {
           ports: { first: config.lanes.first + 1, last: config.lanes.last },
+          limits: { perNode: config.lanes_per_node, perNetwork: config.lanes_per_network },
           hmac: world.hmac,
           random: world.random,
           accept: (address) => mayBeEnd(address, { own: world.addresses(), overlay: this.#overlay }),
@@ -276,12 +277,13 @@ class Gate {
       stateDir: state.dir,
       runner: world.runner,
       log: world.log,
+      now: world.now,
       loopOnly: !config.lanes_kernel,
     });
     world.log.info("lanes", { in: this.#lanes.mode, udp: `${ports.first}-${ports.last}` });
   }
 
-  /** Lets the sessions follow the ledger: what is revoked is cut at once, what depends on other entries after a check. */
+  /** Lets the sessions follow the ledger: a revoked machine is cut at once, who depends on other entries after a check. */
   #watchLedger(membership: Membership): void {
     const [server, turn] = [this.#server, this.#turn];
     const net = membership.ledger.network.id;
@@ -289,9 +291,10 @@ class Gate {
     membership.onEntries = (entries) => {
       for (const { kind, body } of entries) {
         if (kind !== "revoke") continue;
-        if (body.what === "node" || body.what === "grant") {
-          server?.handle({ t: "revoked", net, what: body.what, key: body.key });
-          if (body.what === "node") turn?.revoked(body.key);
+        // Who came in by a revoked grant may stay (vouched for by an entry of its own): the check below knows.
+        if (body.what === "node") {
+          server?.handle({ t: "revoked", net, key: body.key });
+          turn?.revoked(body.key);
         } else if (body.what === "gate" && body.key === this.#key.public) {
           this.#o.world.log.error("this gate was revoked: nodes refuse it from now on");
         }

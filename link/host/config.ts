@@ -16,6 +16,8 @@ const configFile = z.strictObject({
     firewall: z.enum(["nft", "none"]).default("nft"),
     /** Guess ports where nothing else makes a direct path through a symmetric NAT. */
     guess: z.boolean().default(true),
+    /** Ask the router for a mapping of the tunnel's port (PCP, NAT-PMP, UPnP). */
+    portmap: z.boolean().default(true),
     /** False leaves this machine's name resolution as it is. */
     dns: z.boolean().default(true),
     /** A group of this machine whose members may do with the daemon whatever root may. */

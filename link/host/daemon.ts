@@ -72,6 +72,8 @@ export class Daemon {
   #grace: Grace | null = null;
   #certificate: CertificateKeeper | null = null;
   readonly #stop = new AbortController();
+  /** Peers on the direct rung: one that leaves it may do so because the router forgot our port. */
+  readonly #direct = new Set<string>();
   #meshUp = false;
   /** What the last run threw, or null. */
   #fault: unknown = null;
@@ -224,7 +226,7 @@ export class Daemon {
     this.#stop.abort();
     this.#timer.stop();
     this.#parts.close();
-    await Promise.all([this.#runs.stop(), this.#looks.stop()]);
+    await Promise.all([this.#runs.stop(), this.#looks.stop(), this.#parts.portMap?.close()]);
     await this.#parts.names.close();
     this.#parts.peers.close();
   }
@@ -320,6 +322,8 @@ export class Daemon {
 
   #say(peer: Peer): void {
     const { rung, endpoint, rttMs } = peer.state;
+    if (rung === "direct") this.#direct.add(peer.id);
+    else if (this.#direct.delete(peer.id)) this.#parts.portMap?.doubt();
     const over = rung === "none" ? "no path" : `${rung}${endpoint ? ` ${endpoint}` : ""}`;
     const name = this.#parts.nameOf(peer.id);
     const text = `${name}: ${over}${rttMs === null ? "" : ` (${rttMs.toFixed(1)} ms)`}`;
@@ -336,6 +340,7 @@ export class Daemon {
     if (await this.#parts.surroundings.refresh()) {
       for (const peer of this.#parts.peers.all.values()) peer.networkChanged();
     }
+    this.#parts.portMap?.setWay(this.#parts.surroundings.way);
     this.#timer.arm();
   }
 

@@ -30,7 +30,11 @@ export function localHandlers(
       return { changed: true, routes: o.own.record.routes };
     },
     dns: () => Promise.resolve(report.dns()),
-    login: ({ idToken }) => parts.admissions.renew(idToken, o.own).then(() => o.changed()),
+    login: (request) =>
+      parts.admissions.renew(
+        "idToken" in request ? { kind: "oidc", idToken: request.idToken } : { kind: "token", jws: request.admission },
+        o.own,
+      ).then(() => o.changed()),
     ledger: (from) => Promise.resolve(report.ledger(from)),
     fork: () => Promise.resolve(report.fork()),
     entries: async (entries) => {

@@ -52,6 +52,7 @@ export class IceHub {
   #wgPort = 0;
   #hostAddresses: string[] = [];
   readonly #bindings = new Map<string, Binding>();
+  #portMapped: { at: TransportAddress; base: string } | null = null;
   /** Called when the candidates changed. */
   onCandidates: () => void = () => {};
 
@@ -160,6 +161,12 @@ export class IceHub {
     this.tick();
   }
 
+  /** Sets the place that a router maps to WireGuard's port, by this machine's address `base`. */
+  setPortMapped(mapped: { at: TransportAddress; base: string } | null): void {
+    this.#portMapped = mapped;
+    this.onCandidates();
+  }
+
   /** This machine's candidates now. */
   candidates(): LocalCandidate[] {
     const port = this.#wgPort;
@@ -168,7 +175,9 @@ export class IceHub {
     ));
     const seen = new Set(host.map((c) => `${c.address} ${c.port}`));
     const reflexive: LocalCandidate[] = [];
-    for (const { mapped, base } of this.#bindings.values()) {
+    const outside: Pick<Binding, "mapped" | "base">[] = [...this.#bindings.values()];
+    if (this.#portMapped) outside.push({ mapped: this.#portMapped.at, base: this.#portMapped.base });
+    for (const { mapped, base } of outside) {
       if (!mapped || seen.has(`${mapped.address} ${mapped.port}`)) continue;
       seen.add(`${mapped.address} ${mapped.port}`);
       reflexive.push({ type: "srflx", ...mapped, base: { address: base, port } });

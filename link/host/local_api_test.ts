@@ -11,7 +11,7 @@ const handlers: LocalHandlers = {
     Promise.resolve({
       name: peer,
       address: "100.64.0.1",
-      replies: Array(count).fill({ seq: 1, rttMs: 1, rung: "quic" }),
+      replies: Array(count).fill({ seq: 1, rttMs: 1, rung: "quic", endpoint: "gate1", why: "checks are under way" }),
     }),
   join: () => Promise.reject(new GhostError("wrong_network", "Another network")),
   netcheck: () => Promise.reject(new GhostError("internal", "Not asked for here")),

@@ -9,10 +9,15 @@ import { probeNat } from "./nat_probe.ts";
 import type { Parts } from "./parts.ts";
 import type { Peer } from "./peer.ts";
 
+/** What the coordinator has to tell the time, in ms. */
+const CLOCK_PATIENCE = 3_000;
+
 /** Looks at this machine's network anew; takes up to a few seconds where nothing answers. */
 export async function netcheck(parts: Parts, o: { meshUp: boolean }): Promise<LocalNetcheck> {
   await parts.surroundings.refresh();
   const { services } = parts.surroundings;
+  await parts.portMap?.look();
+  const clockAheadMs = await parts.mesh.clockAhead({ signal: AbortSignal.timeout(CLOCK_PATIENCE) }).catch(() => null);
   const of = (family: 4 | 6) => services.filter(({ server }) => familyOf(server.address) === family);
   const [v4, v6] = await Promise.all(([4, 6] as const).map((family) => probeNat(of(family), stunCrypto)));
   const rtts = new Map<string, number>();
@@ -40,15 +45,31 @@ export async function netcheck(parts: Parts, o: { meshUp: boolean }): Promise<Lo
     gates: gates.length,
     sessions: gates.filter(({ rungs }) => rungs.length > 0).length,
     coordinator: o.meshUp,
+    portMapped: (parts.portMap?.state.mapping ?? null) !== null,
+    clockAheadMs,
   };
   const { mapping, certain, filtering, portPreserving, mapped } = v4!.kind;
   return {
     udp: findings.udp,
     ipv4: { mapping, certain, filtering, portPreserving, address: mapped?.address ?? null },
     ipv6: { works: answered.v6, address: v6!.kind.mapped?.address ?? null },
+    portMapping: portMappingOf(parts.portMap),
+    clock: { aheadMs: clockAheadMs },
     coordinator: o.meshUp,
     gates,
     verdict: verdict(findings),
+  };
+}
+
+function portMappingOf(portMap: Parts["portMap"]): LocalNetcheck["portMapping"] {
+  if (!portMap) return { enabled: false, gateway: null, answered: [], mapping: null, why: "portmap = false" };
+  const { gateway, answered, mapping, why } = portMap.state;
+  return {
+    enabled: true,
+    gateway,
+    answered: [...answered],
+    mapping: mapping && { protocol: mapping.protocol, ...mapping.external },
+    why,
   };
 }
 

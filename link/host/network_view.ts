@@ -6,7 +6,18 @@
  * The coordinator's word alone can only take away (`forget`), never add or change.
  */
 import { InTurn } from "../../mesh/wire/in_turn.ts";
-import { type Compiled, DEFAULT_GRACE, type Filter, filterFor, routesFor, sees } from "../../mesh/policy/mod.ts";
+import {
+  type Compiled,
+  DEFAULT_GRACE,
+  type DnsPolicy,
+  type Exit,
+  exitsFor,
+  type Filter,
+  filterFor,
+  NO_DNS,
+  routesFor,
+  sees,
+} from "../../mesh/policy/mod.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import {
   readNodeRecord,
@@ -328,18 +339,31 @@ export class NetworkView {
   }
 
   /** This node's packet filter; null when there is no usable policy, and then nothing may pass. */
-  filter(): Filter | null {
+  filter(o: { exit?: string } = {}): Filter | null {
     const compiled = this.#compile();
-    return compiled && this.#isMember() ? filterFor(compiled, this.selfId) : null;
+    return compiled && this.#isMember() ? filterFor(compiled, this.selfId, o) : null;
+  }
+
+  /** What the policy says of names. */
+  get dns(): DnsPolicy {
+    return this.#rules.policy?.dns ?? NO_DNS;
+  }
+
+  /** Peers through which policy lets this node into the internet. */
+  exits(): Exit[] {
+    const compiled = this.#compile();
+    if (!compiled || this.#adrift || !this.#isMember()) return [];
+    return exitsFor(compiled, this.selfId).filter(({ node }) => this.#nodes.get(node)?.keyed);
   }
 
   /** Routes in force that this node carries itself, and those of others that policy lets it use. */
   routes(): { mine: RouteBody[]; theirs: RouteBody[] } {
     const compiled = this.#compile();
     const usable = new Set((compiled ? routesFor(compiled, this.selfId) : []).map((r) => `${r.prefix} ${r.node}`));
+    const { routes } = this.#rules;
     return {
-      mine: this.ledger.routes.filter((r) => r.node === this.selfId),
-      theirs: this.ledger.routes.filter((r) => usable.has(`${r.prefix} ${r.node}`)),
+      mine: routes.filter((r) => r.node === this.selfId),
+      theirs: routes.filter((r) => usable.has(`${r.prefix} ${r.node}`)),
     };
   }
 

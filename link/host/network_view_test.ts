@@ -69,8 +69,8 @@ Deno.test("NetworkView keeps the rules in force when the next policy fails its o
 Deno.test("NetworkView keeps the rules in force when the next policy is not one that it can enforce", async () => {
   const v = await view();
   const bob = await join(v, "bob");
-  await entry(v, "policy", { format: "toml", source: "[dns]\n" } as never);
-  assert.match(v.policyFault!, /dns/);
+  await entry(v, "policy", { format: "toml", source: "[zones]\n" } as never);
+  assert.match(v.policyFault!, /zones/);
   assert.deepEqual(v.peers().map((p) => p.id), [bob]);
   await entry(
     v,

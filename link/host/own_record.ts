@@ -16,7 +16,7 @@ import type { Identity, NetworkState, NodeState } from "./state.ts";
 
 /** What may change in the record while the daemon runs. */
 type RecordChange = Partial<
-  Pick<NodeRecord, "name" | "gates" | "routes" | "wg" | "wgNext" | "os" | "version" | "ipv4" | "proof" | "ssh">
+  Pick<NodeRecord, "name" | "gates" | "routes" | "tags" | "wg" | "wgNext" | "os" | "version" | "ipv4" | "proof" | "ssh">
 >;
 
 /** Own keys and the newest own record, kept on disk. */

@@ -25,6 +25,8 @@ import { type Change, NetworkView } from "./network_view.ts";
 import type { OwnRecord } from "./own_record.ts";
 import type { Peer } from "./peer.ts";
 import { PeerTable } from "./peer_table.ts";
+import type { PortMap } from "./portmap/port_map.ts";
+import { portMapping } from "./portmap/start.ts";
 import { Publisher } from "./publisher.ts";
 import { random } from "./random.ts";
 import { Report } from "./report.ts";
@@ -77,6 +79,8 @@ export class Parts {
   readonly desk: LedgerDesk;
   readonly conversation: Conversation;
   readonly surroundings: Surroundings;
+  /** Null when the settings switch it off. */
+  readonly portMap: PortMap | null;
   readonly peers: PeerTable;
   readonly report: Report;
   readonly names: Names;
@@ -176,6 +180,17 @@ export class Parts {
       view: this.view,
       server: hostOf(this.mesh.server),
       crypto: stunCrypto,
+    });
+    this.portMap = !o.config.portmap ? null : portMapping({
+      secret: identity.identity.seed,
+      range: this.view.ledger.network.ipv4,
+      crypto: stunCrypto,
+      log: o.log,
+      now,
+      changed: (at) => {
+        const base = this.surroundings.way?.source;
+        p.hub.setPortMapped(at !== null && base !== undefined ? { at, base } : null);
+      },
     });
     const guesses = new GuessDesk({
       enabled: o.config.guess,

@@ -191,7 +191,8 @@ export class Report {
     for (let seq = 1; seq <= count; seq++) {
       const { stdout } = await this.#o.runner.run(ping, ["-n", "-c", "1", "-W", "2", address]);
       const time = /time=([\d.]+) ms/.exec(stdout)?.[1];
-      replies.push({ seq, rttMs: time === undefined ? null : Number(time), rung: peer.state.rung });
+      const { rung, endpoint } = peer.state;
+      replies.push({ seq, rttMs: time === undefined ? null : Number(time), rung, endpoint, why: this.#o.why(peer) });
     }
     return { name: known.name, address, replies };
   }
@@ -199,7 +200,8 @@ export class Report {
   /** What machines announce and no admin has approved. */
   #announced(): z.infer<typeof localRoutes>["routes"] {
     const { view } = this.#o;
-    const signed = new Set(view.ledger.routes.map((r) => `${r.prefix} ${r.node}`));
+    const { mine, theirs } = view.routes();
+    const signed = new Set([...view.ledger.routes, ...mine, ...theirs].map((r) => `${r.prefix} ${r.node}`));
     return [...view.nodes.values()].flatMap(({ id, name, verified }) =>
       verified.record.routes.filter((prefix) => !signed.has(`${prefix} ${id}`)).map((prefix) => ({
         prefix,
@@ -247,7 +249,13 @@ function unused(uses: readonly RouteUse[]): string[] {
 }
 
 /** What ends within this time is worth a word, in seconds. Certificates are short-lived often, and renewed by programs. */
-const SOON = { token: 0, oidc: 3 * 86_400, x509: 6 * 3600 };
+const SOON = { token: 14 * 86_400, oidc: 3 * 86_400, x509: 6 * 3600 };
+const RENEWAL = {
+  token:
+    "the key of this machine expires at END: ghostlink login --auth TOKEN with a new one, or ask an admin for ghostctl nodes expire",
+  oidc: "the log-in of this machine ends at END: log in again with ghostlink login",
+  x509: "the certificate of this machine ends at END: put a new one in its place",
+};
 
 /** Who is not admitted and why, this machine first, and whether its log-in ends soon. */
 export function admissionWarnings(view: Pick<NetworkView, "selfId" | "nodes" | "refused">, now: number): string[] {
@@ -257,11 +265,9 @@ export function admissionWarnings(view: Pick<NetworkView, "selfId" | "nodes" | "
   const mine = view.refused.find(({ id }) => id === view.selfId);
   if (mine) return [`this node is not admitted to the network: ${mine.why}`, ...others];
   if (!self) return ["this node is no longer admitted to the network: join again with a new token", ...others];
-  const { method, expires } = self.verified.admission;
-  if (expires === null || expires - now > SOON[method]) return others;
-  const end = new Date(expires * 1000).toISOString();
-  if (method === "x509") {
-    return [`the certificate of this machine ends at ${end}: put a new one in its place`, ...others];
-  }
-  return [`the log-in of this machine ends at ${end}: log in again with ghostlink login`, ...others];
+  const { method, since, expires } = self.verified.admission;
+  // A key that is to be renewed often is not about to end all the time.
+  const soon = expires === null || method !== "token" ? SOON[method] : Math.min(SOON[method], (expires - since) / 3);
+  if (expires === null || expires - now > soon) return others;
+  return [RENEWAL[method].replace("END", new Date(expires * 1000).toISOString()), ...others];
 }

@@ -2,9 +2,17 @@
  * The policy in force on this machine and what it comes to for the nodes there are. A policy that cannot be used, or whose
  * own tests fall, changes nothing: the one before stays in force, and without one before nobody is let in.
  */
-import { compile, type Compiled, type Policy, readSigned, runPolicyTests } from "../../mesh/policy/mod.ts";
+import {
+  compile,
+  type Compiled,
+  type Policy,
+  readSigned,
+  routesInForce,
+  runPolicyTests,
+} from "../../mesh/policy/mod.ts";
 import type { Ledger, LedgerPolicy } from "../../mesh/trust/ledger.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
+import type { RouteBody } from "../../mesh/wire/ledger.ts";
 import type { KnownNode } from "./known_node.ts";
 
 /** The rules that count here. */
@@ -14,6 +22,7 @@ export class RulesInForce {
   #policy: Policy | null = null;
   #fault: string | null = null;
   #compiled: Compiled | null = null;
+  #routes: readonly RouteBody[] = [];
 
   constructor(ledger: Ledger) {
     this.#ledger = ledger;
@@ -57,20 +66,27 @@ export class RulesInForce {
     if (!this.#ledger.policy) return null;
     this.look();
     if (!this.#policy) return null;
-    return this.#compiled ??= compile(this.#policy, {
-      nodes: members().map((n) => ({
-        id: n.id,
-        name: n.name,
-        tags: n.verified.tags,
-        user: n.verified.user,
-        subject: n.verified.subject,
-        groups: n.verified.groups,
-        ipv4: n.ipv4,
-        ipv6: n.ipv6,
-        os: n.verified.record.os,
-        version: n.verified.record.version,
-      })),
-      routes: this.#ledger.routes.map((r) => ({ prefix: r.prefix, node: r.node })),
-    });
+    if (this.#compiled) return this.#compiled;
+    const nodes = members().map((n) => ({
+      id: n.id,
+      name: n.name,
+      tags: n.verified.tags,
+      user: n.verified.user,
+      subject: n.verified.subject,
+      groups: n.verified.groups,
+      ipv4: n.ipv4,
+      ipv6: n.ipv6,
+      os: n.verified.record.os,
+      version: n.verified.record.version,
+      announces: n.verified.record.routes,
+    }));
+    const { routes: signed, network } = this.#ledger;
+    this.#routes = routesInForce(this.#policy.routes, { signed, nodes, network: network.ipv4 });
+    return this.#compiled = compile(this.#policy, { nodes, routes: this.#routes });
+  }
+
+  /** The routes that were compiled: signed ones, and announced ones that the policy approves. */
+  get routes(): readonly RouteBody[] {
+    return this.#compiled ? this.#routes : this.#ledger.routes;
   }
 }

@@ -1,9 +1,11 @@
 /** Where this machine stands outside of the tunnel: its addresses, how gates' STUN services see it, and what must stay reachable. */
 import ipaddr from "ipaddr.js";
 import { isHard } from "../core/nat/kind.ts";
+import { isInside } from "../core/portmap/mod.ts";
 import type { StunCrypto, TransportAddress } from "../core/stun/mod.ts";
 import type { IceHub } from "./ice_hub.ts";
 import type { Machine } from "./machine.ts";
+import type { Way } from "./portmap/protocol.ts";
 import { probeNat, type StunService } from "./nat_probe.ts";
 import type { NetworkView } from "./network_view.ts";
 
@@ -22,11 +24,17 @@ export class Surroundings {
   #last = "";
   #services: (StunService & { gate: string })[] = [];
   #hard = false;
+  #way: Way | null = null;
   /** Addresses of those gates and of the coordinator whose names have been resolved. */
   #resolved: ReadonlySet<string> = new Set();
 
   constructor(o: SurroundingsOptions) {
     this.#o = o;
+  }
+
+  /** The router that hides this machine's address; null without one. */
+  get way(): Way | null {
+    return this.#way;
   }
 
   /** The gates' STUN services with the way to each. */
@@ -61,6 +69,7 @@ export class Surroundings {
     }
     hub.setServers(services);
     this.#resolved = found;
+    this.#way = await this.#findWay([...found].filter((address) => !address.includes(":")));
     if (JSON.stringify(services) !== JSON.stringify(this.#services)) {
       this.#services = services;
       void this.#judgeNat();
@@ -69,6 +78,18 @@ export class Surroundings {
     const moved = this.#last !== "" && key !== this.#last;
     this.#last = key;
     return moved;
+  }
+
+  /** By the way towards gates and the coordinator, of which one counts. A public address of one's own needs no router's. */
+  async #findWay(outside: readonly string[]): Promise<Way | null> {
+    const { machine } = this.#o;
+    for (const address of outside) {
+      const route = await machine.ip.routeTo(address);
+      if (!route?.gateway || !route.source || route.iface === machine.ip.iface) continue;
+      const { gateway, source } = route;
+      return isInside(source) ? { gateway, source, port: machine.wgPort } : null;
+    }
+    return null;
   }
 
   async #judgeNat(): Promise<void> {

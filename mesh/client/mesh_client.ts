@@ -77,6 +77,19 @@ export class MeshClient {
     );
   }
 
+  /**
+   * How far this machine's clock is ahead of the server's, in ms; null when the server does not tell. Its answers are dated to
+   * the second, so half a second means nothing.
+   */
+  async clockAhead(o: { signal?: AbortSignal } = {}): Promise<number | null> {
+    const before = this.#options.now();
+    const request = { method: "GET", path: "/v1/server", headers: {}, signal: o.signal } as const;
+    const { response, destroy } = await this.#http.open(request);
+    const date = Date.parse(response.headers.date ?? "");
+    destroy();
+    return Number.isNaN(date) ? null : (before + this.#options.now()) / 2 - (date + 500);
+  }
+
   /** Ledger entries from `from` on; a page may end before the head, then ask again. */
   async ledger(from: number, o: { signal?: AbortSignal } = {}): Promise<LedgerPage> {
     return parse(ledgerPage, await this.#get(`/v1/ledger?from=${from}`, o.signal), "ledger");

@@ -96,8 +96,29 @@ export class Forwarding {
     return guards;
   }
 
-  /** Puts everything back, the last change first. */
+  /**
+   * Whether somebody else has made the whole machine forward since: then what was switched on here is theirs as well, so it is
+   * neither guarded nor put back any more. True once.
+   */
+  async yielded(): Promise<boolean> {
+    if (!this.#saved) return false;
+    const left: Saved["values"] = [];
+    for (const family of [4, 6] as const) {
+      const mine = this.#saved.values.filter((v) => v.key.startsWith(`net/ipv${family}/`));
+      const all = key(family, "all", "forwarding");
+      const theirs = mine.length > 0 && !this.#ours(all) && await this.#read(all) === "1";
+      if (!theirs) left.push(...mine);
+    }
+    if (left.length === this.#saved.values.length) return false;
+    this.#saved.values = left;
+    if (left.length === 0) await this.#forget();
+    else await writeJson(this.#file, this.#saved);
+    return true;
+  }
+
+  /** Puts everything back that is still ours, the last change first. */
   async restore(): Promise<void> {
+    await this.yielded();
     for (const { key, before } of this.#saved?.values.toReversed() ?? []) {
       // An interface that is gone has nothing to put back.
       if (await this.#read(key) !== null) await this.#write(key, before, { remember: false });

@@ -107,3 +107,19 @@ Deno.test("Forwarding.restore() passes over an interface that is gone", async ()
   await forwarding.restore();
   await assert.rejects(Deno.stat(world.file));
 });
+
+Deno.test("Forwarding leaves to others what they have switched on meanwhile, for the whole machine", async () => {
+  await using world = await fresh({ force: true });
+  const egress = [{ iface: "eth0", family: 4 }, { iface: "eth0", family: 6 }] as const;
+  const forwarding = world.make();
+  assert.equal((await forwarding.set(egress)).length, 2);
+  assert.equal(await forwarding.yielded(), false);
+  // What `sysctl net.ipv4.ip_forward=1` does.
+  for (const iface of ["all", "eth0", "eth1.5", "lo"]) world.sysctl.values.set(four(iface), "1");
+  assert.equal(await forwarding.yielded(), true);
+  assert.deepEqual(await forwarding.set(egress), [{ iface: "eth0", family: 6 }], "theirs is not guarded");
+  assert.equal(await forwarding.yielded(), false);
+  await forwarding.restore();
+  assert.equal(world.sysctl.values.get(four("eth0")), "1");
+  assert.equal(world.sysctl.values.get("net/ipv6/conf/eth0/force_forwarding"), "0");
+});

@@ -4,13 +4,14 @@
  * all) and a machine (which knows those it sees) come to the same one.
  *
  * Addresses decide. A machine's own addresses belong to it; a routed prefix belongs to its carrier, except where a longer
- * prefix or a machine's own address lies within it (longest prefix wins, as in the routing table). Routes of length 0
- * (exit) and malformed ones give nobody anything.
+ * prefix or a machine's own address lies within it (longest prefix wins, as in the routing table). Routes of length 0 make an
+ * exit node and open nothing by themselves: a rule has to say "internet", which is less than what they cover (internet.ts).
+ * Malformed ones give nobody anything.
  *
  * A change of some machines is a new `Compiled` that shares everything with the one before but what they touch (`recompile`).
  */
 import { intersect, intersectAll, isBad, isEverything, merge, parsePrefix, type Range, subtract } from "./prefix.ts";
-import { addressesOf, type Ends, familyIndex, has, meet, prepare, type Prepared } from "./prepare.ts";
+import { addressesOf, type Bits, type Ends, familyIndex, has, meet, prepare, type Prepared } from "./prepare.ts";
 import type { Policy, PolicyNode, PolicyRoute } from "./types.ts";
 
 /** A machine with its addresses as ranges. */
@@ -20,6 +21,8 @@ export interface Machine {
   /** What it carries for others, all its routes together. */
   carried: readonly Range[];
   ends: Ends;
+  /** Families for which it is an exit node (IPv4 first). */
+  exit: readonly [boolean, boolean];
 }
 
 /** A route that is fit for use, and the part of it that no longer prefix takes away. */
@@ -34,6 +37,8 @@ export interface Compiled {
   prepared: Prepared;
   machines: ReadonlyMap<string, Machine>;
   routes: readonly CompiledRoute[];
+  /** Exit nodes by id, and for which families. */
+  exits: ReadonlyMap<string, Machine["exit"]>;
   /** What was worked out to get here, for those who count: machines placed on the rules, and routes cut to size. */
   work: { machines: number; routes: number };
 }
@@ -49,11 +54,16 @@ export function compile(policy: Policy, { nodes, routes }: Network): Compiled {
   const owned = new Map(nodes.map((node) => [node.id, addressesOf(node)]));
   const fit = carve(routes, [...owned.values()].flat());
   const carried = Map.groupBy(fit, (route) => route.node);
+  const exits = exitsOf(routes);
   const machines = new Map<string, Machine>();
   for (const node of nodes) {
-    machines.set(node.id, place(prepared, { node, own: owned.get(node.id)!, routes: carried.get(node.id) ?? [] }));
+    const { id } = node;
+    machines.set(
+      id,
+      place(prepared, { node, own: owned.get(id)!, routes: carried.get(id) ?? [], exit: exits.get(id) }),
+    );
   }
-  return { policy, prepared, machines, routes: fit, work: { machines: machines.size, routes: fit.length } };
+  return { policy, prepared, machines, routes: fit, exits, work: { machines: machines.size, routes: fit.length } };
 }
 
 /**
@@ -86,16 +96,17 @@ export function recompile(before: Compiled, changes: ReadonlyMap<string, PolicyN
     const node = changes.has(id) ? changes.get(id)! : machines.get(id)?.node ?? null;
     if (node === null) continue;
     const mine = routes.filter((route) => route.node === id);
-    machines.set(id, place(prepared, { node, own: addressesOf(node), routes: mine }));
+    machines.set(id, place(prepared, { node, own: addressesOf(node), routes: mine, exit: before.exits.get(id) }));
     work.machines++;
   }
-  return { policy, prepared, machines, routes, work };
+  return { policy, prepared, machines, routes, exits: before.exits, work };
 }
 
 /** True when some rule lets one of the two reach the other, or a prefix that the other carries. Symmetric. */
 export function sees(compiled: Compiled, a: string, b: string): boolean {
   const [x, y] = [compiled.machines.get(a), compiled.machines.get(b)];
   if (!x || !y || a === b) return false;
+  if (usesExit(compiled, x, y) || usesExit(compiled, y, x)) return true;
   return meets(x, y) || meets(y, x) || (sameUser(x, y) && (selfMeets(compiled, x, y) || selfMeets(compiled, y, x)));
 }
 
@@ -105,6 +116,39 @@ function meets({ ends: { from } }: Machine, { ends: { to } }: Machine): boolean 
 
 function selfMeets({ prepared: { self } }: Compiled, { ends: { fromOwn } }: Machine, target: Machine): boolean {
   return target.own.some((range) => meet(fromOwn[familyIndex(range)], self));
+}
+
+/** Whether a rule lets a machine itself into the internet through another. */
+function usesExit({ prepared: { internet } }: Compiled, { ends: { fromOwn } }: Machine, through: Machine): boolean {
+  const through4 = through.exit[0] && meet3(fromOwn[0], internet, through.ends.carries);
+  return through4 || (through.exit[1] && meet3(fromOwn[1], internet, through.ends.carries));
+}
+
+function meet3(a: Bits, b: Bits, c: Bits): boolean {
+  for (let i = 0; i < a.length; i++) if ((a[i]! & b[i]! & c[i]!) !== 0) return true;
+  return false;
+}
+
+/** An exit node that a machine may use, and which families it gets through it. */
+export interface Exit {
+  node: string;
+  ipv4: boolean;
+  ipv6: boolean;
+}
+
+/** Exit nodes that `id` may use. */
+export function exitsFor(compiled: Compiled, id: string): Exit[] {
+  const machine = compiled.machines.get(id);
+  if (!machine) return [];
+  const { internet } = compiled.prepared;
+  return [...compiled.exits].flatMap(([node, families]) => {
+    const through = compiled.machines.get(node);
+    if (!through || through === machine) return [];
+    const [ipv4, ipv6] = ([0, 1] as const).map((f) =>
+      families[f] && meet3(machine.ends.fromOwn[f], internet, through.ends.carries)
+    ) as [boolean, boolean];
+    return ipv4 || ipv6 ? [{ node, ipv4, ipv6 }] : [];
+  });
 }
 
 /** Ids of all machines that `id` sees. */
@@ -176,10 +220,28 @@ export function families(ranges: readonly Range[]): number {
 
 function place(
   prepared: Prepared,
-  { node, own, routes }: { node: PolicyNode; own: readonly Range[]; routes: readonly CompiledRoute[] },
+  { node, own, routes, exit = [false, false] }: {
+    node: PolicyNode;
+    own: readonly Range[];
+    routes: readonly CompiledRoute[];
+    exit: Machine["exit"] | undefined;
+  },
 ): Machine {
   const carried = routes.length === 0 ? [] : merge(routes.flatMap((route) => route.effective));
-  return { node, own, carried, ends: prepared.endsOf(node, own, carried) };
+  return { node, own, carried, ends: prepared.endsOf(node, own, carried), exit };
+}
+
+/** Who is an exit node, by the routes of length 0. */
+function exitsOf(routes: readonly PolicyRoute[]): Map<string, Machine["exit"]> {
+  const exits = new Map<string, [boolean, boolean]>();
+  for (const { prefix, node } of routes) {
+    const range = parsePrefix(prefix);
+    if (isBad(range) || !isEverything(range)) continue;
+    const families = exits.get(node) ?? [false, false];
+    families[familyIndex(range)] = true;
+    exits.set(node, families);
+  }
+  return exits;
 }
 
 function sameRanges(a: readonly Range[], b: readonly Range[]): boolean {

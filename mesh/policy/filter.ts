@@ -5,6 +5,7 @@
 import {
   carriedPart,
   type Compiled,
+  exitsFor,
   families,
   type Machine,
   ownPart,
@@ -13,14 +14,18 @@ import {
   seenBy,
   stands,
 } from "./compile.ts";
-import { type Range, toPrefixes } from "./prefix.ts";
-import { has } from "./prepare.ts";
+import { INTERNET } from "./internet.ts";
+import { intersect, type Range, subtract, toPrefixes } from "./prefix.ts";
+import { familyIndex, has } from "./prepare.ts";
 import type { Filter, FilterRule, Rule } from "./types.ts";
 
-/** The filter of machine `self`; that of a machine that is not there lets nothing pass. */
-export function filterFor(compiled: Compiled, self: string): Filter {
+/**
+ * The filter of machine `self`; that of a machine that is not there lets nothing pass.
+ * @param o.exit the exit node that it uses: answers from the internet come out of the tunnel
+ */
+export function filterFor(compiled: Compiled, self: string, { exit }: { exit?: string | undefined } = {}): Filter {
   const machine = compiled.machines.get(self);
-  if (!machine) return { peers: [], inbound: [], outbound: [] };
+  if (!machine) return { peers: [], inbound: [], outbound: [], exit: [] };
   const others = seenBy(compiled, self).map((id) => compiled.machines.get(id)!);
   const mine = others.filter((other) => sameUser(machine, other));
   const inbound: FilterRule[] = [], outbound: FilterRule[] = [];
@@ -38,7 +43,30 @@ export function filterFor(compiled: Compiled, self: string): Filter {
     if (carried.length > 0) outbound.push(...line(rule, carried, all("to")));
   });
   const used = routesFor(compiled, self).flatMap((route) => route.effective);
-  return { peers: toPrefixes([...others.flatMap((other) => other.own), ...used]), inbound, outbound };
+  const beyond = exitsFor(compiled, self).some(({ node }) => node === exit) ? internetOf(compiled) : [];
+  return {
+    peers: toPrefixes([...others.flatMap((other) => other.own), ...used, ...beyond]),
+    inbound,
+    outbound,
+    exit: exitLines(compiled, machine, others),
+  };
+}
+
+/** Who may go into the internet through an exit node: machines themselves, not what they carry. */
+function exitLines(compiled: Compiled, machine: Machine, others: readonly Machine[]): FilterRule[] {
+  const beyond = machine.exit.some(Boolean) ? internetOf(compiled).filter((r) => machine.exit[familyIndex(r)]) : [];
+  if (beyond.length === 0) return [];
+  return compiled.policy.rules.flatMap((rule, i) => {
+    if (!has(compiled.prepared.internet, i) || !has(machine.ends.carries, i)) return [];
+    return line(rule, others.flatMap((other) => ownPart(other, i, "from")), beyond);
+  });
+}
+
+/** The internet without what is somebody's in the network: machines' own addresses, and routes, which are always longer. */
+function internetOf({ machines, routes }: Compiled): Range[] {
+  const taken = [...[...machines.values()].flatMap(({ own }) => own), ...routes.map(({ range }) => range)];
+  const near = taken.filter((range) => INTERNET.some((part) => intersect(part, range)));
+  return near.length === 0 ? [...INTERNET] : INTERNET.flatMap((part) => subtract(part, near));
 }
 
 /** The line for these sources and destinations, without the families that only one side has; none when nothing is left. */

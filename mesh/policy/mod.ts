@@ -1,7 +1,17 @@
 /** Who may reach what: reading acls.toml, and turning it into visibility and packet filters. */
 export { namedFiles } from "./admit.ts";
 export { AdmitRules, documentOf, issuerSigners, readSigned, type SignedPolicy, usesPrefix } from "./ask.ts";
-export { compile, type Compiled, type CompiledRoute, recompile, routesFor, seenBy, sees } from "./compile.ts";
+export {
+  compile,
+  type Compiled,
+  type CompiledRoute,
+  type Exit,
+  exitsFor,
+  recompile,
+  routesFor,
+  seenBy,
+  sees,
+} from "./compile.ts";
 export { filterFor } from "./filter.ts";
 export {
   addressEnd,
@@ -15,9 +25,12 @@ export {
 } from "./reach.ts";
 export { portsText, readService } from "./ports.ts";
 export { isBad, parsePrefix } from "./prefix.ts";
+export { NO_DNS } from "./dns.ts";
 export { DEFAULT_GRACE } from "./network.ts";
+export { durationText } from "./duration.ts";
+export { approvalOf, EXIT_PREFIXES, routesInForce } from "./routes.ts";
 export { checkPolicy, faultError, parsePolicy, type PolicyCheck, type PolicyOptions } from "./parse.ts";
 export { failedTests, runPolicyTests } from "./tests_run.ts";
 export { renderFilter } from "./render_nft.ts";
 export { STARTER_POLICY } from "./starter.ts";
-export type { Fault, Filter, FilterRule, Policy, PolicyNode, PolicyRoute, Ports } from "./types.ts";
+export type { DnsPolicy, Fault, Filter, FilterRule, Policy, PolicyNode, PolicyRoute, Ports } from "./types.ts";

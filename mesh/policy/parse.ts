@@ -5,10 +5,13 @@
 import { GhostError } from "../wire/errors.ts";
 import { readAdmit } from "./admit.ts";
 import { readGroups, readTags } from "./groups.ts";
+import { readDns } from "./dns.ts";
+import { withExpiry } from "./expiry.ts";
 import { isLabel } from "./names.ts";
 import { lint } from "./lint.ts";
 import { readGrace } from "./network.ts";
 import { readPostures } from "./posture.ts";
+import { readRoutes } from "./routes.ts";
 import { readPorts, readRule } from "./rule.ts";
 import type { Range } from "./prefix.ts";
 import { type Names, type Position, readRange, readSelector } from "./selector.ts";
@@ -19,13 +22,22 @@ import type { Fault, Policy, TestCase } from "./types.ts";
 /** What a ledger entry can carry (wire/ledger.ts). */
 const MAX_SOURCE = 900_000;
 const FILE = "acls.toml";
-const SECTIONS = ["network", "groups", "tags", "hosts", "posture", "allow", "routes", "admit", "test"];
-const LATER = {
-  dns: "DNS is",
-  firewall: "firewall rules are",
-  exit: "exit nodes are",
-  expiry: "key expiry is",
-};
+const SECTIONS = [
+  "network",
+  "groups",
+  "tags",
+  "hosts",
+  "posture",
+  "allow",
+  "routes",
+  "dns",
+  "admit",
+  "expiry",
+  "test",
+];
+/** What rules and `[routes]` understand otherwise. */
+const RESERVED = ["self", "internet", "exit"];
+const LATER = { firewall: "firewall rules are" };
 
 /** What belongs to a policy's text. */
 export interface PolicyOptions {
@@ -99,10 +111,26 @@ function read(source: string, { file, files, notes }: Required<PolicyOptions> & 
   const rules = (tablesOf(root, "allow", notes) ?? []).map((table, index) =>
     readRule(table, { index, names, postures, notes })
   );
-  refuseRoutes(tableOf(root, "routes", notes), notes);
-  const admit = readAdmit(tablesOf(root, "admit", notes), { notes, files, tags });
+  const routes = readRoutes(tableOf(root, "routes", notes), { names, notes });
+  const dns = readDns(tableOf(root, "dns", notes), notes);
+  const ways = readAdmit(tablesOf(root, "admit", notes), { notes, files, tags });
+  const admit = withExpiry(ways, tableOf(root, "expiry", notes), { tags, notes });
   const tests = (tablesOf(root, "test", notes) ?? []).flatMap((table) => readTest(table, names, notes));
-  return { file, grace, groups, tags, hosts, hostPlaces, postures, rules, admit, tests, warnings: notes.warnings };
+  return {
+    file,
+    grace,
+    groups,
+    tags,
+    hosts,
+    hostPlaces,
+    postures,
+    rules,
+    routes,
+    dns,
+    admit,
+    tests,
+    warnings: notes.warnings,
+  };
 }
 
 function readHosts(table: TomlTable | undefined, notes: Notes): Map<string, Range> {
@@ -110,27 +138,15 @@ function readHosts(table: TomlTable | undefined, notes: Notes): Map<string, Rang
   for (const [name, { key }] of table?.entries ?? []) {
     if (!isLabel(name)) {
       notes.fault(key, `Bad name ${quoted(name)}`, "use a-z, 0-9 and -, at most 63 characters");
-    } else if (name === "self") notes.fault(key, `"self" has a meaning of its own in rules`, "choose another name");
+    } else if (RESERVED.includes(name)) {
+      notes.fault(key, `${quoted(name)} has a meaning of its own`, "choose another name");
+    }
     const word = wordOf(table!, name, notes);
     const range = word && readRange(word, notes);
     if (range) hosts.set(name, range);
     else hosts.set(name, { family: 4, first: 0n, last: 0n }); // its fault is noted; rules that name it have none of their own
   }
   return hosts;
-}
-
-function refuseRoutes(table: TomlTable | undefined, notes: Notes): void {
-  for (const [name, { key }] of table?.entries ?? []) {
-    if (name === "exit") {
-      notes.fault(key, '"exit" in [routes]: exit nodes are not enforced by this version', "leave it out");
-    } else {
-      notes.fault(
-        key,
-        `${quoted(name)} in [routes]: approval of announced routes is not enforced by this version`,
-        `leave it out and sign the route with: ghostctl route add ${name} via NAME`,
-      );
-    }
-  }
 }
 
 function readTest(table: TomlTable, names: Names, notes: Notes): TestCase[] {

@@ -23,14 +23,14 @@ const FAULTS: [string, string[]][] = [
   // keys
   ["[group]\n", ['1:2 Unknown key "group" in the policy; did you mean "groups"?']],
   ["zebra = 1\n", [
-    '1:1 Unknown key "zebra" in the policy; known: network, groups, tags, hosts, posture, allow, routes, admit, test',
+    '1:1 Unknown key "zebra" in the policy; known: network, groups, tags, hosts, posture, allow, routes, dns, admit, expiry, test',
   ]],
   [rule(`form = ["*"]\n${TO}`), [
     '1:1 [[allow]] has no "from"; add from = ["*"]',
     '2:1 Unknown key "form" in [[allow]]; did you mean "from"?',
   ]],
   ["__proto__ = 1\n", [
-    '1:1 Unknown key "__proto__" in the policy; known: network, groups, tags, hosts, posture, allow, routes, admit, test',
+    '1:1 Unknown key "__proto__" in the policy; known: network, groups, tags, hosts, posture, allow, routes, dns, admit, expiry, test',
   ]],
   // shapes
   ["allow = 1\n", ['1:1 "allow" must be a list of tables, not 1; write [[allow]] for each one']],
@@ -62,7 +62,7 @@ const FAULTS: [string, string[]][] = [
   ]],
   ['[groups]\n"a b" = []\n', ['2:1 Bad name "a b"; use a-z, 0-9 and -, at most 63 characters']],
   ['[tags]\n"tag:web" = []\n', ['2:1 Bad name "tag:web"; write web here, and "tag:web" in rules']],
-  ['[hosts]\nself = "10.0.0.1"\n', ['2:1 "self" has a meaning of its own in rules; choose another name']],
+  ['[hosts]\nself = "10.0.0.1"\n', ['2:1 "self" has a meaning of its own; choose another name']],
   ['[groups]\nops = ["ann", "idp:sre"]\ndev = ["ops"]\n', [
     '2:8 "ann" is no user; write "ann@example.com" or "group:ops"',
     '3:8 "ops" is no user; did you mean "group:ops"?',
@@ -87,7 +87,7 @@ const FAULTS: [string, string[]][] = [
     '3:26 Bad prefix "::ffff:0a00:1": no address or prefix; write "10.1.1.0/24", "fd12::/64" or one address',
   ]],
   [rule(`${FROM}to = ["0.0.0.0/0"]`), [
-    '3:7 "0.0.0.0/0" is the whole internet: exit nodes are not enforced by this version; name the prefixes that machines carry, or "*" for all machines of the network',
+    '3:7 "0.0.0.0/0" cannot be named as a prefix; write "internet" for what is reached through an exit node, or "*" for all machines of the network',
   ]],
   ["[hosts]\noffice = 10\n" + rule(`${FROM}to = ["office"]`), [
     '2:10 "office" must be a string, not 10; write it in quotes',
@@ -108,13 +108,12 @@ const FAULTS: [string, string[]][] = [
     [`4:18 ${message}`],
   ]),
   // what this version cannot enforce
-  ["[dns]\n[[firewall]]\n", [
-    '1:2 "dns" in the policy: DNS is not enforced by this version; leave it out',
-    '2:3 "firewall" in the policy: firewall rules are not enforced by this version; leave it out',
+  ["[[firewall]]\n", [
+    '1:3 "firewall" in the policy: firewall rules are not enforced by this version; leave it out',
   ]],
   // via and posture
   [rule(`${FROM}${TO}via = ["gw"]`), [
-    '3:6 With "via", "to" holds hosts and prefixes only, not "*"; name the networks behind it in a rule of their own',
+    '3:6 With "via", "to" holds hosts, prefixes and "internet" only, not "*"; name the networks behind it in a rule of their own',
   ]],
   [rule(`${FROM}to = ["10.0.0.0/8"]\nvia = ["10.1.1.1", "tag:rt", "self"]`), [
     '4:8 "10.1.1.1" cannot stand in "via"; name the machine that carries it: a tag, a user or its name',
@@ -129,10 +128,6 @@ const FAULTS: [string, string[]][] = [
     '4:15 Bad version "new"; write "0.2.0"',
     '5:1 Unknown key "min" in [posture.old]; known: os, min_version',
     '9:12 Undefined posture "od"; did you mean "ok"?',
-  ]],
-  ['[routes]\n"10.1.1.0/24" = ["tag:router"]\nexit = []\n', [
-    '2:1 "10.1.1.0/24" in [routes]: approval of announced routes is not enforced by this version; leave it out and sign the route with: ghostctl route add 10.1.1.0/24 via NAME',
-    '3:1 "exit" in [routes]: exit nodes are not enforced by this version; leave it out',
   ]],
   ['[[admit]]\nmethod = "oidc"\nissuer = "https://x"\n', [
     '1:1 [[admit]] has no "client_id"; add client_id = "ghostmesh"',
@@ -214,13 +209,15 @@ Deno.test("checkPolicy() warns when a machine's name looks like a mistyped host"
 
 Deno.test("STARTER_POLICY parses, passes its tests, and so does every line it shows as an example", () => {
   assert.equal(parsePolicy(STARTER_POLICY).rules.length, 1);
-  const examples = STARTER_POLICY.split("\n").map((line) => /^# (\[|[a-z]+ = )/.test(line) ? line.slice(2) : line).join(
+  const shown = /^# (\[|"?[a-z0-9.:/]+"? = )/;
+  const examples = STARTER_POLICY.split("\n").map((line) => shown.test(line) ? line.slice(2) : line).join(
     "\n",
   );
   const policy = parsePolicy(examples.replace('[[allow]]\nfrom = ["*"]\nto = ["*"]\n', ""));
   runPolicyTests(policy);
   assert.equal(policy.rules.length, 1);
-  assert.deepEqual(policy.admit, [{ method: "static", revokesNodes: false }]);
+  const expiry = { seconds: 180 * 86_400, tags: { "tag:server": null } };
+  assert.deepEqual(policy.admit, [{ method: "static", revokesNodes: false, expiry }]);
 });
 
 Deno.test("parsePolicy() lets tokens in unless the policy names other ways only", () => {

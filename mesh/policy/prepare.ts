@@ -27,8 +27,9 @@ export interface Ends {
 /** The policy's side of every answer. */
 export interface Prepared {
   policy: Policy;
-  /** Rules whose `to` holds `self`. */
+  /** Rules whose `to` holds `self`, and those with `internet`. */
   self: Bits;
+  internet: Bits;
   /** Addresses that each rule names, by its index. */
   fromRanges: readonly (readonly Range[])[];
   toRanges: readonly (readonly Range[])[];
@@ -119,7 +120,8 @@ export function prepare(policy: Policy): Prepared {
     return ends;
   };
   const self = setOf(({ to }) => to.some(({ kind }) => kind === "self"));
-  return { policy, self, fromRanges, toRanges, endsOf };
+  const internet = setOf(({ to }) => to.some(({ kind }) => kind === "internet"));
+  return { policy, self, internet, fromRanges, toRanges, endsOf };
 }
 
 /** True when a machine says of itself what a posture asks for. Nobody but the machine attests it. */
@@ -176,6 +178,12 @@ function keysOfSelector(selector: Selector): string[] {
     default:
       return [];
   }
+}
+
+/** True when a selector names a machine, by anything but its address. */
+export function names(selector: Selector, node: PolicyNode): boolean {
+  const keys = keysOf(node);
+  return keysOfSelector(selector).some((key) => keys.includes(key));
 }
 
 function named(

@@ -6,6 +6,8 @@
  * - Only the replies of a flow are waved through by connection tracking. Packets in a flow's own direction are held against
  *   the rules each time, so a flow that a new policy no longer allows ends at once.
  * - ICMP errors about a tracked flow pass; `related` by a helper (FTP and the like) does not.
+ * - What goes through an exit node into the internet is looked at only where packets are forwarded: a machine's own public
+ *   address is not the internet to those who use it as their exit.
  * - A packet that Docker or the host sent elsewhere by DNAT has a destination that no rule names, and is dropped.
  * - Connection tracking puts fragments together before the filter sees them, and `meta l4proto` looks behind IPv6
  *   extension headers, so ports are never read from the wrong place.
@@ -23,6 +25,7 @@ export function renderFilter(filter: Filter, { iface }: { iface: string }): stri
   const peers = { 4: sets.always("peers4", 4, filter.peers), 6: sets.always("peers6", 6, filter.peers) };
   const inbound = accepts(filter.inbound, sets);
   const outbound = accepts(filter.outbound, sets);
+  const exit = accepts(filter.exit ?? [], sets);
   const chain = (name: string, lines: readonly string[]) =>
     `chain ${name} {\n${lines.map((l) => `  ${l}\n`).join("")}}\n`;
   const tracked = [
@@ -40,6 +43,7 @@ export function renderFilter(filter: Filter, { iface }: { iface: string }): stri
       "counter drop",
     ]),
     chain(`${NAME}outbound`, ["ct state invalid counter drop", ...tracked, ...outbound, "counter drop"]),
+    ...(exit.length === 0 ? [] : [chain(`${NAME}exit`, ["ct state invalid counter drop", ...exit])]),
     chain(`${NAME}input`, [
       "type filter hook input priority filter; policy accept;",
       `iifname "${iface}" jump ${NAME}inbound`,
@@ -47,6 +51,7 @@ export function renderFilter(filter: Filter, { iface }: { iface: string }): stri
     chain(`${NAME}forward`, [
       "type filter hook forward priority filter; policy accept;",
       `iifname "${iface}" oifname "${iface}" counter drop`,
+      ...(exit.length === 0 ? [] : [`iifname "${iface}" jump ${NAME}exit`]),
       `iifname "${iface}" jump ${NAME}inbound`,
       `oifname "${iface}" jump ${NAME}outbound`,
     ]),

@@ -28,12 +28,12 @@ export function readRule(table: TomlTable, { index, names, postures, notes }: Co
   const to = selectors("to", { position: "to", example: "self" });
   const via = table.entries.has("via") ? selectors("via", { position: "via", example: "tag:router" }) : null;
   if (via !== null) {
-    const other = to.find(({ kind }) => kind !== "addresses");
+    const other = to.find(({ kind }) => kind !== "addresses" && kind !== "internet");
     if (other) {
       const mend = "name the networks behind it in a rule of their own";
       notes.fault(
         table.entries.get("to")!.value,
-        `With "via", "to" holds hosts and prefixes only, not ${quoted(other.text)}`,
+        `With "via", "to" holds hosts, prefixes and "internet" only, not ${quoted(other.text)}`,
         mend,
       );
     }

@@ -15,7 +15,7 @@ export interface Names {
 /** Where a selector stands decides what it may be. */
 export type Position = "from" | "to" | "via" | "test from" | "test to";
 
-const WORDS = ["*", "self"];
+const WORDS = ["*", "self", "internet"];
 
 /** Reads one selector; what is wrong with it is noted. */
 export function readSelector(word: Word, { names, position, notes }: {
@@ -40,6 +40,10 @@ export function readSelector(word: Word, { names, position, notes }: {
   if (text === "self") {
     if (position.endsWith("to")) return { kind: "self", text };
     return bad(`"self" can only stand in "to"`, 'in "from" name whose machines: "*", a user, a group or a tag');
+  }
+  if (text === "internet") {
+    if (position.endsWith("to")) return { kind: "internet", text };
+    return bad(`"internet" can only stand in "to"`, 'say who may use an exit node: from = ["*"], to = ["internet"]');
   }
   if (text.startsWith("idp:")) {
     if (isIdpGroup(text)) return { kind: "users", text, users: [text] };
@@ -104,8 +108,8 @@ export function readRange(word: Word, notes: Notes): Range | undefined {
     return undefined;
   }
   if (isEverything(range)) {
-    const mend = 'name the prefixes that machines carry, or "*" for all machines of the network';
-    notes.fault(word, `${quoted(word.text)} is the whole internet: exit nodes are not enforced by this version`, mend);
+    const mend = 'write "internet" for what is reached through an exit node, or "*" for all machines of the network';
+    notes.fault(word, `${quoted(word.text)} cannot be named as a prefix`, mend);
     return undefined;
   }
   return range;

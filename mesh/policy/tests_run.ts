@@ -4,13 +4,14 @@
  * Imagined machines are in every posture, and networks are carried by whoever `via` asks for: a `deny` is never too kind.
  */
 import { faultError } from "./parse.ts";
+import { INTERNET } from "./internet.ts";
 import { IP_PROTOCOL, opens, samples, type Service } from "./ports.ts";
 import { intersect, type Range } from "./prefix.ts";
 import { quoted } from "./shape.ts";
 import type { Fault, Policy, Rule, Selector, TestCase } from "./types.ts";
 
 /** Somebody whom a rule can match: an imagined machine, or one address of a network behind one. */
-type Subject = { user?: string; tag?: string; name?: string } | { address: Range };
+type Subject = { user?: string; tag?: string; name?: string } | { address: Range; internet?: boolean };
 
 /**
  * Runs the tests.
@@ -68,6 +69,8 @@ function subjects(selector: Selector, rules: readonly Rule[]): Subject[] {
       return [{ tag: selector.tag }];
     case "machine":
       return [{ name: selector.name }];
+    case "internet":
+      return INTERNET.map(({ family, first }) => ({ address: { family, first, last: first }, internet: true }));
     case "addresses":
       return addressSamples(selector.range, rules).map((address) => ({ address }));
     default:
@@ -99,6 +102,7 @@ function allows(
 
 function matches(selector: Selector, subject: Subject): boolean {
   if ("address" in subject) {
+    if (subject.internet) return selector.kind === "internet";
     return selector.kind === "addresses" && intersect(selector.range, subject.address) !== null;
   }
   switch (selector.kind) {

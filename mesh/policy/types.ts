@@ -33,6 +33,8 @@ export type Selector =
   | { kind: "tag"; text: string; tag: string }
   /** Addresses: a host of `[hosts]`, a prefix or one address. Matches overlay addresses and routed ones. */
   | { kind: "addresses"; text: string; range: Range }
+  /** What lies beyond the network, through an exit node. Only in `to`. */
+  | { kind: "internet"; text: string }
   /** A machine by its name, which is its own claim; therefore only in `to`. */
   | { kind: "machine"; text: string; name: string };
 
@@ -91,11 +93,31 @@ export interface Policy {
   hostPlaces: ReadonlyMap<string, Place>;
   postures: ReadonlyMap<string, Posture>;
   rules: readonly Rule[];
+  routes: readonly RouteApproval[];
+  dns: DnsPolicy;
   /** The ways in, in their order; tokens when the policy says nothing of them. */
   admit: readonly AdmitRule[];
   tests: readonly TestCase[];
   /** What is allowed but looks like a slip. */
   warnings: readonly Fault[];
+}
+
+/** One line of `[routes]`: who may carry a prefix and all within it, or be an exit node, without an admin's signature. */
+export interface RouteApproval extends Place {
+  text: string;
+  range: Range | "exit";
+  by: readonly Selector[];
+}
+
+/** `[dns]`. */
+export interface DnsPolicy {
+  /** Servers for all names that nothing else is said of; none: those that each machine asked before. */
+  upstreams: readonly string[];
+  search: readonly string[];
+  /** Domain -> servers. */
+  split: ReadonlyMap<string, readonly string[]>;
+  /** A label under the network's suffix, or a whole name -> addresses. */
+  names: ReadonlyMap<string, readonly string[]>;
 }
 
 /** What the compiler needs to know of a machine; a verified node maps onto it. */
@@ -114,6 +136,8 @@ export interface PolicyNode {
   /** What the machine says of itself: its operating system and the version of GhostMesh. */
   os?: string;
   version?: string;
+  /** Prefixes that its record offers to carry. */
+  announces?: readonly string[];
 }
 
 /** A prefix in force and the machine that carries it. */
@@ -140,4 +164,6 @@ export interface Filter {
   inbound: readonly FilterRule[];
   /** Flows from the prefixes that this machine carries into the tunnel. */
   outbound: readonly FilterRule[];
+  /** Flows through this machine into the internet, if it is an exit node; never to the machine itself. */
+  exit?: readonly FilterRule[];
 }

@@ -163,6 +163,11 @@ export class Replica {
       if (slot === null) nodes.delete(id);
       else nodes.set(id, slot);
       const machine = slot?.machine ?? null;
+      const announced = (of: typeof machine) => of?.record.routes.join() ?? "";
+      if (before.policy?.routes.length && announced(old) !== announced(machine)) {
+        // The policy may approve it: then others may see each other by it, and what it takes from a shorter route is its own.
+        touched.routes = touched.all = true;
+      }
       if ((old && selectorsOf(old)) !== (machine && selectorsOf(machine))) {
         changed.set(id, machine && policyNode(machine));
       }

@@ -3,7 +3,15 @@
  * A view is never changed but replaced, so that a stream can compare the one before with the one after. Its ledger is the
  * exception: it grows in place, which readers of an older view may notice, and which the store's check of the head covers.
  */
-import { compile, type Compiled, type Policy, type PolicyNode, readSigned, sees } from "../policy/mod.ts";
+import {
+  compile,
+  type Compiled,
+  type Policy,
+  type PolicyNode,
+  readSigned,
+  routesInForce,
+  sees,
+} from "../policy/mod.ts";
 import type { AdmitRule } from "../wire/admit.ts";
 import type { StoredRecord } from "../store/mod.ts";
 import type { Ledger } from "../trust/ledger.ts";
@@ -38,8 +46,8 @@ export interface View {
 /** The policy's side of a node. */
 export function policyNode(node: VerifiedNode): PolicyNode {
   const { id, name, tags, user, subject, groups, record } = node;
-  const { ipv4, ipv6, os, version } = record;
-  return { id, name, tags, user, subject, groups, ipv4, ipv6, os, version };
+  const { ipv4, ipv6, os, version, routes: announces } = record;
+  return { id, name, tags, user, subject, groups, ipv4, ipv6, os, version, announces };
 }
 
 /** What policy selects a node by, as one text to compare. */
@@ -69,7 +77,9 @@ export function compileFor(
   if (policy === null) return null;
   const machines: PolicyNode[] = [];
   for (const { machine } of nodes.values()) if (machine !== null) machines.push(policyNode(machine));
-  return compile(policy, { nodes: machines, routes: ledger.routes.map(({ prefix, node }) => ({ prefix, node })) });
+  const network = ledger.network.ipv4;
+  const routes = routesInForce(policy.routes, { signed: ledger.routes, nodes: machines, network });
+  return compile(policy, { nodes: machines, routes });
 }
 
 /** Whether policy lets the node `self` see the node `other`. */

@@ -24,9 +24,9 @@ import { MAX_CLOCK_SKEW } from "../wire/api.ts";
 import { GhostError } from "../wire/errors.ts";
 import type { GateBody, GrantBody, LedgerEntry, LedgerEvidence, LedgerHead, RouteBody } from "../wire/ledger.ts";
 import { networkPrefix6 } from "./address.ts";
-import { QUORUM_KINDS } from "./approval.ts";
 import { Branches, type Chain, Overlay } from "./branches.ts";
 import { networkIdOf } from "./keys.ts";
+import { bad, checkConsents, checkPlace } from "./ledger_checks.ts";
 import { type CheckedEntry, checkEntry } from "./ledger_entry.ts";
 import {
   type Effect,
@@ -37,41 +37,19 @@ import {
   type Revocable,
 } from "./ledger_state.ts";
 
+import type { LedgerFork, NetworkInfo, OpenLedgerOptions, Taken } from "./ledger_types.ts";
+
 export { signEntry, type SignEntryOptions } from "./sign_entry.ts";
-export type { LedgerIssuerKey, LedgerPolicy, NodeSettings, Revocable };
-
-/** What genesis says of a network. */
-export interface NetworkInfo {
-  readonly id: string;
-  readonly name: string;
-  readonly suffix: string;
-  readonly ipv4: string;
-  /** How many admins a change of admins needs, as of now. */
-  readonly quorum: number;
-}
-
-/** What a ledger is opened with. */
-export interface OpenLedgerOptions {
-  /** The network that it has to be. */
-  net?: string;
-  /** A head of this very chain up to which it was checked before; see the module's header. */
-  checked?: LedgerHead | null;
-  /** Entries of other branches that were seen before. */
-  evidence?: LedgerEvidence | null;
-  /** Keys besides the admins' that may sign `issuer` entries under a policy (policy's `issuerSigners`); without it none may. */
-  issuerSigners?: (policy: LedgerPolicy, issuer: string) => readonly string[];
-}
-
-/** Several entries of one place, signed by admins. */
-export interface LedgerFork {
-  /** The first place where branches differ, as far as it is known. */
-  seq: number;
-  /** The entries that are not in this chain. */
-  entries: readonly { seq: number; hash: string; signer: string; jws: string }[];
-}
-
-/** What an entry brought about: it was known, it continues the chain, it is another branch's, or the chain is another one now. */
-export type Taken = "known" | "appended" | "forked" | "switched";
+export type {
+  LedgerFork,
+  LedgerIssuerKey,
+  LedgerPolicy,
+  NetworkInfo,
+  NodeSettings,
+  OpenLedgerOptions,
+  Revocable,
+  Taken,
+};
 
 // Enough to keep the crypto threads busy, few enough that a bad chain is given up early.
 const CHUNK = 256;
@@ -277,22 +255,8 @@ export class Ledger {
     }
     const byAdmin = this.isAdmin(signer);
     if (!byAdmin && !this.#mayTell(checked)) throw bad("Signed by a key that is not an admin", place);
-    const { seq: head, hash } = this.head;
-    if (entry.seq <= head && moved === "ledger_moved") {
-      if (!byAdmin) throw bad("Signed by a key that is not an admin", place);
-      throw new GhostError("ledger_fork", `Admin ${signer} signed a second entry ${entry.seq}`, {
-        place: `${place}.seq`,
-        mend: "keep both entries as proof and find out who uses that key",
-      });
-    }
-    const mend = moved === "ledger_moved" ? { mend: "fetch the entries in between and sign anew" } : {};
-    if (entry.seq !== head + 1) {
-      throw new GhostError(moved, `Expected entry ${head + 1}, found ${entry.seq}`, { place: `${place}.seq`, ...mend });
-    }
-    if (entry.prev !== hash) {
-      throw new GhostError(moved, `Does not follow entry ${head}`, { place: `${place}.prev`, ...mend });
-    }
-    this.#checkQuorum(checked);
+    checkPlace(checked, this.head, { byAdmin, moved });
+    checkConsents(checked, this, (hash) => this.#hashes.includes(hash));
     if (entry.iat < this.#lastIat - MAX_CLOCK_SKEW) {
       throw bad(`Dated ${this.#lastIat - entry.iat} s before its predecessor`, `${place}.iat`);
     }
@@ -312,25 +276,6 @@ export class Ledger {
     const { policy } = this.#state;
     return entry.kind === "issuer" && entry.approvals === undefined && policy !== null &&
       this.#issuerSigners(policy, entry.body.issuer).includes(signer);
-  }
-
-  #checkQuorum({ entry, place, signer, approvals }: CheckedEntry): void {
-    const keys = approvals?.keys ?? [];
-    const consenting = new Set([signer, ...keys]);
-    if (consenting.size !== keys.length + 1) throw bad("An admin consents twice", `${place}.approvals`);
-    for (const [i, key] of keys.entries()) {
-      if (!this.isAdmin(key)) throw bad("Consent of a key that is not an admin", `${place}.approvals[${i}]`);
-    }
-    if (approvals && !this.#hashes.includes(approvals.base)) {
-      throw bad("Consents on the base of another chain", `${place}.approvals`);
-    }
-    if (approvals && this.#state.carriedOut.has(approvals.id)) {
-      throw bad("This proposal was carried out before", `${place}.approvals`);
-    }
-    const { quorum } = this.network;
-    if (QUORUM_KINDS.has(entry.kind) && consenting.size < quorum) {
-      throw bad(`Needs the consent of ${quorum} admins, has ${consenting.size}`, `${place}.approvals`);
-    }
   }
 
   /** All entries as received, genesis first; the list grows with the ledger. */
@@ -461,8 +406,4 @@ export class Ledger {
   isRevoked(what: Revocable, key: string): boolean {
     return this.#state.revoked[what].has(key) || this.#overlay.revoked[what].has(key);
   }
-}
-
-function bad(message: string, place: string): GhostError {
-  return new GhostError("bad_ledger", message, { place });
 }

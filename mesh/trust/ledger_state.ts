@@ -109,7 +109,7 @@ export class LedgerState {
     else this.nodes.delete(id);
   }
 
-  /** @throws GhostError `bad_ledger`, `name_taken`, `address_taken`, `not_supported`; the state is then unchanged */
+  /** @throws GhostError `bad_ledger`, `name_taken`, `address_taken`; the state is then unchanged */
   apply(effect: Effect): void {
     (KINDS[effect.kind] as Apply<LedgerKind>)(this, effect);
   }
@@ -181,7 +181,6 @@ const KINDS: { [K in LedgerKind]: Apply<K> } = {
   route(s, { body, place }) {
     const at = `${place}.body.prefix`;
     const prefix = readPrefix(body.prefix, { place: at, code: "bad_ledger" });
-    if (prefix.length === 0) throw unsupported(`A route for "${body.prefix}" (an exit node)`, at);
     if (contains(s.range4, prefix) || contains(s.range6, prefix)) {
       throw bad(`"${body.prefix}" lies within the network's own addresses`, at);
     }
@@ -236,10 +235,6 @@ const KINDS: { [K in LedgerKind]: Apply<K> } = {
 
 function bad(message: string, place: string): GhostError {
   return new GhostError("bad_ledger", message, { place });
-}
-
-function unsupported(what: string, place: string): GhostError {
-  return new GhostError("not_supported", `${what}: this version cannot enforce it`, { place });
 }
 
 function refuseRevoked(s: LedgerState, node: string, place: string): void {

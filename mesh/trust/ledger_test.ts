@@ -186,16 +186,6 @@ Deno.test("append() refuses every mutation of one character", async () => {
   assert.equal(snapshot(ledger), before);
 });
 
-Deno.test("append() refuses an exit node, which it cannot enforce", async () => {
-  const ledger = await network();
-  const body = { op: "add", prefix: "0.0.0.0/0", node: "a".repeat(26), metric: 0, snat: true };
-  await refusesUnchanged(
-    ledger,
-    await entryWith(ledger, { kind: "route", body }),
-    ghost("not_supported", /this version cannot enforce it/),
-  );
-});
-
 Deno.test("signEntry() refuses a malformed body", async () => {
   const ledger = await network();
   const body = grantOf(grantKey, { tags: ["web"] });

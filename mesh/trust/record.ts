@@ -11,6 +11,7 @@ import { parse } from "../wire/schema.ts";
 import { ipv4Counter, ipv6Of } from "./address.ts";
 import { type Admission, verifyAdmission } from "./admission/mod.ts";
 import { signJws, verifyJws } from "./jws.ts";
+import { keyEnd } from "./key_expiry.ts";
 import { checkBoxKey, nodeIdOf, type SigningKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
 import { contains, readPrefix } from "./prefix.ts";
@@ -76,6 +77,8 @@ export async function verifyNodeRecord(jws: string, context: RecordContext): Pro
   await checkAddresses(record, id, ledger);
   checkRoutes(record.routes, admission.prefixes);
   const tags = settings?.tags ?? tagsOf(record.tags, admission.tags);
+  // An end that an admin has set for this very machine stands above what the policy says of all.
+  if (settings?.expires === undefined) admission.expires = keyEnd(admission, { ...context, tags });
   const { user, subject, groups } = admission;
   return { id, key, jws, record, admission, name: nameOf(record.name, id, ledger), tags, user, subject, groups };
 }

@@ -3,15 +3,27 @@
  * trust (which checks admission proofs by them) need the shape, and neither imports the other.
  */
 
+/** How long a machine's key counts (`[expiry]`), in seconds; null: as long as its way in says. */
+export interface KeyExpiry {
+  seconds: number | null;
+  /** By tag (`tag:web`), above the way in's own; of several the shortest counts. */
+  tags: Readonly<Record<string, number | null>>;
+}
+
+/** What every way in can have. */
+interface CommonAdmit {
+  expiry?: KeyExpiry;
+}
+
 /** Join tokens: a grant in the ledger admits. */
-export interface StaticAdmit {
+export interface StaticAdmit extends CommonAdmit {
   method: "static";
   /** True: when a grant is revoked, the nodes that came in by it fall too. */
   revokesNodes: boolean;
 }
 
 /** OpenID Connect: the user's ID token, whose nonce is bound to network and identity key. */
-export interface OidcAdmit {
+export interface OidcAdmit extends CommonAdmit {
   method: "oidc";
   /** Exactly as the token's `iss` says it. */
   issuer: string;
@@ -34,7 +46,7 @@ export interface OidcAdmit {
 }
 
 /** Mutual TLS: a certificate chain to a CA, and a signature by its key over the identity key. */
-export interface MtlsAdmit {
+export interface MtlsAdmit extends CommonAdmit {
   method: "mtls";
   /** The CA's certificates, PEM, from the signed policy's files. */
   ca: string;

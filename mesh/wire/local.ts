@@ -5,9 +5,9 @@
  * |---|---|
  * | GET /v1/status | Status |
  * | GET /v1/peers | {peers: Peer[]} |
- * | POST /v1/ping {peer, count} | {replies: [{seq, rttMs|null, rung}]} over the tunnel |
+ * | POST /v1/ping {peer, count} | {replies: [{seq, rttMs|null, rung, endpoint, why}]} over the tunnel |
  * | POST /v1/join JoinRequest | {name, id, addresses} |
- * | POST /v1/login {idToken} | {}; a new log-in of this machine |
+ * | POST /v1/login {idToken} or {admission} | {}; a new log-in of this machine, or a new token's proof |
  * | POST /v1/keys/rotate | {wg: new key, acknowledged: number, peers: number} |
  * | GET /v1/netcheck | Netcheck: this machine's network, looked at anew |
  * | POST /v1/debug/path {peer} | Path: candidates, pairs, timeline |
@@ -93,6 +93,21 @@ export const localNetcheck = z.object({
     address: z.string().nullable(),
   }),
   ipv6: z.object({ works: z.boolean(), address: z.string().nullable() }),
+  portMapping: z.object({
+    enabled: z.boolean(),
+    /** The router that is asked. */
+    gateway: z.string().nullable(),
+    /** Protocols that it answered: pcp, nat-pmp, upnp. */
+    answered: z.array(z.string()),
+    /** The tunnel's port as the router maps it. */
+    mapping: z.object({ protocol: z.string(), address: z.string(), port: z.number() }).nullable(),
+    /** Why there is none. */
+    why: z.string().nullable(),
+  }),
+  clock: z.object({
+    /** Ms by which this machine's clock is ahead of the coordinator's; null when that is not known. */
+    aheadMs: z.number().nullable(),
+  }),
   coordinator: z.boolean(),
   gates: z.array(z.object({ name: z.string(), rttMs: z.number().nullable(), rungs: z.array(rung) })),
   /** What a person should know; empty when all is well. */
@@ -133,7 +148,14 @@ export const localPingRequest = z.object({
 export const localPingAnswer = z.object({
   name: z.string(),
   address: z.string(),
-  replies: z.array(z.object({ seq: z.number(), rttMs: z.number().nullable(), rung })),
+  replies: z.array(z.object({
+    seq: z.number(),
+    rttMs: z.number().nullable(),
+    rung,
+    /** As `path.endpoint` and `path.why` of a peer. */
+    endpoint: z.string().nullable(),
+    why: z.string().nullable(),
+  })),
 });
 
 export const localJoinRequest = z.object({
@@ -142,7 +164,11 @@ export const localJoinRequest = z.object({
   name: z.string().max(63).optional(),
 });
 /** A new log-in of this machine. */
-export const localLoginRequest = z.object({ idToken: jws });
+export const localLoginRequest = z.union([
+  z.strictObject({ idToken: jws }),
+  /** A join token's proof. */
+  z.strictObject({ admission: jws }),
+]);
 export const localJoinAnswer = z.object({ name: z.string(), id: z.string(), addresses: z.array(z.string()) });
 export const localRotateAnswer = z.object({ wg: z.string(), acknowledged: z.number(), peers: z.number() });
 export const localLedger = z.object({ entries: z.array(jws).max(1000), head: ledgerHead });

@@ -38,10 +38,11 @@ export async function addInternet(lab: Lab): Promise<Host> {
 /** Plugs an interface of a host into the public network. */
 export async function plug(lab: Lab, host: Host, iface: string, address: string): Promise<void> {
   const inet = lab.host("inet");
-  const port = `to-${host.name}`.slice(0, 15);
+  const port = `${address.includes(":") ? "6" : "to"}-${host.name}`.slice(0, 15);
   await lab.connect(host, iface, inet, port);
   await inet.run(["ip", "link", "set", port, "master", "br0"]);
-  await host.run(["ip", "address", "add", `${address}/24`, "dev", iface]);
+  const prefix = address.includes(":") ? [`${address}/64`, "nodad"] : [`${address}/24`];
+  await host.run(["ip", "address", "add", ...prefix, "dev", iface]);
 }
 
 /** A machine with a public address. */

@@ -30,7 +30,7 @@ Deno.test("row 25: the names of gates and the coordinator are answered by neithe
     // A machine called "mesh" would take the coordinator's name over.
     own: ["mesh.home.ghost", "gate.corp.example"],
     // A server behind the tunnel: it would be asked if the gate's name were anybody's.
-    settings: { split: [{ domain: "corp.example", servers: ["127.0.0.1"] }], search: [] },
+    settings: { upstreams: ["127.0.0.2"], split: [{ domain: "corp.example", servers: ["127.0.0.1"] }], search: [] },
   };
   const names = new Names({
     runner: systemRunner,
@@ -46,7 +46,7 @@ Deno.test("row 25: the names of gates and the coordinator are answered by neithe
   // Nobody to ask here, so a failure: neither the machine's address nor a question to the server behind the tunnel.
   assert.deepEqual(await ask(names, "mesh.home.ghost"), ["SERVFAIL", null]);
   assert.deepEqual(await ask(names, "Gate.Corp.Example"), ["SERVFAIL", null]);
-  const { own, settings: { split } } = source;
-  const asked = (name: string) => serversFor(name, { own, split, system: ["192.0.2.1"] });
+  const { own, settings: { split, upstreams } } = source;
+  const asked = (name: string) => serversFor(name, { own, split, upstreams, system: ["192.0.2.1"] });
   assert.deepEqual([asked("Gate.Corp.Example"), asked("x.corp.example")], [["192.0.2.1"], ["127.0.0.1"]]);
 });

@@ -195,7 +195,7 @@ Deno.test("ghostctl route add refuses what cannot be a route", async () => {
     ["10.1.1.5/24", 2, /names a host in a network; did you mean 10\.1\.1\.0\/24\?/],
     ["10.1.1.0", 2, /did you mean 10\.1\.1\.0\/32\?/],
     ["ten", 2, /Expected a prefix/],
-    ["0.0.0.0/0", 1, /exit node, which is not supported yet/],
+    ["0.0.0.0/0", 1, /ghostctl exit-node approve/],
     ["::/0", 1, /exit node/],
     ["100.64.0.0/16", 1, /overlaps 100\.64\.0\.0\/10/],
     ["100.0.0.0/8", 1, /overlaps 100\.64\.0\.0\/10/],

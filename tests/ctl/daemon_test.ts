@@ -104,6 +104,14 @@ Deno.test("ghostctl netcheck and debug path show what the daemon found", () => {
       address: "203.0.113.2",
     },
     ipv6: { works: false, address: null },
+    portMapping: {
+      enabled: true,
+      gateway: "192.168.1.1",
+      answered: ["pcp", "nat-pmp"],
+      mapping: { protocol: "pcp", address: "203.0.113.7", port: 51820 },
+      why: null,
+    },
+    clock: { aheadMs: 120 },
     coordinator: true,
     gates: [{ name: "gate1", rttMs: 8.1, rungs: ["quic"] }],
     verdict: ["the NAT gives every destination another port"],
@@ -129,6 +137,8 @@ Deno.test("ghostctl netcheck and debug path show what the daemon found", () => {
       text,
       /^NAT +address-and-port-dependent mapping, address-and-port-dependent filtering, another port$/m,
     );
+    assert.match(text, /^port mapping +pcp, 203\.0\.113\.7:51820; the router speaks pcp, nat-pmp$/m);
+    assert.match(text, /^clock +as the coordinator's$/m);
     assert.match(text, /^gate1 +8\.1 ms +quic$/m);
     assert.match(text, /^the NAT gives every destination another port$/m);
     assert.deepEqual(JSON.parse((await ctl("debug", "path", "bob", "--json")).stdout), { version: 1, ...path });
@@ -145,7 +155,10 @@ Deno.test("ghostctl ping tells each answer, and fails when there was none", asyn
       if (peer !== "bob") return Promise.reject(new GhostError("not_found", `No peer "${peer}"`));
       assert.equal(count, 1);
       const rung = rtt === null ? "none" as const : "direct" as const;
-      return Promise.resolve({ name: "bob", address: "100.64.3.4", replies: [{ seq: 1, rttMs: rtt, rung }] });
+      const path = rtt === null
+        ? { rung, endpoint: null, why: "it is off, or cut off" }
+        : { rung, endpoint: "192.0.2.7:51820", why: null };
+      return Promise.resolve({ name: "bob", address: "100.64.3.4", replies: [{ seq: 1, rttMs: rtt, ...path }] });
     },
   });
   await withDaemon(ping(0.5), async (ctl) => {
@@ -153,7 +166,8 @@ Deno.test("ghostctl ping tells each answer, and fails when there was none", asyn
     assert.equal(ended.code, 0);
     assert.equal(
       ended.stdout,
-      "bob (100.64.3.4) seq 1: 0.5 ms, direct\nbob (100.64.3.4) seq 2: 0.5 ms, direct\n2 sent, 2 answered\n",
+      [1, 2].map((seq) => `bob (100.64.3.4) seq ${seq}: 0.5 ms, direct 192.0.2.7:51820\n`).join("") +
+        "2 sent, 2 answered\n",
     );
     const unknown = await ctl("ping", "nobody");
     assert.deepEqual([unknown.code, unknown.stderr], [1, 'ghostctl: No peer "nobody"\n']);
@@ -161,7 +175,12 @@ Deno.test("ghostctl ping tells each answer, and fails when there was none", asyn
   await withDaemon(ping(null), async (ctl) => {
     const ended = await ctl("ping", "bob", "--count", "1", "--json");
     assert.equal(ended.code, 1);
-    assert.deepEqual(JSON.parse(ended.stdout).replies, [{ seq: 1, rttMs: null, rung: "none" }]);
+    assert.deepEqual(JSON.parse(ended.stdout).replies, [
+      { seq: 1, rttMs: null, rung: "none", endpoint: null, why: "it is off, or cut off" },
+    ]);
+    const { stdout } = await ctl("ping", "bob", "--count", "2");
+    const line = (seq: number) => `bob (100.64.3.4) seq ${seq}: no answer, no path\n`;
+    assert.equal(stdout, `${line(1)}not better, because it is off, or cut off\n${line(2)}2 sent, 0 answered\n`);
   });
 });
 

@@ -1,16 +1,6 @@
-/** `ghostctl-NAME` on PATH, through the launcher. */
+/** `ghostctl-NAME` on PATH, through the launcher; typed plugins are in plugin_module_test.ts. */
 import assert from "node:assert/strict";
-import type { Ended } from "./world.ts";
-
-const ROOT = new URL("../..", import.meta.url).pathname;
-
-async function launched(path: string, ...args: string[]): Promise<Ended> {
-  const { code, stdout, stderr } = await new Deno.Command("/bin/sh", {
-    args: [`${ROOT}scripts/launch.sh`, "ctl", ...args],
-    env: { PATH: `${path}:${Deno.env.get("PATH")}`, GHOSTMESH_DENO: Deno.execPath() },
-  }).output();
-  return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
-}
+import { launched } from "./launched.ts";
 
 Deno.test("ghostctl NAME runs ghostctl-NAME of PATH with the words that follow; verbs of its own win", async () => {
   const dir = await Deno.makeTempDir();

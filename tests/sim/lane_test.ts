@@ -1,6 +1,7 @@
 /** Two ends of a lane and the gate's core, with loss, delay and a path that is cut: no sockets, no clock. */
 import assert from "node:assert/strict";
-import { Lanes, type LaneSource } from "../../gate/core/lanes/lanes.ts";
+import type { LaneSource } from "../../gate/core/lanes/event.ts";
+import { Lanes } from "../../gate/core/lanes/lanes.ts";
 import { type LaneAction as EndAction, LaneEnd, type LaneEvent } from "../../link/core/lane/lane_end.ts";
 import { seeded, testCrypto } from "../../link/core/stun/testdata/crypto.ts";
 import { isLaneControl } from "../../mesh/wire/lane.ts";
@@ -120,13 +121,26 @@ class World {
   }
 }
 
-Deno.test("LaneEnd comes up at both ends through the gate's core, with a twentieth of all packets lost on each leg", () => {
-  for (let seed = 1; seed <= 300; seed++) {
-    const w = new World(seed, 0.05);
+for (const [loss, seeds] of [[0.05, 300], [0.2, 2_200]] as const) {
+  Deno.test(`LaneEnd comes up at both ends through the gate's core, with ${loss} of all packets lost on each leg`, () => {
+    for (let seed = 1; seed <= seeds; seed++) {
+      const w = new World(seed, loss);
+      w.begin();
+      w.run(12_000);
+      assert.deepEqual([w.ends.a.log[0], w.ends.b.log[0]], ["up", "up"], `seed ${seed}`);
+    }
+  });
+}
+
+Deno.test("LaneEnd does not take a tenth of loss on each leg for the lane's death", () => {
+  let downs = 0;
+  for (let seed = 1; seed <= 100; seed++) {
+    const w = new World(seed, 0.1);
     w.begin();
-    w.run(12_000);
-    assert.deepEqual([w.ends.a.log[0], w.ends.b.log[0]], ["up", "up"], `seed ${seed}`);
+    w.run(132_000);
+    downs += w.ends.a.log.length + w.ends.b.log.length - 2;
   }
+  assert.equal(downs, 0, "of 200 ends in two minutes each");
 });
 
 Deno.test("LaneEnd stays up for minutes, and its roaming end too", () => {

@@ -5,7 +5,9 @@ import { fromBase64Url } from "../../../mesh/wire/encoding.ts";
 import type { FromGate } from "../../../mesh/wire/gate_session.ts";
 import { decodeLaneAnswer, encodeLaneRequest, LANE_REQUEST_LENGTH, laneTransaction } from "../../../mesh/wire/lane.ts";
 import { mayBeEnd } from "./addresses.ts";
-import { LANE_LIMITS, type LaneAction, type LaneLimits, Lanes, type LaneSource } from "./lanes.ts";
+import type { LaneAction, LaneSource } from "./event.ts";
+import { Lanes } from "./lanes.ts";
+import { LANE_LIMITS, type LaneLimits } from "./limits.ts";
 
 const hmac = (key: Uint8Array, data: Uint8Array) => new Uint8Array(createHmac("sha256", key).update(data).digest());
 const T0 = 1_700_000_000_000;
@@ -258,4 +260,15 @@ Deno.test("Lanes holds to its quotas of ports and of lanes a node, whatever is a
     }),
     { numRuns: 1_000 },
   );
+});
+
+Deno.test("Lanes holds to the quota of a network, and tells both who wanted one more", () => {
+  const w = new World({ last: 40_099, limits: { perNetwork: 2 } });
+  for (const n of ["d", "e", "f"]) w.live.add(`n/${n}`);
+  for (const [a, b] of [["a", "b"], ["c", "d"], ["e", "f"]] as const) {
+    w.ask(a, b);
+    w.ask(b, a);
+  }
+  assert.equal(w.lanes.size, 2);
+  assert.deepEqual([w.ended("e"), w.ended("f"), w.ended("a")], ["network-quota", "network-quota", undefined]);
 });

@@ -23,27 +23,68 @@ export class KernelLanes {
   readonly #runner: Runner;
   readonly #nft: string;
   readonly #log: Log;
+  readonly #lost: () => void;
   #rules: RuleOptions;
   readonly #wanted = new Map<number, Carried>();
   readonly #loaded = new Map<number, Carried>();
   readonly #dirty = new Set<number>();
-  #running: Promise<void> | null = null;
+  #flushing = false;
+  /** One transaction at a time. */
+  #queue: Promise<unknown> = Promise.resolve();
   #lastData = new Map<number, number>();
+  #carries = false;
 
-  constructor(o: { runner: Runner; nft: string; log: Log; rules: RuleOptions }) {
+  /** @param o.lost the kernel has taken no change and not the whole table either: it carries nothing until `load` works again */
+  constructor(o: { runner: Runner; nft: string; log: Log; rules: RuleOptions; lost(): void }) {
     this.#runner = o.runner;
     this.#nft = o.nft;
     this.#log = o.log;
     this.#rules = o.rules;
+    this.#lost = o.lost;
+  }
+
+  /** Whether the kernel has the table. */
+  get carries(): boolean {
+    return this.#carries;
   }
 
   /** Loads the table, in place of what a crashed gate left. @throws GhostError `missing_privilege`, or what nft said */
   async load(): Promise<void> {
+    await this.#inTurn(() => this.#load());
+  }
+
+  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
+    const mine = this.#queue.then(work);
+    this.#queue = mine.catch(() => {});
+    return await mine;
+  }
+
+  async #load(): Promise<void> {
     const lanes = [...this.#wanted.values()];
     this.#dirty.clear();
     await this.#apply(renderLaneTable(this.#rules, lanes));
     this.#loaded.clear();
     for (const lane of lanes) this.#loaded.set(lane.port, lane);
+    this.#lastData = new Map();
+    this.#carries = true;
+  }
+
+  /** Guards these interfaces from now on, and no others. */
+  async guard(guards: RuleOptions["guards"]): Promise<void> {
+    this.#rules = { ...this.#rules, guards };
+    await this.#inTurn(async () => this.#carries && await this.#again("other interfaces are guarded"));
+  }
+
+  /** Loads the whole table; if that does not work either, the kernel is given up for now. */
+  async #again(why: string): Promise<void> {
+    this.#log.warn(`${why}: the lanes' table is loaded again`);
+    try {
+      await this.#load();
+    } catch (error) {
+      this.#log.error("no lanes in the kernel now", { error: errorLine(error) });
+      this.#carries = false;
+      this.#lost();
+    }
   }
 
   /** Carries this lane from now on, or no longer. */
@@ -51,12 +92,14 @@ export class KernelLanes {
     if (lane) this.#wanted.set(port, lane);
     else this.#wanted.delete(port);
     this.#dirty.add(port);
-    this.#running ??= this.#flush().finally(() => this.#running = null);
+    if (this.#flushing) return;
+    this.#flushing = true;
+    void this.#inTurn(() => this.#flush());
   }
 
   async #flush(): Promise<void> {
-    await Promise.resolve(); // what comes in one go is one transaction
-    while (this.#dirty.size > 0) {
+    this.#flushing = false; // what comes from now on is the next turn's
+    while (this.#carries && this.#dirty.size > 0) {
       const ports = [...this.#dirty];
       this.#dirty.clear();
       const gone = ports.flatMap((port) => this.#loaded.get(port) ?? []);
@@ -66,8 +109,7 @@ export class KernelLanes {
         for (const port of ports) this.#loaded.delete(port);
         for (const lane of come) this.#loaded.set(lane.port, lane);
       } catch (error) {
-        this.#log.warn("the lanes' table did not take a change and is loaded again", { error: errorLine(error) });
-        await this.load().catch((error) => this.#log.error("no lanes in the kernel now", { error: errorLine(error) }));
+        await this.#again(`the kernel did not take a change (${errorLine(error)})`);
       }
     }
   }
@@ -76,8 +118,7 @@ export class KernelLanes {
   async used(): Promise<number[]> {
     const result = await this.#runner.run(this.#nft, ["-j", "list", "set", "inet", this.#rules.table, "data"]);
     if (result.code !== 0) {
-      this.#log.warn("the lanes' table was gone and is loaded again");
-      await this.load();
+      await this.#inTurn(() => this.#again("somebody has removed it"));
       return [];
     }
     const now = new Map(countersOf(result.stdout));
@@ -105,8 +146,7 @@ export class KernelLanes {
 
   /** Removes the table. */
   async close(): Promise<void> {
-    await this.#running;
-    await this.#apply(removeLaneTable(this.#rules.table));
+    await this.#inTurn(() => this.#apply(removeLaneTable(this.#rules.table)));
   }
 
   async #apply(text: string): Promise<void> {

@@ -1,23 +1,24 @@
-/** Lanes through this process, for pairs of two families and for hosts whose kernel cannot: a UDP socket a lane. */
+/** A lane through this process, for pairs of two families and for hosts whose kernel cannot: a UDP socket a lane. */
 import type { LanePath } from "../../core/lanes/lane.ts";
 import { isLaneControl } from "../../../mesh/wire/lane.ts";
 import { sourceOf } from "../../core/source.ts";
+
+/** Whether so many bytes of an end may be passed on now. */
+export type Spend = (bytes: number) => boolean;
 
 export class LoopLane {
   readonly port: number;
   readonly #socket: Deno.DatagramConn;
   readonly #dual: boolean;
   readonly #control: (bytes: Uint8Array, from: Deno.NetAddr) => void;
-  #targets = new Map<string, Deno.NetAddr>();
+  #targets = new Map<string, { to: Deno.NetAddr; spend: Spend }>();
   #closed = false;
-  packets = 0;
-  bytes = 0;
-  unproved = 0;
+  readonly counts = { packets: 0, bytes: 0, unproved: 0, limited: 0 };
   /** Data crossed since this was last set to false. */
   used = false;
 
   /**
-   * @param o.control takes what is no packet of either end
+   * @param o.control takes control STUN
    * @throws Deno.errors.AddrInUse
    */
   constructor(o: { hostname: string; port: number; control(bytes: Uint8Array, from: Deno.NetAddr): void }) {
@@ -28,14 +29,18 @@ export class LoopLane {
     void this.#serve();
   }
 
-  set(path: LanePath): void {
-    const [a, b] = path;
-    const address = (x: { address: string; port: number }): Deno.NetAddr => ({
-      transport: "udp",
-      hostname: this.#dual && !x.address.includes(":") ? `::ffff:${x.address}` : x.address,
-      port: x.port,
-    });
-    this.#targets = new Map([[`${a.address} ${a.port}`, address(b)], [`${b.address} ${b.port}`, address(a)]]);
+  /** Passes packets between these two from now on; `spend` pays for those of either end. */
+  set(path: LanePath, spend: readonly [Spend, Spend]): void {
+    const address = (end: 0 | 1): Deno.NetAddr => {
+      const { address, port } = path[end];
+      const hostname = this.#dual && !address.includes(":") ? `::ffff:${address}` : address;
+      return { transport: "udp", hostname, port };
+    };
+    const key = (end: 0 | 1) => `${path[end].address} ${path[end].port}`;
+    this.#targets = new Map([
+      [key(0), { to: address(1), spend: spend[0] }],
+      [key(1), { to: address(0), spend: spend[1] }],
+    ]);
   }
 
   send(bytes: Uint8Array, to: Deno.NetAddr): void {
@@ -51,16 +56,24 @@ export class LoopLane {
         continue; // closed, or an ICMP error for an earlier packet
       }
       const [bytes, from] = [got[0], got[1] as Deno.NetAddr];
-      const { address } = sourceOf(from.hostname, from.port);
-      const to = this.#targets.get(`${address} ${from.port}`);
       if (isLaneControl(bytes)) this.#control(bytes, from);
-      else if (to) {
-        this.packets++;
-        this.bytes += bytes.length;
-        // WireGuard's transport data with something in it.
-        if (bytes[0] === 4 && bytes.length > 32) this.used = true;
-        this.send(bytes, to);
-      } else this.unproved++;
+      else this.#pass(bytes, from);
+    }
+  }
+
+  #pass(bytes: Uint8Array, from: Deno.NetAddr): void {
+    const { address } = sourceOf(from.hostname, from.port);
+    const target = this.#targets.get(`${address} ${from.port}`);
+    if (!target) {
+      this.counts.unproved++;
+    } else if (!target.spend(bytes.length)) {
+      this.counts.limited++;
+    } else {
+      this.counts.packets++;
+      this.counts.bytes += bytes.length;
+      // WireGuard's transport data with something in it.
+      if (bytes[0] === 4 && bytes.length > 32) this.used = true;
+      this.send(bytes, target.to);
     }
   }
 

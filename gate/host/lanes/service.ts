@@ -1,29 +1,30 @@
 /**
  * The lanes of a gate as its host has them: in the kernel where nftables, forwarding and privilege allow, else through this
- * process, by the same actions of the core. Control STUN comes to one socket for each of the gate's own addresses, so that the
- * gate knows by which of them an end reaches it; all of them have the first port of the range, which a firewall that lets the range
- * in lets in too.
+ * process, by the same actions of the core. When the kernel takes no more changes, lanes that it carried go on through this process;
+ * it is asked again at every look.
  */
 import type { Log } from "../../../mesh/host/log.ts";
 import { findTool, type Runner } from "../../../mesh/host/runner.ts";
 import { type Egress, Forwarding } from "../../../mesh/host/forwarding.ts";
 import { errorLine, GhostError } from "../../../mesh/wire/errors.ts";
 import type { GateEvent } from "../../core/event.ts";
+import type { LaneAction, LaneSource } from "../../core/lanes/event.ts";
 import type { LanePath } from "../../core/lanes/lane.ts";
-import type { LaneAction } from "../../core/lanes/lanes.ts";
 import type { PortRange } from "../../core/lanes/ports.ts";
-import { kernelCarries } from "../../core/lanes/rules.ts";
+import { type Carried, kernelCarries } from "../../core/lanes/rules.ts";
 import { sourceOf } from "../../core/source.ts";
+import { ControlSockets } from "./control.ts";
 import { KernelLanes } from "./kernel.ts";
-import { LoopLane } from "./loop.ts";
+import { Loops } from "./loops.ts";
 
-/** How often the counters are read, in ms. */
+/** How often the counters are read and the kernel is looked at, in ms. */
 const LOOK = 15_000;
 
 export interface LaneServiceOptions {
   /** The address of `listen`. */
   hostname: string;
   ports: PortRange;
+  /** Bytes a second: what one node may send over all its lanes, and all nodes together; null is as much as they can. */
   nodeRate: number | null;
   networkRate: number | null;
   /** Own addresses with their interfaces. */
@@ -31,6 +32,7 @@ export interface LaneServiceOptions {
   stateDir: string;
   runner: Runner;
   log: Log;
+  now(): number;
   /** Never the kernel: for tests, and `lanes_kernel = false`. */
   loopOnly?: boolean;
 }
@@ -47,19 +49,27 @@ export interface LaneTraffic {
   loopPackets: number;
 }
 
+/** A lane's way, once both ends have proved an address. */
+type Way = Pick<LaneAction & { t: "lane-path" }, "path" | "nodes">;
+
 export class LaneService {
   readonly #o: LaneServiceOptions;
+  readonly #loops: Loops;
+  readonly #control: ControlSockets;
   #kernel: KernelLanes | null = null;
   #forwarding: Forwarding | null = null;
-  readonly #control = new Map<string, Deno.DatagramConn>();
-  readonly #loops = new Map<number, LoopLane>();
+  /** Every lane that there is. */
+  readonly #lanes = new Map<number, Way | null>();
   readonly #payers = new Map<string, number>();
-  readonly #gone = { packets: 0, bytes: 0, unproved: 0 };
   #handle: (event: GateEvent) => void = () => {};
   #timer: ReturnType<typeof setInterval> | undefined;
+  #looking: Promise<void> = Promise.resolve();
 
   private constructor(o: LaneServiceOptions) {
     this.#o = o;
+    const heard = (bytes: Uint8Array, from: Deno.NetAddr, local: string | null) => this.#heard(bytes, from, local);
+    this.#control = new ControlSockets({ port: o.ports.first, log: o.log, heard });
+    this.#loops = new Loops({ ...o, control: (bytes, from) => heard(bytes, from, null) });
   }
 
   /** Sets up what this host allows. */
@@ -67,12 +77,12 @@ export class LaneService {
     const service = new LaneService(o);
     // A gate that only this machine can reach has nothing to forward in the kernel.
     if (!o.loopOnly && service.#locals().length > 0) await service.#openKernel();
-    service.#timer = setInterval(() => void service.#look(), LOOK);
+    service.#timer = setInterval(() => service.#looking = service.#looking.then(() => service.#look()), LOOK);
     return service;
   }
 
   get mode(): "kernel" | "loop" {
-    return this.#kernel ? "kernel" : "loop";
+    return this.#kernel?.carries ? "kernel" : "loop";
   }
 
   /** Whom to tell. */
@@ -91,10 +101,10 @@ export class LaneService {
       const guards = await this.#forwarding.set(this.#egress());
       const table = `ghostgate_${ports.first}`;
       const rules = { table, ports, control: ports.first, nodeRate, networkRate, guards };
-      const kernel = new KernelLanes({ runner, nft, log, rules });
+      const kernel = new KernelLanes({ runner, nft, log, rules, lost: () => this.#fall() });
       await kernel.load();
       this.#kernel = kernel;
-      this.#openControl();
+      this.#control.follow(this.#locals().map(({ address }) => address));
     } catch (error) {
       if (!(error instanceof GhostError)) throw error;
       log.warn("lanes go through this process, not the kernel: ghostgate check says what is missing", {
@@ -117,35 +127,6 @@ export class LaneService {
     return this.#locals().map(({ address, iface }) => ({ iface, family: address.includes(":") ? 6 : 4 }));
   }
 
-  /** A control socket for every own address. */
-  #openControl(): void {
-    const wanted = new Set(this.#locals().map(({ address }) => address));
-    for (const [address, socket] of this.#control) {
-      if (wanted.has(address)) continue;
-      socket.close();
-      this.#control.delete(address);
-    }
-    for (const address of wanted) {
-      if (this.#control.has(address)) continue;
-      try {
-        const socket = Deno.listenDatagram({ transport: "udp", hostname: address, port: this.#o.ports.first });
-        this.#control.set(address, socket);
-        void this.#serve(address, socket);
-      } catch (error) {
-        this.#o.log.warn("no lanes over this address", { address, port: this.#o.ports.first, error });
-      }
-    }
-  }
-
-  async #serve(local: string, socket: Deno.DatagramConn): Promise<void> {
-    while (this.#control.get(local) === socket) {
-      try {
-        const [bytes, from] = await socket.receive();
-        this.#heard(bytes, from as Deno.NetAddr, local);
-      } catch { /* closed, or an ICMP error for an earlier answer */ }
-    }
-  }
-
   #heard(bytes: Uint8Array, from: Deno.NetAddr, local: string | null): void {
     const { address, bytes: raw } = sourceOf(from.hostname, from.port);
     this.#handle({ t: "lane-control", bytes, from: { address, bytes: raw, port: from.port, local } });
@@ -155,34 +136,43 @@ export class LaneService {
   do(action: LaneAction): void {
     switch (action.t) {
       case "lane-open":
-        if (!this.#kernel) this.#loop(action.port);
+        this.#lanes.set(action.port, null);
+        if (this.mode === "loop") this.#loop(action.port);
         return;
       case "lane-path":
-        return this.#path(action);
+        this.#lanes.set(action.port, action);
+        return this.#carry(action.port, action);
       case "lane-close":
+        this.#lanes.delete(action.port);
         this.#kernel?.set(action.port, null);
-        return this.#closeLoop(action.port);
-      case "lane-answer": {
-        const { address, port, local } = action.to;
-        const loop = this.#loops.get(action.port);
-        const hostname = local === null && this.#o.hostname.includes(":") && !address.includes(":")
-          ? `::ffff:${address}`
-          : address;
-        const to: Deno.NetAddr = { transport: "udp", hostname, port };
-        if (local !== null) this.#control.get(local)?.send(action.bytes, to).catch(() => {});
-        else loop?.send(action.bytes, to);
-        return;
-      }
+        return this.#loops.close(action.port);
+      case "lane-answer":
+        return this.#answer(action);
     }
   }
 
-  #path({ port, path, nodes }: { port: number; path: LanePath; nodes: readonly [string, string] }): void {
-    if (this.#kernel && kernelCarries(path)) {
-      this.#closeLoop(port);
-      return this.#kernel.set(port, { port, path, payers: [this.#payer(nodes[0]), this.#payer(nodes[1])] });
+  #answer({ port, bytes, to }: { port: number; bytes: Uint8Array; to: LaneSource }): void {
+    const mapped = to.local === null && this.#o.hostname.includes(":") && !to.address.includes(":");
+    const address: Deno.NetAddr = {
+      transport: "udp",
+      hostname: mapped ? `::ffff:${to.address}` : to.address,
+      port: to.port,
+    };
+    if (to.local !== null) this.#control.send(to.local, bytes, address);
+    else this.#loops.send(port, bytes, address);
+  }
+
+  #carry(port: number, { path, nodes }: Way): void {
+    if (this.mode === "kernel" && kernelCarries(path)) {
+      this.#kernel!.set(port, this.#carried(port, path, nodes));
+      return this.#loops.close(port);
     }
     this.#kernel?.set(port, null);
-    this.#loop(port)?.set(path);
+    if (this.#loop(port)) this.#loops.set(port, path, nodes);
+  }
+
+  #carried(port: number, path: LanePath, nodes: readonly [string, string]): Carried {
+    return { port, path, payers: [this.#payer(nodes[0]), this.#payer(nodes[1])] };
   }
 
   #payer(node: string): number {
@@ -191,55 +181,63 @@ export class LaneService {
     return number;
   }
 
-  #loop(port: number): LoopLane | null {
-    const found = this.#loops.get(port);
-    if (found) return found;
+  /** False when the port is another program's; the core is told. */
+  #loop(port: number): boolean {
     try {
-      const { hostname } = this.#o;
-      const loop = new LoopLane({ hostname, port, control: (bytes, from) => this.#heard(bytes, from, null) });
-      this.#loops.set(port, loop);
-      return loop;
+      this.#loops.open(port);
+      return true;
     } catch (error) {
       this.#o.log.debug("a lane's port is taken", { port, error });
       queueMicrotask(() => this.#handle({ t: "lane-failed", port }));
-      return null;
+      return false;
     }
   }
 
-  #closeLoop(port: number): void {
-    const loop = this.#loops.get(port);
-    if (!loop) return;
-    this.#loops.delete(port);
-    for (const what of ["packets", "bytes", "unproved"] as const) this.#gone[what] += loop[what];
-    loop.close();
+  /** The kernel carries nothing any more: this process does. */
+  #fall(): void {
+    this.#o.log.error("lanes go through this process until the kernel takes them again", { lanes: this.#lanes.size });
+    for (const [port, way] of this.#lanes) if (this.#loop(port) && way) this.#loops.set(port, way.path, way.nodes);
+  }
+
+  /** Asks a kernel that took nothing once more; what it takes leaves this process. */
+  async #climb(kernel: KernelLanes): Promise<void> {
+    try {
+      await kernel.load();
+    } catch (error) {
+      return this.#o.log.debug("still no lanes in the kernel", { error: errorLine(error) });
+    }
+    this.#o.log.info("the kernel takes lanes again");
+    for (const [port, way] of this.#lanes) {
+      if (way) this.#carry(port, way);
+      else this.#loops.close(port);
+    }
   }
 
   async #look(): Promise<void> {
-    const ports = [...this.#loops.values()].filter((loop) => loop.used).map((loop) => loop.port);
-    for (const loop of this.#loops.values()) loop.used = false;
+    const ports = this.#loops.used();
+    const kernel = this.#kernel;
     try {
-      if (this.#kernel) {
-        this.#openControl();
-        ports.push(...await this.#kernel.used());
+      if (kernel) {
+        this.#control.follow(this.#locals().map(({ address }) => address));
+        if (await this.#forwarding?.yielded()) await kernel.guard(await this.#forwarding!.set(this.#egress()));
+        if (!kernel.carries) await this.#climb(kernel);
+        else if (this.#lanes.size > 0) ports.push(...await kernel.used());
       }
     } catch (error) {
-      this.#o.log.error("cannot read the lanes' counters", { error: errorLine(error) });
+      this.#o.log.error("cannot look after the kernel's lanes", { error: errorLine(error) });
     }
     if (ports.length > 0) this.#handle({ t: "lane-used", ports });
   }
 
   async traffic(): Promise<LaneTraffic> {
     const kernel = await this.#kernel?.counts() ?? { packets: 0, bytes: 0, unproved: 0, limited: 0 };
-    const loop = { ...this.#gone };
-    for (const lane of this.#loops.values()) {
-      for (const what of ["packets", "bytes", "unproved"] as const) loop[what] += lane[what];
-    }
+    const loop = this.#loops.counts();
     return {
       mode: this.mode,
       packets: kernel.packets + loop.packets,
       bytes: kernel.bytes + loop.bytes,
       unproved: kernel.unproved + loop.unproved,
-      limited: kernel.limited,
+      limited: kernel.limited + loop.limited,
       loopPackets: loop.packets,
     };
   }
@@ -247,10 +245,9 @@ export class LaneService {
   /** Ends all lanes and puts the host back as it was. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
-    const sockets = [...this.#control.values()];
-    this.#control.clear();
-    for (const socket of sockets) socket.close();
-    for (const port of [...this.#loops.keys()]) this.#closeLoop(port);
+    await this.#looking;
+    this.#control.close();
+    this.#loops.closeAll();
     for (const step of [() => this.#forwarding?.restore(), () => this.#kernel?.close()]) {
       await step()?.catch((error: unknown) => this.#o.log.error("could not clean up", { error: errorLine(error) }));
     }

@@ -56,9 +56,9 @@ export class TurnRelay {
   }
 
   async #audit(): Promise<void> {
-    if (this.#port === 2) return this.#without("listen has no port of its own: set turn");
     const addresses = this.#addresses();
     if (addresses.length === 0) return this.#without("only this machine reaches this gate");
+    if (this.#port === 2) return this.#without("listen has no port of its own: set turn");
     if (this.#coturn && addresses.join() === this.#plan?.listen.join()) {
       try {
         if (await this.#coturn.ensureWall()) this.#o.log.warn("the rules around coturn were gone and are back");

@@ -54,7 +54,7 @@ Deno.test("serversFor() takes the longest domain, and the machine's own servers 
     domain: "b.corp.example",
     servers: ["10.0.0.2"],
   }];
-  const o = { split, system: ["192.0.2.1"], own: ["gate.corp.example"] };
+  const o = { split, upstreams: [], system: ["192.0.2.1"], own: ["gate.corp.example"] };
   assert.deepEqual(serversFor("a.CORP.example.", o), ["10.0.0.1"]);
   assert.deepEqual(serversFor("a.b.corp.example", o), ["10.0.0.2"]);
   assert.deepEqual(serversFor("xcorp.example", o), ["192.0.2.1"]);

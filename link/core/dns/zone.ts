@@ -1,6 +1,6 @@
 /**
  * What this node answers itself: NAME.SUFFIX for itself and for the peers that policy lets it see, and their addresses
- * backwards. Everything else is somebody else's, and a name that policy does not let this node see does not exist.
+ * backwards; and the names that the policy gives. Everything else is somebody else's, and a name that policy does not let this node see does not exist.
  */
 import { addressOfReverse, canonicalName, isUnder, MAX_NAME } from "./names.ts";
 import ipaddr from "ipaddr.js";
@@ -14,6 +14,8 @@ export interface NamedHost {
 
 /** What the zone is made of. */
 export interface ZoneSource {
+  /** Names that the policy gives: whole ones, with their addresses. They stand above what machines call themselves. */
+  given?: readonly { name: string; addresses: readonly string[] }[];
   /** The network's suffix, such as `home.ghost`. */
   suffix: string;
   hosts: readonly NamedHost[];
@@ -48,24 +50,34 @@ export const ZONE_TTL = 10;
 export class Zone {
   readonly suffix: string;
   readonly #ranges: readonly string[];
-  readonly #names = new Map<string, NamedHost>();
+  readonly #names = new Map<string, readonly string[]>();
+  /** Names of the policy beyond the suffix. */
+  readonly #foreign = new Map<string, readonly string[]>();
   readonly #addresses = new Map<string, string>();
 
-  constructor({ suffix, hosts, ranges }: ZoneSource) {
+  constructor({ suffix, hosts, ranges, given = [] }: ZoneSource) {
     this.suffix = canonicalName(suffix);
     this.#ranges = ranges;
     for (const host of hosts) {
       const name = `${canonicalName(host.name)}.${this.suffix}`;
-      this.#names.set(name, host);
-      for (const address of [host.ipv4, host.ipv6]) {
-        if (address !== null) this.#addresses.set(ipaddr.parse(address).toString(), name);
-      }
+      const addresses = [host.ipv4, host.ipv6].filter((address) => address !== null);
+      this.#names.set(name, addresses);
+      for (const address of addresses) this.#addresses.set(ipaddr.parse(address).toString(), name);
+    }
+    for (const { name: text, addresses } of given) {
+      const name = canonicalName(text);
+      (isUnder(name, this.suffix) ? this.#names : this.#foreign).set(name, addresses);
     }
   }
 
   /** Number of names. */
   get size(): number {
-    return this.#names.size;
+    return this.#names.size + this.#foreign.size;
+  }
+
+  /** Names beyond the suffix that are answered here. */
+  get foreign(): string[] {
+    return [...this.#foreign.keys()];
   }
 
   /** Null for what is not ours to answer. */
@@ -73,6 +85,8 @@ export class Zone {
     const name = canonicalName(asked);
     if (name.length > MAX_NAME) return null;
     if (isUnder(name, this.suffix)) return this.#forward(name, type);
+    const foreign = this.#foreign.get(name);
+    if (foreign) return { exists: true, zone: name, records: recordsOf(foreign, type) };
     const address = addressOfReverse(name);
     if (address === null || !this.#ranges.some((range) => within(range, address))) return null;
     const found = this.#addresses.get(address);
@@ -82,13 +96,15 @@ export class Zone {
   }
 
   #forward(name: string, type: string): ZoneAnswer {
-    const host = this.#names.get(name);
-    const any = type === "ANY";
-    const records: ZoneRecord[] = [];
-    if (host && host.ipv4 !== null && (any || type === "A")) records.push({ type: "A", data: host.ipv4 });
-    if (host && (any || type === "AAAA")) records.push({ type: "AAAA", data: host.ipv6 });
-    return { exists: host !== undefined || name === this.suffix, zone: this.suffix, records };
+    const addresses = this.#names.get(name);
+    const exists = addresses !== undefined || name === this.suffix;
+    return { exists, zone: this.suffix, records: recordsOf(addresses ?? [], type) };
   }
+}
+
+function recordsOf(addresses: readonly string[], type: string): ZoneRecord[] {
+  return addresses.map((data): ZoneRecord => ({ type: data.includes(":") ? "AAAA" : "A", data }))
+    .filter((record) => type === record.type || type === "ANY");
 }
 
 function within(range: string, address: string): boolean {

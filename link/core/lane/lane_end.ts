@@ -55,12 +55,14 @@ export type LaneAction =
 
 /** Times in ms. */
 const ASK_WAITS = [1_000, 2_000, 4_000, 8_000];
-const PROVE_WAITS = [100, 200, 400, 800, 1_600, 1_600, 1_600, 1_600];
+const PROVE_WAITS = [100, 200, 400, ...Array<number>(12).fill(500)];
 /** Between proofs that only keep what is proved. */
 const REPROVE = 20_000;
-const CHECK_WAITS = [50, 100, 100, 200, 400, 800, 1_600];
+/** A check crosses four legs: where each loses a fifth, three of five fail, so the last wait, which stays, is short. */
+const CHECK_WAITS = [50, 100, 100, 200, 400, 500];
 const CHECK_EVERY = 2_500;
-const CHECK_RETRY = 500;
+/** Ten in a row have to fail before a lane that works looks dead. */
+const CHECK_RETRY = 250;
 /** So long without an answered check, and the lane is dead. */
 const CHECK_EXPIRY = 5_000;
 /** An attempt that is not up by then has failed. */

@@ -14,6 +14,8 @@ const WELL: Findings = {
   gates: 1,
   sessions: 1,
   coordinator: true,
+  portMapped: false,
+  clockAheadMs: 400,
 };
 
 Deno.test("verdict() is silent when all is well, and plain when only the coordinator's HTTPS is left", () => {
@@ -27,6 +29,17 @@ Deno.test("verdict() is silent when all is well, and plain when only the coordin
 Deno.test("verdict() names a hard NAT, a missing STUN answer and an absent coordinator", () => {
   const hard = { ...WELL, ipv4: { ...WELL.ipv4, mapping: "address-and-port-dependent" as const } };
   assert.match(verdict(hard).join(), /every destination another port/);
+  assert.deepEqual(verdict({ ...hard, portMapped: true }), []);
   assert.match(verdict({ ...WELL, udp: false }).join(), /no STUN service answers/);
   assert.match(verdict({ ...WELL, coordinator: false }).join(), /coordinator is away/);
+});
+
+Deno.test("verdict() says how far and which way the clock is off, even where nothing else works", () => {
+  assert.match(verdict({ ...WELL, clockAheadMs: 400_000 })[0]!, /clock is 400 s ahead of the coordinator's: set it/);
+  const blocked = { ...WELL, udp: false, sessions: 0, clockAheadMs: -61_000 };
+  assert.deepEqual(verdict(blocked).map((line) => /clock is 61 s behind|everything but/.exec(line)?.[0]), [
+    "clock is 61 s behind",
+    "everything but",
+  ]);
+  assert.deepEqual(verdict({ ...WELL, clockAheadMs: null }), []);
 });

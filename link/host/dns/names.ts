@@ -113,7 +113,7 @@ export class Names {
       suffix: this.#zone.suffix,
       search: this.#search,
       names: this.#zone.size,
-      upstreams: this.#upstreams,
+      upstreams: this.#settings.upstreams.length > 0 ? this.#settings.upstreams : this.#upstreams,
       fault: this.#fault,
     };
   }
@@ -137,6 +137,9 @@ export class Names {
     this.#server ??= this.#listen(address);
     const domains = [
       ...this.#settings.split.map((s) => s.domain),
+      ...this.#zone.foreign,
+      // All other names, which systemd-resolved would otherwise ask its own servers about.
+      ...(this.#settings.upstreams.length > 0 ? ["."] : []),
       ...this.#source.ranges.flatMap((range) => reverseZones(range)),
     ];
     await this.#way?.apply({ server: address, search: this.#search, domains });
@@ -181,7 +184,8 @@ export class Names {
     const ours = own.some((name) => canonicalName(name) === canonicalName(query.name));
     const answer = ours ? null : this.#zone.answer(query);
     if (answer) return { reply: zoneReply(query, answer), query };
-    const servers = serversFor(query.name, { split: this.#settings.split, system: this.#upstreams, own });
+    const { split, upstreams } = this.#settings;
+    const servers = serversFor(query.name, { split, upstreams, system: this.#upstreams, own });
     const reply = servers.length === 0 ? null : await this.#forwarder.ask(bytes, query, { servers, tcp });
     return { reply: reply ?? emptyReply(query, RCODE.failure), query };
   };

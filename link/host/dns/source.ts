@@ -16,5 +16,16 @@ export function namesSource(view: NetworkView, own: readonly string[]): NamesSou
   const hosts = [...(self ? [self] : []), ...view.peers()];
   // The /48 that all IPv6 addresses of a network lie in (mesh/trust/address.ts).
   const net6 = hosts[0] === undefined ? [] : [canonicalPrefix(`${hosts[0].ipv6}/48`)];
-  return { suffix, hosts, ranges: [ipv4, ...net6], own };
+  const { upstreams, search, split, names } = view.dns;
+  return {
+    suffix,
+    hosts,
+    ranges: [ipv4, ...net6],
+    own,
+    given: [...names].map(([name, addresses]) => ({
+      name: name.includes(".") ? name : `${name}.${suffix}`,
+      addresses,
+    })),
+    settings: { upstreams, search, split: [...split].map(([domain, servers]) => ({ domain, servers })) },
+  };
 }

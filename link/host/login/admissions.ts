@@ -8,6 +8,7 @@ import { IssuerBook, verifyAdmission } from "../../../mesh/trust/admission/mod.t
 import type { IssuerKey } from "../../../mesh/trust/admission/mod.ts";
 import { readNodeRecord } from "../../../mesh/trust/record.ts";
 import { fetchJson } from "../../../mesh/wire/fetch_json.ts";
+import type { AdmissionProof } from "../../../mesh/wire/record.ts";
 import type { Change, NetworkView } from "../network_view.ts";
 import type { OwnRecord } from "../own_record.ts";
 
@@ -50,15 +51,15 @@ export class Admissions {
   /** Keys known of an issuer. */
   readonly keysOf = (issuer: string): readonly IssuerKey[] => this.#book.keysOf(issuer);
 
-  /** Takes a new log-in into the own record. @throws GhostError when the token does not hold; the record is then as before */
-  async renew(idToken: string, own: OwnRecord): Promise<void> {
+  /** Takes a new proof into the own record. @throws GhostError when it does not hold; the record is then as before */
+  async renew(proof: AdmissionProof, own: OwnRecord): Promise<void> {
     const key = own.identity.identity.public;
     const { ledger } = this.#o.view();
     const admit = this.#rules.of(ledger.policy);
-    await this.#book.learn(idToken, admit);
-    const proof = { kind: "oidc" as const, idToken };
+    if (proof.kind === "oidc") await this.#book.learn(proof.idToken, admit);
     await verifyAdmission(proof, { key, ledger, admit, issuerKeys: this.keysOf, now: seconds(), fresh: true });
-    await own.change({ proof });
+    // A new token may give other tags: those that it gives are taken.
+    await own.change(proof.kind === "token" ? { proof, tags: [] } : { proof });
   }
 
   /** Looks again; calls that come together share the work. Never throws: an issuer that is away is told by status. */

@@ -21,6 +21,8 @@ export interface Admission {
   gate: boolean;
   /** Public key of the grant; null for ways in without one. */
   grant: string | null;
+  /** When it was let in, in seconds since 1970: by the token's proof, the log-in, or its certificate's beginning. */
+  since: number;
   /** Seconds since 1970 from which on the proof counts no more; null: the proof has no end of its own. */
   expires: number | null;
 }

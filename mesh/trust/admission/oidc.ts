@@ -190,6 +190,7 @@ function admission(rule: OidcAdmit, claims: Claims, { now, fresh }: AdmissionCon
     ephemeral: false,
     gate: false,
     grant: null,
+    since: claims.iat,
     expires,
   };
 }

@@ -67,6 +67,7 @@ Deno.test("verifyOidcProof() tells who the user is", async () => {
     ephemeral: false,
     gate: false,
     grant: null,
+    since: NOW,
     expires: NOW + 86_400,
   });
   assert.deepEqual(issuerOf(await token()), { issuer: ISSUER, kid: "RS256" });

@@ -81,6 +81,7 @@ export async function verifyTokenProof(
     ephemeral,
     gate,
     grant: grantKey,
+    since: claims.iat,
     expires: null,
   };
 }

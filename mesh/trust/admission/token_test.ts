@@ -25,6 +25,7 @@ Deno.test("verifyAdmission() tells what the grant gives", async () => {
     ephemeral: false,
     gate: false,
     grant: grantKey.public,
+    since: NOW,
     expires: null,
   });
   const own = await network();

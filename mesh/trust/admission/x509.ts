@@ -117,6 +117,7 @@ async function admitBy(rule: MtlsAdmit, chain: readonly Certificate[], context: 
     ephemeral: false,
     gate: false,
     grant: null,
+    since: leaf.notBefore,
     // The validity's last second belongs to it.
     expires: Math.min(...path.map(({ notAfter }) => notAfter)) + 1,
   };

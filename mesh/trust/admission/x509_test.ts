@@ -39,6 +39,7 @@ withOpenSsl(
         ephemeral: false,
         gate: false,
         grant: null,
+        since: NOW - DAY,
         expires: NOW + 30 * DAY + 1,
       });
       assert.equal((await admitted({ leaf: deep, chain: [below.cert], admit })).expires, NOW + DAY + 1);

@@ -80,8 +80,7 @@ export const DOOR: readonly Mutation[] = [
     what: "the socket's folder is closed to others",
     test: "row 4: another user",
     edits: [
-      { file: "link/host/local_api.ts", check: "{ recursive: true, mode: 0o700 }", without: "{ recursive: true }" },
-      { file: "link/host/local_api.ts", check: "(mode & 0o077) !== 0", without: "(mode & 0o7000) !== 0" },
+      { file: "link/host/local_api.ts", check: "Deno.chmod(dir, 0o711)", without: "Deno.chmod(dir, 0o755)" },
     ],
   },
   { what: "signatures of request proofs", test: PROOFS, edits: [JWS] },
@@ -182,7 +181,7 @@ export const DOOR: readonly Mutation[] = [
   one(
     "a change of admins needs the quorum",
     "row 7: one of two admins",
-    "mesh/trust/ledger.ts",
+    "mesh/trust/ledger_checks.ts",
     "if (QUORUM_KINDS.has(entry.kind) && consenting.size < quorum) {",
     "if (QUORUM_KINDS.has(entry.kind) && consenting.size < 0) {",
   ),
