@@ -17,7 +17,7 @@ const LIKE = {
   },
   clock: { aheadMs: 0 },
   coordinator: true,
-  gates: [{ name: "", rttMs: 0, rungs: [""] }],
+  gates: [{ name: "", rttMs: 0, rungs: [""], turn: [""] }],
   verdict: [""],
 };
 
@@ -43,11 +43,11 @@ function human(found: LocalNetcheck, colour: boolean): string {
       ["coordinator", coordinator ? "reached over HTTPS" : "not reached"],
     ]),
     "",
-    gates.length === 0
-      ? "no gates"
-      : table(["GATE", "RTT", "RUNGS"], gates.map((g) => [g.name, milliseconds(g.rttMs), g.rungs.join(", ")]), {
-        colour,
-      }),
+    gates.length === 0 ? "no gates" : table(
+      ["GATE", "RTT", "RUNGS", "TURN OVER"],
+      gates.map((g) => [g.name, milliseconds(g.rttMs), g.rungs.join(", "), (g.turn ?? []).join(", ") || "-"]),
+      { colour },
+    ),
   ];
   if (verdict.length) lines.push("", ...verdict);
   return lines.join("\n");

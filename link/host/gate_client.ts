@@ -18,6 +18,7 @@ import {
   nodeIdBytes,
 } from "../../mesh/wire/gate_session.ts";
 import type { Bytes } from "../../mesh/wire/encoding.ts";
+import type { TurnGrantedCredentials } from "../../mesh/wire/turn.ts";
 import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
 import type { SigningKey } from "../../mesh/trust/keys.ts";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
@@ -35,6 +36,8 @@ export interface GateEvents {
   head(head: LedgerHead): void;
   /** Something about a path to `node`. */
   about(node: string, message: FromGate): void;
+  /** Credentials of its TURN service. */
+  turn(credentials: TurnGrantedCredentials): void;
   /** Ledger entries that it hands on, or that it asks for. */
   ledger(message: LedgerMessage): void;
   /** The session is over; called once, never before `connect()` returned. */
@@ -135,6 +138,8 @@ export class GateClient {
       case "lane-ready":
       case "lane-ended":
         return events.about(message.node, message);
+      case "turn":
+        return events.turn(message);
       case "entries":
       case "want":
       case "piece":

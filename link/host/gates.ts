@@ -8,6 +8,7 @@ import type { Bytes } from "../../mesh/wire/encoding.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
 import { type FromGate, type FromNode, GATE_REPLACED } from "../../mesh/wire/gate_session.ts";
 import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
+import type { TurnGrantedCredentials } from "../../mesh/wire/turn.ts";
 import type { SigningKey } from "../../mesh/trust/keys.ts";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
 import { sleep } from "./follow.ts";
@@ -28,6 +29,8 @@ const PING_EVERY = 15_000;
 /** What the sessions tell the daemon. */
 export interface GatesHost {
   net: string;
+  /** False: no sessions at all. */
+  quic: boolean;
   key: SigningKey;
   record(): string;
   head(): LedgerHead;
@@ -40,6 +43,8 @@ export interface GatesHost {
   packet(from: string, packet: Uint8Array): void;
   headSeen(gate: string, head: LedgerHead): void;
   ledger(gate: string, message: LedgerMessage): void;
+  /** Credentials of a gate's TURN service. */
+  turn(gate: string, credentials: TurnGrantedCredentials): void;
   /** A gate's word about a path to `node`. */
   about(gate: string, node: string, message: FromGate): void;
 }
@@ -106,6 +111,7 @@ export class Gates {
   }
 
   async #keep(kept: Kept): Promise<void> {
+    if (!this.#host.quic || kept.gate.record.quic === undefined) return;
     let wait = FIRST_WAIT;
     while (!kept.abort.signal.aborted) {
       const ended = Promise.withResolvers<string>();
@@ -156,6 +162,7 @@ export class Gates {
           packet: (from, packet) => this.#host.packet(from, packet),
           head: (head) => this.#host.headSeen(kept.gate.id, head),
           ledger: (message) => this.#host.ledger(kept.gate.id, message),
+          turn: (credentials) => this.#host.turn(kept.gate.id, credentials),
           about: (node, message) => this.#host.about(kept.gate.id, node, message),
           closed: ended,
         });
@@ -201,6 +208,11 @@ export class Gates {
   /** Sends a control message to a gate; without a session it is lost. */
   send(gate: string, message: FromNode): void {
     this.#kept.get(gate)?.client?.send(message);
+  }
+
+  /** True when there is a session with this gate. */
+  has(gate: string): boolean {
+    return Boolean(this.#kept.get(gate)?.client);
   }
 
   /** The name of a gate, or its id when it is no longer known. */

@@ -34,6 +34,8 @@ import { Rotator } from "./rotator.ts";
 import { Signals } from "./signals.ts";
 import type { NodeState } from "./state.ts";
 import { Surroundings } from "./surroundings.ts";
+import { TurnParts } from "./turn_parts.ts";
+import type { NamedServer } from "./turn_servers.ts";
 import { ViewSaver } from "./view_saver.ts";
 
 /** What is there before the daemon (link/host/run.ts). */
@@ -43,6 +45,8 @@ export interface Ground {
   ledger: Ledger;
   machine: Machine;
   hub: IceHub;
+  /** The TURN servers that the config names. */
+  turnServers: readonly NamedServer[];
 }
 
 /** What parts report to the daemon, and ask of it. */
@@ -84,6 +88,7 @@ export class Parts {
   readonly peers: PeerTable;
   readonly report: Report;
   readonly names: Names;
+  readonly turn: TurnParts;
 
   constructor(o: { state: NodeState; log: Log; config: LinkConfig }, p: Ground, d: DaemonHooks) {
     const now = () => Date.now();
@@ -109,6 +114,7 @@ export class Parts {
     });
     this.gates = new Gates({
       net: network.net,
+      quic: o.config.use_quic,
       key: identity.identity,
       record: () => p.own.jws,
       head: () => this.view.ledger.head,
@@ -120,6 +126,9 @@ export class Parts {
       packet: (from, packet) => this.peers.all.get(from)?.relayed(packet),
       headSeen: (gate, head) => this.heads.gateHead(gate, head),
       ledger: (gate, message) => void this.heads.fromGate(gate, message),
+      turn: (gate, credentials) => {
+        if (this.turn.credentials.granted(gate, credentials)) this.turn.desk.replaced(gate);
+      },
       about: (gate, node, message) => this.peers.all.get(node)?.gateMessage(gate, message),
     });
     this.signals = new Signals({
@@ -197,6 +206,18 @@ export class Parts {
       hard: () => this.surroundings.hard,
       server: () => this.surroundings.server4,
     });
+    this.turn = new TurnParts({
+      id: p.id,
+      config: o.config,
+      named: p.turnServers,
+      own: p.own,
+      view: this.view,
+      gates: () => this.gates,
+      mesh: this.mesh,
+      meshUp: d.meshUp,
+      log: o.log,
+      now,
+    });
     this.peers = new PeerTable({
       view: this.view,
       gates: this.gates,
@@ -204,6 +225,7 @@ export class Parts {
       meshUp: d.meshUp,
       host: {
         hub: p.hub,
+        turn: this.turn.desk,
         guesses,
         crypto: stunCrypto,
         wgPort: () => p.machine.wgPort,
@@ -264,6 +286,7 @@ export class Parts {
     this.desk.close();
     this.heads.close();
     this.gates.close();
+    this.turn.close();
     this.mesh.close();
   }
 }

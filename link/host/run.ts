@@ -11,6 +11,7 @@ import { Machine } from "./machine.ts";
 import { OwnRecord } from "./own_record.ts";
 import { random } from "./random.ts";
 import { Supervisor, type SupervisorOptions } from "./supervisor.ts";
+import { namedServer } from "./turn_servers.ts";
 import { checkTools } from "./tools.ts";
 
 /**
@@ -37,6 +38,7 @@ async function runSession(o: DaemonOptions): Promise<void> {
   const own = new OwnRecord({ state: o.state, identity, network, random, now: () => Date.now() });
   await own.heal();
   const id = await nodeIdOf(identity.identity.public);
+  const turnServers = await Promise.all(o.config.turn.map(namedServer));
   const hub = new IceHub({ log: o.log, crypto: stunCrypto, now: () => Date.now() });
   let daemon: Daemon | null = null;
   try {
@@ -55,7 +57,7 @@ async function runSession(o: DaemonOptions): Promise<void> {
       onRouteHealth: () => daemon?.reconcile(),
     });
     try {
-      daemon = new Daemon(o, { id, own, ledger, machine, hub });
+      daemon = new Daemon(o, { id, own, ledger, machine, hub, turnServers });
       await daemon.serve(tools);
     } finally {
       await daemon?.close();

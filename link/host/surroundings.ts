@@ -114,7 +114,7 @@ export class Surroundings {
 }
 
 /** Addresses of a host name; an address is its own. A name that does not resolve now is asked again at the next change. */
-async function resolve(host: string): Promise<string[]> {
+export async function resolve(host: string): Promise<string[]> {
   if (ipaddr.isValid(host)) return [host];
   const both = await Promise.allSettled([Deno.resolveDns(host, "A"), Deno.resolveDns(host, "AAAA")]);
   return both.flatMap((answer) => answer.status === "fulfilled" ? answer.value : []);

@@ -109,7 +109,15 @@ export const localNetcheck = z.object({
     aheadMs: z.number().nullable(),
   }),
   coordinator: z.boolean(),
-  gates: z.array(z.object({ name: z.string(), rttMs: z.number().nullable(), rungs: z.array(rung) })),
+  gates: z.array(
+    z.object({
+      name: z.string(),
+      rttMs: z.number().nullable(),
+      rungs: z.array(rung),
+      /** Transports on which its TURN service answers. */
+      turn: z.array(z.enum(["udp", "tls", "tcp"])).default([]),
+    }),
+  ),
   /** What a person should know; empty when all is well. */
   verdict: z.array(z.string()),
 });

@@ -113,7 +113,7 @@ Deno.test("ghostctl netcheck and debug path show what the daemon found", () => {
     },
     clock: { aheadMs: 120 },
     coordinator: true,
-    gates: [{ name: "gate1", rttMs: 8.1, rungs: ["quic"] }],
+    gates: [{ name: "gate1", rttMs: 8.1, rungs: ["quic"], turn: [] }],
     verdict: ["the NAT gives every destination another port"],
   };
   const path: LocalPath = {

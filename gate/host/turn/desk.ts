@@ -137,7 +137,7 @@ export class TurnDesk {
     this.#credentials.rotate(secret);
     this.#o.rotated(secret);
     for (const [id, { key, record, expires }] of [...this.#holders]) {
-      const told = this.#o.tell(id, this.issue({ id, key, grant: null, expires }, record));
+      const told = this.#o.tell(id, this.issue({ id, key, expires }, record));
       if (!told) this.#holders.delete(id); // it asks again when its allocation has ended
     }
   }
