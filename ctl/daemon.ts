@@ -100,15 +100,17 @@ function isForbidden(error: unknown): boolean {
 }
 
 function noDaemon(socket: string, cause: unknown): GhostError {
+  if (Deno.build.os !== "linux") {
+    const mend = "ghostlink runs on Linux only so far; verbs about networks that you administer work here";
+    return new GhostError("unreachable", "No daemon runs on this system", { place: socket, mend, cause });
+  }
   if (isForbidden(cause)) {
     const mend = "run ghostctl as the user who runs the daemon, such as root, or as a member of its [link] group";
     return new GhostError("unreachable", "May not talk to this daemon", { place: socket, mend, cause });
   }
   return new GhostError("unreachable", "No daemon answers at this socket", {
     place: socket,
-    mend: Deno.build.os === "linux"
-      ? "start it with: ghostlink run, or name its socket with --socket"
-      : `the daemon does not run on ${Deno.build.os} yet; verbs about networks that you administer do`,
+    mend: "start it with: ghostlink run, or name its socket with --socket",
     cause,
   });
 }

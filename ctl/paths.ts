@@ -1,5 +1,5 @@
 /** Where the daemon's socket and ghostctl's own folder are. */
-import { runDirOf, systemRunDir, thisUser } from "../mesh/host/places.ts";
+import { homeFor, runDirOf, systemRunDir, thisUser } from "../mesh/host/places.ts";
 import { GhostError } from "../mesh/wire/errors.ts";
 import type { Call } from "./call.ts";
 
@@ -16,13 +16,14 @@ export function socketPaths(call: Call): string[] {
   return [...dirs].map((dir) => `${dir}/ghostlink.sock`);
 }
 
-/** ghostctl's own folder: `--config-dir`, GHOSTCTL_CONFIG_DIR, XDG_CONFIG_HOME/ghostctl, ~/.config/ghostctl. */
+/** ghostctl's own folder: `--config-dir`, GHOSTCTL_CONFIG_DIR, XDG_CONFIG_HOME/ghostctl, ~/.config/ghostctl; on Windows in APPDATA. */
 export function configDir(call: Pick<Call, "text">): string {
-  const named = call.text("config-dir") ?? (Deno.env.get("GHOSTCTL_CONFIG_DIR") || undefined);
+  const user = thisUser();
+  const named = call.text("config-dir") ?? user.env("GHOSTCTL_CONFIG_DIR");
   if (named !== undefined) return named;
-  const base = Deno.env.get("XDG_CONFIG_HOME");
-  if (base?.startsWith("/")) return `${base}/ghostctl`;
-  const home = Deno.env.get("HOME");
-  if (home) return `${home}/.config/ghostctl`;
-  throw new GhostError("bad_config", "No config folder: HOME is not set", { mend: "name one with --config-dir DIR" });
+  const base = homeFor("config", user);
+  if (base !== null) return `${base}/ghostctl`;
+  throw new GhostError("bad_config", `No config folder: ${user.os === "windows" ? "APPDATA" : "HOME"} is not set`, {
+    mend: "name one with --config-dir DIR",
+  });
 }

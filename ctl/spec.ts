@@ -26,6 +26,14 @@ export interface ArgumentSpec {
   rest?: true;
 }
 
+/** A command line as help and COMMANDS.md show it; tests/lab/examples_test.ts runs every one. */
+export interface Example {
+  line: string;
+  what: string;
+  /** Why that test cannot run it, and the test that runs it instead. */
+  elsewhere?: { why: string; test: string };
+}
+
 /** The module of a verb. */
 export interface CommandModule {
   /** @returns the exit code, 0 for none */
@@ -40,7 +48,7 @@ export interface CommandSpec {
   options?: readonly OptionSpec[];
   /** What one should know beyond the options, a paragraph each. */
   details?: readonly string[];
-  examples: readonly { line: string; what: string }[];
+  examples: readonly Example[];
   /** An answer as `--json` prints it, without `version`. */
   json: Record<string, unknown>;
   /** Loads the verb's code; nothing of it is loaded before it is used. */

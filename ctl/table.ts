@@ -27,6 +27,8 @@ const id = "f4k2q3x7m5v6b2n4c7d3s5a2ga";
 const net = "aq7x2m4k6p3v5b7n2c4d6s3f5h7j2l4w";
 const key = "8J1Yc0m3mJb0m1oX3vTq2n4l5k6j7h8g9f0d1s2a3sE";
 
+const PROVIDER = { why: "needs an identity provider", test: "tests/ctl/issuer_test.ts" };
+
 const ROUTE_OPTIONS: readonly OptionSpec[] = [
   {
     name: "metric",
@@ -161,7 +163,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     arguments: [{ name: "peer", summary: "its name, id or address", peer: true }],
     options: [{ name: "count", value: "N", summary: "pings, one a second (4)" }],
     details: ["The exit code is 1 when no ping was answered."],
-    examples: [{ line: "ghostctl ping bob --count 10", what: "ten pings" }],
+    examples: [{ line: "ghostctl ping bob --count 3", what: "three pings" }],
     json: {
       name: "bob",
       address: "100.64.3.4",
@@ -320,8 +322,16 @@ export const COMMANDS: readonly CommandSpec[] = [
       "An admin's entry replaces what the ledger knew of the issuer; a watcher's adds to it. A watcher gets its key by ghostctl admin key, and is named in the policy: watchers = [KEY].",
     ],
     examples: [
-      { line: "ghostctl issuer pin https://login.example.com", what: "after its keys have changed" },
-      { line: "ghostctl issuer pin https://login.example.com --file old.json", what: "keys that it shows no more" },
+      {
+        line: "ghostctl issuer pin https://login.example.com",
+        what: "after its keys have changed",
+        elsewhere: PROVIDER,
+      },
+      {
+        line: "ghostctl issuer pin https://login.example.com --file old.json",
+        what: "keys that it shows no more",
+        elsewhere: PROVIDER,
+      },
     ],
     json: { changed: true, issuer: "https://login.example.com", keys: [{ kid: "k1", kty: "EC" }], ledgerSeq: 9 },
     load: () => import("./commands/issuer_pin.ts"),

@@ -198,7 +198,11 @@ export const ADMIN_COMMANDS: readonly CommandSpec[] = [
       "No key changes: machines and gates that reach the coordinator where it was, behind the certificate that it had, publish their records by themselves.",
     ],
     examples: [
-      { line: "ghostctl ledger import ledger.jsonl --setup setup1_...", what: "an empty coordinator" },
+      {
+        line: "ghostctl ledger import ledger.jsonl --setup setup1_...",
+        what: "an empty coordinator",
+        elsewhere: { why: "needs a coordinator that lost everything", test: "tests/lab/recovery_test.ts" },
+      },
       { line: "ghostctl ledger import ledger.jsonl", what: "one that was restored from an old copy" },
     ],
     json: { added: 12, head: { seq: 11, hash: key }, server: "https://mesh.example.com:7777" },
@@ -217,7 +221,11 @@ export const ADMIN_COMMANDS: readonly CommandSpec[] = [
       { name: "forget-revocations", summary: "do not repeat what the other branch revoked" },
     ],
     details: ["Needs as many admins as a change of admins. What the other branch revoked is revoked again first."],
-    examples: [{ line: "ghostctl ledger resolve", what: "read both branches, then add --keep" }],
+    examples: [{
+      line: "ghostctl ledger resolve",
+      what: "read both branches, then add --keep",
+      elsewhere: { why: "needs a fork", test: "tests/ctl/ledger_test.ts" },
+    }],
     json: outcome,
     load: () => import("./commands/ledger_resolve.ts"),
   },

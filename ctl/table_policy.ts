@@ -15,7 +15,14 @@ export const POLICY_COMMANDS: readonly CommandSpec[] = [
     arguments: [file],
     details: [ts, "The exit code is 1 when there is an error. Nothing is sent anywhere."],
     examples: [{ line: "ghostctl policy check acls.toml", what: "before it is pushed" }],
-    json: { ok: false, faults: [fault], warnings: [fault], rules: 12, says: ["tag:router may be an exit node"] },
+    json: {
+      ok: false,
+      faults: [fault],
+      warnings: [fault],
+      rules: 12,
+      firewall: 2,
+      says: ["tag:router may be an exit node"],
+    },
     load: () => import("./commands/policy_check.ts"),
   },
   {
@@ -36,6 +43,7 @@ export const POLICY_COMMANDS: readonly CommandSpec[] = [
     json: {
       base: { seq: 5, sha256 },
       changes: [{ from: ["ann-laptop"], to: ["web1", "web2"], before: "tcp/443", after: "tcp/22, tcp/443" }],
+      firewall: [{ from: ["ann-laptop"], to: ["web1"], at: "target", does: "drops tcp/22", line: 30, change: "new" }],
       settings: ["from now   tag:router may be an exit node"],
     },
     load: () => import("./commands/policy_diff.ts"),
@@ -98,9 +106,15 @@ export const POLICY_COMMANDS: readonly CommandSpec[] = [
       { name: "src", summary: "a machine's name or id, or an address" },
       { name: "dst[:port]", summary: "the same; with a port: web1:443, web1:udp/53, web1:icmp, [fd00::1]:22" },
     ],
-    details: ["The exit code is 1 when nothing lets it."],
+    details: ["The exit code is 1 when nothing lets it, or a firewall rule drops it."],
     examples: [{ line: "ghostctl policy why ann-laptop web1:443", what: "by which rule" }],
-    json: { allowed: true, entry: 5, rules: [{ line: 12, ports: "tcp/443" }], missing: [""] },
+    json: {
+      allowed: true,
+      entry: 5,
+      rules: [{ line: 12, ports: "tcp/443" }],
+      missing: [""],
+      firewall: [{ line: 30, action: "log", does: "logs tcp/443", at: "web1", part: "" }],
+    },
     load: () => import("./commands/policy_why.ts"),
   },
 ];

@@ -11,14 +11,12 @@ import { logInAgain } from "./host/login/again.ts";
 import { renewByToken } from "./host/login/again_by_token.ts";
 import { loginWorld, WAYS } from "./host/login/ways.ts";
 import { Feeds } from "./host/feeds.ts";
-import { groupNumber } from "./host/groups.ts";
+import { type Platform, thisPlatform } from "./host/platform.ts";
 import { random } from "./host/random.ts";
 import { runDaemon } from "./host/run.ts";
 import { NodeState } from "./host/state.ts";
-import { checkTools } from "./host/tools.ts";
 import { runMain } from "../mesh/host/exit.ts";
 import { thisUser } from "../mesh/host/places.ts";
-import { systemRunner } from "../mesh/host/runner.ts";
 import { openStateDir } from "../mesh/host/state_dir.ts";
 import { oneLineUsage, usageExitCode } from "../mesh/host/usage.ts";
 import { GhostError } from "../mesh/wire/errors.ts";
@@ -37,8 +35,8 @@ async function readAuth(text: string): Promise<string> {
   }
 }
 
-function machine(): Machine {
-  return { hostname: Deno.hostname(), os: `linux ${Deno.osRelease()}`.slice(0, 64), version: VERSION };
+function machine(platform: Platform): Machine {
+  return { hostname: Deno.hostname(), os: platform.release(), version: VERSION };
 }
 
 function checkName(name: string): void {
@@ -52,8 +50,9 @@ const socketOf = (o: { socket?: string | undefined }) => o.socket ?? defaultSock
 async function serve(
   state: NodeState,
   config: LinkConfig,
-  o: { socket?: string | undefined; idle?: boolean | undefined },
+  o: { platform: Platform; socket?: string | undefined; idle?: boolean | undefined },
 ): Promise<void> {
+  const { platform } = o;
   const feeds = new Feeds({ write: (line) => console.error(line) });
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => stop.abort());
@@ -63,10 +62,11 @@ async function serve(
     socket: socketOf(o),
     log: feeds.log,
     feeds,
-    group: config.group === undefined ? null : await groupNumber(config.group),
+    group: config.group === undefined ? null : await platform.groupNumber(config.group),
     idle: o.idle ?? false,
     say: (line) => console.log(line),
-    machine: machine(),
+    machine: machine(platform),
+    platform,
     signal: stop.signal,
   });
 }
@@ -75,7 +75,7 @@ async function serve(
 async function finish(
   state: NodeState,
   enrol: () => Promise<Joined>,
-  o: { config: LinkConfig; socket?: string | undefined; enrolOnly?: boolean | undefined },
+  o: { platform: Platform; config: LinkConfig; socket?: string | undefined; enrolOnly?: boolean | undefined },
 ): Promise<void> {
   const joined = await (async () => {
     using _lock = await state.lock();
@@ -110,16 +110,18 @@ async function main(): Promise<number> {
     .option("--socket <path>", "the daemon's local socket")
     .option("--config <file>", "ghostlink.toml")
     .action(async (o) => {
+      const platform = await thisPlatform();
       if (o.name !== undefined) checkName(o.name);
       const config = await loadLinkConfig(o.config);
       if (o.auth === "mtls" || o.auth === "oidc") {
         // What the daemon will miss is told before anybody logs in.
-        if (!o.enrolOnly) await checkTools(systemRunner);
+        if (!o.enrolOnly) await platform.check();
         const state = new NodeState(await openStateDir("ghostlink", o.stateDir));
         const way = WAYS[o.auth];
-        return await finish(state, () => way(state, { ...o, machine: machine(), print: console.log }), {
+        return await finish(state, () => way(state, { ...o, machine: machine(platform), print: console.log }), {
           ...o,
           config,
+          platform,
         });
       }
       const auth = await readAuth(o.auth);
@@ -134,10 +136,10 @@ async function main(): Promise<number> {
         return;
       }
       // What the daemon will miss is told before the token is spent.
-      if (!o.enrolOnly) await checkTools(systemRunner);
+      if (!o.enrolOnly) await platform.check();
       const state = new NodeState(await openStateDir("ghostlink", o.stateDir));
-      const byToken = () => join(state, { ...request, machine: machine(), random, now: () => Date.now() });
-      await finish(state, byToken, { ...o, config });
+      const byToken = () => join(state, { ...request, machine: machine(platform), random, now: () => Date.now() });
+      await finish(state, byToken, { ...o, config, platform });
     });
 
   program.command("run")
@@ -147,8 +149,9 @@ async function main(): Promise<number> {
     .option("--state-dir <dir>", "where keys and state are kept")
     .option("--socket <path>", "the daemon's local socket")
     .action(async (o) => {
+      const platform = await thisPlatform();
       const state = new NodeState(await openStateDir("ghostlink", o.stateDir));
-      await serve(state, await loadLinkConfig(o.config), o);
+      await serve(state, await loadLinkConfig(o.config), { ...o, platform });
     });
 
   program.command("login")
@@ -158,6 +161,7 @@ async function main(): Promise<number> {
     .option("--state-dir <dir>", "where keys and state are kept")
     .option("--socket <path>", "the daemon's local socket")
     .action(async (o) => {
+      await thisPlatform();
       const state = new NodeState(await openStateDir("ghostlink", o.stateDir));
       if (o.auth !== undefined) {
         const name = await renewByToken(state, { auth: await readAuth(o.auth), socket: socketOf(o) });

@@ -27,7 +27,7 @@ async function demo(): Promise<number> {
   const unknown = Deno.args.find((argument) => argument !== "--keep");
   if (unknown !== undefined) throw new Failure(`Unknown argument "${unknown}"; usage: deno task demo [--keep]`);
   if (!inWorld()) {
-    await setUp((line) => console.log(line));
+    await setUp((line) => console.log(line), { tests: false });
     await fetchImports();
   }
   await insideWorld();

@@ -22,9 +22,15 @@ const TOOLS: readonly (readonly [string, string])[] = [
   ["nsenter", "util-linux"],
   ["setpriv", "util-linux"],
   ["turnserver", "coturn"],
-  // What follows only tests need: a router's port mapping, and a way to make it forget its connections.
+];
+/** What only tests need: a router's port mapping, a way to make it forget its connections, an SSH server, two more shells. */
+const TEST_TOOLS: typeof TOOLS = [
   ["miniupnpd", "miniupnpd-nftables"],
   ["conntrack", "conntrack"],
+  ["sshd", "openssh-server"],
+  ["ssh-agent", "openssh-client"],
+  ["zsh", "zsh"],
+  ["fish", "fish"],
 ];
 const WIREGUARD_GO = "v0.0.0-20260522210424-ecfc5a8d5446";
 /** Where the daemon looks for the newest wireguard-go. */
@@ -43,9 +49,9 @@ export function unshareArgv(): string[] {
   return isRoot() ? ["-n", "-m", "-p", "-f"] : ["-U", "-r", "-n", "-m", "-p", "-f"];
 }
 
-async function missingPackages(): Promise<string[]> {
+async function missingPackages(tools: typeof TOOLS): Promise<string[]> {
   const missing = new Set<string>();
-  for (const [tool, debianPackage] of TOOLS) if (!(await which(tool))) missing.add(debianPackage);
+  for (const [tool, debianPackage] of tools) if (!(await which(tool))) missing.add(debianPackage);
   if (!(await which("wireguard-go")) && !(await exists(SYSTEM_WIREGUARD_GO)) && !(await kernelWireguard())) {
     missing.add("wireguard-go");
   }
@@ -58,7 +64,8 @@ async function installPackages(packages: readonly string[], say: (line: string) 
   if (!apt) throw new Failure(`Missing: ${packages.join(" ")} (names of Debian packages); install them and try again`);
   if (!isRoot()) throw new Failure(`Missing: ${packages.join(" ")}; type this as root: ${line}`);
   say(`installing ${packages.join(" ")}`);
-  if (packages.includes("coturn")) await maskCoturn();
+  if (packages.includes("coturn")) await mask("coturn.service");
+  if (packages.includes("openssh-server")) await mask("ssh.service", "ssh.socket");
   const install = (codes: readonly number[] | "any"): Promise<Output> =>
     run([apt, "install", "-y", "--no-install-recommends", ...packages], {
       env: { DEBIAN_FRONTEND: "noninteractive" },
@@ -71,14 +78,12 @@ async function installPackages(packages: readonly string[], say: (line: string) 
 }
 
 /**
- * Debian starts a coturn of its own as soon as its package is there, on all addresses. Gates start theirs by themselves, so the
- * package's service is masked before, unless this machine has one already; `systemctl unmask coturn` takes that back.
+ * Debian starts a service (coturn, an SSH server) as soon as its package is there, on all addresses. Gates and tests start theirs
+ * by themselves, so the package's own is masked before, unless this machine has one already; `systemctl unmask` takes that back.
  */
-async function maskCoturn(): Promise<void> {
-  const units = "/etc/systemd/system";
-  const script =
-    `[ ! -d "$1" ] || [ -e "$1/coturn.service" ] || [ -L "$1/coturn.service" ] || ln -s /dev/null "$1/coturn.service"`;
-  await run(["/bin/sh", "-c", script, "sh", units]);
+async function mask(...services: readonly string[]): Promise<void> {
+  const script = `[ ! -d "$1" ] || [ -e "$1/$2" ] || [ -L "$1/$2" ] || ln -s /dev/null "$1/$2"`;
+  for (const service of services) await run(["/bin/sh", "-c", script, "sh", "/etc/systemd/system", service]);
 }
 
 /** True when the kernel makes WireGuard interfaces; tried in a network namespace of its own. */
@@ -172,10 +177,11 @@ async function checkTun(): Promise<void> {
 /**
  * Brings what is missing.
  * @param say told each step that takes time
+ * @param tests also what only tests need
  * @throws Failure with the one line that mends it
  */
-export async function setUp(say: (line: string) => void): Promise<void> {
-  const missing = await missingPackages();
+export async function setUp(say: (line: string) => void, { tests = true } = {}): Promise<void> {
+  const missing = await missingPackages(tests ? [...TOOLS, ...TEST_TOOLS] : TOOLS);
   if (missing.length) await installPackages(missing, say);
   await checkNamespaces();
   if (await kernelWireguard()) return;

@@ -13,19 +13,8 @@ export interface DiffRow {
 
 /** All changes from one policy to another, for the same machines and routes. */
 export function policyDiff(before: Compiled, after: Compiled): DiffRow[] {
-  const [old, fresh] = [new Map(allEnds(before).map((e) => [keyOf(e), e])), allEnds(after)];
-  const selfish = [before, after].some(({ policy }) =>
-    policy.rules.some(({ to }) => to.some(({ kind }) => kind === "self"))
-  );
-  // Ends alike have the same bits on the same rules; with `self` in play, also the same user; networks stand alone.
-  const classes = [
-    ...Map.groupBy(fresh, (end) => {
-      if (end.behind !== null) return keyOf(end);
-      const { node, ends } = end.machine;
-      const who = selfish ? [node.subject ?? null, node.user] : [];
-      return JSON.stringify([bitsOf(ends), bitsOf(before.machines.get(node.id)!.ends), who]);
-    }).values(),
-  ];
+  const old = new Map(allEnds(before).map((e) => [keyOf(e), e]));
+  const classes = classesOf(before, after);
   const rows: DiffRow[] = [];
   for (const from of classes) {
     for (const to of classes) {
@@ -40,6 +29,24 @@ export function policyDiff(before: Compiled, after: Compiled): DiffRow[] {
   return rows;
 }
 
+/**
+ * All ends, those that no rule tells apart together: ends alike have the same bits on the same rules; with `self` in play, also
+ * the same user; networks stand alone. `also` may tell more of them apart.
+ */
+export function classesOf(before: Compiled, after: Compiled, also: (end: End) => string = () => ""): End[][] {
+  const selfish = [before, after].some(({ policy }) =>
+    policy.rules.some(({ to }) => to.some(({ kind }) => kind === "self"))
+  );
+  return [
+    ...Map.groupBy(allEnds(after), (end) => {
+      if (end.behind !== null) return keyOf(end);
+      const { node, ends } = end.machine;
+      const who = selfish ? [node.subject ?? null, node.user] : [];
+      return JSON.stringify([bitsOf(ends), bitsOf(before.machines.get(node.id)!.ends), who, also(end)]);
+    }).values(),
+  ];
+}
+
 /** One row as a sentence. */
 export function diffLine({ from, to, before, after }: DiffRow): string {
   const pair = `${list(from)} -> ${list(to)}`;
@@ -48,11 +55,13 @@ export function diffLine({ from, to, before, after }: DiffRow): string {
   return `changes ${pair}: ${after}, until now ${before}`;
 }
 
-function list(names: readonly string[]): string {
+/** Names, of many the first ones. */
+export function list(names: readonly string[]): string {
   return names.length <= 5 ? names.join(", ") : `${names.slice(0, 4).join(", ")} and ${names.length - 4} more`;
 }
 
-function keyOf({ label, machine, behind }: End): string {
+/** By what an end of one compiled policy is found in another for the same machines and routes. */
+export function keyOf({ label, machine, behind }: End): string {
   return `${machine.node.id} ${behind === null ? "" : label}`;
 }
 

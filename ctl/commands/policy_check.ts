@@ -13,14 +13,23 @@ export async function run(call: Call): Promise<number> {
   const file = computed === undefined ? path : `${path} computed`;
   const told = (kind: string, list: readonly Fault[]) => list.map((fault) => shown(fault, { kind, file, text }));
   const says = policy ? policySentences(policy) : [];
-  call.out.answer({ ok: faults.length === 0, faults, warnings, rules: policy?.rules.length ?? null, says }, () =>
+  const [rules, firewall] = [policy?.rules.length ?? null, policy?.firewall.length ?? null];
+  call.out.answer({ ok: faults.length === 0, faults, warnings, rules, firewall, says }, () =>
     [
       ...told("error", faults),
       ...told("warning", warnings),
       ...says.map((line) => `  ${printable(line)}`),
-      faults.length === 0 ? `${path} can be signed: ${policy!.rules.length} rules` : `${faults.length} errors`,
+      faults.length === 0
+        ? `${path} can be signed: ${count(rules!, "rule")}${
+          firewall === 0 ? "" : `, ${count(firewall!, "firewall rule")}`
+        }`
+        : `${faults.length} errors`,
     ].join("\n"));
   return faults.length === 0 ? 0 : 1;
+}
+
+function count(n: number, what: string): string {
+  return `${n} ${what}${n === 1 ? "" : "s"}`;
 }
 
 /** As a compiler shows it: the place, what is wrong and the mend, the line and a mark below the spot. */

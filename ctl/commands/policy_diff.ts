@@ -1,6 +1,7 @@
 /** `ghostctl policy diff FILE` */
 import { AdminNetwork } from "../admin/network.ts";
 import { compileWith, policyOf, signedPolicy } from "../admin/policies.ts";
+import { firewallDiff, firewallDiffLine } from "../admin/firewall_diff.ts";
 import { diffLine, policyDiff } from "../admin/policy_diff.ts";
 import { readPolicyFile } from "../admin/policy_file.ts";
 import { settingsDiff } from "../admin/settings_diff.ts";
@@ -16,13 +17,15 @@ export async function run(call: Call): Promise<void> {
   for (const line of refused) call.out.remark(`a record that does not hold is left out: ${line}`);
   const [before, after] = [compileWith(policyOf(now), ledger, nodes), compileWith(policy, ledger, nodes)];
   const changes = policyDiff(before, after);
+  const firewall = firewallDiff(before, after);
   const settings = settingsDiff(before, after);
   call.out.answer(
-    { base: { seq: now.seq, sha256: now.sha256 }, changes, settings },
+    { base: { seq: now.seq, sha256: now.sha256 }, changes, firewall, settings },
     () =>
       [
         ...(changes.length === 0 ? ["nothing opens or closes between the machines that there are"] : []),
         ...changes.map(diffLine),
+        ...firewall.map(firewallDiffLine),
         ...settings,
       ].map((line) => printable(line)).join("\n"),
   );

@@ -2,10 +2,14 @@
 import {
   addressEnd,
   type Compiled,
+  dropsAll,
   type End,
+  firewallBetween,
+  firewallText,
   isBad,
   machineEnd,
   meetsPorts,
+  type Met,
   parsePrefix,
   type Ports,
   portsText,
@@ -36,17 +40,35 @@ export async function run(call: Call): Promise<number> {
   const by = all.filter((i) => ports === null || meetsPorts(rules[i]!.ports, ports));
   const missing = by.length > 0 ? [] : reasons(compiled, { sources, targets, other: all, from, to });
   const lines = by.map((i) => ({ line: rules[i]!.line, ports: portsText(rules[i]!.ports) }));
-  call.out.answer({ allowed: by.length > 0, entry: signed.seq, rules: lines, missing }, () =>
-    printable(
-      by.length > 0
-        ? lines.map((l) =>
-          `yes: the rule in line ${l.line} of the policy (ledger entry ${signed.seq}) lets ${from} reach ${to} on ${l.ports}`
-        )
-          .join("\n")
-        : ["no", ...missing].join("\n  "),
-      { lines: true },
-    ));
-  return by.length > 0 ? 0 : 1;
+  const met = pairs.map(({ source, target }) => firewallBetween(compiled.policy, source, target));
+  const firewall = by.length === 0 ? [] : firewallLines(met.flat(), { from, to });
+  // Dropped is what every pair of ends drops, of all that the rules let through.
+  const open = by.map((i) => ports ?? rules[i]!.ports);
+  const dropped = by.length > 0 && met.every((list) => open.every((one) => dropsAll(list, one)));
+  const allowed = by.length > 0 && !dropped;
+  call.out.answer({ allowed, entry: signed.seq, rules: lines, missing, firewall }, () => {
+    const said = lines.map((l) =>
+      `the rule in line ${l.line} of the policy (ledger entry ${signed.seq}) lets ${from} reach ${to} on ${l.ports}`
+    );
+    const told = firewall.map((f) => `the firewall rule in line ${f.line} ${f.does} at ${f.at}${f.part}`);
+    if (allowed) {
+      return printable([...said.map((s) => `yes: ${s}`), ...told.map((t) => `but ${t}`)].join("\n"), { lines: true });
+    }
+    return printable(["no", ...missing, ...told, ...said.map((s) => `otherwise ${s}`)].join("\n  "), { lines: true });
+  });
+  return allowed ? 0 : 1;
+}
+
+/** What firewall rules do to a flow, each once. */
+function firewallLines(met: readonly Met[], { from, to }: { from: string; to: string }) {
+  const rows = met.map(({ rule, at, whole }) => ({
+    line: rule.line,
+    action: rule.action.kind,
+    does: firewallText(rule),
+    at: at === "source" ? from : to,
+    part: whole ? "" : ", for some of the addresses",
+  }));
+  return [...new Map(rows.map((row) => [JSON.stringify(row), row])).values()];
 }
 
 /** Why no rule lets it. */

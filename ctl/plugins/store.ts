@@ -2,6 +2,7 @@
  * The typed plugins that were added: a file `plugins/NAME.json` in ghostctl's folder for each, mode 0600, with where the module
  * lies, the hash of its text, what it says of itself and what the user granted. A module that has changed since is refused.
  */
+import { thisUser } from "../../mesh/host/places.ts";
 import { openPrivateDir, readJson, writeJson } from "../../mesh/host/state_dir.ts";
 import { toBase64Url } from "../../mesh/wire/encoding.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
@@ -83,7 +84,7 @@ async function onlyOurs(place: string): Promise<void> {
     throw error;
   });
   if (info === null) return;
-  const uid = Deno.uid();
+  const { uid } = thisUser();
   const foreign = uid !== null && info.uid !== null && info.uid !== uid && info.uid !== 0;
   if (!foreign && ((info.mode ?? 0) & 0o022) === 0) return;
   throw new GhostError("bad_config", "Others may write here", {

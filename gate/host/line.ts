@@ -7,6 +7,7 @@
  */
 import { ControlReader, encodeControl, type FromGate, type FromNode, fromNode } from "../../mesh/wire/gate_session.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
+import { Turns } from "../../mesh/host/turns.ts";
 import { CLOSE, type CloseCode } from "../core/event.ts";
 import { splitFrame } from "../core/frame.ts";
 
@@ -66,7 +67,12 @@ export class Line {
   }
 
   async #readDatagrams(): Promise<void> {
-    while (!this.#closed) this.#hooks.datagram(await this.#conn.readDatagram());
+    const turns = new Turns();
+    while (!this.#closed) {
+      this.#hooks.datagram(await this.#conn.readDatagram());
+      const turn = turns.next();
+      if (turn) await turn;
+    }
   }
 
   /** There may be control messages to send. */
@@ -89,23 +95,20 @@ export class Line {
   async wakePackets(): Promise<void> {
     if (this.#sending || this.#closed) return;
     this.#sending = true;
-    try {
-      for (let next = this.#hooks.nextPacket(); next && !this.#closed; next = this.#hooks.nextPacket()) {
-        await this.#send(next);
+    for (let next = this.#hooks.nextPacket(); next && !this.#closed; next = this.#hooks.nextPacket()) {
+      try {
+        if (next.length <= this.#conn.maxDatagramSize) await this.#conn.sendDatagram(next);
+        else await this.#sendHalves(next);
+      } catch {
+        // Too large for a path that has just shrunk, or the connection is gone: a lost packet, as on any network.
       }
-    } finally {
-      this.#sending = false;
     }
+    this.#sending = false;
   }
 
-  async #send(frame: Uint8Array): Promise<void> {
-    try {
-      if (frame.length <= this.#conn.maxDatagramSize) return await this.#conn.sendDatagram(frame);
-      this.#serial = (this.#serial - 1) & 0xffff; // downwards, away from the serials of nodes
-      for (const half of splitFrame(frame, this.#serial) ?? []) await this.#conn.sendDatagram(half);
-    } catch {
-      // Too large for a path that has just shrunk, or the connection is gone: a lost packet, as on any network.
-    }
+  async #sendHalves(frame: Uint8Array): Promise<void> {
+    this.#serial = (this.#serial - 1) & 0xffff; // downwards, away from the serials of nodes
+    for (const half of splitFrame(frame, this.#serial) ?? []) await this.#conn.sendDatagram(half);
   }
 
   /** Closes; with `flush`, what waits in the control queue goes first and the node gets a second to read it. */

@@ -43,6 +43,8 @@ Deno.test("loadGateConfig() reads the newcomer's file as it stands, and nothing 
     lanes_kernel: true,
     turn_tls: 443,
     turn_ports: { first: 61_000, last: 65_535 },
+    lanes_per_network: 65_535,
+    lanes_per_node: 256,
   });
   assert.deepEqual(await configOf(""), file);
   assert.deepEqual((await configOf(`[relay]\nlisten = "[::]:1"`)).listen, { hostname: "::", port: 1 });

@@ -7,7 +7,6 @@
  * paths go on by themselves.
  */
 import type { Log } from "../../mesh/host/log.ts";
-import { systemRunner } from "../../mesh/host/runner.ts";
 import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
 import type { SignalBody } from "../../mesh/wire/signal.ts";
 import { Coalesced, DeadlineTimer } from "./coalesced.ts";
@@ -15,7 +14,6 @@ import type { LinkConfig } from "./config.ts";
 import { follow } from "./follow.ts";
 import { Grace } from "./grace.ts";
 import type { IceHub } from "./ice_hub.ts";
-import { type IpMonitor, startIpMonitor } from "./ip_monitor.ts";
 import { addressesOf, type Machine as MachineFacts } from "./join.ts";
 import { CertificateKeeper } from "./login/certificate_keeper.ts";
 import type { LocalHandlers } from "./local_api.ts";
@@ -27,6 +25,7 @@ import type { Change } from "./network_view.ts";
 import type { OwnRecord } from "./own_record.ts";
 import { type Ground, Parts } from "./parts.ts";
 import type { Peer } from "./peer.ts";
+import type { Platform } from "./platform.ts";
 import type { NodeState } from "./state.ts";
 
 /** How often the machine is compared with what it should be even if nothing is known to have changed, in ms. */
@@ -41,6 +40,7 @@ export interface DaemonOptions {
   /** For people who watch: name, addresses, and each peer's path as it changes. */
   say(line: string): void;
   machine: MachineFacts;
+  platform: Platform;
   signal: AbortSignal;
   /** The session has come up, or (null) is about to end. */
   attach(session: Session | null): Promise<void>;
@@ -113,7 +113,7 @@ export class Daemon {
    * Serves until the signal of the options aborts.
    * @throws GhostError when the machine cannot be set up, or the socket cannot be served
    */
-  async serve(tools: { ip: string }): Promise<void> {
+  async serve(): Promise<void> {
     const { state, log } = this.#o;
     await this.#parts.names.recover();
     this.#certificate = await CertificateKeeper.open(state.dir, {
@@ -141,9 +141,7 @@ export class Daemon {
     this.#parts.peers.sync();
     await this.reconcile();
     if (this.#fault !== null) throw this.#fault;
-    const monitor: IpMonitor = startIpMonitor({
-      runner: systemRunner,
-      tools,
+    const monitor = await this.#o.platform.watchNetwork({
       iface: this.#machine.device.name,
       log,
       onChange: () => void this.#networkChanged(),

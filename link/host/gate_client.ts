@@ -1,27 +1,17 @@
 /**
  * One session with one gate: QUIC, mutual proofs, control messages and packets (mesh/wire/gate_session.ts).
  * It lives from `connect()` until either side closes it; who wants it back makes a new one.
- *
- * Packets that do not fit the connection's datagram size yet (the first second after connecting, FACTS) are cut in two
- * and joined at the other end; none is lost for its size. The outgoing queue is bounded and drops the oldest.
+ * The outgoing queue of packets is bounded and drops the oldest.
  */
+import { Turns } from "../../mesh/host/turns.ts";
 import { GateLine } from "../../mesh/client/mod.ts";
-import {
-  FRAME_FIRST,
-  FRAME_HEADER,
-  FRAME_PACKET,
-  FRAME_SECOND,
-  frameNodeId,
-  type FromGate,
-  type FromNode,
-  MAX_PACKET,
-  nodeIdBytes,
-} from "../../mesh/wire/gate_session.ts";
+import type { FromGate, FromNode } from "../../mesh/wire/gate_session.ts";
 import type { Bytes } from "../../mesh/wire/encoding.ts";
 import type { TurnGrantedCredentials } from "../../mesh/wire/turn.ts";
 import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
 import type { SigningKey } from "../../mesh/trust/keys.ts";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
+import { FrameReader, FrameWriter } from "../core/relay/frames.ts";
 
 /** A connect with everything in it takes at most this long, in ms. */
 const CONNECT_TIMEOUT = 5_000;
@@ -72,8 +62,8 @@ export class GateClient {
   #closed = false;
   #queue: Uint8Array[] = [];
   #pumping = false;
-  #serial = 0;
-  #halves = new Map<string, Uint8Array>();
+  readonly #writer = new FrameWriter();
+  readonly #reader = new FrameReader();
   #pings = new Map<number, number>();
   #pingSerial = 0;
 
@@ -107,7 +97,13 @@ export class GateClient {
       while (true) this.#control(await line.receive());
     };
     const readDatagrams = async (): Promise<string> => {
-      while (true) this.#datagram(await line.conn.readDatagram());
+      const turns = new Turns();
+      while (true) {
+        const got = this.#reader.read(await line.conn.readDatagram());
+        if (got) events.packet(got.from, got.packet);
+        const turn = turns.next();
+        if (turn) await turn;
+      }
     };
     // It rejects when nobody said goodbye: the gate forgot the connection (a reset) or went silent.
     const closed = line.conn.closed.then(
@@ -170,59 +166,28 @@ export class GateClient {
 
   /** Sends a packet to a node that has a session with the same gate. */
   sendPacket(to: string, packet: Uint8Array): void {
-    if (this.#closed || packet.length > MAX_PACKET) return;
-    const id = nodeIdBytes(to);
-    const max = this.#line.conn.maxDatagramSize;
-    if (packet.length + FRAME_HEADER <= max) {
-      this.#enqueue(frame(FRAME_PACKET, id, packet));
-    } else {
-      const serial = this.#serial = (this.#serial + 1) & 0xffff;
-      const half = packet.length >> 1;
-      this.#enqueue(frame(FRAME_FIRST, id, packet.subarray(0, half), serial));
-      this.#enqueue(frame(FRAME_SECOND, id, packet.subarray(half), serial));
-    }
+    if (this.#closed) return;
+    this.#writer.write(to, { packet, max: this.#line.conn.maxDatagramSize }, this.#enqueue);
   }
 
-  #enqueue(bytes: Uint8Array): void {
+  readonly #enqueue = (frame: Uint8Array): void => {
     if (this.#queue.length >= QUEUE) this.#queue.shift();
-    this.#queue.push(bytes);
+    this.#queue.push(frame);
     if (!this.#pumping) this.#pump();
-  }
+  };
 
   async #pump(): Promise<void> {
     this.#pumping = true;
-    try {
-      for (let next = this.#queue.shift(); next && !this.#closed; next = this.#queue.shift()) {
-        await this.#line.conn.sendDatagram(next).catch((error) => {
-          // The path's size can shrink between the check and the send: that packet is lost as on any network.
-          if (!/too large/i.test(String(error))) this.#end(String(error?.message ?? error));
-        });
+    const { conn } = this.#line;
+    for (let next = this.#queue.shift(); next && !this.#closed; next = this.#queue.shift()) {
+      try {
+        await conn.sendDatagram(next);
+      } catch (error) {
+        // The path's size can shrink between the check and the send: that packet is lost as on any network.
+        if (!/too large/i.test(String(error))) this.#end(String((error as Error)?.message ?? error));
       }
-    } finally {
-      this.#pumping = false;
     }
-  }
-
-  #datagram(bytes: Uint8Array): void {
-    if (bytes.length < FRAME_HEADER) return;
-    const from = frameNodeId(bytes);
-    if (bytes[0] === FRAME_PACKET) return this.#events!.packet(from, bytes.subarray(FRAME_HEADER));
-    if ((bytes[0] !== FRAME_FIRST && bytes[0] !== FRAME_SECOND) || bytes.length < FRAME_HEADER + 2) return;
-    const serial = (bytes[FRAME_HEADER]! << 8) | bytes[FRAME_HEADER + 1]!;
-    const body = bytes.subarray(FRAME_HEADER + 2);
-    const other = `${from}/${serial}/${bytes[0] === FRAME_FIRST ? FRAME_SECOND : FRAME_FIRST}`;
-    const found = this.#halves.get(other);
-    if (!found) {
-      if (this.#halves.size >= 64) this.#halves.delete(this.#halves.keys().next().value!);
-      this.#halves.set(`${from}/${serial}/${bytes[0]}`, body);
-      return;
-    }
-    this.#halves.delete(other);
-    const [first, second] = bytes[0] === FRAME_FIRST ? [body, found] : [found, body];
-    const whole = new Uint8Array(first.length + second.length);
-    whole.set(first);
-    whole.set(second, first.length);
-    this.#events!.packet(from, whole);
+    this.#pumping = false;
   }
 
   /** Ends the session from this side; `closed` of the events is still called. */
@@ -238,17 +203,4 @@ export class GateClient {
     // Never inside connect(): its caller does not hold the session yet.
     queueMicrotask(() => this.#events?.closed(reason));
   }
-}
-
-function frame(type: number, id: Uint8Array, body: Uint8Array, serial?: number): Uint8Array {
-  const head = FRAME_HEADER + (serial === undefined ? 0 : 2);
-  const out = new Uint8Array(head + body.length);
-  out[0] = type;
-  out.set(id, 1);
-  if (serial !== undefined) {
-    out[FRAME_HEADER] = serial >> 8;
-    out[FRAME_HEADER + 1] = serial & 0xff;
-  }
-  out.set(body, head);
-  return out;
 }

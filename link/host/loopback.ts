@@ -1,4 +1,5 @@
 /** One peer's sockets on the loopback: WireGuard sends there while the path goes through this process. */
+import { readDatagrams } from "../../mesh/host/datagrams.ts";
 import type { Endpoint } from "../core/plan/mod.ts";
 
 const ADDRESS = { 4: "127.0.0.1", 6: "::1" } as const;
@@ -29,15 +30,11 @@ export class Loopback {
     if (open) return open;
     const socket = Deno.listenDatagram({ transport: "udp", hostname: ADDRESS[family], port: 0 });
     this.#sockets.set(family, socket);
-    void this.#read(socket);
+    // Anybody on this machine can send here; WireGuard's own port is who should.
+    void readDatagrams(socket, (packet, from) => {
+      if (from.port === this.#o.wgPort()) this.#o.received(packet);
+    });
     return socket;
-  }
-
-  async #read(socket: Deno.DatagramConn): Promise<void> {
-    for await (const [packet, from] of socket) {
-      // Anybody on this machine can send here; WireGuard's own port is who should.
-      if (from.transport === "udp" && from.port === this.#o.wgPort()) this.#o.received(packet);
-    }
   }
 
   /** Hands a packet to WireGuard, as if the peer were here. */

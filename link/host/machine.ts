@@ -18,7 +18,7 @@ import {
 import type { Log } from "../../mesh/host/log.ts";
 import { type Egress, Forwarding } from "../../mesh/host/forwarding.ts";
 import type { Runner } from "../../mesh/host/runner.ts";
-import { type Filter, renderFilter } from "../../mesh/policy/mod.ts";
+import { CLOSED, type Filter, renderFilter } from "../../mesh/policy/mod.ts";
 import type { RouteBody } from "../../mesh/wire/ledger.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
 import { chooseRoutes, contains, type RouteUse } from "../core/routes/mod.ts";
@@ -62,9 +62,6 @@ export interface Wanted {
 
 /** Seconds between WireGuard's own keepalives. */
 const KEEPALIVE = 25;
-
-/** Without a usable policy nothing passes: fail closed. */
-const NOTHING: Filter = { peers: [], inbound: [], outbound: [] };
 
 /** What a machine is made of. */
 export interface MachineOptions {
@@ -177,7 +174,7 @@ export class Machine {
       stunPort: this.#o.stunPort,
       bridges: await this.#bridges(wanted.peers),
       joins: wanted.peers.flatMap(({ join }) => join ?? []),
-      filter: this.#o.firewall === "none" ? "" : renderFilter(wanted.filter ?? NOTHING, { iface: this.#o.iface }),
+      filter: this.#o.firewall === "none" ? "" : renderFilter(wanted.filter ?? CLOSED, { iface: this.#o.iface }),
       carried,
       guards,
     });

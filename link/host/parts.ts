@@ -4,7 +4,6 @@
  */
 import { hostOf, MeshClient } from "../../mesh/client/mod.ts";
 import type { Log } from "../../mesh/host/log.ts";
-import { systemRunner } from "../../mesh/host/runner.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { Rotation } from "../core/keys/rotation.ts";
 import type { LinkConfig } from "./config.ts";
@@ -29,6 +28,7 @@ import type { PortMap } from "./portmap/port_map.ts";
 import { portMapping } from "./portmap/start.ts";
 import { Publisher } from "./publisher.ts";
 import { random } from "./random.ts";
+import type { Platform } from "./platform.ts";
 import { Report } from "./report.ts";
 import { Rotator } from "./rotator.ts";
 import { Signals } from "./signals.ts";
@@ -90,7 +90,11 @@ export class Parts {
   readonly names: Names;
   readonly turn: TurnParts;
 
-  constructor(o: { state: NodeState; log: Log; config: LinkConfig }, p: Ground, d: DaemonHooks) {
+  constructor(
+    o: { state: NodeState; log: Log; config: LinkConfig; platform: Platform },
+    p: Ground,
+    d: DaemonHooks,
+  ) {
     const now = () => Date.now();
     this.admissions = new Admissions({ dir: o.state.dir, view: () => this.view, changed: d.changed });
     const { keysOf: issuerKeys } = this.admissions;
@@ -246,7 +250,7 @@ export class Parts {
       rearm: d.rearm,
     });
     this.names = new Names({
-      runner: systemRunner,
+      way: (places) => o.platform.resolverWay(places),
       iface: p.machine.device.name,
       stateDir: o.state.dir,
       address: o.config.dns ? resolverOf(this.view) : null,
@@ -265,7 +269,7 @@ export class Parts {
       meshUp: d.meshUp,
       reachable: this.reachable,
       why: (peer) => whyOf(this, peer),
-      runner: systemRunner,
+      ping: (address) => o.platform.ping(address),
     });
     p.hub.onCandidates = () => {
       for (const peer of this.peers.all.values()) peer.candidatesChanged();

@@ -59,10 +59,14 @@ export class PeerRungs {
 
   /** Sends by the rung in use, or by the best that is up while WireGuard is still on another one; false when none takes it. */
   send(packet: Uint8Array, inUse: Rung): boolean {
-    this.each((carrier) => carrier.packetSeen?.(packet));
-    const able = this.#rungs.filter(({ up, carrier }) => up && carrier.send);
-    const used = able.find(({ transport }) => transport.rung === inUse);
-    return [...(used ? [used] : []), ...able].some(({ carrier }) => carrier.send!(packet));
+    let used: RungState | null = null;
+    for (const rung of this.#rungs) {
+      rung.carrier.packetSeen?.(packet);
+      if (rung.transport.rung === inUse) used = rung;
+    }
+    if (used && offer(used, packet)) return true;
+    for (const rung of this.#rungs) if (rung !== used && offer(rung, packet)) return true;
+    return false;
   }
 
   /** The path has left this rung for good. */
@@ -81,4 +85,9 @@ export class PeerRungs {
   deadlines(): (number | null)[] {
     return this.#rungs.map(({ carrier }) => carrier.nextDeadline?.() ?? null);
   }
+}
+
+/** True when the rung took the packet. */
+function offer({ up, carrier }: RungState, packet: Uint8Array): boolean {
+  return up !== null && carrier.send?.(packet) === true;
 }

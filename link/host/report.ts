@@ -1,6 +1,5 @@
 /** What the daemon tells of itself: the answers of the local API, in the shapes of mesh/wire/local.ts. */
 import { parseServer, serverText } from "../../mesh/client/mod.ts";
-import { findTool, type Runner } from "../../mesh/host/runner.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type {
   localDns,
@@ -36,7 +35,8 @@ export interface ReportSources {
   reachable(id: string): boolean;
   /** Why a peer's path is no better. */
   why(peer: Peer): string | null;
-  runner: Runner;
+  /** One ping; its round trip in ms, null without an answer. */
+  ping(address: string): Promise<number | null>;
 }
 
 /** Answers questions about the daemon. */
@@ -185,14 +185,12 @@ export class Report {
         mend: "ghostctl peers lists those that policy lets this machine see",
       });
     }
-    const ping = await findTool("ping", "apt-get install iputils-ping");
     const address = addressesOf(known)[0]!;
     const replies: z.infer<typeof localPingAnswer>["replies"] = [];
     for (let seq = 1; seq <= count; seq++) {
-      const { stdout } = await this.#o.runner.run(ping, ["-n", "-c", "1", "-W", "2", address]);
-      const time = /time=([\d.]+) ms/.exec(stdout)?.[1];
+      const rttMs = await this.#o.ping(address);
       const { rung, endpoint } = peer.state;
-      replies.push({ seq, rttMs: time === undefined ? null : Number(time), rung, endpoint, why: this.#o.why(peer) });
+      replies.push({ seq, rttMs, rung, endpoint, why: this.#o.why(peer) });
     }
     return { name: known.name, address, replies };
   }

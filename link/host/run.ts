@@ -1,5 +1,4 @@
 /** Starts sessions of the tunnel from the state folder and puts the machine back when each ends. */
-import { systemRunner } from "../../mesh/host/runner.ts";
 import { issuerSigners } from "../../mesh/policy/mod.ts";
 import { openKept } from "../../mesh/trust/kept_ledger.ts";
 import { nodeIdOf } from "../../mesh/trust/keys.ts";
@@ -7,12 +6,10 @@ import { GhostError } from "../../mesh/wire/errors.ts";
 import { stunCrypto } from "./crypto.ts";
 import { Daemon, type DaemonOptions } from "./daemon.ts";
 import { IceHub } from "./ice_hub.ts";
-import { Machine } from "./machine.ts";
 import { OwnRecord } from "./own_record.ts";
 import { random } from "./random.ts";
 import { Supervisor, type SupervisorOptions } from "./supervisor.ts";
 import { namedServer } from "./turn_servers.ts";
-import { checkTools } from "./tools.ts";
 
 /**
  * Runs the daemon until the signal aborts; everything that it made on the machine is gone when this returns.
@@ -34,7 +31,7 @@ async function runSession(o: DaemonOptions): Promise<void> {
     });
   }
   const ledger = await openKept(o.state.ledger, { net: network.net, issuerSigners });
-  const tools = await checkTools(systemRunner);
+  await o.platform.check();
   const own = new OwnRecord({ state: o.state, identity, network, random, now: () => Date.now() });
   await own.heal();
   const id = await nodeIdOf(identity.identity.public);
@@ -42,7 +39,7 @@ async function runSession(o: DaemonOptions): Promise<void> {
   const hub = new IceHub({ log: o.log, crypto: stunCrypto, now: () => Date.now() });
   let daemon: Daemon | null = null;
   try {
-    const machine = await Machine.open({
+    const machine = await o.platform.openMachine({
       iface: o.config.interface,
       owner: id,
       port: o.config.port,
@@ -50,15 +47,13 @@ async function runSession(o: DaemonOptions): Promise<void> {
       firewall: o.config.firewall,
       stunPort: hub.port,
       stateDir: o.state.dir,
-      runner: systemRunner,
-      tools,
       log: o.log,
       onDeviceRestart: () => daemon?.reconcile(),
       onRouteHealth: () => daemon?.reconcile(),
     });
     try {
       daemon = new Daemon(o, { id, own, ledger, machine, hub, turnServers });
-      await daemon.serve(tools);
+      await daemon.serve();
     } finally {
       await daemon?.close();
       await machine.close();

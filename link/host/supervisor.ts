@@ -13,7 +13,6 @@ import { addressesOf, join } from "./join.ts";
 import { type LocalHandlers, type LocalServer, serveLocal } from "./local_api.ts";
 import { OwnRecord } from "./own_record.ts";
 import { random } from "./random.ts";
-import { readSshKeys } from "./ssh_keys.ts";
 
 /** What the supervisor is started with; `session` runs the tunnel until its signal aborts. */
 export interface SupervisorOptions extends Omit<DaemonOptions, "attach" | "event"> {
@@ -238,7 +237,7 @@ export class Supervisor implements Control {
 
   /** Brings the record's SSH host keys in line with this machine's and with the settings. */
   async #syncSshKeys(): Promise<void> {
-    const ssh = (await this.#o.state.settings()).ssh ? await readSshKeys() : [];
+    const ssh = (await this.#o.state.settings()).ssh ? await this.#o.platform.sshHostKeys() : [];
     const own = await this.#own();
     if (JSON.stringify(own.record.ssh ?? []) === JSON.stringify(ssh)) return;
     if (this.#session) await this.#session.change({ ssh });

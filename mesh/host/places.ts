@@ -27,5 +27,18 @@ export function runDirOf({ os, uid, env }: User): string | null {
 
 /** The state folder of a role that runs as the system's service. */
 export function systemStateDir(role: string, os: User["os"]): string {
+  if (os === "windows") return `C:/ProgramData/${role}`;
   return os === "darwin" ? `/Library/Application Support/${role}` : `/var/lib/${role}`;
+}
+
+/**
+ * The folder below which an ordinary user's settings or state lie: XDG's, also on macOS, where command lines keep to it;
+ * on Windows that of the roaming or the local profile. Null when the environment does not say.
+ */
+export function homeFor(kind: "config" | "state", { os, env }: User): string | null {
+  if (os === "windows") return env(kind === "config" ? "APPDATA" : "LOCALAPPDATA") ?? null;
+  const base = env(kind === "config" ? "XDG_CONFIG_HOME" : "XDG_STATE_HOME");
+  if (base?.startsWith("/")) return base;
+  const home = env("HOME");
+  return home === undefined ? null : `${home}/${kind === "config" ? ".config" : ".local/state"}`;
 }

@@ -4,7 +4,7 @@
  */
 import { GhostError } from "../wire/errors.ts";
 import { parseJson } from "../wire/encoding.ts";
-import { systemStateDir } from "./places.ts";
+import { homeFor, systemStateDir, thisUser } from "./places.ts";
 
 /**
  * A role's state folder, made when it is missing: `flag`, else /var/lib/ROLE as root, else XDG_STATE_HOME (~/.local/state) + /ROLE.
@@ -17,14 +17,14 @@ export async function openStateDir(role: string, flag?: string): Promise<string>
 }
 
 function defaultStateDir(role: string): string {
-  if (Deno.uid() === 0) return systemStateDir(role, Deno.build.os);
-  const base = Deno.env.get("XDG_STATE_HOME");
-  if (base?.startsWith("/")) return `${base}/${role}`;
-  const home = Deno.env.get("HOME");
-  if (!home) {
-    throw new GhostError("bad_config", "No state folder: HOME is not set", { mend: "name one with --state-dir DIR" });
-  }
-  return `${home}/.local/state/${role}`;
+  const user = thisUser();
+  if (user.uid === 0) return systemStateDir(role, user.os);
+  const base = homeFor("state", user);
+  if (base !== null) return `${base}/${role}`;
+  const variable = user.os === "windows" ? "LOCALAPPDATA" : "HOME";
+  throw new GhostError("bad_config", `No state folder: ${variable} is not set`, {
+    mend: "name one with --state-dir DIR",
+  });
 }
 
 /**
@@ -82,8 +82,9 @@ export async function writeSecret(path: string, content: string | Uint8Array): P
   await syncDir(path.slice(0, path.lastIndexOf("/") + 1) || ".");
 }
 
-/** A rename lasts only when its folder is flushed too. */
+/** A rename lasts only when its folder is flushed too; on Windows folders cannot be, and need not be. */
 async function syncDir(dir: string): Promise<void> {
+  if (Deno.build.os === "windows") return;
   using folder = await Deno.open(dir, { read: true });
   await folder.sync();
 }

@@ -14,10 +14,11 @@ import {
   seenBy,
   stands,
 } from "./compile.ts";
+import { firewallOf } from "./firewall.ts";
 import { INTERNET } from "./internet.ts";
 import { intersect, type Range, subtract, toPrefixes } from "./prefix.ts";
 import { familyIndex, has } from "./prepare.ts";
-import type { Filter, FilterRule, Rule } from "./types.ts";
+import { CLOSED, type Filter, type FilterRule, type Rule } from "./types.ts";
 
 /**
  * The filter of machine `self`; that of a machine that is not there lets nothing pass.
@@ -25,7 +26,7 @@ import type { Filter, FilterRule, Rule } from "./types.ts";
  */
 export function filterFor(compiled: Compiled, self: string, { exit }: { exit?: string | undefined } = {}): Filter {
   const machine = compiled.machines.get(self);
-  if (!machine) return { peers: [], inbound: [], outbound: [], exit: [] };
+  if (!machine) return CLOSED;
   const others = seenBy(compiled, self).map((id) => compiled.machines.get(id)!);
   const mine = others.filter((other) => sameUser(machine, other));
   const inbound: FilterRule[] = [], outbound: FilterRule[] = [];
@@ -49,6 +50,7 @@ export function filterFor(compiled: Compiled, self: string, { exit }: { exit?: s
     inbound,
     outbound,
     exit: exitLines(compiled, machine, others),
+    firewall: firewallOf(compiled.policy, { machine, others, internet: () => internetOf(compiled) }),
   };
 }
 

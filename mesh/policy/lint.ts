@@ -9,8 +9,12 @@ const MAX_COMPARED = 1000;
 /** Notes the warnings of a policy without faults. */
 export function lint(policy: Policy, notes: Notes): void {
   overlappingHosts(policy, notes);
-  for (const rule of policy.rules) {
-    for (const [name, side] of [["from", rule.from], ["to", rule.to], ["via", rule.via ?? []]] as const) {
+  const sides = [
+    ...policy.rules.map((rule) => ({ rule, lists: { from: rule.from, to: rule.to, via: rule.via ?? [] } })),
+    ...policy.firewall.map((rule) => ({ rule, lists: { on: rule.on, from: rule.from ?? [], to: rule.to ?? [] } })),
+  ];
+  for (const { rule, lists } of sides) {
+    for (const [name, side] of Object.entries(lists)) {
       if (side.length === 0 || !side.every((s) => s.kind === "users" && s.users.length === 0)) continue;
       const groups = side.map((s) => quoted(s.text)).join(", ");
       notes.warn(

@@ -1,6 +1,7 @@
 /** Who may reach what: reading acls.toml, and turning it into visibility and packet filters. */
 export { namedFiles } from "./admit.ts";
 export { AdmitRules, documentOf, issuerSigners, readSigned, type SignedPolicy, usesPrefix } from "./ask.ts";
+export { type Count, type Counted, readListing, type SeenFlow } from "./counted.ts";
 export {
   compile,
   type Compiled,
@@ -31,6 +32,18 @@ export { durationText } from "./duration.ts";
 export { approvalOf, EXIT_PREFIXES, routesInForce } from "./routes.ts";
 export { checkPolicy, faultError, parsePolicy, type PolicyCheck, type PolicyOptions } from "./parse.ts";
 export { failedTests, runPolicyTests } from "./tests_run.ts";
+export { dropsAll, firewallBetween, firewallPlace, firewallText, type Met } from "./firewall.ts";
 export { renderFilter } from "./render_nft.ts";
 export { STARTER_POLICY } from "./starter.ts";
-export type { DnsPolicy, Fault, Filter, FilterRule, Policy, PolicyNode, PolicyRoute, Ports } from "./types.ts";
+export { CLOSED } from "./types.ts";
+export type {
+  DnsPolicy,
+  Fault,
+  Filter,
+  FilterRule,
+  FirewallLine,
+  Policy,
+  PolicyNode,
+  PolicyRoute,
+  Ports,
+} from "./types.ts";

@@ -4,6 +4,7 @@
  */
 import { GhostError } from "../wire/errors.ts";
 import { readAdmit } from "./admit.ts";
+import { readFirewall } from "./firewall_rule.ts";
 import { readGroups, readTags } from "./groups.ts";
 import { readDns } from "./dns.ts";
 import { withExpiry } from "./expiry.ts";
@@ -29,6 +30,7 @@ const SECTIONS = [
   "hosts",
   "posture",
   "allow",
+  "firewall",
   "routes",
   "dns",
   "admit",
@@ -37,7 +39,6 @@ const SECTIONS = [
 ];
 /** What rules and `[routes]` understand otherwise. */
 const RESERVED = ["self", "internet", "exit"];
-const LATER = { firewall: "firewall rules are" };
 
 /** What belongs to a policy's text. */
 export interface PolicyOptions {
@@ -98,7 +99,7 @@ function read(source: string, { file, files, notes }: Required<PolicyOptions> & 
     notes.fault(root, root.message, root.mend);
     return null;
   }
-  checkKeys(root, { known: SECTIONS, later: LATER, where: "the policy", notes });
+  checkKeys(root, { known: SECTIONS, where: "the policy", notes });
   const grace = readGrace(tableOf(root, "network", notes), notes);
   const groups = readGroups(tableOf(root, "groups", notes), notes);
   const tags = readTags(tableOf(root, "tags", notes), { groups, notes });
@@ -110,6 +111,9 @@ function read(source: string, { file, files, notes }: Required<PolicyOptions> & 
   const postures = readPostures(tableOf(root, "posture", notes), notes);
   const rules = (tablesOf(root, "allow", notes) ?? []).map((table, index) =>
     readRule(table, { index, names, postures, notes })
+  );
+  const firewall = (tablesOf(root, "firewall", notes) ?? []).map((table, index) =>
+    readFirewall(table, { index, names, notes })
   );
   const routes = readRoutes(tableOf(root, "routes", notes), { names, notes });
   const dns = readDns(tableOf(root, "dns", notes), notes);
@@ -125,6 +129,7 @@ function read(source: string, { file, files, notes }: Required<PolicyOptions> & 
     hostPlaces,
     postures,
     rules,
+    firewall,
     routes,
     dns,
     admit,

@@ -23,14 +23,14 @@ const FAULTS: [string, string[]][] = [
   // keys
   ["[group]\n", ['1:2 Unknown key "group" in the policy; did you mean "groups"?']],
   ["zebra = 1\n", [
-    '1:1 Unknown key "zebra" in the policy; known: network, groups, tags, hosts, posture, allow, routes, dns, admit, expiry, test',
+    '1:1 Unknown key "zebra" in the policy; known: network, groups, tags, hosts, posture, allow, firewall, routes, dns, admit, expiry, test',
   ]],
   [rule(`form = ["*"]\n${TO}`), [
     '1:1 [[allow]] has no "from"; add from = ["*"]',
     '2:1 Unknown key "form" in [[allow]]; did you mean "from"?',
   ]],
   ["__proto__ = 1\n", [
-    '1:1 Unknown key "__proto__" in the policy; known: network, groups, tags, hosts, posture, allow, routes, dns, admit, expiry, test',
+    '1:1 Unknown key "__proto__" in the policy; known: network, groups, tags, hosts, posture, allow, firewall, routes, dns, admit, expiry, test',
   ]],
   // shapes
   ["allow = 1\n", ['1:1 "allow" must be a list of tables, not 1; write [[allow]] for each one']],
@@ -38,9 +38,9 @@ const FAULTS: [string, string[]][] = [
   ["hosts = []\n", ['1:1 "hosts" must be a table, not a list; write [hosts] and its entries below']],
   [rule(`from = "*"\n${TO}`), ['2:8 "from" must be a list of strings, not "*"; write from = ["*"]']],
   [rule(`${FROM}to = ["*", 7]`), ['3:12 "to" must hold strings, not 7; write it in quotes']],
-  [rule(`from = []\n${TO}`), ['2:8 "from" is empty, so the rule allows nothing; write from = ["*"]']],
+  [rule(`from = []\n${TO}`), ['2:8 "from" is empty, so the rule matches nothing; write from = ["*"]']],
   [rule(`${FROM}${TO}ports = []`), [
-    '4:9 "ports" is empty, so the rule allows nothing; leave it out for all protocols',
+    '4:9 "ports" is empty, so the rule matches nothing; leave it out for all protocols',
   ]],
   // names
   [rule(`from = ["group:opps"]\n${TO}`) + '[groups]\nops = ["a@b.c"]\n', [
@@ -107,10 +107,6 @@ const FAULTS: [string, string[]][] = [
     rule(`${FROM}${TO}ports = ["icmp", "${port}"]`),
     [`4:18 ${message}`],
   ]),
-  // what this version cannot enforce
-  ["[[firewall]]\n", [
-    '1:3 "firewall" in the policy: firewall rules are not enforced by this version; leave it out',
-  ]],
   // via and posture
   [rule(`${FROM}${TO}via = ["gw"]`), [
     '3:6 With "via", "to" holds hosts, prefixes and "internet" only, not "*"; name the networks behind it in a rule of their own',
@@ -121,7 +117,7 @@ const FAULTS: [string, string[]][] = [
     '4:30 "self" can only stand in "to"; in "from" name whose machines: "*", a user, a group or a tag',
   ]],
   [rule(`${FROM}to = ["10.0.0.0/8"]\nvia = []`), [
-    '4:7 "via" is empty, so the rule allows nothing; write via = ["tag:router"]',
+    '4:7 "via" is empty, so the rule matches nothing; write via = ["tag:router"]',
   ]],
   ['[posture.ok]\nos = []\n[posture.old]\nmin_version = "new"\nmin = 1\n' + rule(`${FROM}${TO}posture = ["od"]`), [
     '1:10 [posture.ok] asks for nothing; add os = ["linux"] or min_version = "0.2.0"',

@@ -158,14 +158,15 @@ function remove(from: Bits, bits: Bits): void {
 }
 
 /** Under what a machine is found: one key for each selector that can name it. */
-function keysOf({ name, tags, user, subject, groups }: PolicyNode): string[] {
+export function keysOf({ name, tags, user, subject, groups }: PolicyNode): string[] {
   // A user cannot pass for a group of the identity provider.
   const users = [user, subject ?? null].filter((text) => text !== null && !text.startsWith("idp:"));
   const all = [...users, ...(groups ?? []).map((group) => `idp:${group}`)];
   return [...new Set(["*", `machine ${name}`, ...tags, ...all.map((who) => `user ${who}`)])];
 }
 
-function keysOfSelector(selector: Selector): string[] {
+/** The keys of a selector; a machine that has one of them is named by it. None for addresses and `self`. */
+export function keysOfSelector(selector: Selector): string[] {
   switch (selector.kind) {
     case "all":
       return ["*"];

@@ -45,24 +45,26 @@ export function readRule(table: TomlTable, { index, names, postures, notes }: Co
     }
     return word.text;
   });
-  let ports: Ports | null = null;
+  return { line, column, index, from, to, ports: portsOf(table, notes), via, posture };
+}
+
+/** The rule's `ports`; null when they are left out. */
+export function portsOf(table: TomlTable, notes: Notes): Ports | null {
   const entry = table.entries.get("ports");
-  if (entry) {
-    const words = wordsOf(table, "ports", notes);
-    if (words?.length === 0) {
-      notes.fault(entry.value, '"ports" is empty, so the rule allows nothing', "leave it out for all protocols");
-    }
-    ports = readPorts(words ?? [], notes);
+  if (!entry) return null;
+  const words = wordsOf(table, "ports", notes);
+  if (words?.length === 0) {
+    notes.fault(entry.value, '"ports" is empty, so the rule matches nothing', "leave it out for all protocols");
   }
-  return { line, column, index, from, to, ports, via, posture };
+  return readPorts(words ?? [], notes);
 }
 
 /** The words of a list that must not be empty when it is there. */
-function filled(table: TomlTable, name: string, { example, notes }: { example: string; notes: Notes }): Word[] {
+export function filled(table: TomlTable, name: string, { example, notes }: { example: string; notes: Notes }): Word[] {
   const value = table.entries.get(name)?.value;
   const words = wordsOf(table, name, notes);
   if (value?.kind === "array" && value.items.length === 0) {
-    const why = name === "posture" ? '"posture" is empty' : `"${name}" is empty, so the rule allows nothing`;
+    const why = name === "posture" ? '"posture" is empty' : `"${name}" is empty, so the rule matches nothing`;
     notes.fault(value, why, `write ${name} = ["${example}"]`);
   }
   return words ?? [];

@@ -141,11 +141,15 @@ Deno.test("renderFilter() lets the internet through where packets are forwarded,
   const nodes = [node("a", { user: "ann@example.com" }), node("x", { tags: ["tag:exit"], announces: ["0.0.0.0/0"] })];
   const compiled = network(EXIT, nodes);
   const text = renderFilter(filterFor(compiled, "x"), { iface: "ghost0" });
-  const chain = (name: string) => new RegExp(`chain policy_${name} \\{\n([^}]*)\\}`).exec(text)?.[1] ?? "";
-  assert.match(chain("exit"), /ct state invalid counter drop\n {2}ip saddr @\w+ ip daddr @\w+ accept/);
-  assert.match(chain("forward"), /oifname "ghost0" counter drop\n.*jump policy_exit\n.*jump policy_inbound/);
+  const chain = (name: string) => new RegExp(`chain policy_${name} \\{\n([^]*?)^\\}`, "m").exec(text)?.[1] ?? "";
+  assert.match(
+    chain("exit"),
+    /ct state invalid counter drop .*\n(?!.* accept\n).*!= .*\n[^]*ip saddr @\w+ ip daddr @\w+ counter accept/,
+  );
+  assert.match(chain("forward"), /oifname "ghost0" goto policy_refused_in\n.*jump policy_exit\n.*jump policy_inbound/);
   assert.doesNotMatch(chain("input"), /exit/);
-  assert.doesNotMatch(chain("inbound"), /ip saddr @\w+ ip daddr/);
+  assert.doesNotMatch(chain("inbound") + chain("allowed"), /ip saddr @\w+ ip daddr/);
+  assert.match(chain("refused_in"), /counter drop/);
   assert.doesNotMatch(renderFilter(filterFor(compiled, "a"), { iface: "ghost0" }), /policy_exit/);
 });
 

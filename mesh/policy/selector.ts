@@ -12,8 +12,11 @@ export interface Names {
   hosts: ReadonlyMap<string, Range>;
 }
 
-/** Where a selector stands decides what it may be. */
-export type Position = "from" | "to" | "via" | "test from" | "test to";
+/**
+ * Where a selector stands decides what it may be. `on`, `sender` and `receiver` are those of `[[firewall]]`, whose `from` and
+ * `to` are.
+ */
+export type Position = "from" | "to" | "via" | "on" | "sender" | "receiver" | "test from" | "test to";
 
 const WORDS = ["*", "self", "internet"];
 
@@ -39,10 +42,13 @@ export function readSelector(word: Word, { names, position, notes }: {
   }
   if (text === "self") {
     if (position.endsWith("to")) return { kind: "self", text };
+    if (["on", "sender", "receiver"].includes(position)) {
+      return bad(`"self" cannot stand in [[firewall]]`, 'name the machines: "*", a tag, a user or a group');
+    }
     return bad(`"self" can only stand in "to"`, 'in "from" name whose machines: "*", a user, a group or a tag');
   }
   if (text === "internet") {
-    if (position.endsWith("to")) return { kind: "internet", text };
+    if (position.endsWith("to") || position === "receiver") return { kind: "internet", text };
     return bad(`"internet" can only stand in "to"`, 'say who may use an exit node: from = ["*"], to = ["internet"]');
   }
   if (text.startsWith("idp:")) {
@@ -68,10 +74,12 @@ export function readSelector(word: Word, { names, position, notes }: {
     return range && { kind: "addresses", text, range };
   }
   if (!isLabel(text)) return bad(`Cannot understand ${quoted(text)}`, suggest(text, known(names), FORMS));
-  if (position === "from" || position === "test from") {
+  if (position === "from" || position === "test from" || position === "sender") {
     const near = nearest(text, known(names));
     return bad(
-      `${quoted(text)} is not in [hosts], and a machine's name is its own claim, so it cannot be let in by it`,
+      `${quoted(text)} is not in [hosts], and a machine's name is its own claim, so ${
+        position === "sender" ? "it can step out of the rule" : "it cannot be let in by it"
+      }`,
       near ? `did you mean "${near}"?` : "give the machine a tag and name that",
     );
   }

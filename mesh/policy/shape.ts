@@ -70,25 +70,18 @@ export function tablesOf(root: TomlTable, name: string, notes: Notes): TomlTable
   return [];
 }
 
-/** Notes every key of `table` that is neither known nor `later` (a part of the format that this version cannot enforce). */
+/** Notes every key of `table` that is not known. */
 export function checkKeys(
   table: TomlTable,
-  { known, later = {}, where, notes }: {
-    known: readonly string[];
-    later?: Record<string, string>;
-    where: string;
-    notes: Notes;
-  },
+  { known, where, notes }: { known: readonly string[]; where: string; notes: Notes },
 ): void {
   for (const [name, { key }] of table.entries) {
     if (known.includes(name)) continue;
-    if (Object.hasOwn(later, name)) {
-      notes.fault(key, `${quoted(name)} in ${where}: ${later[name]} not enforced by this version`, "leave it out");
-    } else {notes.fault(
-        key,
-        `Unknown key ${quoted(name)} in ${where}`,
-        suggest(name, known, `known: ${known.join(", ")}`),
-      );}
+    notes.fault(
+      key,
+      `Unknown key ${quoted(name)} in ${where}`,
+      suggest(name, known, `known: ${known.join(", ")}`),
+    );
   }
 }
 

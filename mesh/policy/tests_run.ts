@@ -1,14 +1,15 @@
 /**
  * The policy's own `[[test]]` rows. They are about machines as the policy names them, not about those that exist: "a machine
  * of ann's", "a machine with tag:web, of no user". `accept` holds when all of what it names is let through, `deny` when none is.
- * Imagined machines are in every posture, and networks are carried by whoever `via` asks for: a `deny` is never too kind.
+ * Imagined machines are in every posture, and networks are carried by whoever `via` asks for: a `deny` is never too kind. What a
+ * firewall rule drops is not let through; at the carrier of a network only a rule for all machines is done for certain.
  */
 import { faultError } from "./parse.ts";
 import { INTERNET } from "./internet.ts";
 import { IP_PROTOCOL, opens, samples, type Service } from "./ports.ts";
 import { intersect, type Range } from "./prefix.ts";
 import { quoted } from "./shape.ts";
-import type { Fault, Policy, Rule, Selector, TestCase } from "./types.ts";
+import type { Fault, FirewallRule, Policy, Rule, Selector, TestCase } from "./types.ts";
 
 /** Somebody whom a rule can match: an imagined machine, or one address of a network behind one. */
 type Subject = { user?: string; tag?: string; name?: string } | { address: Range; internet?: boolean };
@@ -24,25 +25,40 @@ export function runPolicyTests(policy: Policy): void {
 
 /** All tests that fail. */
 export function failedTests(policy: Policy): Fault[] {
-  return policy.tests.flatMap((test) => run(test, policy.rules) ?? []);
+  const drops = policy.firewall.filter(({ action }) => action.kind === "drop");
+  return policy.tests.flatMap((test) => run(test, { rules: policy.rules, drops }) ?? []);
 }
 
-function run(test: TestCase, rules: readonly Rule[]): Fault | undefined {
+interface Judges {
+  rules: readonly Rule[];
+  drops: readonly FirewallRule[];
+}
+
+function run(test: TestCase, judges: Judges): Fault | undefined {
+  const { rules, drops } = judges;
   const { line, column, expect, from, to } = test;
-  const sources = subjects(from, rules);
-  const services = samples(test.ports, rules.map((rule) => rule.ports));
+  const sources = subjects(from, judges);
+  const services = samples(test.ports, [...rules, ...drops].map((rule) => rule.ports));
   let asked = false;
   for (const source of sources) {
-    const targets = to.kind === "self" ? ("user" in source ? [{ ...source }] : []) : subjects(to, rules);
+    const targets = to.kind === "self" ? ("user" in source ? [{ ...source }] : []) : subjects(to, judges);
     for (const target of targets) {
       if ("address" in source && "address" in target && source.address.family !== target.address.family) continue;
       for (const service of services) {
         asked = true;
-        const allowing = rules.find((rule) => allows(rule, { source, target, service }));
-        if ((allowing !== undefined) === (expect === "accept")) continue;
-        const what = `${quoted(from.text)} ${allowing ? "can" : "cannot"} reach ${quoted(to.text)} on ${told(service)}`;
+        const flow = { source, target, service };
+        const allowing = rules.find((rule) => allows(rule, flow));
+        const dropping = allowing && drops.find((rule) => dropsFlow(rule, flow));
+        const passes = allowing !== undefined && dropping === undefined;
+        if (passes === (expect === "accept")) continue;
+        const what = `${quoted(from.text)} ${passes ? "can" : "cannot"} reach ${quoted(to.text)} on ${told(service)}`;
         const message = `Test ${expect} ${quoted(test.text)} fails: ${what}`;
-        return { line, column, message, mend: allowing ? `line ${allowing.line} allows it` : "no rule allows it" };
+        const mend = dropping
+          ? `the firewall rule in line ${dropping.line} drops it`
+          : allowing
+          ? `line ${allowing.line} allows it`
+          : "no rule allows it";
+        return { line, column, message, mend };
       }
     }
   }
@@ -61,7 +77,7 @@ function told({ protocol, port }: Service): string {
   return protocol === IP_PROTOCOL.icmp ? "icmp" : "other protocols than tcp, udp and icmp";
 }
 
-function subjects(selector: Selector, rules: readonly Rule[]): Subject[] {
+function subjects(selector: Selector, judges: Judges): Subject[] {
   switch (selector.kind) {
     case "users":
       return selector.users.map((user) => ({ user }));
@@ -72,15 +88,16 @@ function subjects(selector: Selector, rules: readonly Rule[]): Subject[] {
     case "internet":
       return INTERNET.map(({ family, first }) => ({ address: { family, first, last: first }, internet: true }));
     case "addresses":
-      return addressSamples(selector.range, rules).map((address) => ({ address }));
+      return addressSamples(selector.range, judges).map((address) => ({ address }));
     default:
       return [];
   }
 }
 
 /** Addresses that stand for all of `range`: between one and the next no rule's answer changes. */
-function addressSamples(range: Range, rules: readonly Rule[]): Range[] {
-  const edges = rules.flatMap((rule) => [...rule.from, ...rule.to]).flatMap((selector) => {
+function addressSamples(range: Range, { rules, drops }: Judges): Range[] {
+  const sides = [...rules, ...drops].flatMap(({ from, to }) => [...from ?? [], ...to ?? []]);
+  const edges = sides.flatMap((selector) => {
     const cut = selector.kind === "addresses" ? intersect(selector.range, range) : null;
     return cut ? [cut.first, cut.last + 1n] : [];
   });
@@ -88,10 +105,22 @@ function addressSamples(range: Range, rules: readonly Rule[]): Range[] {
     .map((first) => ({ family: range.family, first, last: first }));
 }
 
-function allows(
-  rule: Rule,
-  { source, target, service }: { source: Subject; target: Subject; service: Service },
-): boolean {
+interface Flow {
+  source: Subject;
+  target: Subject;
+  service: Service;
+}
+
+/** True when a firewall rule that drops is sure to drop the flow, at the one end or the other. */
+function dropsFlow({ on, direction, from, to, ports }: FirewallRule, { source, target, service }: Flow): boolean {
+  const done = (at: Subject) => on.some((selector) => selector.kind === "all" || matches(selector, at));
+  const meets = (side: readonly Selector[] | null, subject: Subject) =>
+    side === null || side.some((selector) => matches(selector, subject));
+  return opens(ports, service) && meets(from, source) && meets(to, target) &&
+    ((direction !== "out" && done(target)) || (direction !== "in" && done(source)));
+}
+
+function allows(rule: Rule, { source, target, service }: Flow): boolean {
   return opens(rule.ports, service) && rule.from.some((selector) => matches(selector, source)) &&
     rule.to.some((selector) =>
       selector.kind === "self"

@@ -62,6 +62,32 @@ export interface Rule extends Place {
   posture: readonly string[];
 }
 
+/**
+ * What a `[[firewall]]` rule does with what it matches. Each of them only takes away or tells: what no `[[allow]]` lets through
+ * stays out.
+ */
+export type FirewallAction =
+  | { kind: "log" }
+  | { kind: "drop" }
+  /** New flows of one sender's address beyond this rate are dropped. */
+  | { kind: "limit"; rate: number; per: "second" | "minute" | "hour"; burst: number };
+
+/** One `[[firewall]]`. */
+export interface FirewallRule extends Place {
+  /** Position among the firewall rules, from 0. */
+  index: number;
+  /** Machines at which it holds. */
+  on: readonly Selector[];
+  /** `in`: flows that come out of the tunnel; `out`: flows that go into it; null: both. */
+  direction: "in" | "out" | null;
+  /** Who opens the flow; null: whoever. */
+  from: readonly Selector[] | null;
+  /** Whom it is for; null: whomever. */
+  to: readonly Selector[] | null;
+  ports: Ports | null;
+  action: FirewallAction;
+}
+
 /** One `[posture.NAME]`: what a machine has to say of itself. Nobody else attests it. */
 export interface Posture {
   name: string;
@@ -93,6 +119,7 @@ export interface Policy {
   hostPlaces: ReadonlyMap<string, Place>;
   postures: ReadonlyMap<string, Posture>;
   rules: readonly Rule[];
+  firewall: readonly FirewallRule[];
   routes: readonly RouteApproval[];
   dns: DnsPolicy;
   /** The ways in, in their order; tokens when the policy says nothing of them. */
@@ -156,6 +183,19 @@ export interface FilterRule {
   ports: Ports | null;
 }
 
+/** One line of a firewall at one machine: what it matches in one direction, and what is done with that. */
+export interface FirewallLine {
+  /** Index of the policy's firewall rule, and the line where it stands. */
+  rule: number;
+  line: number;
+  direction: "in" | "out";
+  /** Prefixes as in a filter's lines; null: any address. */
+  sources: readonly string[] | null;
+  destinations: readonly string[] | null;
+  ports: Ports | null;
+  action: FirewallAction;
+}
+
 /** A machine's packet filter. What no rule names is dropped. */
 export interface Filter {
   /** Source addresses that may come out of the tunnel at all: machines that this one sees and the prefixes that it uses. */
@@ -166,4 +206,9 @@ export interface Filter {
   outbound: readonly FilterRule[];
   /** Flows through this machine into the internet, if it is an exit node; never to the machine itself. */
   exit?: readonly FilterRule[];
+  /** What is logged, dropped or limited before the rules above are asked, in the order in which it is done. */
+  firewall: readonly FirewallLine[];
 }
+
+/** The filter of a machine that nothing reaches. */
+export const CLOSED: Filter = { peers: [], inbound: [], outbound: [], exit: [], firewall: [] };

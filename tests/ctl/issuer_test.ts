@@ -69,7 +69,11 @@ Deno.test("ghostctl issuer pin, list: an admin signs what the issuer shows or a 
     /jwks\.json: No key that could sign/,
   );
   assert.match((await world.ctl("issuer", "pin", provider.issuer, "--file", policy)).stderr, /acls\.toml/);
+  await provider.rotate();
+  const shown = await (await fetch(`${provider.issuer}/jwks`)).text();
   await provider[Symbol.asyncDispose]();
   const away = await world.ctl("issuer", "pin", provider.issuer);
   assert.match(away.stderr, /The issuer's keys cannot be read.*--file/);
+  ok(await world.ctl("issuer", "pin", provider.issuer, "--file", await world.file("old.json", shown)));
+  assert.deepEqual((await kids())[0], ["key-2", true]);
 });

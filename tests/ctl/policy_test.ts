@@ -39,6 +39,7 @@ Deno.test("ghostctl policy check tells all faults and warnings as a compiler doe
     faults: [],
     warnings: [],
     rules: 1,
+    firewall: 0,
     says: [],
   });
   const tested = await world.ctl("policy", "test", good);

@@ -23,7 +23,12 @@ export interface Ended {
 /** Runs the real ghostctl under its named permission set; nothing but `env` and the given folders is open to it. */
 export async function ghostctl(
   args: string[],
-  { env = {}, open = [], stdin }: { env?: Record<string, string>; open?: string[]; stdin?: string } = {},
+  { env = {}, open = [], stdin, flags = [] }: {
+    env?: Record<string, string>;
+    open?: string[];
+    stdin?: string;
+    flags?: string[];
+  } = {},
 ): Promise<Ended> {
   const folders = open.flatMap((dir) => [`--allow-read=${dir}`, `--allow-write=${dir}`]);
   const child = new Deno.Command(Deno.execPath(), {
@@ -34,6 +39,7 @@ export async function ghostctl(
       `--config=${ROOT}deno.json`,
       "-P=ctl",
       ...folders,
+      ...flags,
       ...(args.some((arg) => arg.endsWith(".ts")) ? [`--allow-run=${Deno.execPath()}`] : []), // as scripts/launch.sh
       `${ROOT}ctl/main.ts`,
       ...args,

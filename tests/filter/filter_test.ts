@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import { compile } from "../../mesh/policy/compile.ts";
 import { filterFor } from "../../mesh/policy/filter.ts";
 import type { Plan, Probe } from "./world.ts";
+import { readListing } from "../../mesh/policy/counted.ts";
 import { parsePolicy } from "../../mesh/policy/parse.ts";
 import { renderFilter } from "../../mesh/policy/render_nft.ts";
 import { STARTER_POLICY } from "../../mesh/policy/starter.ts";
@@ -168,6 +169,12 @@ function round(nft: string, rows: Row[]): Plan["rounds"][number] {
   return { nft, probes, pass, drop: rows.length - pass };
 }
 
+/** What each round's probes got, and the table as it was then. */
+async function inKernel(plan: Plan): Promise<{ answered: number[][]; listings: unknown[] }> {
+  const world = new URL("world.ts", import.meta.url).pathname;
+  return JSON.parse(await inWorld([Deno.execPath(), "run", "-A", "--no-config", world], JSON.stringify(plan)));
+}
+
 Deno.test({
   name:
     "renderFilter() in a kernel: allowed traffic passes, all other is dropped, and a narrower policy ends open flows",
@@ -175,11 +182,124 @@ Deno.test({
   fn: async () => {
     const narrower = POLICY.replaceAll('from = ["tag:web"]', 'from = ["nobody@x.y"]');
     const plan: Plan = { rounds: [round(table(POLICY), FIRST), round(table(narrower), SECOND)] };
-    const world = new URL("world.ts", import.meta.url).pathname;
-    const answer = await inWorld([Deno.execPath(), "run", "-A", "--no-config", world], JSON.stringify(plan));
+    const { answered: all } = await inKernel(plan);
     [FIRST, SECOND].forEach((rows, i) => {
-      const answered = (JSON.parse(answer) as number[][])[i]!;
+      const answered = all[i]!;
       rows.forEach((row, j) => assert.equal(answered.includes(j), row[0], `round ${i + 1}: ${row.join(" ")}`));
     });
+  },
+});
+
+/** Everything is allowed, and the firewall takes from it. */
+const FIREWALL = `
+[tags]
+web = []
+[hosts]
+lan = "10.1.1.0/24"
+[[allow]]
+from = ["*", "lan", "10.8.1.0/24"]
+to = ["*", "lan"]
+[[firewall]]
+on = ["*"]
+direction = "in"
+from = ["tag:web"]
+ports = ["tcp/22"]
+action = "drop"
+[[firewall]]
+on = ["me"]
+direction = "out"
+to = ["100.64.0.3", "fd00::3"]
+ports = ["udp/5353"]
+action = "drop"
+[[firewall]]
+on = ["me"]
+direction = "in"
+to = ["lan"]
+ports = ["icmp"]
+action = "drop"
+[[firewall]]
+on = ["me"]
+direction = "in"
+ports = ["udp/443"]
+action = "limit 1/hour burst 2"
+[[firewall]]
+on = ["*"]
+ports = ["tcp/443", "icmp"]
+action = "log"
+[[firewall]]
+on = ["nobody"]
+action = "drop"
+`;
+
+const UNDER_FIREWALL: Row[] = [
+  [false, "peer", "tcp", "100.64.0.2", "100.64.0.1", 22],
+  [false, "peer", "tcp", "fd00::2", "fd00::1", 22],
+  [true, "peer", "tcp", "100.64.0.3", "100.64.0.1", 22],
+  [true, "peer", "held", "100.64.0.3", "100.64.0.1", 22],
+  [true, "peer", "tcp", "100.64.0.2", "100.64.0.1", 443], // logged
+  [true, "peer", "icmp", "fd00::2", "fd00::1"], // logged
+  [false, "peer", "icmp", "100.64.0.2", "10.1.1.9"], // logged and dropped: it goes on to the network behind
+  [true, "peer", "tcp", "100.64.0.2", "10.1.1.9", 5353],
+  // out: this machine's own, and what it carries for others
+  [false, "self", "udp", "100.64.0.1", "100.64.0.3", 5353],
+  [false, "self", "udp", "fd00::1", "fd00::3", 5353, 4000],
+  [true, "self", "udp", "100.64.0.1", "100.64.0.2", 5353],
+  [true, "self", "tcp", "100.64.0.1", "100.64.0.2", 22], // "in" says nothing of what goes out, nor do its answers count as coming in
+  [false, "lan", "udp", "10.1.1.9", "100.64.0.3", 5353],
+  // a sender's third one, and another's first one
+  [true, "peer", "udp", "100.64.0.2", "100.64.0.1", 443],
+  [true, "peer", "udp", "100.64.0.2", "100.64.0.1", 443],
+  [false, "peer", "udp", "100.64.0.2", "100.64.0.1", 443],
+  [true, "peer", "udp", "100.64.0.3", "100.64.0.1", 443],
+  // no firewall rule lets anything in
+  [false, "peer", "tcp", "100.64.0.4", "100.64.0.1", 443],
+];
+
+Deno.test({
+  name: "renderFilter() in a kernel: firewall rules drop, limit and log, at both ends, and tell of it",
+  ignore,
+  fn: async () => {
+    const drops = FIREWALL.replace(
+      "[[firewall]]",
+      '[[firewall]]\non = ["me"]\nports = ["tcp/22"]\naction = "drop"\n[[firewall]]',
+    );
+    const after: Row[] = [[false, "peer", "held", "100.64.0.3", "100.64.0.1", 22]];
+    const plan: Plan = { rounds: [round(table(FIREWALL), UNDER_FIREWALL), round(table(drops), after)] };
+    const { answered, listings } = await inKernel(plan);
+    UNDER_FIREWALL.forEach((row, j) => assert.equal(answered[0]!.includes(j), row[0], row.join(" ")));
+    assert.deepEqual(answered[1], [], "an open flow ends when a rule drops it");
+    const { counts, flows } = readListing(listings[0]);
+    const of = (kind: string, direction: string, rule?: number) =>
+      counts.filter(({ of }) =>
+        of.kind === kind && of.direction === direction && (rule === undefined || of.rules[0] === rule)
+      )
+        .reduce((sum, { packets }) => sum + packets, 0);
+    assert.equal(of("firewall", "in", 2), 1);
+    assert.equal(of("firewall", "in", 3), 1);
+    assert.ok(of("firewall", "in", 0) >= 2 && of("firewall", "out", 1) >= 3 && of("allow", "in") >= 8);
+    assert.equal(of("stranger", "in") > 0, true);
+    assert.ok(!counts.some(({ of }) => of.kind === "firewall" && of.rules[0] === 5), "not this machine's");
+    const seen = flows.map((f) =>
+      `${f.of.kind} ${f.of.direction} ${f.of.rules} ${f.source} ${f.destination} ${f.protocol} ${f.port}`
+    );
+    for (
+      const flow of [
+        "firewall in 0 fd00::2 fd00::1 tcp 22",
+        "firewall in 2 100.64.0.2 10.1.1.9 icmp null",
+        "firewall in 3 100.64.0.2 100.64.0.1 udp 443",
+        "firewall in 4 100.64.0.2 100.64.0.1 tcp 443",
+        "firewall in 4 fd00::2 fd00::1 ipv6-icmp null",
+        "firewall in 4 100.64.0.2 10.1.1.9 icmp null",
+        "firewall out 1 100.64.0.1 100.64.0.3 udp 5353",
+        "firewall out 1 fd00::1 fd00::3 udp 5353",
+        "firewall out 1 10.1.1.9 100.64.0.3 udp 5353",
+        "stranger in  100.64.0.4 100.64.0.1 tcp 443",
+      ]
+    ) assert.ok(seen.includes(flow), `${flow} in\n${seen.join("\n")}`);
+    assert.equal(
+      seen.filter((flow) => flow.startsWith("firewall in 3 ")).length,
+      1,
+      "what is within the limit is no matter",
+    );
   },
 });

@@ -4,7 +4,7 @@
  *     peer -- p0 ~ ghost0 -- self -- lan0 ~ l0 -- lan          (a veth pair stands in for the tunnel)
  *
  * Reads a `Plan` as JSON from standard input: in each round it loads a table in `self` and sends the round's probes.
- * Writes what got an answer as JSON to standard output. `agent` as first argument runs one host's end instead.
+ * Writes what got an answer, and the table after each round, as JSON to standard output. `agent` as first argument runs one host's end instead.
  */
 import { createSocket } from "node:dgram";
 import { connect, createServer, type Socket } from "node:net";
@@ -103,6 +103,11 @@ async function build(): Promise<void> {
   }
 }
 
+/** The whole table as nft tells it to programs. */
+async function listing(): Promise<unknown> {
+  return JSON.parse(await run("nft", "-j", "list", "table", "inet", "ghostlink_test"));
+}
+
 /** Packets that the loaded filter dropped so far. */
 async function dropped(): Promise<number> {
   const text = await run("nft", "list", "table", "inet", "ghostlink_test");
@@ -113,6 +118,7 @@ async function orchestrate(): Promise<void> {
   const { rounds }: Plan = JSON.parse(await new Response(Deno.stdin.readable).text());
   await build();
   const answered: number[][] = [];
+  const listings: unknown[] = [];
   let current: Set<number> = new Set();
   let ready = 0;
   let wake = () => {};
@@ -160,8 +166,9 @@ async function orchestrate(): Promise<void> {
     await until(() => current.size >= pass, `${pass} answers, got those of ${[...current].map((n) => n - first)}`);
     await until(async () => await dropped() - before >= drop, `${drop} drops`);
     answered.push([...current].map((n) => n - first).sort((a, b) => a - b));
+    listings.push(await listing());
   }
-  console.log(JSON.stringify(answered));
+  console.log(JSON.stringify({ answered, listings }));
   for (const { writer, seen, child } of agents) {
     await writer.close();
     await seen;

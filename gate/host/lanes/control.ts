@@ -2,6 +2,7 @@
  * Where the kernel's rules lead control STUN: a socket for each of the gate's own addresses, so that the gate knows by which of them
  * an end reaches it. All of them have the first port of the lanes' range, which a firewall that lets the range in lets in too.
  */
+import { readDatagrams } from "../../../mesh/host/datagrams.ts";
 import type { Log } from "../../../mesh/host/log.ts";
 
 export class ControlSockets {
@@ -28,22 +29,13 @@ export class ControlSockets {
         const socket = Deno.listenDatagram({ transport: "udp", hostname: address, port: this.#o.port });
         this.#sockets.set(address, socket);
         this.#refused.delete(address);
-        void this.#serve(address, socket);
+        void readDatagrams(socket, (bytes, from) => this.#o.heard(bytes, from, address));
       } catch (error) {
         // An IPv6 address that is still being checked for twins (RFC 4862) refuses for a second or two.
         if (this.#refused.has(address)) continue;
         this.#refused.add(address);
         this.#o.log.warn("no lanes over this address yet", { address, port: this.#o.port, error });
       }
-    }
-  }
-
-  async #serve(local: string, socket: Deno.DatagramConn): Promise<void> {
-    while (this.#sockets.get(local) === socket) {
-      try {
-        const [bytes, from] = await socket.receive();
-        this.#o.heard(bytes, from as Deno.NetAddr, local);
-      } catch { /* closed, or an ICMP error for an earlier answer */ }
     }
   }
 

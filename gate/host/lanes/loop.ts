@@ -1,18 +1,26 @@
 /** A lane through this process, for pairs of two families and for hosts whose kernel cannot: a UDP socket a lane. */
 import type { LanePath } from "../../core/lanes/lane.ts";
+import { readDatagrams } from "../../../mesh/host/datagrams.ts";
 import { isLaneControl } from "../../../mesh/wire/lane.ts";
 import { sourceOf } from "../../core/source.ts";
 
 /** Whether so many bytes of an end may be passed on now. */
 export type Spend = (bytes: number) => boolean;
 
+/** Where an end's packets go, and who pays. */
+interface Target {
+  to: Deno.NetAddr;
+  spend: Spend;
+}
+
 export class LoopLane {
   readonly port: number;
   readonly #socket: Deno.DatagramConn;
   readonly #dual: boolean;
   readonly #control: (bytes: Uint8Array, from: Deno.NetAddr) => void;
-  #targets = new Map<string, { to: Deno.NetAddr; spend: Spend }>();
-  #closed = false;
+  #targets = new Map<string, Target>();
+  /** The same by the sources as the socket writes them: only the ends' own, so at most two. */
+  readonly #seen = new Map<string, Target>();
   readonly counts = { packets: 0, bytes: 0, unproved: 0, limited: 0 };
   /** Data crossed since this was last set to false. */
   used = false;
@@ -26,7 +34,10 @@ export class LoopLane {
     this.#dual = o.hostname.includes(":");
     this.#control = o.control;
     this.#socket = Deno.listenDatagram({ transport: "udp", hostname: o.hostname, port: o.port });
-    void this.#serve();
+    void readDatagrams(this.#socket, (bytes, from) => {
+      if (isLaneControl(bytes)) this.#control(bytes, from);
+      else this.#pass(bytes, this.#target(from));
+    });
   }
 
   /** Passes packets between these two from now on; `spend` pays for those of either end. */
@@ -37,6 +48,7 @@ export class LoopLane {
       return { transport: "udp", hostname, port };
     };
     const key = (end: 0 | 1) => `${path[end].address} ${path[end].port}`;
+    this.#seen.clear();
     this.#targets = new Map([
       [key(0), { to: address(1), spend: spend[0] }],
       [key(1), { to: address(0), spend: spend[1] }],
@@ -47,23 +59,16 @@ export class LoopLane {
     this.#socket.send(bytes, to).catch(() => {}); // lost, as UDP is
   }
 
-  async #serve(): Promise<void> {
-    while (!this.#closed) {
-      let got: [Uint8Array, Deno.Addr];
-      try {
-        got = await this.#socket.receive();
-      } catch {
-        continue; // closed, or an ICMP error for an earlier packet
-      }
-      const [bytes, from] = [got[0], got[1] as Deno.NetAddr];
-      if (isLaneControl(bytes)) this.#control(bytes, from);
-      else this.#pass(bytes, from);
-    }
+  #target({ hostname, port }: Deno.NetAddr): Target | undefined {
+    const written = `${hostname} ${port}`;
+    const known = this.#seen.get(written);
+    if (known) return known;
+    const target = this.#targets.get(`${sourceOf(hostname, port).address} ${port}`);
+    if (target) this.#seen.set(written, target);
+    return target;
   }
 
-  #pass(bytes: Uint8Array, from: Deno.NetAddr): void {
-    const { address } = sourceOf(from.hostname, from.port);
-    const target = this.#targets.get(`${address} ${from.port}`);
+  #pass(bytes: Uint8Array, target: Target | undefined): void {
     if (!target) {
       this.counts.unproved++;
     } else if (!target.spend(bytes.length)) {
@@ -78,7 +83,6 @@ export class LoopLane {
   }
 
   close(): void {
-    this.#closed = true;
     this.#socket.close();
   }
 }

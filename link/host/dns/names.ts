@@ -3,7 +3,6 @@
  * fails here is told in `status` and tried again, and keeps no packet from its way.
  */
 import type { Log } from "../../../mesh/host/log.ts";
-import type { Runner } from "../../../mesh/host/runner.ts";
 import type { Bytes } from "../../../mesh/wire/encoding.ts";
 import { errorLine, GhostError } from "../../../mesh/wire/errors.ts";
 import {
@@ -18,7 +17,7 @@ import {
 import { emptyReply, RCODE, readQuery, zoneReply } from "./codec.ts";
 import { Forwarder } from "./forward.ts";
 import { DnsServer, type Responder } from "./server.ts";
-import { type SystemWay, systemWay } from "./system.ts";
+import type { SystemWay } from "./system.ts";
 
 /** What the network says of names. */
 export interface NamesSource extends ZoneSource {
@@ -40,7 +39,8 @@ export interface NamesState {
 
 /** Options. */
 export interface NamesOptions {
-  runner: Runner;
+  /** How this machine's programs are led to the resolver, after what a crash left was put back. */
+  way(places: { iface: string; resolvConf: string; file: string }): Promise<SystemWay>;
   iface: string;
   stateDir: string;
   /** The resolver's address; null switches all of it off. */
@@ -76,8 +76,8 @@ export class Names {
   /** Puts back what a crash left in resolv.conf: before anything is resolved, for nobody answers there now. */
   async recover(): Promise<void> {
     try {
-      this.#way = await systemWay({
-        ...this.#o,
+      this.#way = await this.#o.way({
+        iface: this.#o.iface,
         resolvConf: this.#o.resolvConf ?? "/etc/resolv.conf",
         file: `${this.#o.stateDir}/resolv_conf.json`,
       });
