@@ -3,6 +3,7 @@ import type { Mutation } from "./mutation.ts";
 import { DOOR } from "./mutations/door.ts";
 import { GATE } from "./mutations/gate.ts";
 import { LEDGER } from "./mutations/ledger.ts";
+import { TURN } from "./mutations/turn.ts";
 import { SURROUNDINGS } from "./mutations/surroundings.ts";
 
-export const MUTATIONS: readonly Mutation[] = [...DOOR, ...LEDGER, ...GATE, ...SURROUNDINGS];
+export const MUTATIONS: readonly Mutation[] = [...DOOR, ...LEDGER, ...GATE, ...TURN, ...SURROUNDINGS];

@@ -9,6 +9,8 @@ export const ROWS: readonly { row: number; attack: string }[] = [
   { row: 7, attack: "every endpoint by every role" },
   { row: 8, attack: "debug and shutdown routes" },
   { row: 9, attack: "a revocation evaded by re-encoding" },
+  { row: 15, attack: "the relay talked into addresses of the gate's own site" },
+  { row: 16, attack: "floods and amplification at the gate's ports" },
   { row: 17, attack: "a coordinator that lies" },
   { row: 18, attack: "a gate that lies" },
   { row: 19, attack: "identity headers that anybody can send" },
