@@ -92,6 +92,7 @@ export function whyOf(parts: Parts, peer: Peer): string | null {
     remotes: remotes.length,
     hard: parts.surroundings.hard,
     guess,
+    relay: parts.turn.desk.fault,
   });
 }
 

@@ -193,6 +193,7 @@ export class Parts {
       view: this.view,
       server: hostOf(this.mesh.server),
       crypto: stunCrypto,
+      stun: o.config.fallback.includes("stun"),
     });
     this.portMap = !o.config.portmap ? null : portMapping({
       secret: identity.identity.seed,
@@ -229,6 +230,7 @@ export class Parts {
       meshUp: d.meshUp,
       host: {
         hub: p.hub,
+        direct: o.config.fallback.includes("ice"),
         turn: this.turn.desk,
         guesses,
         crypto: stunCrypto,

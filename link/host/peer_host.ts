@@ -13,6 +13,8 @@ import type { Transport } from "./transport.ts";
 export interface PeerHost {
   selfId: string;
   hub: IceHub;
+  /** False: no direct paths are looked for. */
+  direct: boolean;
   guesses: GuessDesk;
   crypto: StunCrypto;
   tieBreaker: bigint;

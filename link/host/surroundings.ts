@@ -16,6 +16,8 @@ export interface SurroundingsOptions {
   /** Host of the coordinator. */
   server: string;
   crypto: StunCrypto;
+  /** False: no STUN service is asked how this machine looks from outside. */
+  stun: boolean;
 }
 
 /** Looks around and tells the ICE hub. */
@@ -67,12 +69,12 @@ export class Surroundings {
         if (base) services.push({ gate: gate.id, server: { address, port }, alternate, base });
       }
     }
-    hub.setServers(services);
+    hub.setServers(this.#o.stun ? services : []);
     this.#resolved = found;
     this.#way = await this.#findWay([...found].filter((address) => !address.includes(":")));
     if (JSON.stringify(services) !== JSON.stringify(this.#services)) {
       this.#services = services;
-      void this.#judgeNat();
+      if (this.#o.stun) void this.#judgeNat();
     }
     const key = addresses.toSorted().join(" ");
     const moved = this.#last !== "" && key !== this.#last;

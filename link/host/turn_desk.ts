@@ -33,6 +33,8 @@ export interface RelayUser {
 export interface TurnDeskHost {
   /** False: this node uses no TURN server. */
   enabled: boolean;
+  /** An address is asked for at once, whatever else may come up. */
+  first: boolean;
   /** What there is to try, best first; `prefer` names a gate that comes before all others. */
   choices(prefer: string | null): Promise<TurnChoice[]>;
   /** The server does not take these. */
@@ -66,6 +68,10 @@ export class TurnDesk {
 
   get enabled(): boolean {
     return this.#host.enabled;
+  }
+
+  get first(): boolean {
+    return this.#host.first;
   }
 
   /** What is in use now; null when nothing is. */

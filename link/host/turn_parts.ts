@@ -27,6 +27,11 @@ export interface TurnPartsOptions {
   now(): number;
 }
 
+/** Whether "turn" is named, and not behind "ice". */
+function turnFirst(words: LinkConfig["fallback"]): boolean {
+  return words.find((word) => word !== "stun") === "turn";
+}
+
 export class TurnParts {
   readonly desk: TurnDesk;
   readonly credentials: GateCredentials;
@@ -55,6 +60,7 @@ export class TurnParts {
     });
     this.desk = new TurnDesk({
       enabled: o.config.fallback.includes("turn"),
+      first: turnFirst(o.config.fallback),
       choices: (prefer) => this.choices(prefer),
       refused: ({ gate }, username) => gate !== null && this.credentials.refused(gate, { username }),
       log: o.log,

@@ -111,7 +111,7 @@ class TurnCarrier implements Carrier, RelayUser {
     const { gates, peerId } = this.#host;
     if (gates.towards(peerId)) return Infinity;
     const { connected } = gates;
-    if (connected.length === 0) return ALONE;
+    if (connected.length === 0) return this.#host.turn.first ? 0 : ALONE;
     const homes = this.#host.peerGates();
     return homes.length > 0 && !homes.some((home) => connected.includes(home)) ? APART : Infinity;
   }

@@ -73,7 +73,6 @@ const NEVER: ReadonlySet<string> = new Set([
   "linkLocal",
   "multicast",
   "broadcast",
-  "reserved",
 ]);
 
 /** Whether a gate's address may be dialled. @param isOverlay of the network itself */

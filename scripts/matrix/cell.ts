@@ -1,7 +1,16 @@
 /** One cell of the matrix: two machines with real daemons, each in a network of its kind, and what became of their path. */
 import { Lab } from "../lab/lab.ts";
 import { Ping } from "../lab/ping.ts";
-import { createToken, initNetwork, joinLink, peers, setupCode, startGate, startMesh } from "../lab/programs.ts";
+import {
+  createToken,
+  initNetwork,
+  joinLink,
+  peers,
+  setupCode,
+  startGate,
+  startMesh,
+  waitForRung,
+} from "../lab/programs.ts";
 import { waitFor } from "../lab/process.ts";
 import { addInternet, addPublic, COORDINATOR, GATE, plug, ruleSet } from "../lab/topology.ts";
 import type { Rung } from "../../mesh/wire/local.ts";
@@ -50,6 +59,9 @@ export async function runCell(a: Kind, b: Kind): Promise<CellResult> {
   };
   const directMs = await direct().catch(() => null);
   if (directMs !== null) await waitFor("an answer", () => / time=/.test(ping.process.text), { timeout: 5_000 });
+  if (directMs === null && expected(a, b) === "relay") {
+    await waitForRung(alice, "bob", relayOf(a, b), PATIENCE.relay).catch(() => {});
+  }
   const { lost, sent, received, firstMs } = await ping.stop(1_000);
   const rung = (await peers(alice)).find((peer) => peer.name === "bob")?.path.rung ?? "none";
   return {
@@ -93,8 +105,13 @@ async function addSide(lab: Lab, { name, router: routerName, outer, lan, kind }:
   return host;
 }
 
+/** The relay of a pair that has no direct path. */
+function relayOf(a: Kind, b: Kind): Rung {
+  return a === "udpblock" || b === "udpblock" ? "turn" : "lane";
+}
+
 /** Whether a cell became what theory says. */
 export function holds(a: Kind, b: Kind, { rung }: CellResult): boolean {
   const want = expected(a, b);
-  return want === "relay" ? rung !== "direct" : rung === "direct";
+  return want === "relay" ? rung === relayOf(a, b) : rung === "direct";
 }

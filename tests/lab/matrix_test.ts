@@ -18,6 +18,7 @@ const CELLS: [Kind, Kind][] = [
   ["apdm_apdf", "apdm_apdf"],
   ["adm_apdf", "adm_apdf"],
   ["udpblock", "eim_eif"],
+  ["udpblock", "udpblock"],
 ];
 
 for (const [a, b] of CELLS) {

@@ -15,11 +15,16 @@ export interface PathFacts {
   hard: boolean;
   /** A guess under way, in words. */
   guess: string | null;
+  /** Why no TURN server gives an address; null while one does or none is needed. */
+  relay: string | null;
 }
 
 /** Null on a direct path. */
 export function whyNotBetter(f: PathFacts): string | null {
   if (f.rung === "direct") return null;
+  if (f.rung === "none" && f.relay !== null) {
+    return `no gate's session leads there, and no TURN server helps: ${f.relay}`;
+  }
   if (f.rung === "none" && !f.reachable) {
     return "the peer is at no gate that this machine reaches: it is off, or cut off";
   }
