@@ -30,6 +30,9 @@ const CHECK_EVERY = 2_500;
 const CHECK_RETRY = 500;
 /** So long without an answered check, and the rung is down. */
 const CHECK_EXPIRY = 5_000;
+/** New addresses that a peer may name within NEWS_SPAN ms: each costs requests at the server and checks to wherever it is. */
+const MAX_NEWS = 6;
+const NEWS_SPAN = 30_000;
 /** Checks whose answers are waited for. */
 const MAX_SENT = 16;
 
@@ -92,6 +95,8 @@ export class RelayEnd {
   #check: Check | null = null;
   /** `answers`: the next one is an answer, which asks for none itself. */
   #offers = { tries: 0, due: Infinity, sentAt: -Infinity, answers: false };
+  /** When the peer's newest addresses came. */
+  #news: number[] = [];
   #out: RelayAction[] = [];
 
   constructor(o: { crypto: StunCrypto }) {
@@ -166,6 +171,9 @@ export class RelayEnd {
     const old = this.#peer;
     const news = !old || !sameAddress(old.address, offer) || toBase64Url(old.key) !== offer.key;
     if (news) {
+      this.#news = this.#news.filter((at) => at > now - NEWS_SPAN);
+      if (this.#news.length >= MAX_NEWS) return; // who means it says it again
+      this.#news.push(now);
       this.#drop();
       this.#peer = { address: { address, port }, key, permitted: false };
       if (this.#want && this.#own) this.#out.push({ kind: "permit", peer: this.#peer.address });

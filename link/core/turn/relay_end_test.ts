@@ -183,3 +183,15 @@ Deno.test("RelayEnd that is not wanted gives the way up and offers nothing", () 
     pair.offers.slice(0, offers).filter(({ from }) => from === "a").length,
   );
 });
+
+Deno.test("attack: RelayEnd follows a peer that names address after address for a few of them only", () => {
+  const end = new RelayEnd({ crypto });
+  end.handle({ kind: "want", on: true }, T0);
+  end.handle({ kind: "relay", relay: A }, T0);
+  let permits = 0;
+  for (let i = 0; i < 1_000; i++) {
+    const offer = { ...B, port: 10_000 + i, key: "A".repeat(43), ask: true };
+    permits += end.handle({ kind: "offered", offer }, T0 + i).filter(({ kind }) => kind === "permit").length;
+  }
+  assert.equal(permits, 6);
+});
