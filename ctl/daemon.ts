@@ -16,7 +16,7 @@ export interface DaemonRequest {
 }
 
 /** What the read-only socket answers. */
-const READABLE = ["/v1/status", "/v1/peers"];
+const READABLE = ["/v1/status", "/v1/peers", "/v1/firewall"];
 
 /** A socket that is there for us; `secret` is null at the read-only one. */
 interface Door {

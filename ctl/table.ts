@@ -1,9 +1,11 @@
 /** All verbs of ghostctl. Plain data with lazy loaders: reading this file must stay cheap, every start does it. */
 import type { CommandSpec, OptionSpec } from "./spec.ts";
+import { FIREWALL_COMMANDS } from "./table_firewall.ts";
 import { NETWORK_COMMANDS } from "./table_network.ts";
 import { LINK_COMMANDS, NODE_COMMANDS, OWN_COMMANDS } from "./table_machine.ts";
 import { ADMIN_COMMANDS, MACHINE_COMMANDS, TOKEN_COMMANDS } from "./table_ledger.ts";
 import { PLUGIN_COMMANDS } from "./table_plugin.ts";
+import { EXIT_COMMANDS } from "./table_exit.ts";
 import { POLICY_COMMANDS } from "./table_policy.ts";
 
 /** Options of every verb. */
@@ -172,6 +174,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: () => import("./commands/ping.ts"),
   },
   ...LINK_COMMANDS,
+  ...FIREWALL_COMMANDS,
   {
     name: "nodes list",
     summary: "List all machines of the network (admin)",
@@ -206,7 +209,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: ROUTE_OPTIONS,
     details: [
       "Machines use a route only where a policy rule names its prefix; without such a rule a remark says so.",
-      "Exit nodes (0.0.0.0/0, ::/0) are not supported yet.",
+      "Exit nodes: ghostctl exit-node.",
     ],
     examples: [{ line: "ghostctl route add 10.1.1.0/24 via carol", what: "the office behind carol" }],
     json: {
@@ -267,6 +270,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     json: { changed: true, route: { prefix: "10.1.1.0/24", via: "carol", node: id }, ledgerSeq: 4 },
     load: () => import("./commands/route_remove.ts"),
   },
+  ...EXIT_COMMANDS,
   {
     name: "dns",
     summary: "Show how this machine resolves the network's names",

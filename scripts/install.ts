@@ -1,5 +1,5 @@
 /**
- * `deno task install [--root DIR]`: puts four launchers (ghostmesh, ghostgate, ghostlink, ghostctl) into DIR/bin.
+ * `deno task install [--root DIR] [--on-change PATH]`: puts four launchers (ghostmesh, ghostgate, ghostlink, ghostctl) into DIR/bin.
  * DIR is /usr/local for root and ~/.local otherwise.
  *
  * What they need lies in DIR/lib/ghostmesh: a copy of this Deno, one bundle a role (npm packages included), the launcher
@@ -7,9 +7,14 @@
  * (a systemd service has none), with no `deno` on PATH, and from a folder that is read-only. To remove them, delete those
  * four files and that folder.
  *
+ * `--on-change` is the one program of the administrator's that ghostlink may run (`[link] on_change`): the permission set names it,
+ * so that no config file can name another one. It has to lie where only root can put something; without the option it is
+ * /etc/ghostlink/on_change.
+ *
  * An update replaces each part by a rename, so a daemon that runs keeps the files that it has open.
  */
-import { join, resolve } from "node:path";
+import { dirname, join, resolve } from "node:path";
+import { parseArgs } from "node:util";
 import { exists, Failure, main, PROJECT, run } from "./lib/run.ts";
 
 /** Role folder and the name of its launcher. */
@@ -19,20 +24,37 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   link: "ghostlink",
   ctl: "ghostctl",
 };
-const USAGE = "usage: deno task install [--root DIR]";
+const USAGE = "usage: deno task install [--root DIR] [--on-change PATH]";
+/** As in deno.json. */
+const ON_CHANGE = "/etc/ghostlink/on_change";
 
-function rootOf(args: readonly string[]): string {
-  const [first, second, ...rest] = args;
-  if (first === undefined) {
-    if (Deno.uid() === 0) return "/usr/local";
-    const home = Deno.env.get("HOME");
-    if (!home) throw new Failure(`HOME is not set; ${USAGE}`);
-    return join(home, ".local");
+function optionsOf(args: string[]): { root: string; onChange: string } {
+  let values;
+  try {
+    const options = { root: { type: "string" }, "on-change": { type: "string", default: ON_CHANGE } } as const;
+    ({ values } = parseArgs({ args, options, allowPositionals: false }));
+  } catch {
+    throw new Failure(USAGE);
   }
-  const inline = first.startsWith("--root=") ? first.slice("--root=".length) : undefined;
-  const dir = inline ?? (first === "--root" ? second : undefined);
-  if (!dir || (inline === undefined ? rest.length : args.length - 1)) throw new Failure(USAGE);
-  return resolve(Deno.env.get("INIT_CWD") ?? Deno.cwd(), dir);
+  const onChange = values["on-change"];
+  if (!/^\/[^,]*[^/,]$/.test(onChange)) throw new Failure(`--on-change takes an absolute path; ${USAGE}`);
+  if (values.root === "") throw new Failure(USAGE);
+  if (values.root) return { root: resolve(Deno.env.get("INIT_CWD") ?? Deno.cwd(), values.root), onChange };
+  if (Deno.uid() === 0) return { root: "/usr/local", onChange };
+  const home = Deno.env.get("HOME");
+  if (!home) throw new Failure(`HOME is not set; ${USAGE}`);
+  return { root: join(home, ".local"), onChange };
+}
+
+/** Every folder above the program, as far as they are there, must be root's alone: whoever can rename one can replace it. */
+async function checkAbove(path: string): Promise<void> {
+  for (let folder = dirname(path);; folder = dirname(folder)) {
+    const info = await Deno.lstat(folder).catch(() => null);
+    if (info && (info.uid !== 0 || info.isSymlink || ((info.mode ?? 0) & 0o022) !== 0)) {
+      throw new Failure(`--on-change ${path}: ${folder} is not root's alone; choose a place such as ${ON_CHANGE}`);
+    }
+    if (folder === dirname(folder)) return;
+  }
 }
 
 /** Makes every folder and file readable for all and writable for the owner, whatever the umask is. */
@@ -54,9 +76,12 @@ async function bundle(role: string, target: string): Promise<void> {
 }
 
 /** The settings that the bundles need: permission sets and unstable features, without the import map and the tasks. */
-async function settings(): Promise<string> {
+async function settings(onChange: string): Promise<string> {
   const { unstable, permissions, version } = JSON.parse(await Deno.readTextFile(join(PROJECT, "deno.json")));
   const kept = Object.fromEntries(Object.keys(PROGRAMS).map((role) => [role, permissions[role]]));
+  const moved: Record<string, string> = { [ON_CHANGE]: onChange, [dirname(ON_CHANGE)]: dirname(onChange) };
+  const link = kept.link as Record<string, unknown>;
+  for (const kind of ["read", "run"]) link[kind] = (link[kind] as string[]).map((path) => moved[path] ?? path);
   return `${JSON.stringify({ version, nodeModulesDir: "none", unstable, permissions: kept }, null, 2)}\n`;
 }
 
@@ -66,7 +91,8 @@ const launcher = (role: string) =>
 exec "$(dirname -- "$(readlink -f -- "$0")")/../lib/ghostmesh/launch.sh" ${role} "$@"
 `;
 
-async function install(root: string): Promise<void> {
+async function install({ root, onChange }: { root: string; onChange: string }): Promise<void> {
+  if (onChange !== ON_CHANGE) await checkAbove(onChange);
   const lib = join(root, "lib", "ghostmesh");
   const bin = join(root, "bin");
   for (const dir of [bin, lib]) {
@@ -87,7 +113,7 @@ async function install(root: string): Promise<void> {
     await Deno.copyFile(join(PROJECT, "scripts", "launch.sh"), join(fresh, "launch.sh"));
     await Deno.chmod(join(fresh, "launch.sh"), 0o755);
     await Deno.copyFile(join(PROJECT, "LICENSE"), join(fresh, "LICENSE"));
-    await Deno.writeTextFile(join(fresh, "deno.json"), await settings());
+    await Deno.writeTextFile(join(fresh, "deno.json"), await settings(onChange));
     await Deno.mkdir(join(fresh, "cache"));
     await openToRead(fresh);
     for await (const { name } of Deno.readDir(fresh)) {
@@ -108,4 +134,4 @@ async function install(root: string): Promise<void> {
   if (!(Deno.env.get("PATH") ?? "").split(":").includes(bin)) console.log(`${bin} is not on PATH`);
 }
 
-if (import.meta.main) await main(() => install(rootOf(Deno.args)));
+if (import.meta.main) await main(() => install(optionsOf(Deno.args)));

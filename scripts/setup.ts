@@ -8,6 +8,7 @@
  * - A look at namespaces and /dev/net/tun.
  */
 import { dirname, join } from "node:path";
+import { goInstall } from "./lib/go.ts";
 import { exists, Failure, main, type Output, PROJECT, run, which } from "./lib/run.ts";
 
 /** A program and the Debian package that has it. */
@@ -95,44 +96,15 @@ export async function kernelWireguard(): Promise<boolean> {
   return (await run(argv, { codes: "any" })).code === 0;
 }
 
-async function go(): Promise<string | undefined> {
-  const path = await which("go", ["/usr/local/go/bin"]);
-  if (!path) return undefined;
-  const { stdout } = await run([path, "env", "GOVERSION"], { codes: "any" });
-  const version = /^go(\d+)\.(\d+)/.exec(stdout);
-  if (!version) return undefined;
-  const [major, minor] = [Number(version[1]), Number(version[2])];
-  return major > 1 || minor >= 23 ? path : undefined;
-}
-
 /** Builds the newest wireguard-go into the user's cache, and for root into the system's place too. */
 async function buildWireguardGo(say: (line: string) => void): Promise<void> {
   const target = cachedWireguardGo();
-  const mark = `${target}.version`;
-  const built = await Deno.readTextFile(mark).catch(() => "");
-  if (built !== WIREGUARD_GO || !(await exists(target))) {
-    const compiler = await go();
-    if (!compiler) return;
-    say(`building wireguard-go ${WIREGUARD_GO}`);
-    const folder = dirname(target);
-    await Deno.mkdir(folder, { recursive: true });
-    const fresh = await Deno.makeTempDir({ dir: folder });
-    try {
-      const argv = [compiler, "install", `golang.zx2c4.com/wireguard@${WIREGUARD_GO}`];
-      const env = { GOBIN: fresh, GOTOOLCHAIN: "local", GOFLAGS: "-mod=mod" };
-      await run(argv, { cwd: fresh, env, timeout: 300_000 });
-      await Deno.rename(join(fresh, "wireguard"), target);
-      await Deno.writeTextFile(mark, WIREGUARD_GO);
-    } catch (error) {
-      say(
-        `remark: wireguard-go was not built, Debian's serves instead (${
-          error instanceof Error ? error.message : error
-        })`,
-      );
-      return;
-    } finally {
-      await Deno.remove(fresh, { recursive: true });
-    }
+  const module = `golang.zx2c4.com/wireguard@${WIREGUARD_GO}`;
+  try {
+    if (!(await goInstall({ module, binary: "wireguard", target }, say))) return;
+  } catch (error) {
+    const why = error instanceof Error ? error.message : error;
+    return say(`remark: wireguard-go was not built, Debian's serves instead (${why})`);
   }
   if (isRoot() && !(await sameSize(target, SYSTEM_WIREGUARD_GO))) {
     await Deno.mkdir(dirname(SYSTEM_WIREGUARD_GO), { recursive: true, mode: 0o755 });

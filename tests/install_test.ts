@@ -51,9 +51,15 @@ Deno.test("deno task install gives four programs that run by themselves", async 
       assert.deepEqual(Object.keys(permissions).sort(), ["ctl", "gate", "link", "mesh"]);
     });
     await t.step("a second install replaces the first and leaves no trace of it", async () => {
-      await run([Deno.execPath(), "run", ...settings, join(PROJECT, "scripts", "install.ts"), "--root", root], {
-        timeout: 300_000,
-      });
+      const again = [join(PROJECT, "scripts", "install.ts"), "--root", root, "--on-change", "/etc/hooks/on_change"];
+      await run([Deno.execPath(), "run", ...settings, ...again], { timeout: 300_000 });
+      const { permissions: { link } } = JSON.parse(
+        await Deno.readTextFile(join(root, "lib", "ghostmesh", "deno.json")),
+      );
+      assert.deepEqual(link.run.filter((path: string) => path.includes("on_change")), ["/etc/hooks/on_change"]);
+      assert.deepEqual(link.read.filter((path: string) => /hooks|ghostlink$/.test(path) && path.startsWith("/etc")), [
+        "/etc/hooks",
+      ]);
       const names = [...Deno.readDirSync(join(root, "lib", "ghostmesh"))].map((entry) => entry.name).sort();
       assert.deepEqual(names, ["LICENSE", "cache", "ctl", "deno", "deno.json", "gate", "launch.sh", "link", "mesh"]);
     });

@@ -1,4 +1,5 @@
 /** `ghostlink.toml`: every key has a default, so the file may be empty or missing. */
+import { FIREWALLS } from "./firewall/registry.ts";
 import { z } from "../../mesh/wire/schema.ts";
 import { loadToml } from "../../mesh/host/config.ts";
 
@@ -25,7 +26,11 @@ const configFile = z.strictObject({
     port: z.int().min(0).max(65535).default(51820),
     mtu: z.int().min(1280).max(1420).default(1280),
     /** "nft" enforces the policy on the tunnel; "none" leaves that to whoever runs this machine. */
-    firewall: z.enum(["nft", "none"]).default("nft"),
+    firewall: z.string().refine((name) => Object.hasOwn(FIREWALLS, name), {
+      error: () => `Expected one of ${Object.keys(FIREWALLS).join(", ")}`,
+    }).default("nft"),
+    /** A program of root's that is told each filter (link/host/firewall/on_change.ts). */
+    on_change: z.string().max(255).regex(/^\/[^\0,]*[^/\0,]$/, "Expected the absolute path of a program").optional(),
     /** Guess ports where nothing else makes a direct path through a symmetric NAT. */
     guess: z.boolean().default(true),
     /** Ask the router for a mapping of the tunnel's port (PCP, NAT-PMP, UPnP). */
@@ -42,6 +47,8 @@ const configFile = z.strictObject({
     turn: z.array(turnServer).max(8).default([]),
     /** False leaves this machine's name resolution as it is. */
     dns: z.boolean().default(true),
+    /** Offers this machine as an exit node. */
+    exit: z.boolean().default(false),
     /** A group of this machine whose members may do with the daemon whatever root may. */
     group: z.string().regex(/^[a-z_][a-z0-9_-]{0,31}$/, "Expected the name of a group").optional(),
   }).prefault({}),

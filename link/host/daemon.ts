@@ -116,6 +116,7 @@ export class Daemon {
   async serve(): Promise<void> {
     const { state, log } = this.#o;
     await this.#parts.names.recover();
+    await this.#parts.exit.load();
     this.#certificate = await CertificateKeeper.open(state.dir, {
       own: this.#own,
       ledger: () => this.#parts.view.ledger,
@@ -193,6 +194,7 @@ export class Daemon {
         ...this.#o,
         meshUp: () => this.#meshUp,
         changed: () => this.#ownChanged(),
+        reconcile: () => this.reconcile(),
       }),
       whois: (who) => Promise.resolve().then(() => whois(view, who)),
       change: async (change) => {
@@ -343,6 +345,9 @@ export class Daemon {
       this.#parts.turn.desk.networkChanged();
       for (const peer of this.#parts.peers.all.values()) peer.networkChanged();
     }
+    // An exit node in use is gone past by addresses, which may be others now.
+    if (this.#parts.exit.node !== undefined) void this.reconcile();
+    if (await this.#parts.exit.announce()) await this.#ownChanged();
     this.#parts.portMap?.setWay(this.#parts.surroundings.way);
     this.#timer.arm();
   }
@@ -370,9 +375,11 @@ export class Daemon {
       resolver: this.#parts.names.wanted,
       peers: this.#parts.peers.wanted(),
       retiring: this.#parts.peers.retiring(),
-      filter: this.#parts.view.filter(),
+      filter: this.#parts.view.filter({ exit: this.#parts.exit.node }),
+      policy: this.#parts.view.policyEntry,
       routes: this.#parts.view.routes(),
       outside: this.#parts.surroundings.outside(),
+      exit: this.#parts.exit.wanted(),
     });
     this.#fault = null;
     this.#parts.report.fault(null);

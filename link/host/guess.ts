@@ -15,13 +15,13 @@ const SAMPLES = 4;
 /** What all guesses of a daemon share: one at a time, so that the pace holds for the machine as a whole. */
 export class GuessDesk {
   #busy: Guess | null = null;
-  readonly #o: { enabled: boolean; hard(): boolean; server(): TransportAddress | null };
+  readonly #o: { enabled(): boolean; hard(): boolean; server(): TransportAddress | null };
 
   /**
    * @param o.hard whether this machine's own mapping depends on the destination
    * @param o.server a STUN server over IPv4
    */
-  constructor(o: { enabled: boolean; hard(): boolean; server(): TransportAddress | null }) {
+  constructor(o: { enabled(): boolean; hard(): boolean; server(): TransportAddress | null }) {
     this.#o = o;
   }
 
@@ -34,7 +34,7 @@ export class GuessDesk {
   }
 
   take(guess: Guess): boolean {
-    if (!this.#o.enabled || (this.#busy !== null && this.#busy !== guess)) return false;
+    if (!this.#o.enabled() || (this.#busy !== null && this.#busy !== guess)) return false;
     this.#busy = guess;
     return true;
   }

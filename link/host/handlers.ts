@@ -11,7 +11,14 @@ import type { NodeState } from "./state.ts";
 /** @param o.changed the own record is a new one and has to be told */
 export function localHandlers(
   parts: Parts,
-  o: { own: OwnRecord; state: NodeState; machine: Machine; meshUp(): boolean; changed(): Promise<void> },
+  o: {
+    own: OwnRecord;
+    state: NodeState;
+    machine: Machine;
+    meshUp(): boolean;
+    changed(): Promise<void>;
+    reconcile(): Promise<void>;
+  },
 ): LocalHandlers {
   const { report, desk, view } = parts;
   return {
@@ -29,7 +36,19 @@ export function localHandlers(
       await o.changed();
       return { changed: true, routes: o.own.record.routes };
     },
+    firewall: () => report.firewall(),
+    firewallFlows: async () => ({ flows: await report.firewallFlows() }),
     dns: () => Promise.resolve(report.dns()),
+    exit: async (request) => {
+      if (request && "use" in request) {
+        await parts.exit.choose(request.use);
+        await o.reconcile();
+      } else if (request) {
+        await parts.exit.offer(request.offer);
+        if (await parts.exit.announce()) await o.changed();
+      }
+      return parts.exit.state();
+    },
     login: (request) =>
       parts.admissions.renew(
         "idToken" in request ? { kind: "oidc", idToken: request.idToken } : { kind: "token", jws: request.admission },

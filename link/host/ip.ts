@@ -7,7 +7,7 @@ import type { Runner } from "../../mesh/host/runner.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import { parseJson } from "../../mesh/wire/encoding.ts";
 import { parse, z } from "../../mesh/wire/schema.ts";
-import type { IpStep, ObservedAddresses, ObservedRoute } from "../core/plan/mod.ts";
+import { EXIT_MARK, type IpStep, type ObservedAddresses, type ObservedRoute } from "../core/plan/mod.ts";
 import { type LinkTools, MAX_TOOL_OUTPUT, runTool, toolError } from "./tools.ts";
 
 /** Protocol number of our routes (`ip route show proto 207`); free in iproute2's rt_protos. */
@@ -67,6 +67,15 @@ export interface RouteTo {
   gateway: string | null;
 }
 
+/** Where this machine's own routes lead. */
+export interface LocalNetworks {
+  lan: string[];
+  containers: string[];
+  /** Interfaces of containers and virtual machines. */
+  bridges: string[];
+  uplinks: Record<4 | 6, string[]>;
+}
+
 /** The network of this machine as far as one tunnel interface needs it. */
 export class IpTool {
   readonly iface: string;
@@ -115,11 +124,33 @@ export class IpTool {
 
   /** Where this machine would send a packet for `address`; null when it cannot. */
   async routeTo(address: string): Promise<RouteTo | null> {
-    const result = await this.#runner.run(this.#ip, ["-json", "route", "get", address]);
+    // With WireGuard's mark: an exit node in use is not the way that the daemon and its tunnel take.
+    const mark = ["mark", `${EXIT_MARK}`];
+    const result = await this.#runner.run(this.#ip, ["-json", "route", "get", address, ...mark]);
     if (result.code !== 0) return null;
     const [route] = parse(routeList, this.#decode(result.stdout), "ip route get");
     if (!route?.dev) return null;
     return { iface: route.dev, source: route.prefsrc ?? null, gateway: route.gateway ?? null };
+  }
+
+  /**
+   * Networks that this machine's own routes lead to, the default routes left out; those of its containers are told apart. And by
+   * which interfaces the default routes leave, for each family.
+   */
+  async networks(): Promise<LocalNetworks> {
+    const found: LocalNetworks = { lan: [], containers: [], bridges: [], uplinks: { 4: [], 6: [] } };
+    for (const family of [4, 6] as const) {
+      const rows = parse(routeList, await this.#json([`-${family}`, "route", "show", "table", "main"]), "ip route");
+      for (const { dst, dev, protocol } of rows) {
+        if (dev === undefined || dev === this.iface || isOurRoute({ protocol })) continue;
+        if (dst === "default") found.uplinks[family].push(dev);
+        else if (CONTAINER.test(dev)) {
+          found.containers.push(dst);
+          found.bridges.push(dev);
+        } else if (!dst.startsWith("fe80:") && lengthOf(dst) > 1) found.lan.push(dst);
+      }
+    }
+    return found;
   }
 
   /** Next hops of the routes that are not ours. */

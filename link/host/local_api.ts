@@ -3,7 +3,7 @@
  * secret are the daemon's user's (and group's) alone. Deno shows no peer credentials, so every request carries the secret as
  * well, and a request that a browser could have made (an Origin, or a foreign Host) is refused.
  *
- * Beside it lies `read.sock`, which answers everybody on this machine and only what changes nothing: status and peers. The folder
+ * Beside it lies `read.sock`, which answers everybody on this machine and only what changes nothing: status, peers and what the firewall has in force. The folder
  * can be passed through for its sake, but not listed or written to (0711).
  */
 import { Hono } from "hono";
@@ -16,6 +16,11 @@ import {
   type localDns,
   localEntries,
   type localEntriesAnswer,
+  type LocalExit,
+  type LocalExitRequest,
+  localExitRequest,
+  type LocalFirewall,
+  type LocalFirewallFlow,
   type localFork,
   type localJoinAnswer,
   localJoinRequest,
@@ -51,7 +56,11 @@ export interface LocalHandlers {
   routes(): Promise<z.infer<typeof localRoutes>>;
   /** @throws GhostError for what is no prefix */
   advertise(o: z.infer<typeof localAdvertise>): Promise<z.infer<typeof localAdvertiseAnswer>>;
+  firewall(): Promise<LocalFirewall>;
+  firewallFlows(): Promise<{ flows: LocalFirewallFlow[] | null }>;
   dns(): Promise<z.infer<typeof localDns>>;
+  /** Changes what is asked for, and tells what is so then. */
+  exit(request: LocalExitRequest | null): Promise<LocalExit>;
   /** Takes a new log-in in place of the one before. */
   login(o: z.infer<typeof localLoginRequest>): Promise<void>;
   ledger(from: number): Promise<z.infer<typeof localLedger>>;
@@ -82,12 +91,14 @@ function bareApp(): Hono {
 const READ_AGAIN = 1000;
 
 /** The app behind the read-only socket. */
-export function readApp(handlers: Pick<LocalHandlers, "status" | "peers">, now: () => number): Hono {
+export function readApp(handlers: Pick<LocalHandlers, "status" | "peers" | "firewall">, now: () => number): Hono {
   const app = bareApp();
   const status = lately(() => handlers.status(), now);
   const peers = lately(() => handlers.peers(), now);
+  const firewall = lately(() => handlers.firewall(), now);
   app.get("/v1/status", async (c) => c.json(await status()));
   app.get("/v1/peers", async (c) => c.json({ peers: await peers() }));
+  app.get("/v1/firewall", async (c) => c.json(await firewall()));
   return app;
 }
 
@@ -129,6 +140,10 @@ export function localApp(handlers: LocalHandlers, secret: string, more?: Hono): 
   app.post("/v1/routes/advertise", async (c) => {
     return c.json(await handlers.advertise(parse(localAdvertise, await body(c), "request")));
   });
+  app.get("/v1/exit", async (c) => c.json(await handlers.exit(null)));
+  app.post("/v1/exit", async (c) => c.json(await handlers.exit(parse(localExitRequest, await body(c), "request"))));
+  app.get("/v1/firewall", async (c) => c.json(await handlers.firewall()));
+  app.get("/v1/firewall/log", async (c) => c.json(await handlers.firewallFlows()));
   app.get("/v1/dns", async (c) => c.json(await handlers.dns()));
   app.get("/v1/ledger", async (c) => {
     const from = parse(z.coerce.number().int().min(0).default(0), c.req.query("from"), "query.from");

@@ -5,6 +5,7 @@ import { random } from "./random.ts";
 
 const handlers: LocalHandlers = {
   login: () => Promise.resolve(),
+  exit: () => Promise.reject(new GhostError("internal", "Not asked for here")),
   status: () => Promise.reject(new GhostError("internal", "Not asked for here")),
   peers: () => Promise.resolve([]),
   ping: ({ peer, count }) =>
@@ -19,6 +20,8 @@ const handlers: LocalHandlers = {
   rotate: () => Promise.resolve({ wg: "k", acknowledged: 0, peers: 0 }),
   routes: () => Promise.resolve({ routes: [] }),
   advertise: () => Promise.resolve({ changed: false, routes: [] }),
+  firewall: () => Promise.reject(new GhostError("internal", "Not asked for here")),
+  firewallFlows: () => Promise.resolve({ flows: null }),
   dns: () => Promise.reject(new GhostError("internal", "Not asked for here")),
   ledger: (from) => Promise.resolve({ entries: [], head: { seq: from, hash: "A".repeat(43) } }),
   fork: () => Promise.resolve({ fork: null }),

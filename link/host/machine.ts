@@ -10,6 +10,8 @@ import {
   type Bridge,
   type DesiredPeer,
   type DesiredRoute,
+  EXIT_MARK,
+  type ExitService,
   type Join,
   planAddresses,
   planRoutes,
@@ -18,10 +20,13 @@ import {
 import type { Log } from "../../mesh/host/log.ts";
 import { type Egress, Forwarding } from "../../mesh/host/forwarding.ts";
 import type { Runner } from "../../mesh/host/runner.ts";
-import { CLOSED, type Filter, renderFilter } from "../../mesh/policy/mod.ts";
+import { CLOSED, type Filter } from "../../mesh/policy/mod.ts";
 import type { RouteBody } from "../../mesh/wire/ledger.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
 import { chooseRoutes, contains, type RouteUse } from "../core/routes/mod.ts";
+import { ExitRules } from "./exit/rules.ts";
+import { FirewallDesk } from "./firewall/desk.ts";
+import { OnChange } from "./firewall/on_change.ts";
 import { IpTool } from "./ip.ts";
 import { LinkTable } from "./nft.ts";
 import { Prober } from "./routes/prober.ts";
@@ -55,10 +60,30 @@ export interface Wanted {
   retiring: string[];
   /** Null: there is no usable policy, so nothing may pass. */
   filter: Filter | null;
+  /** Ledger entry of the policy that it comes from. */
+  policy: number | null;
   routes: { mine: RouteBody[]; theirs: RouteBody[] };
   /** Addresses that must stay reachable outside of the tunnel: gates and the coordinator. */
   outside: string[];
+  /** An exit node in use. */
+  exit: WantedExit | null;
 }
+
+/** An exit node in use. */
+export interface WantedExit {
+  /** Null: it cannot be used now, so nothing passes. */
+  node: string | null;
+  ipv4: boolean;
+  ipv6: boolean;
+  lan: boolean;
+  killSwitch: boolean;
+  /** Whom the daemon itself talks to. */
+  services: ExitService[];
+}
+
+const EVERYTHING = { ipv4: "0.0.0.0/0", ipv6: "::/0" } as const;
+/** Addresses that only default routes lead to, for questions about the way there; nothing is sent. */
+const ANYWHERE: Record<string, string> = { "0.0.0.0/0": "1.1.1.1", "::/0": "2606:4700:4700::1111" };
 
 /** Seconds between WireGuard's own keepalives. */
 const KEEPALIVE = 25;
@@ -69,7 +94,10 @@ export interface MachineOptions {
   owner: string;
   port: number;
   mtu: number;
-  firewall: "nft" | "none";
+  /** Name of a back end (link/host/firewall/registry.ts). */
+  firewall: string;
+  /** A program that is told each filter; null without one. */
+  onChange: string | null;
   stunPort: number;
   stateDir: string;
   runner: Runner;
@@ -85,11 +113,16 @@ export class Machine {
   readonly ip: IpTool;
   readonly wg: WireGuard;
   readonly device: Device;
+  readonly firewall: FirewallDesk;
   readonly #o: MachineOptions;
   readonly #table: LinkTable;
   readonly #forwarding: Forwarding;
   readonly #wgPort: number;
   readonly #prober: Prober;
+  readonly #exit: ExitRules;
+  /** From this port the daemon asks for its own names, past an exit node. */
+  readonly namesPort: number = freePort();
+  #keepKillSwitch = false;
   #uses: readonly RouteUse[] = [];
   /** There may be routes past the tunnel; also those of a crash. */
   #exempts = true;
@@ -98,14 +131,24 @@ export class Machine {
   /** Somebody may have removed the table; the next run looks. */
   #doubt = false;
 
-  private constructor(o: MachineOptions, device: Device, forwarding: Forwarding) {
+  private constructor(
+    o: MachineOptions,
+    { device, forwarding, firewall }: { device: Device; forwarding: Forwarding; firewall: FirewallDesk },
+  ) {
     this.#o = o;
+    this.firewall = firewall;
     this.device = device;
     this.ip = new IpTool({ runner: o.runner, tools: o.tools, iface: o.iface });
     this.wg = new WireGuard({ runner: o.runner, tools: o.tools, iface: o.iface });
-    this.#table = new LinkTable({ runner: o.runner, tools: o.tools, iface: o.iface });
+    this.#table = new LinkTable({
+      runner: o.runner,
+      tools: o.tools,
+      iface: o.iface,
+      beforeLoad: () => firewall.keep(),
+    });
     this.#forwarding = forwarding;
     this.#prober = new Prober({ runner: o.runner, changed: () => void o.onRouteHealth() });
+    this.#exit = new ExitRules({ ...o, file: `${o.stateDir}/exit_filters.json` });
     this.#wgPort = o.port === 0 ? freePort() : o.port;
   }
 
@@ -114,6 +157,16 @@ export class Machine {
     const file = `${o.stateDir}/forwarding.json`;
     const forwarding = new Forwarding({ runner: o.runner, tools: o.tools, iface: o.iface, file });
     await forwarding.recover();
+    const { iface, runner, tools, log } = o;
+    const onChange = o.onChange === null ? null : await OnChange.open({ path: o.onChange, iface, runner });
+    const firewall = await FirewallDesk.open(o.firewall, {
+      onChange,
+      iface,
+      runner,
+      tools,
+      log,
+      now: () => Date.now(),
+    });
     const device = await openDevice({
       name: o.iface,
       owner: o.owner,
@@ -122,7 +175,9 @@ export class Machine {
       log: o.log,
       onRestart: o.onDeviceRestart,
     });
-    return new Machine(o, device, forwarding);
+    const machine = new Machine(o, { device, forwarding, firewall });
+    await machine.#exit.recover();
+    return machine;
   }
 
   /** WireGuard's UDP port. */
@@ -143,7 +198,8 @@ export class Machine {
     const observed = await this.wg.show();
     const routes = await this.#chooseRoutes(wanted);
     const peers = this.#peers(wanted, routes);
-    const steps = planWireGuard({ publicKey: wanted.publicKey, listenPort: this.#wgPort, peers }, observed);
+    const { publicKey } = wanted;
+    const steps = planWireGuard({ publicKey, listenPort: this.#wgPort, fwmark: EXIT_MARK, peers }, observed);
     try {
       await this.#filter(wanted);
     } catch (error) {
@@ -163,21 +219,49 @@ export class Machine {
     for (const use of routes) if (use.active) desired.push(routeWith(use.route.prefix, wanted));
     await this.ip.apply(planRoutes(desired, await this.ip.routes()));
     this.#uses = routes;
+    await this.#applyExit(wanted);
+  }
+
+  /** The kill switch stands before the rules lead anything into the tunnel. */
+  async #applyExit({ exit, addresses }: Wanted): Promise<void> {
+    this.#keepKillSwitch = exit?.killSwitch ?? false;
+    if (!exit) {
+      await this.#exit.apply(null, { uplinks: [] });
+      return await this.#exit.kill(null, { doubt: false });
+    }
+    const { lan, containers, bridges, uplinks } = await this.ip.networks();
+    const { wgPort: wireguard, namesPort: names } = this;
+    const ports = { wireguard, ice: this.#o.stunPort, names };
+    const { services } = exit;
+    const kill = { ports, services, lan: exit.lan ? lan : [], containers, bridges };
+    await this.#exit.kill(exit.killSwitch ? kill : null, { doubt: true });
+    await this.#exit.apply({
+      ipv4: exit.ipv4,
+      ipv6: exit.ipv6,
+      lan: exit.lan,
+      source: addresses.find((a) => !a.includes(":")) ?? null,
+      ports: [ports.ice, names],
+      services,
+      containers,
+    }, { uplinks: [...new Set([...uplinks[4], ...uplinks[6]])] });
   }
 
   async #filter(wanted: Wanted): Promise<void> {
     await this.#ensureTable();
     const carried = wanted.routes.mine.map((r) => ({ prefix: r.prefix, snat: r.snat }));
     const guards = await this.#forwarding.set(await this.#egress(carried.map((c) => c.prefix)));
+    const filter = wanted.filter ?? CLOSED;
+    await this.firewall.apply(filter);
     await this.#table.load({
       wgPort: this.#wgPort,
       stunPort: this.#o.stunPort,
       bridges: await this.#bridges(wanted.peers),
       joins: wanted.peers.flatMap(({ join }) => join ?? []),
-      filter: this.#o.firewall === "none" ? "" : renderFilter(wanted.filter ?? CLOSED, { iface: this.#o.iface }),
+      filter: this.firewall.chains(filter),
       carried,
       guards,
     });
+    this.firewall.taken(filter, wanted.policy);
   }
 
   /** The next run sees whether somebody flushed the table. */
@@ -207,7 +291,7 @@ export class Machine {
   async #egress(prefixes: string[]): Promise<Egress[]> {
     const found = new Map<string, Egress>();
     for (const prefix of prefixes) {
-      const route = await this.ip.routeTo(ipaddr.parseCIDR(prefix)[0].toString());
+      const route = await this.ip.routeTo(ANYWHERE[prefix] ?? ipaddr.parseCIDR(prefix)[0].toString());
       const family = prefix.includes(":") ? 6 : 4;
       if (route && route.iface !== this.#o.iface) found.set(`${route.iface} ${family}`, { iface: route.iface, family });
     }
@@ -222,6 +306,7 @@ export class Machine {
       allowedIps: [
         ...p.addresses.map(hostPrefix),
         ...routes.filter((u) => u.active && u.route.node === p.id).map((u) => u.route.prefix),
+        ...exitPrefixes(wanted.exit, p.id),
       ],
       keepalive: KEEPALIVE,
     }));
@@ -277,16 +362,23 @@ export class Machine {
     // The table goes last: its guard must outlive the forwarding that it guards.
     for (
       const step of [
+        () => this.#exit.close({ keepKillSwitch: this.#keepKillSwitch }),
         () => this.ip.exempt([]),
         () => this.device.close(),
         () => this.#forwarding.restore(),
         () => this.#table.remove(),
+        () => this.firewall.close(),
       ]
     ) {
       await step().catch((error: unknown) => failures.push(error));
     }
     for (const failure of failures) this.#o.log.error("Could not clean up", { why: errorLine(failure) });
   }
+}
+
+function exitPrefixes(exit: WantedExit | null, peer: string): string[] {
+  if (exit === null || exit.node !== peer) return [];
+  return (["ipv4", "ipv6"] as const).filter((family) => exit[family]).map((family) => EVERYTHING[family]);
 }
 
 /** A UDP port that nobody uses now: nftables has to know WireGuard's port before WireGuard has it. */

@@ -86,6 +86,11 @@ export class NetworkView {
     return this.#rules.fault;
   }
 
+  /** Ledger entry of the policy in force; null without a usable one. */
+  get policyEntry(): number | null {
+    return this.#rules.entry;
+  }
+
   /** How long what is connected stays connected without the coordinator, in seconds. */
   get grace(): number {
     return this.#rules.policy?.grace ?? DEFAULT_GRACE;
@@ -339,7 +344,7 @@ export class NetworkView {
   }
 
   /** This node's packet filter; null when there is no usable policy, and then nothing may pass. */
-  filter(o: { exit?: string } = {}): Filter | null {
+  filter(o: { exit?: string | undefined } = {}): Filter | null {
     const compiled = this.#compile();
     return compiled && this.#isMember() ? filterFor(compiled, this.selfId, o) : null;
   }

@@ -19,13 +19,18 @@ export class LinkTable {
   readonly iface: string;
   readonly #runner: Runner;
   readonly #nft: string;
+  readonly #beforeLoad: () => Promise<void>;
   #loaded: { text: string; parts: TableParts } | null = null;
   readonly #turns = new InTurn();
 
-  constructor(o: { runner: Runner; tools: Pick<LinkTools, "nft">; iface: string }) {
+  /** @param o.beforeLoad called before the table is replaced: its counters are lost then */
+  constructor(
+    o: { runner: Runner; tools: Pick<LinkTools, "nft">; iface: string; beforeLoad?: () => Promise<void> },
+  ) {
     this.#runner = o.runner;
     this.#nft = o.tools.nft;
     this.iface = o.iface;
+    this.#beforeLoad = o.beforeLoad ?? (() => Promise.resolve());
   }
 
   /**
@@ -72,7 +77,10 @@ export class LinkTable {
     const old = this.#loaded;
     if (old?.text === text) return false;
     const onlyBridges = old !== null && renderTable(this.iface, { ...parts, bridges: old.parts.bridges }) === old.text;
-    if (!onlyBridges || !await this.#tryBridges(old.parts.bridges, parts.bridges)) await this.#apply(text);
+    if (!onlyBridges || !await this.#tryBridges(old.parts.bridges, parts.bridges)) {
+      if (old !== null) await this.#beforeLoad();
+      await this.#apply(text);
+    }
     this.#loaded = { text, parts };
     return true;
   }

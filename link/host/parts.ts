@@ -2,7 +2,7 @@
  * The parts of a daemon and how they reach each other. Each knows only what its own interface names; what a part reports
  * that concerns the daemon as a whole goes to its hooks (link/host/daemon.ts).
  */
-import { hostOf, MeshClient } from "../../mesh/client/mod.ts";
+import { hostOf, MeshClient, portOf } from "../../mesh/client/mod.ts";
 import type { Log } from "../../mesh/host/log.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { Rotation } from "../core/keys/rotation.ts";
@@ -11,6 +11,7 @@ import { Conversation } from "./conversation.ts";
 import { stunCrypto } from "./crypto.ts";
 import { Names } from "./dns/names.ts";
 import { namesSource, resolverOf } from "./dns/source.ts";
+import { ExitDesk } from "./exit/desk.ts";
 import { Gates, type GatesHost } from "./gates.ts";
 import { GuessDesk } from "./guess.ts";
 import { Heads } from "./heads.ts";
@@ -89,6 +90,7 @@ export class Parts {
   readonly report: Report;
   readonly names: Names;
   readonly turn: TurnParts;
+  readonly exit: ExitDesk;
 
   constructor(
     o: { state: NodeState; log: Log; config: LinkConfig; platform: Platform },
@@ -192,6 +194,7 @@ export class Parts {
       machine: p.machine,
       view: this.view,
       server: hostOf(this.mesh.server),
+      serverPort: portOf(this.mesh.server),
       crypto: stunCrypto,
       stun: o.config.fallback.includes("stun"),
     });
@@ -207,7 +210,8 @@ export class Parts {
       },
     });
     const guesses = new GuessDesk({
-      enabled: o.config.guess,
+      // A guess sends from many sockets, which an exit node in use would take along.
+      enabled: () => o.config.guess && this.exit.node === undefined,
       hard: () => this.surroundings.hard,
       server: () => this.surroundings.server4,
     });
@@ -258,10 +262,22 @@ export class Parts {
       address: o.config.dns ? resolverOf(this.view) : null,
       log: o.log,
       random,
+      ownPort: p.machine.namesPort,
       isLocal: (source) => p.machine.ip.isLocal(source),
       source: () => namesSource(this.view, this.surroundings.names()),
     });
+    this.exit = new ExitDesk({
+      state: o.state,
+      view: this.view,
+      machine: p.machine,
+      own: p.own,
+      offer: o.config.exit,
+      services: () => this.surroundings.exitServices(),
+      upstreams: () => this.names.state.upstreams,
+      reachable: (id) => this.peers.all.get(id)?.state.rung !== "none",
+    });
     this.report = new Report({
+      exit: this.exit,
       names: this.names,
       view: this.view,
       own: p.own,

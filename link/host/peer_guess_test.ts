@@ -14,7 +14,7 @@ function easySide(o: { enabled?: boolean; hard?: boolean } = {}) {
   agent.handle({ kind: "remoteCredentials", ufrag: "abcd", pwd: PWD, reply: false }, 0);
   let now = 0;
   const guess = new PeerGuess({
-    desk: new GuessDesk({ enabled: o.enabled ?? true, hard: () => o.hard ?? false, server: () => null }),
+    desk: new GuessDesk({ enabled: () => o.enabled ?? true, hard: () => o.hard ?? false, server: () => null }),
     crypto: stunCrypto,
     agent,
     send: (to) => sent.push(to),

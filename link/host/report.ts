@@ -1,8 +1,11 @@
 /** What the daemon tells of itself: the answers of the local API, in the shapes of mesh/wire/local.ts. */
 import { parseServer, serverText } from "../../mesh/client/mod.ts";
+import { EXIT_PREFIXES } from "../../mesh/policy/mod.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type {
   localDns,
+  LocalFirewall,
+  LocalFirewallFlow,
   localFork,
   localLedger,
   LocalPeer,
@@ -13,6 +16,7 @@ import type {
 import type { z } from "../../mesh/wire/schema.ts";
 import { overlaps, type RouteUse } from "../core/routes/mod.ts";
 import type { Gates } from "./gates.ts";
+import { rowsOf } from "./firewall/words.ts";
 import type { NamesState } from "./dns/names.ts";
 import { addressesOf } from "./join.ts";
 import type { Machine } from "./machine.ts";
@@ -31,6 +35,7 @@ export interface ReportSources {
   machine: Machine;
   peers: ReadonlyMap<string, Peer>;
   names: { readonly state: NamesState };
+  exit: { notes(): string[] };
   meshUp(): boolean;
   reachable(id: string): boolean;
   /** Why a peer's path is no better. */
@@ -109,7 +114,10 @@ export class Report {
     }
     if (this.#fault) list.push(`not everything could be set up: ${this.#fault}`);
     list.push(...overlaps(machine.routeUses.map((u) => u.route)), ...unused(machine.routeUses));
+    list.push(...this.#o.exit.notes());
     const names = this.#o.names.state.fault;
+    const { fault } = machine.firewall;
+    if (fault) list.push(`the program of on_change was not told the filter: ${fault}`);
     if (names) list.push(`names of the network do not resolve here: ${names}`);
     const { fork } = view.ledger;
     if (fork) {
@@ -208,7 +216,9 @@ export class Report {
         metric: 100,
         snat: true,
         active: false,
-        reason: `announced, not approved: ghostctl route approve ${prefix} via ${name}`,
+        reason: EXIT_PREFIXES.includes(prefix)
+          ? `announced, not approved: ghostctl exit-node approve ${name}`
+          : `announced, not approved: ghostctl route approve ${prefix} via ${name}`,
       }))
     );
   }
@@ -216,6 +226,29 @@ export class Report {
   dns(): z.infer<typeof localDns> {
     const { search, upstreams, ...state } = this.#o.names.state;
     return { ...state, search: [...search], upstreams: [...upstreams] };
+  }
+
+  /** What the firewall has in force, with counts. */
+  async firewall(): Promise<LocalFirewall> {
+    const { machine: { device, firewall }, view } = this.#o;
+    const names = new Map<string, string>();
+    for (const { id, name, ipv4, ipv6 } of view.nodes.values()) {
+      for (const address of [ipv4, ipv6]) {
+        if (address !== null) names.set(address, id === view.selfId ? "this machine" : name);
+      }
+    }
+    const { inForce } = firewall;
+    return {
+      backend: firewall.name,
+      interface: device.name,
+      entry: inForce.entry,
+      since: new Date(inForce.since).toISOString(),
+      rows: rowsOf(inForce, { totals: await firewall.totals(), nameOf: (address) => names.get(address) }),
+    };
+  }
+
+  firewallFlows(): Promise<LocalFirewallFlow[] | null> {
+    return this.#o.machine.firewall.flows();
   }
 
   routes(): z.infer<typeof localRoutes> {

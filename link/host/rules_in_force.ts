@@ -20,6 +20,7 @@ export class RulesInForce {
   readonly #ledger: Ledger;
   #source: LedgerPolicy | null = null;
   #policy: Policy | null = null;
+  #entry: number | null = null;
   #fault: string | null = null;
   #compiled: Compiled | null = null;
   #routes: readonly RouteBody[] = [];
@@ -40,6 +41,11 @@ export class RulesInForce {
     return this.#policy;
   }
 
+  /** The ledger entry of that policy. */
+  get entry(): number | null {
+    return this.#entry;
+  }
+
   /** Reads the ledger's policy if it is another one than before. */
   look(): void {
     const source = this.#ledger.policy;
@@ -50,6 +56,7 @@ export class RulesInForce {
       const policy = readSigned(source, "policy");
       runPolicyTests(policy);
       this.#policy = policy;
+      this.#entry = source.seq;
       this.#fault = null;
     } catch (error) {
       this.#fault = error instanceof GhostError ? error.line : String(error);

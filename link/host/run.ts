@@ -45,6 +45,7 @@ async function runSession(o: DaemonOptions): Promise<void> {
       port: o.config.port,
       mtu: o.config.mtu,
       firewall: o.config.firewall,
+      onChange: o.config.on_change ?? null,
       stunPort: hub.port,
       stateDir: o.state.dir,
       log: o.log,

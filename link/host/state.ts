@@ -8,7 +8,7 @@
  * | network.json | server, CA, network id, own name, own record |
  * | ledger.jsonl | one ledger entry (JWS) a line, append-only; beside it how far it was checked, and forks |
  * | contact.json | when the coordinator was last there |
- * | settings.json | whether the tunnel is to be up, and what the record tells |
+ * | settings.json | whether the tunnel is to be up, what the record tells, the exit node in use |
  * | records.json | newest records of nodes and gates, as JWS |
  *
  * Deliberately not here: anything derived (addresses of peers, compiled policy): it is computed again from signed statements.
@@ -50,8 +50,18 @@ const recordsFile = z.strictObject({
 
 const contactFile = z.strictObject({ at: z.int().min(0) });
 /** What `ghostctl up`, `down` and `set` change. */
-const settingsFile = z.strictObject({ up: z.boolean().default(true), ssh: z.boolean().default(true) });
+const settingsFile = z.strictObject({
+  up: z.boolean().default(true),
+  ssh: z.boolean().default(true),
+  /** The exit node in use. */
+  exit: z.strictObject({ node: nodeId, name: z.string().max(63), lan: z.boolean(), killSwitch: z.boolean() }).nullable()
+    .default(null),
+  /** Whether this machine offers itself as one; null: as ghostlink.toml says. */
+  offer: z.boolean().nullable().default(null),
+});
 
+/** An exit node in use. */
+export type ExitChoice = NonNullable<z.infer<typeof settingsFile>["exit"]>;
 export type NetworkState = z.infer<typeof networkFile>;
 /** What is kept of other machines. */
 export type SavedRecords = z.infer<typeof recordsFile>;

@@ -8,6 +8,7 @@ import { nodeIdOf } from "../../mesh/trust/keys.ts";
 import { parseServer, serverText } from "../../mesh/client/mod.ts";
 import type { Control } from "./control_api.ts";
 import type { DaemonOptions, Session } from "./daemon.ts";
+import { idleExit, releaseKillSwitch } from "./exit/idle.ts";
 import type { Feeds } from "./feeds.ts";
 import { addressesOf, join } from "./join.ts";
 import { type LocalHandlers, type LocalServer, serveLocal } from "./local_api.ts";
@@ -129,6 +130,7 @@ export class Supervisor implements Control {
 
   readonly #idle: Partial<LocalHandlers> = {
     status: () => this.#idleStatus(),
+    exit: (request) => idleExit(request, { state: this.#o.state, iface: this.#o.config.interface }),
     join: async ({ auth, server, name }) => {
       const joined = await join(this.#o.state, {
         auth,
@@ -213,13 +215,15 @@ export class Supervisor implements Control {
     const { name } = (await this.#own()).network;
     const told = await (this.#session?.farewell() ?? Promise.resolve(false));
     await this.down();
+    if ((await this.#o.state.settings()).exit?.killSwitch) await releaseKillSwitch(this.#o.config.interface);
     await this.#o.state.leave({ forget });
     this.feeds.event("state", "this machine has left its network", { state: "left" });
     return { name, told };
   }
 
   async settings(): Promise<LocalSettings> {
-    return { name: (await this.#own()).record.name, ...await this.#o.state.settings() };
+    const { up, ssh } = await this.#o.state.settings();
+    return { name: (await this.#own()).record.name, up, ssh };
   }
 
   async set({ name, ssh }: LocalSettingsRequest): Promise<LocalSettings> {
@@ -229,7 +233,7 @@ export class Supervisor implements Control {
       else await (await this.#own()).change({ name });
     }
     if (ssh !== undefined && ssh !== before.ssh) {
-      await this.#o.state.saveSettings({ up: before.up, ssh });
+      await this.#o.state.saveSettings({ ...await this.#o.state.settings(), ssh });
       await this.#syncSshKeys();
     }
     return await this.settings();

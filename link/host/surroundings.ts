@@ -2,6 +2,7 @@
 import ipaddr from "ipaddr.js";
 import { isHard } from "../core/nat/kind.ts";
 import { isInside } from "../core/portmap/mod.ts";
+import type { ExitService } from "../core/plan/mod.ts";
 import type { StunCrypto, TransportAddress } from "../core/stun/mod.ts";
 import type { IceHub } from "./ice_hub.ts";
 import type { Machine } from "./machine.ts";
@@ -9,12 +10,18 @@ import type { Way } from "./portmap/protocol.ts";
 import { probeNat, type StunService } from "./nat_probe.ts";
 import type { NetworkView } from "./network_view.ts";
 
+/** Where a gate's TURN server may listen (RFC 8656, section 3.1), and by TLS on the port that every network lets out. */
+const TURN = [["udp", 3478], ["tcp", 3478], ["udp", 5349], ["tcp", 5349], ["udp", 443], ["tcp", 443]] as const;
+/** NAT-PMP and PCP (RFC 6886, RFC 6887). */
+const PORT_MAPPING = [["udp", 5351]] as const;
+
 export interface SurroundingsOptions {
   hub: IceHub;
   machine: Machine;
   view: NetworkView;
-  /** Host of the coordinator. */
+  /** Host of the coordinator, and its port. */
   server: string;
+  serverPort: number;
   crypto: StunCrypto;
   /** False: no STUN service is asked how this machine looks from outside. */
   stun: boolean;
@@ -29,6 +36,8 @@ export class Surroundings {
   #way: Way | null = null;
   /** Addresses of those gates and of the coordinator whose names have been resolved. */
   #resolved: ReadonlySet<string> = new Set();
+  /** Addresses of each host when it last had any. */
+  readonly #addresses = new Map<string, string[]>();
 
   constructor(o: SurroundingsOptions) {
     this.#o = o;
@@ -60,9 +69,9 @@ export class Surroundings {
     const addresses = (await machine.ip.hostAddresses()).map((a) => a.address).filter((a) => !view.isOverlay(a));
     hub.setHost(addresses, machine.wgPort);
     const services: (StunService & { gate: string })[] = [];
-    const found = new Set(await resolve(server));
+    const found = new Set(await this.#resolve(server));
     for (const gate of view.gates.values()) {
-      for (const address of (await Promise.all(gate.record.hosts.map(resolve))).flat()) {
+      for (const address of (await Promise.all(gate.record.hosts.map((host) => this.#resolve(host)))).flat()) {
         found.add(address);
         const base = (await machine.ip.routeTo(address))?.source;
         const { stun: port, stunAlternate: alternate = null } = gate.record;
@@ -98,6 +107,28 @@ export class Surroundings {
     const services = this.#services;
     const { kind } = await probeNat(services.filter(({ server }) => !server.address.includes(":")), this.#o.crypto);
     if (services === this.#services) this.#hard = isHard(kind.mapping);
+  }
+
+  /** A name that does not resolve now keeps the addresses that it had: with an exit node in use they are the way back. */
+  async #resolve(host: string): Promise<string[]> {
+    const now = await resolve(host);
+    if (now.length > 0) this.#addresses.set(host, now);
+    return this.#addresses.get(host) ?? [];
+  }
+
+  /** Whom the daemon itself talks to, past an exit node: the coordinator, each gate's services, the router's port mapping. */
+  exitServices(): ExitService[] {
+    const of = (host: string) => ipaddr.isValid(host) ? [host] : this.#addresses.get(host) ?? [];
+    const at = (addresses: readonly string[], ports: readonly (readonly [ExitService["protocol"], number])[]) =>
+      addresses.flatMap((address) => ports.map(([protocol, port]) => ({ address, protocol, port })));
+    const { view, server, serverPort } = this.#o;
+    const gates = [...view.gates.values()].flatMap(({ record }) => {
+      const { quic, stun, stunAlternate = stun, hosts } = record;
+      const udp = [quic, stun, stunAlternate].map((port) => ["udp", port] as const);
+      return at(hosts.flatMap(of), [...udp, ...TURN]);
+    });
+    const router = this.#way ? at([this.#way.gateway], PORT_MAPPING) : [];
+    return [...at(of(server), [["tcp", serverPort]]), ...gates, ...router];
   }
 
   /** Addresses that no route into the tunnel may cover. */

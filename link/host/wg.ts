@@ -90,6 +90,7 @@ export function wgCalls(steps: readonly WgStep[]): WgCall[] {
         call.listenPort = step.listenPort;
         call.args.push("listen-port", `${step.listenPort}`);
       }
+      if (step.fwmark !== undefined) call.args.push("fwmark", `${step.fwmark}`);
       calls.push(call);
       continue;
     }
@@ -142,6 +143,7 @@ export function parseWgDump(text: string): ObservedWireGuard {
   return {
     publicKey: device[0] === "(none)" ? null : fromWgKey(device[1]!),
     listenPort: count(device[2]!, 1),
+    ...(device[3] === "off" ? {} : { fwmark: Number(device[3]) }),
     peers: lines.slice(1).map((line, i) => parsePeer(fields(line, 8, i + 2), i + 2)),
   };
 }

@@ -102,9 +102,11 @@ export class Forwarding {
    */
   async yielded(): Promise<boolean> {
     if (!this.#saved) return false;
-    const left: Saved["values"] = [];
+    const left = this.#saved.values.filter((v) => v.key.endsWith("/rp_filter"));
     for (const family of [4, 6] as const) {
-      const mine = this.#saved.values.filter((v) => v.key.startsWith(`net/ipv${family}/`));
+      const mine = this.#saved.values.filter((v) =>
+        v.key.startsWith(`net/ipv${family}/`) && !v.key.endsWith("/rp_filter")
+      );
       const all = key(family, "all", "forwarding");
       const theirs = mine.length > 0 && !this.#ours(all) && await this.#read(all) === "1";
       if (!theirs) left.push(...mine);
@@ -114,6 +116,19 @@ export class Forwarding {
     if (left.length === 0) await this.#forget();
     else await writeJson(this.#file, this.#saved);
     return true;
+  }
+
+  /**
+   * Makes strict reverse-path filters of these interfaces loose (RFC 3704, section 2.4), until `restore()`. The kernel takes the
+   * larger of an interface's own and that of `all`: 1 is strict, 2 is loose.
+   */
+  async loosen(names: readonly string[]): Promise<void> {
+    const all = await this.#read(key(4, "all", "rp_filter"));
+    for (const name of names) {
+      const own = await this.#read(key(4, name, "rp_filter"));
+      const strict = own !== null && own !== "2" && all !== "2" && (own === "1" || all === "1");
+      if (strict) await this.#write(key(4, name, "rp_filter"), "2", { remember: true });
+    }
   }
 
   /** Puts everything back that is still ours, the last change first. */

@@ -13,7 +13,11 @@
  * | POST /v1/debug/path {peer} | Path: candidates, pairs, timeline |
  * | GET /v1/routes | {routes: RouteRow[]} |
  * | POST /v1/routes/advertise {prefix, withdraw} | {changed, routes}: what this machine announces from now on |
+ * | GET /v1/exit | Exit: exit nodes, used and offered |
+ * | POST /v1/exit {use: {node, lan, killSwitch} or null} or {offer: boolean} | Exit |
  * | GET /v1/dns | Dns: this machine's resolver |
+ * | GET /v1/firewall | Firewall: what is in force, with counts |
+ * | GET /v1/firewall/log | {flows: FirewallFlow[] or null}: what was dropped and logged lately |
  * | GET /v1/ledger?from=N | {entries, head}: a page of this node's verified ledger |
  * | POST /v1/ledger {entries} | {added, head}: checked as entries from anywhere, and handed on |
  * | GET /v1/ledger/fork | {fork: {seq, entries} or null}: what contradicts the ledger |
@@ -24,7 +28,8 @@
  * | GET /v1/events?after=N, GET /v1/logs?after=N | server-sent events; `follow=0` ends with what there is |
  *
  * Every request carries `Authorization: Bearer <secret>`; the secret lies in `token` beside the socket, where only the daemon's
- * user (and group, if it has one) may read it. `read.sock` beside it answers anybody, GET /v1/status and /v1/peers alone.
+ * user (and group, if it has one) may read it. `read.sock` beside it answers anybody, GET /v1/status, /v1/peers and
+ * /v1/firewall alone.
  *
  * An event's data is one line of JSON (LocalEvent, LocalLogLine), its id a running number; `event: lost` carries {lost: N},
  * how many the history no longer had.
@@ -199,6 +204,47 @@ export const localDns = z.object({
   upstreams: z.array(z.string()),
   fault: z.string().nullable(),
 });
+export const localFirewall = z.object({
+  /** Name of the back end. */
+  backend: z.string(),
+  interface: z.string(),
+  /** Ledger entry of the policy in force; null without a usable one, and then nothing passes. */
+  entry: z.number().nullable(),
+  /** RFC 3339: since when the counts run. */
+  since: z.string(),
+  /** In the order in which they are asked. */
+  rows: z.array(z.object({
+    /** Where the rule stands in the policy; null for what holds without one. */
+    line: z.number().nullable(),
+    direction: z.enum(["in", "out"]),
+    what: z.enum(["log", "drop", "limit", "allow", "refused", "stranger", "invalid"]),
+    /** In words. */
+    text: z.string(),
+    /** Null when the back end does not count it. */
+    packets: z.number().nullable(),
+    bytes: z.number().nullable(),
+    /** Lines of other rules that count together with this one. */
+    with: z.array(z.number()),
+  })),
+});
+export type LocalFirewall = z.infer<typeof localFirewall>;
+/** A flow that was dropped or logged: all its packets of the last hour together. */
+export const localFirewallFlow = z.object({
+  /** RFC 3339: its last packet. */
+  time: z.string(),
+  /** By a rule of `[[firewall]]`; refused: no rule allows it; stranger: the source is nobody's whom this machine sees. */
+  what: z.enum(["logged", "dropped", "limited", "refused", "stranger"]),
+  line: z.number().nullable(),
+  direction: z.enum(["in", "out"]),
+  source: z.string(),
+  destination: z.string(),
+  /** `tcp`, `ipv6-icmp`, or a number. */
+  protocol: z.string(),
+  port: z.number().nullable(),
+  packets: z.number(),
+});
+export type LocalFirewallFlow = z.infer<typeof localFirewallFlow>;
+
 export const localRoutes = z.object({
   routes: z.array(z.object({
     prefix: z.string(),
@@ -211,6 +257,37 @@ export const localRoutes = z.object({
     reason: z.string().nullable(),
   })),
 });
+
+export const localExitUse = z.object({
+  name: z.string(),
+  node: z.string(),
+  lan: z.boolean(),
+  killSwitch: z.boolean(),
+  /** What goes through it; a family that does not is blocked. */
+  ipv4: z.boolean(),
+  ipv6: z.boolean(),
+  /** Why it cannot be used now, so that nothing leaves; null: it can. */
+  why: z.string().nullable(),
+});
+export type LocalExitUse = z.infer<typeof localExitUse>;
+/** Exit nodes as this machine has them. */
+export const localExit = z.object({
+  use: localExitUse.nullable(),
+  /** This machine as an exit node: what it announces, and what of that is approved. */
+  offer: z.object({ on: z.boolean(), announced: z.array(z.string()), approved: z.array(z.string()) }),
+  exits: z.array(
+    z.object({ name: z.string(), id: z.string(), ipv4: z.boolean(), ipv6: z.boolean(), online: z.boolean() }),
+  ),
+  notes: z.array(z.string()),
+});
+export type LocalExit = z.infer<typeof localExit>;
+export const localExitRequest = z.union([
+  z.strictObject({
+    use: z.strictObject({ node: z.string().min(1).max(253), lan: z.boolean(), killSwitch: z.boolean() }).nullable(),
+  }),
+  z.strictObject({ offer: z.boolean() }),
+]);
+export type LocalExitRequest = z.infer<typeof localExitRequest>;
 
 /** What a node's signed record and the ledger say of it. */
 export const localWhois = z.object({

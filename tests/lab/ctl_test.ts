@@ -73,7 +73,8 @@ test("others on the machine read status and peers at a socket that changes nothi
     assert.equal((await other(read, path, "-X", "POST", "-d", "{}")).code, "not_found", path);
     assert.deepEqual(await other("/run/ghostlink/ghostlink.sock", path, "-X", "POST", "-d", "{}"), { refused: true });
   }
-  for (const path of ["/v1/logs", "/v1/events", "/v1/whois", "/v1/ledger"]) {
+  assert.equal((await other(read, "/v1/firewall")).backend, "nft");
+  for (const path of ["/v1/firewall/log", "/v1/logs", "/v1/events", "/v1/whois", "/v1/ledger"]) {
     assert.equal((await other(read, path)).code, "not_found", path);
   }
   assert.equal((await status(alice)).state, "up");

@@ -61,6 +61,7 @@ export const WAYS: Record<string, Way> = {
   "ghostctl down": { after: async (net) => void await alice(net).ctl(["up"]) },
   "ghostctl set --name desk": { after: async (net) => void await alice(net).ctl(["set", "--name", "alice"]) },
   "ghostctl logs --follow --level warn": { endless: true },
+  "ghostctl firewall counters --watch": { endless: true },
   "ghostctl events --kind path --last 20": { endless: true },
   "ghostctl whois 100.64.3.4": {
     before: async (net) => ({ words: { "100.64.3.4": await addressOf(alice(net), "bob") } }),

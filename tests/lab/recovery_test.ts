@@ -12,6 +12,7 @@ import {
   joinLink,
   peers,
   setupCode,
+  startGate,
   startMesh,
   status,
   waitForRung,
@@ -28,8 +29,10 @@ const SESSION_LIFE = 180;
 const test = fixture(homes);
 
 test("an empty coordinator with the old ca.pem is filled from a copy: all come back, no key or address changes", async (net) => {
-  const [alice, coordinator] = [net.host("alice"), net.host("coordinator")];
-  await alice.ctl(["ledger", "export", "ledger.jsonl"]);
+  const [alice, bob, coordinator] = [net.host("alice"), net.host("bob"), net.host("coordinator")];
+  const copy = await bob.ctlJson<{ source: string }>(["ledger", "export", "ledger.jsonl"]);
+  assert.equal(copy.source, "daemon", "a member's own copy");
+  await alice.write("ledger.jsonl", (await bob.run(["cat", "ledger.jsonl"])).stdout);
   const before = await identities(net);
   const address = await addressOf(alice, "bob");
   const ping = new Ping(alice, address, PING_EVERY);
@@ -54,6 +57,13 @@ test("an empty coordinator with the old ca.pem is filled from a copy: all come b
   const { received, lost } = await ping.stop();
   assert.ok(received > 0);
   assert.deepEqual(lost, []);
+});
+
+test("a gate that was restarted does not check again what it has checked, and serves", async (net) => {
+  await net.gate.stop("SIGTERM");
+  assert.match((await net.host("gate").sh("cat /var/lib/ghostgate/ledger.checked.json")).stdout, /"seq"/);
+  net.gate = await startGate(net.host("gate"));
+  for (const name of MEMBERS) await connected(net.host(name));
 });
 
 test("a machine that is new joins the recovered network by a new token", async (net) => {

@@ -34,13 +34,8 @@ export async function emptyHomes(): Promise<Lab> {
   return lab;
 }
 
-/** Builds the demo's world with all programs running and every pair on the direct rung. */
-export async function homes(): Promise<Network> {
-  const lab = await emptyHomes();
-  const host = (name: string) => lab.host(name);
-  const mesh = await startMesh(host("coordinator"));
-  await initNetwork(host("alice"), await setupCode(mesh));
-  const gate = await startGate(host("gate"), { token: await createToken(host("alice"), "--gate") });
+/** The three nodes join with one token, and are up. */
+export async function joinThree(host: (name: string) => Host): Promise<Network["links"]> {
   const token = await createToken(host("alice"), "--uses", "3");
   const links = {
     alice: joinLink(host("alice"), token),
@@ -48,6 +43,17 @@ export async function homes(): Promise<Network> {
     carol: joinLink(host("carol"), token),
   };
   await Promise.all(Object.values(links).map((link) => link.line(/ is up: /)));
+  return links;
+}
+
+/** Builds the demo's world with all programs running and every pair on the direct rung. */
+export async function homes(): Promise<Network> {
+  const lab = await emptyHomes();
+  const host = (name: string) => lab.host(name);
+  const mesh = await startMesh(host("coordinator"));
+  await initNetwork(host("alice"), await setupCode(mesh));
+  const gate = await startGate(host("gate"), { token: await createToken(host("alice"), "--gate") });
+  const links = await joinThree(host);
   await waitForRung(host("alice"), "bob", "direct");
   await waitForRung(host("alice"), "carol", "direct");
   await waitForRung(host("bob"), "carol", "direct");

@@ -1,5 +1,7 @@
 /** Plans: from what is there to what should be. */
 export * from "./addresses.ts";
+export * from "./exit.ts";
+export * from "./kill_switch.ts";
 export * from "./nft_table.ts";
 export { canonicalPrefix } from "./prefix.ts";
 export * from "./routes.ts";

@@ -228,13 +228,18 @@ function guard(iface: string, guards: readonly ForwardGuard[]): string[] {
   ];
 }
 
+function lengthOf(prefix: string): number {
+  return Number(canonicalPrefix(prefix).split("/")[1]);
+}
+
 function carriedRoutes(iface: string, carried: readonly CarriedRoute[]): string[] {
   if (carried.length === 0) return [];
-  const snat = carried.filter((c) => c.snat).map((c) => {
+  // Longest first: a network that keeps its senders may lie in another, or in what an exit node carries.
+  const order = carried.toSorted((a, b) => lengthOf(b.prefix) - lengthOf(a.prefix));
+  const snat = !carried.some((c) => c.snat) ? [] : order.map((c) => {
     const prefix = canonicalPrefix(c.prefix);
-    return `  iifname "${iface}" oifname != "${iface}" ${
-      familyOf(prefix) === 4 ? "ip" : "ip6"
-    } daddr ${prefix} masquerade`;
+    const ip = familyOf(prefix) === 4 ? "ip" : "ip6";
+    return `  iifname "${iface}" oifname != "${iface}" ${ip} daddr ${prefix} ${c.snat ? "masquerade" : "return"}`;
   });
   return [
     `chain link_clamp { type filter hook forward priority mangle;`,

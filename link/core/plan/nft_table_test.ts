@@ -45,7 +45,7 @@ Deno.test("renderTable() has parts for carried routes and guards only when there
   });
   assert.match(text, /iifname "ghost0" oifname != "ghost0" ip daddr 10\.1\.1\.0\/24 masquerade/);
   assert.match(text, /ip6 daddr fd01::\/64 masquerade/);
-  assert.doesNotMatch(text, /10\.7\.0\.0/);
+  assert.match(text, /10\.1\.1\.0\/24 masquerade\n.*10\.7\.0\.0\/16 return/);
   assert.match(text, /meta nfproto ipv4 iifname "eth1" oifname != "ghost0" drop/);
   assert.match(text, /meta nfproto ipv6 iifname != "ghost0" oifname != "ghost0" drop/);
   assert.equal(text.match(/maxseg size set rt mtu/g)?.length, 2);

@@ -44,6 +44,8 @@ export interface DesiredWireGuard {
   publicKey: string;
   /** Null: whichever port it has. */
   listenPort: number | null;
+  /** Mark of its own packets, by which they stay out of an exit node's tunnel; left out: whichever it has. */
+  fwmark?: number;
   peers: readonly DesiredPeer[];
 }
 
@@ -79,6 +81,8 @@ export interface ObservedWireGuard {
   /** Null before a private key is set. */
   publicKey: string | null;
   listenPort: number;
+  /** Left out: none. */
+  fwmark?: number;
   peers: readonly ObservedPeer[];
 }
 
@@ -103,7 +107,7 @@ export interface ObservedState extends ObservedAddresses {
 
 /** A change by `wg set`. */
 export type WgStep =
-  | { type: "device"; publicKey?: string; listenPort?: number }
+  | { type: "device"; publicKey?: string; listenPort?: number; fwmark?: number }
   | { type: "peer"; publicKey: string; endpoint?: Endpoint; allowedIps?: readonly string[]; keepalive?: number }
   | { type: "remove"; publicKey: string };
 

@@ -49,7 +49,8 @@ function planDevice(desired: DesiredWireGuard, observed: ObservedWireGuard): WgS
   const step: Extract<WgStep, { type: "device" }> = { type: "device" };
   if (desired.publicKey !== observed.publicKey) step.publicKey = desired.publicKey;
   if (desired.listenPort !== null && desired.listenPort !== observed.listenPort) step.listenPort = desired.listenPort;
-  return step.publicKey === undefined && step.listenPort === undefined ? null : step;
+  if (desired.fwmark !== undefined && desired.fwmark !== observed.fwmark) step.fwmark = desired.fwmark;
+  return Object.keys(step).length === 1 ? null : step;
 }
 
 function planPeer(

@@ -4,6 +4,7 @@
  * questions only.
  */
 import type { Bytes } from "../../../mesh/wire/encoding.ts";
+import { InTurn } from "../../../mesh/wire/in_turn.ts";
 import { answers, type Query, withId } from "./codec.ts";
 
 /** Questions that may wait at once. */
@@ -13,9 +14,18 @@ const PATIENCE = 1_500;
 /** How many servers are asked about one question. */
 const MAX_SERVERS = 3;
 
+/** How to ask. */
+interface AskOptions {
+  servers: readonly string[];
+  tcp: boolean;
+  /** From this UDP port, instead of one of its own for each question. */
+  port?: number;
+}
+
 /** Asks other servers. */
 export class Forwarder {
   readonly #random: (n: number) => Bytes;
+  readonly #turns = new InTurn();
   #waiting = 0;
   /** Servers that did not answer last time come last. */
   readonly #silent = new Set<string>();
@@ -25,15 +35,24 @@ export class Forwarder {
   }
 
   /** Asks until one answers; null when none does. */
-  async ask(bytes: Uint8Array, query: Query, o: { servers: readonly string[]; tcp: boolean }): Promise<Bytes | null> {
+  async ask(bytes: Uint8Array, query: Query, o: AskOptions): Promise<Bytes | null> {
+    if (o.port === undefined) return await this.#ask(bytes, query, o);
+    // One socket at a time has that port.
+    return await this.#turns.run(() => this.#ask(bytes, query, o));
+  }
+
+  async #ask(bytes: Uint8Array, query: Query, o: AskOptions): Promise<Bytes | null> {
     if (this.#waiting >= MAX_WAITING) return null;
     this.#waiting++;
     try {
       const order = o.servers.toSorted((a, b) => Number(this.#silent.has(a)) - Number(this.#silent.has(b)));
       for (const server of order.slice(0, MAX_SERVERS)) {
         const id = new DataView(this.#random(2).buffer).getUint16(0);
-        const ask = o.tcp ? askTcp : askUdp;
-        const answer = await ask(server, withId(bytes, id), (b) => answers(b, id, query)).catch(() => null);
+        const fits = (b: Uint8Array) => answers(b, id, query);
+        const asked = o.tcp
+          ? askTcp(server, withId(bytes, id), fits)
+          : askUdp(server, withId(bytes, id), { fits, port: o.port ?? 0 });
+        const answer = await asked.catch(() => null);
         if (answer === null) this.#silent.add(server);
         else {
           this.#silent.delete(server);
@@ -48,9 +67,13 @@ export class Forwarder {
   }
 }
 
-async function askUdp(server: string, bytes: Bytes, fits: (b: Uint8Array) => boolean): Promise<Bytes | null> {
+async function askUdp(
+  server: string,
+  bytes: Bytes,
+  { fits, port }: { fits: (b: Uint8Array) => boolean; port: number },
+): Promise<Bytes | null> {
   const hostname = server.includes(":") ? "::" : "0.0.0.0";
-  const socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
+  const socket = Deno.listenDatagram({ transport: "udp", hostname, port });
   const timer = setTimeout(() => close(socket), PATIENCE);
   try {
     await socket.send(bytes, { transport: "udp", hostname: server, port: 53 });

@@ -51,6 +51,8 @@ export interface NamesOptions {
   isLocal(source: string): Promise<boolean>;
   source(): NamesSource;
   resolvConf?: string;
+  /** UDP port from which the names of the coordinator and of gates are asked for, past an exit node in use. */
+  ownPort?: number;
 }
 
 /** Names on this machine. */
@@ -186,7 +188,11 @@ export class Names {
     if (answer) return { reply: zoneReply(query, answer), query };
     const { split, upstreams } = this.#settings;
     const servers = serversFor(query.name, { split, upstreams, system: this.#upstreams, own });
-    const reply = servers.length === 0 ? null : await this.#forwarder.ask(bytes, query, { servers, tcp });
+    const reply = servers.length === 0 ? null : await this.#forwarder.ask(bytes, query, {
+      servers,
+      tcp,
+      ...(ours && this.#o.ownPort !== undefined ? { port: this.#o.ownPort } : {}),
+    });
     return { reply: reply ?? emptyReply(query, RCODE.failure), query };
   };
 }

@@ -11,10 +11,10 @@ import type { OidcAdmit } from "../../../mesh/wire/admit.ts";
 import type { Bytes } from "../../../mesh/wire/encoding.ts";
 import { GhostError } from "../../../mesh/wire/errors.ts";
 import type { AdmissionProof } from "../../../mesh/wire/record.ts";
-import { enrolBy, type Joined, labelOf, type Machine } from "../join.ts";
+import { type Joined, labelOf } from "../join.ts";
 import type { NodeState } from "../state.ts";
-import { meet, readServer } from "./first_contact.ts";
 import { type LoggedIn, logIn, type LoginOptions } from "./oidc.ts";
+import { joinBy, type TokenlessJoin } from "./tokenless.ts";
 
 /** How a log-in reaches its user and the world. */
 export interface LoginWorld {
@@ -27,44 +27,21 @@ export interface LoginWorld {
 }
 
 /** What `ghostlink join --auth oidc` was told. */
-export interface LoginJoin extends LoginWorld {
-  server: string;
-  network: string | undefined;
-  name?: string;
-  machine: Machine;
-  confirm: ((network: { id: string; name: string }) => Promise<boolean>) | null;
-}
+export type LoginJoin = LoginWorld & TokenlessJoin;
 
 /** Joins a network by a log-in. @throws GhostError in one line for each way it can fail; the state is then as before */
 export async function joinByOidc(state: NodeState, o: LoginJoin): Promise<Joined> {
-  const { server, net } = readServer(o.server, o.network);
-  const before = await state.network();
-  if (before) {
-    throw new GhostError("already_claimed", `This machine belongs to network ${before.net}`, {
-      place: state.dir,
-      mend: net === undefined || net === before.net
-        ? "log in again with: ghostlink login"
-        : "give the other network a folder of its own with --state-dir",
-    });
-  }
-  const identity = await state.identityOrNew(o.random);
-  const contact = await meet({ ...o, server, net, method: "oidc", key: identity.identity });
-  using client = contact.client;
-  const { ledger } = contact;
-  const name = o.name ?? labelOf(o.machine.hostname);
-  const login = await logInFor({ ...o, ledger, key: identity.identity.public, machine: name, mesh: client });
-  const joined = await enrolBy(state, {
-    identity,
-    server: contact.server,
-    ca: contact.ca,
-    ledger,
-    client,
-    proof: login.proof,
-    machine: o.machine,
-    now: o.now,
-    ...(o.name === undefined ? {} : { name: o.name }),
+  const machine = o.name ?? labelOf(o.machine.hostname);
+  let login: CheckedLogin | undefined;
+  const joined = await joinBy(state, o, {
+    method: "oidc",
+    again: "log in again with: ghostlink login",
+    async prove({ client, ledger }, key) {
+      login = await logInFor({ ...o, ledger, key: key.public, machine, mesh: client });
+      return { proof: login.proof, client };
+    },
   });
-  await login.told(login.who);
+  await login!.told(login!.who);
   return joined;
 }
 

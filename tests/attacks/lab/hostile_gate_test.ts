@@ -10,7 +10,6 @@ import {
   createToken,
   GATE_TOML,
   initNetwork,
-  joinLink,
   peers,
   setupCode,
   startGate,
@@ -23,7 +22,7 @@ import { addPublic, blockUdp, buildHomes, GATE, ROUTER_A, ROUTER_B } from "../..
 import { sealBox } from "../../../mesh/trust/seal.ts";
 import { fromBase32, utf8 } from "../../../mesh/wire/encoding.ts";
 import type { NodeRecord } from "../../../mesh/wire/record.ts";
-import { addressOf, fixture, reaches } from "../../lab/support.ts";
+import { addressOf, fixture, joinThree, reaches } from "../../lab/support.ts";
 import { payloadOf } from "../forge.ts";
 import { attacker } from "../forgeries.ts";
 import type { GateOrder, GateSeen } from "../hostile_gate.ts";
@@ -64,13 +63,7 @@ async function captured(): Promise<Captured> {
   const gate = new Hostile<GateOrder>(host("gate"), program);
   await blockUdp(host("na"), ROUTER_B);
   await blockUdp(host("nb"), ROUTER_A);
-  const token = await createToken(host("alice"), "--uses", "3");
-  const links = {
-    alice: joinLink(host("alice"), token),
-    bob: joinLink(host("bob"), token),
-    carol: joinLink(host("carol"), token),
-  };
-  await Promise.all(Object.values(links).map((link) => link.line(/ is up: /)));
+  const links = await joinThree(host);
   await waitForRung(host("alice"), "bob", "quic");
   await waitForRung(host("alice"), "carol", "direct");
   await waitForRung(host("bob"), "carol", "direct");

@@ -1,0 +1,55 @@
+/** What the verbs of `exit-node` ask of the daemon and show. */
+import type { LocalExit, LocalExitRequest } from "../../mesh/wire/local.ts";
+import type { Call } from "../call.ts";
+import { askDaemon } from "../daemon.ts";
+import { printable, table } from "../output/text.ts";
+
+const exit = { name: "", id: "", ipv4: true, ipv6: true, online: true };
+/** `use` may be null, so it is no part of the example. */
+const LIKE: Omit<LocalExit, "use"> = {
+  offer: { on: true, announced: [""], approved: [""] },
+  exits: [exit],
+  notes: [""],
+};
+
+/** Asks the daemon, with a change or without. */
+export async function askExit(call: Call, request?: LocalExitRequest): Promise<LocalExit> {
+  return await askDaemon<LocalExit>(call, {
+    method: request ? "POST" : "GET",
+    path: "/v1/exit",
+    ...(request ? { body: request } : {}),
+    like: LIKE,
+  });
+}
+
+/** Says what is so, and what a person should know. */
+export function tellExit(call: Call, state: LocalExit, line: string): void {
+  const { notes, ...rest } = state;
+  call.out.answer({ ...rest, notes }, () => line);
+  for (const note of notes) call.out.remark(note);
+}
+
+/** The exit in use, in words. */
+export function useLine({ use }: LocalExit): string {
+  if (!use) return "no exit node: traffic leaves as before";
+  const families = use.ipv4 && use.ipv6 ? "IPv4 and IPv6" : use.ipv4 ? "IPv4" : use.ipv6 ? "IPv6" : "nothing";
+  return [
+    `${families} leaves through ${use.name}`,
+    use.lan ? "the LAN is reached as before" : "the LAN is not reached",
+    ...(use.killSwitch ? ["the kill switch holds while ghostlink is stopped, too"] : []),
+  ].join("; ");
+}
+
+/** All exit nodes as a table. */
+export function exitTable({ exits, use }: LocalExit, colour: boolean): string {
+  if (exits.length === 0) return "no exit node that policy lets this machine use";
+  const word = (flag: boolean) => flag ? "yes" : "no";
+  const rows = exits.map((e) => [
+    printable(e.name),
+    word(e.ipv4),
+    word(e.ipv6),
+    word(e.online),
+    e.id === use?.node ? "in use" : "",
+  ]);
+  return table(["NAME", "IPV4", "IPV6", "ONLINE", ""], rows, { colour });
+}

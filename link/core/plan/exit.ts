@@ -1,0 +1,166 @@
+/**
+ * An exit node in use, as rules and one table of routes: what this machine sends goes into the tunnel unless an earlier rule
+ * says otherwise. Everything carries our protocol number, and the priorities and the table follow from the tunnel's name, so
+ * that a later start knows what a crash left.
+ *
+ * | rule | what | way |
+ * |---|---|---|
+ * | 0 | WireGuard's own packets, by its fwmark | as without the exit (table main) |
+ * | 1 | the daemon's sockets: by source port (ICE, questions about our own names), or by address, protocol and port (gates, coordinator) | main |
+ * | 2 | link-local and container networks; with `lan` all routes of main but the default ones | main |
+ * | 3 | all else | the table: `default` into the tunnel; a family that the exit does not have is unreachable |
+ *
+ * Rules by source port and by destination are looked at when a socket chooses its address, so its packets have the address
+ * of the way that they take. A mark set by nft in a route chain comes too late for that: the packet would leave with the
+ * tunnel's address (tried). The family that the exit lacks is refused and never left to the way of before.
+ */
+import { canonicalAddress, canonicalPrefix, familyOf } from "./prefix.ts";
+
+/** WireGuard's fwmark: "gh" in the upper half, none of the bits that Docker and Kubernetes use. */
+export const EXIT_MARK = 0x67680000;
+/** Metric of the table's routes. */
+const METRIC = 18_800;
+const PROTOCOL = 207;
+const LINK_LOCAL = ["fe80::/10", "ff00::/8"];
+
+/** Somebody whom the daemon itself talks to. */
+export interface ExitService {
+  address: string;
+  protocol: "tcp" | "udp";
+  port: number;
+}
+
+/** An exit node in use. */
+export interface DesiredExit {
+  /** What goes through it; the other family is blocked. */
+  ipv4: boolean;
+  ipv6: boolean;
+  /** The LAN is reached as before. */
+  lan: boolean;
+  /** Own IPv4 address on the tunnel, which locally started traffic gets. */
+  source: string | null;
+  /** UDP ports of sockets of this daemon that send past the exit. */
+  ports: readonly number[];
+  services: readonly ExitService[];
+  /** Networks of this machine's own containers and virtual machines. */
+  containers: readonly string[];
+}
+
+/** A rule, without its family. */
+export interface ExitRule {
+  /** 0 to 3, as in the table above. */
+  order: number;
+  fwmark?: number;
+  to?: string;
+  protocol?: "tcp" | "udp";
+  sport?: number;
+  dport?: number;
+  /** Only routes longer than this count. */
+  suppress?: number;
+  /** The exit's table; otherwise main. */
+  exit: boolean;
+}
+
+/** The table's default route. */
+export type ExitRoute = { kind: "tunnel"; source: string | null } | { kind: "unreachable" };
+
+/** One family of what is there, or should be. */
+export interface ExitFamily {
+  rules: readonly ExitRule[];
+  route: ExitRoute | null;
+}
+
+/** Both families, IPv4 first. */
+export type ExitState = readonly [ExitFamily, ExitFamily];
+
+/** Nothing at all. */
+export const NO_EXIT: ExitState = [{ rules: [], route: null }, { rules: [], route: null }];
+
+/** Numbers of a tunnel: the first rule's priority, and the table. */
+export function exitNumbers(iface: string): { priority: number; table: number } {
+  let hash = 0;
+  for (const char of iface) hash = (hash * 31 + char.charCodeAt(0)) % 200;
+  return { priority: 6000 + hash * 4, table: 20_700 + hash };
+}
+
+/** What should be there; null: no exit. */
+export function exitState(wanted: DesiredExit | null): ExitState {
+  if (wanted === null) return NO_EXIT;
+  return [familyState(wanted, 4), familyState(wanted, 6)];
+}
+
+function familyState(wanted: DesiredExit, family: 4 | 6): ExitFamily {
+  const mine = (text: string) => familyOf(text) === family;
+  const past: ExitRule[] = [
+    ...wanted.ports.map((sport): ExitRule => ({ order: 1, protocol: "udp", sport, exit: false })),
+    ...wanted.services.filter(({ address }) => mine(address)).map(({ address, protocol, port }): ExitRule => ({
+      order: 1,
+      to: canonicalPrefix(address),
+      protocol,
+      dport: port,
+      exit: false,
+    })),
+  ];
+  const near = [...(family === 6 ? LINK_LOCAL : []), ...wanted.containers.filter(mine)];
+  const through = family === 4 ? wanted.ipv4 : wanted.ipv6;
+  const source = family === 4 && wanted.source !== null ? canonicalAddress(wanted.source) : null;
+  return {
+    rules: [
+      { order: 0, fwmark: EXIT_MARK, exit: false },
+      ...past,
+      ...near.map((to): ExitRule => ({ order: 2, to: canonicalPrefix(to), exit: false })),
+      ...(wanted.lan ? [{ order: 2, suppress: 0, exit: false }] : []),
+      { order: 3, exit: true },
+    ],
+    route: through ? { kind: "tunnel", source } : { kind: "unreachable" },
+  };
+}
+
+/**
+ * Lines for `ip -batch` from one state to another. What lets the daemon past comes before what leads all else into the tunnel,
+ * and goes after it.
+ */
+export function planExit(iface: string, desired: ExitState, observed: ExitState): string[] {
+  return ([0, 1] as const).flatMap((f) => {
+    const lines = (rules: readonly ExitRule[]) => new Map(rules.map((rule) => [ruleText(iface, rule), rule.order]));
+    const [want, have] = [lines(desired[f].rules), lines(observed[f].rules)];
+    const sorted = (of: Map<string, number>, without: Map<string, number>) =>
+      [...of].filter(([text]) => !without.has(text)).sort(([, a], [, b]) => a - b).map(([text]) => text);
+    const flag = f === 0 ? "-4" : "-6";
+    return [
+      ...routeLines(iface, desired[f].route, observed[f].route).map((line) => `${flag} ${line}`),
+      ...sorted(want, have).map((text) => `${flag} rule add ${text}`),
+      ...sorted(have, want).reverse().map((text) => `${flag} rule del ${text}`),
+    ];
+  });
+}
+
+function routeLines(iface: string, desired: ExitRoute | null, observed: ExitRoute | null): string[] {
+  const { table } = exitNumbers(iface);
+  const text = (route: ExitRoute) =>
+    route.kind === "unreachable"
+      ? `unreachable default table ${table} proto ${PROTOCOL} metric ${METRIC}`
+      : `default dev ${iface} table ${table} proto ${PROTOCOL} metric ${METRIC}${
+        route.source === null ? "" : ` src ${route.source}`
+      }`;
+  const [want, have] = [desired && text(desired), observed && text(observed)];
+  if (want === have) return [];
+  // A route of the other kind does not replace one.
+  const before = observed && (desired === null || desired.kind !== observed.kind) ? [`route del ${have}`] : [];
+  return [...before, ...(desired ? [`route replace ${want}`] : [])];
+}
+
+function ruleText(iface: string, rule: ExitRule): string {
+  const { priority, table } = exitNumbers(iface);
+  return [
+    `pref ${priority + rule.order}`,
+    ...(rule.to === undefined ? [] : [`to ${rule.to}`]),
+    ...(rule.fwmark === undefined ? [] : [`fwmark 0x${rule.fwmark.toString(16)}`]),
+    ...(rule.protocol === undefined ? [] : [`ipproto ${rule.protocol}`]),
+    ...(rule.sport === undefined ? [] : [`sport ${rule.sport}`]),
+    ...(rule.dport === undefined ? [] : [`dport ${rule.dport}`]),
+    `lookup ${rule.exit ? table : "main"}`,
+    ...(rule.suppress === undefined ? [] : [`suppress_prefixlength ${rule.suppress}`]),
+    `protocol ${PROTOCOL}`,
+  ].join(" ");
+}

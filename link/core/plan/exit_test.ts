@@ -1,0 +1,121 @@
+import assert from "node:assert/strict";
+import fc from "fast-check";
+import { type DesiredExit, exitNumbers, type ExitState, exitState, NO_EXIT, planExit } from "./exit.ts";
+import { killTable, removeKillSwitch, renderKillSwitch } from "./kill_switch.ts";
+
+const EXIT: DesiredExit = {
+  ipv4: true,
+  ipv6: true,
+  lan: false,
+  source: "100.64.0.1",
+  ports: [51821, 40000],
+  services: [{ address: "203.0.113.9", protocol: "tcp", port: 7777 }, {
+    address: "2001:DB8::9",
+    protocol: "udp",
+    port: 3478,
+  }],
+  containers: ["172.17.0.0/16"],
+};
+const { priority: p, table } = exitNumbers("ghost0");
+
+Deno.test("planExit() lets the daemon past before it leads all else into the tunnel, in both families", () => {
+  const lines = planExit("ghost0", exitState(EXIT), NO_EXIT);
+  assert.deepEqual(lines, [
+    `-4 route replace default dev ghost0 table ${table} proto 207 metric 18800 src 100.64.0.1`,
+    `-4 rule add pref ${p} fwmark 0x67680000 lookup main protocol 207`,
+    `-4 rule add pref ${p + 1} ipproto udp sport 51821 lookup main protocol 207`,
+    `-4 rule add pref ${p + 1} ipproto udp sport 40000 lookup main protocol 207`,
+    `-4 rule add pref ${p + 1} to 203.0.113.9/32 ipproto tcp dport 7777 lookup main protocol 207`,
+    `-4 rule add pref ${p + 2} to 172.17.0.0/16 lookup main protocol 207`,
+    `-4 rule add pref ${p + 3} lookup ${table} protocol 207`,
+    `-6 route replace default dev ghost0 table ${table} proto 207 metric 18800`,
+    `-6 rule add pref ${p} fwmark 0x67680000 lookup main protocol 207`,
+    `-6 rule add pref ${p + 1} ipproto udp sport 51821 lookup main protocol 207`,
+    `-6 rule add pref ${p + 1} ipproto udp sport 40000 lookup main protocol 207`,
+    `-6 rule add pref ${p + 1} to 2001:db8::9/128 ipproto udp dport 3478 lookup main protocol 207`,
+    `-6 rule add pref ${p + 2} to fe80::/10 lookup main protocol 207`,
+    `-6 rule add pref ${p + 2} to ff00::/8 lookup main protocol 207`,
+    `-6 rule add pref ${p + 3} lookup ${table} protocol 207`,
+  ]);
+  assert.deepEqual(planExit("ghost0", exitState(EXIT), exitState(EXIT)), []);
+});
+
+Deno.test("planExit() takes ::/0 away with the rest, and first what leads into the tunnel", () => {
+  const lines = planExit("ghost0", NO_EXIT, exitState(EXIT));
+  for (const flag of ["-4", "-6"]) {
+    const own = lines.filter((line) => line.startsWith(flag));
+    assert.match(own[0]!, /^-[46] route del default dev ghost0/);
+    assert.match(own[1]!, new RegExp(`rule del pref ${p + 3} `));
+    assert.match(own.at(-1)!, new RegExp(`rule del pref ${p} fwmark`));
+  }
+  assert.equal(lines.length, planExit("ghost0", exitState(EXIT), NO_EXIT).length);
+});
+
+Deno.test("planExit() blocks the family that the exit lacks, and lets the LAN by when asked to", () => {
+  const lines = planExit("ghost0", exitState({ ...EXIT, ipv6: false, lan: true }), exitState(EXIT));
+  assert.deepEqual(lines, [
+    `-4 rule add pref ${p + 2} lookup main suppress_prefixlength 0 protocol 207`,
+    `-6 route del default dev ghost0 table ${table} proto 207 metric 18800`,
+    `-6 route replace unreachable default table ${table} proto 207 metric 18800`,
+    `-6 rule add pref ${p + 2} lookup main suppress_prefixlength 0 protocol 207`,
+  ]);
+});
+
+/** What the kernel would have after the lines. */
+function applied(lines: readonly string[], before: readonly string[]): string[] {
+  const there = new Set(before);
+  for (const line of lines) {
+    const [, flag, what, verb, rest] = /^(-[46]) (route|rule) (add|replace|del) (.*)$/.exec(line)!;
+    const key = `${flag} ${what} ${rest}`;
+    if (verb === "del") assert.ok(there.delete(key), `not there: ${key}`);
+    else there.add(key);
+  }
+  return [...there].sort();
+}
+
+Deno.test("planExit() leads from any state to any other, and never deletes what is not there", () => {
+  const exit = fc.record({
+    ipv4: fc.boolean(),
+    ipv6: fc.boolean(),
+    lan: fc.boolean(),
+    source: fc.constantFrom("100.64.0.1", null),
+    ports: fc.uniqueArray(fc.integer({ min: 1, max: 5 }), { maxLength: 3 }),
+    services: fc.array(
+      fc.record({
+        address: fc.constantFrom("192.0.2.1", "192.0.2.2", "2001:db8::1"),
+        protocol: fc.constantFrom("tcp" as const, "udp" as const),
+        port: fc.integer({ min: 1, max: 3 }),
+      }),
+      { maxLength: 4 },
+    ),
+    containers: fc.subarray(["172.17.0.0/16", "fd00::/64"]),
+  });
+  const state = fc.option(exit).map((wanted): ExitState => exitState(wanted));
+  fc.assert(fc.property(state, state, (a, b) => {
+    const there = applied(planExit("ghost0", a, NO_EXIT), []);
+    // A route that replaces one of its kind leaves none behind, as in the kernel.
+    const lines = planExit("ghost0", b, a);
+    const routes = lines.filter((l) => / route replace /.test(l)).map((l) => l.slice(0, 2));
+    const left = there.filter((key) =>
+      !(key.slice(3, 8) === "route" && routes.includes(key.slice(0, 2))) ||
+      lines.includes(key.replace(" route ", " route del "))
+    );
+    assert.deepEqual(applied(lines, left), applied(planExit("ghost0", b, NO_EXIT), []));
+  }));
+});
+
+Deno.test("renderKillSwitch() replaces one table and names what may pass, the rest is refused", () => {
+  const text = renderKillSwitch("my-vpn", {
+    ports: { wireguard: 51820, ice: 51821, names: 40000 },
+    services: EXIT.services,
+    lan: ["10.9.1.0/24"],
+    containers: ["172.17.0.0/16"],
+    bridges: ["docker0"],
+  });
+  assert.ok(text.startsWith(removeKillSwitch("my-vpn")));
+  assert.equal(killTable("my-vpn"), "ghostkill_my/vpn");
+  assert.match(text, /ip daddr \. meta l4proto \. th dport \{ 203\.0\.113\.9 \. tcp \. 7777 \} accept/);
+  assert.match(text, /ip6 daddr \. meta l4proto \. th dport \{ 2001:db8::9 \. udp \. 3478 \} accept/);
+  assert.match(text, /set near4 .*10\.9\.1\.0\/24, 172\.17\.0\.0\/16/);
+  assert.match(text, /counter reject\n {2}\}\n {2}chain containers/);
+});

@@ -1,0 +1,151 @@
+/**
+ * An exit node in use, on this machine: rules and a table of routes by `ip`, reverse-path filters loosened where they are strict
+ * (the way back of a packet is judged by rules that do not know its mark), and the kill switch by `nft`. Each run is a diff
+ * against what is there, so that what a crash left is finished or taken away by the next one.
+ */
+import { Forwarding } from "../../../mesh/host/forwarding.ts";
+import type { Runner } from "../../../mesh/host/runner.ts";
+import { parseJson } from "../../../mesh/wire/encoding.ts";
+import { parse, z } from "../../../mesh/wire/schema.ts";
+import {
+  type DesiredExit,
+  exitNumbers,
+  type ExitRoute,
+  type ExitRule,
+  type ExitState,
+  exitState,
+  type KillSwitch,
+  killTable,
+  planExit,
+  removeKillSwitch,
+  renderKillSwitch,
+} from "../../core/plan/mod.ts";
+import { ROUTE_PROTOCOL } from "../ip.ts";
+import { type LinkTools, MAX_TOOL_OUTPUT, runTool, toolError } from "../tools.ts";
+
+const text = z.string().max(256);
+const ruleList = z.array(z.object({
+  priority: z.int(),
+  src: text.optional(),
+  dst: text.optional(),
+  dstlen: z.int().min(0).max(128).optional(),
+  fwmark: text.optional(),
+  ipproto: text.optional(),
+  sport: z.union([z.int(), text]).optional(),
+  dport: z.union([z.int(), text]).optional(),
+  table: text.optional(),
+  suppress_prefixlen: z.int().optional(),
+  protocol: z.union([text, z.int()]).optional(),
+})).max(100_000);
+const routeList = z.array(z.object({
+  type: text.optional(),
+  dst: text,
+  dev: text.optional(),
+  table: text.optional(),
+  prefsrc: text.optional(),
+})).max(100_000);
+
+/** Exit rules of one tunnel. */
+export class ExitRules {
+  readonly #runner: Runner;
+  readonly #tools: Pick<LinkTools, "ip" | "nft">;
+  readonly #iface: string;
+  readonly #loose: Forwarding;
+  /** There may be something of ours; also of a crash. */
+  #there = true;
+  #kill: string | null = null;
+
+  /** @param o.file where changed reverse-path filters are written down */
+  constructor(o: { runner: Runner; tools: LinkTools; iface: string; file: string }) {
+    this.#runner = o.runner;
+    this.#tools = o.tools;
+    this.#iface = o.iface;
+    this.#loose = new Forwarding({ runner: o.runner, tools: o.tools, iface: null, file: o.file });
+  }
+
+  /** Puts back reverse-path filters that a crash left. */
+  recover(): Promise<void> {
+    return this.#loose.recover();
+  }
+
+  /**
+   * Brings rules and routes in line.
+   * @param o.uplinks interfaces that lead out without the exit
+   */
+  async apply(wanted: DesiredExit | null, o: { uplinks: readonly string[] }): Promise<void> {
+    if (wanted === null && !this.#there) return;
+    this.#there = true;
+    if (wanted) await this.#loose.loosen(o.uplinks);
+    const lines = planExit(this.#iface, exitState(wanted), await this.#observe());
+    if (lines.length > 0) await this.#batch(lines);
+    if (wanted !== null) return;
+    await this.#loose.restore();
+    this.#there = false;
+  }
+
+  /** Both families in one list: `ip -batch` takes the family as an option of the line's own. */
+  async #batch(lines: readonly string[]): Promise<void> {
+    for (const flag of ["-4", "-6"]) {
+      const own = lines.filter((line) => line.startsWith(flag)).map((line) => `${line.slice(3)}\n`).join("");
+      if (own !== "") await runTool(this.#runner, [this.#tools.ip, flag, "-batch", "-"], { stdin: own });
+    }
+  }
+
+  async #observe(): Promise<ExitState> {
+    const read = async (flag: string, what: string[]) => {
+      const out = await runTool(this.#runner, [this.#tools.ip, flag, "-json", ...what]);
+      return out.trim() === "" ? [] : parseJson(out, { place: `ip ${what[0]}`, max: MAX_TOOL_OUTPUT });
+    };
+    const family = async (flag: "-4" | "-6") => {
+      const rules = parseExitRules(await read(flag, ["rule", "show"]), this.#iface);
+      const routes = await read(flag, ["route", "show", "table", "all", "proto", `${ROUTE_PROTOCOL}`]);
+      return { rules, route: parseExitRoute(routes, this.#iface) };
+    };
+    return [await family("-4"), await family("-6")];
+  }
+
+  /** Loads the kill switch, or removes it; with `doubt` also when it was loaded: somebody may have flushed it. */
+  async kill(wanted: KillSwitch | null, o: { doubt: boolean }): Promise<void> {
+    const text = wanted ? renderKillSwitch(this.#iface, wanted) : removeKillSwitch(this.#iface);
+    if (this.#kill === text && !(wanted && o.doubt && await this.#gone())) return;
+    const result = await this.#runner.run(this.#tools.nft, ["-f", "-"], { stdin: text });
+    if (result.code !== 0) throw toolError(result, `nft table inet ${killTable(this.#iface)}`);
+    this.#kill = text;
+  }
+
+  async #gone(): Promise<boolean> {
+    const list = ["-t", "list", "table", "inet", killTable(this.#iface)];
+    return (await this.#runner.run(this.#tools.nft, list)).code !== 0;
+  }
+
+  /** Takes rules and routes away; the kill switch stays, if it is to. */
+  async close(o: { keepKillSwitch: boolean }): Promise<void> {
+    await this.apply(null, { uplinks: [] });
+    if (!o.keepKillSwitch) await this.kill(null, { doubt: false });
+  }
+}
+
+/** Reads `ip -json rule show`: the rules of a tunnel's exit, whatever they say. */
+export function parseExitRules(json: unknown, iface: string): ExitRule[] {
+  const { priority, table } = exitNumbers(iface);
+  return parse(ruleList, json, "ip rule").filter((r) =>
+    r.priority >= priority && r.priority < priority + 4 && `${r.protocol}` === `${ROUTE_PROTOCOL}`
+  ).map((r): ExitRule => ({
+    order: r.priority - priority,
+    ...(r.dst === undefined ? {} : { to: `${r.dst}/${r.dstlen ?? (r.dst.includes(":") ? 128 : 32)}` }),
+    ...(r.fwmark === undefined ? {} : { fwmark: Number(r.fwmark) }),
+    ...(r.ipproto === "udp" || r.ipproto === "tcp" ? { protocol: r.ipproto } : {}),
+    ...(r.sport === undefined ? {} : { sport: Number(r.sport) }),
+    ...(r.dport === undefined ? {} : { dport: Number(r.dport) }),
+    ...(r.suppress_prefixlen === undefined ? {} : { suppress: r.suppress_prefixlen }),
+    exit: r.table === `${table}`,
+  }));
+}
+
+/** Reads `ip -json route show table all`: the default route of a tunnel's exit table. */
+export function parseExitRoute(json: unknown, iface: string): ExitRoute | null {
+  const { table } = exitNumbers(iface);
+  const found = parse(routeList, json, "ip route").find((r) => r.table === `${table}` && r.dst === "default");
+  if (!found) return null;
+  return found.type === "unreachable" ? { kind: "unreachable" } : { kind: "tunnel", source: found.prefsrc ?? null };
+}

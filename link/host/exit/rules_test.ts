@@ -1,0 +1,50 @@
+import assert from "node:assert/strict";
+import { exitNumbers, exitState } from "../../core/plan/mod.ts";
+import { parseExitRoute, parseExitRules } from "./rules.ts";
+
+const { priority, table } = exitNumbers("ghost0");
+
+Deno.test("parseExitRules() reads back what was planned, and nobody else's", () => {
+  const json = [
+    { priority: 0, src: "all", table: "local" },
+    { priority, src: "all", fwmark: "0x67680000", table: "main", protocol: "207" },
+    { priority: priority + 1, src: "all", ipproto: "udp", sport: 51821, table: "main", protocol: "207" },
+    {
+      priority: priority + 1,
+      src: "all",
+      dst: "203.0.113.9",
+      ipproto: "tcp",
+      dport: 7777,
+      table: "main",
+      protocol: "207",
+    },
+    { priority: priority + 2, src: "all", dst: "172.17.0.0", dstlen: 16, table: "main", protocol: "207" },
+    { priority: priority + 2, src: "all", table: "main", suppress_prefixlen: 0, protocol: "207" },
+    { priority: priority + 3, src: "all", table: `${table}`, protocol: "207" },
+    { priority: priority + 3, src: "all", table: "99" },
+    { priority: priority + 4, src: "all", table: "main", protocol: "207" },
+    { priority: 32766, src: "all", table: "main" },
+  ];
+  const [want] = exitState({
+    ipv4: true,
+    ipv6: true,
+    lan: true,
+    source: null,
+    ports: [51821],
+    services: [{ address: "203.0.113.9", protocol: "tcp", port: 7777 }],
+    containers: ["172.17.0.0/16"],
+  });
+  assert.deepEqual(parseExitRules(json, "ghost0"), [...want.rules]);
+});
+
+Deno.test("parseExitRoute() finds the default route of its own table", () => {
+  const rows = [
+    { dst: "default", dev: "eth0", table: "main" },
+    { dst: "10.1.1.0/24", dev: "ghost0", table: `${table}` },
+  ];
+  assert.equal(parseExitRoute(rows, "ghost0"), null);
+  const tunnel = { dst: "default", dev: "ghost0", table: `${table}`, prefsrc: "100.64.0.1" };
+  assert.deepEqual(parseExitRoute([...rows, tunnel], "ghost0"), { kind: "tunnel", source: "100.64.0.1" });
+  const blocked = { type: "unreachable", dst: "default", dev: "lo", table: `${table}` };
+  assert.deepEqual(parseExitRoute([blocked], "ghost0"), { kind: "unreachable" });
+});

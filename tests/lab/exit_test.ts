@@ -1,0 +1,112 @@
+/** Exit nodes: both families, the LAN by choice, a crash, a kill switch, and everything as before at the end. */
+import assert from "node:assert/strict";
+import type { Host } from "../../scripts/lab/lab.ts";
+import { waitFor } from "../../scripts/lab/process.ts";
+import { runLink, waitForRung } from "../../scripts/lab/programs.ts";
+import { CAROL, COORDINATOR, GATE, ROUTER_A } from "../../scripts/lab/topology.ts";
+import { CAROL_6, exitWorld, ROUTER_LAN } from "./exit_world.ts";
+import { connected, fixture } from "./support.ts";
+
+const test = fixture(() => exitWorld());
+
+/** Rules, and the default routes of all tables, in no order. */
+async function ways(host: Host): Promise<string> {
+  const { stdout } = await host.sh(`for f in -4 -6; do ip $f rule; ip $f route show table all | grep default; done`);
+  return stdout.replace(/ expires \S+/g, "").split("\n").sort().join("\n");
+}
+
+/** Waits for the daemon of a host to have taken over its socket again. */
+async function started(host: Host): Promise<void> {
+  const link = runLink(host);
+  await link.line(/ is up: /);
+}
+
+async function end(host: Host, how: "SIGTERM" | "SIGKILL"): Promise<void> {
+  const daemon = host.processes.findLast((p) => p.name.includes("ghostlink"))!;
+  await daemon.stop(how);
+}
+
+test("all traffic of both families leaves by the exit node, and past it only what the daemon needs", async (net) => {
+  const alice = net.host("alice");
+  await net.offered({ ipv4: true, ipv6: true });
+  const before = await ways(alice);
+  assert.deepEqual([await net.seen(alice, 4), await net.seen(alice, 6)], [ROUTER_A, "2001:db8:9::2"]);
+  const leaks = await net.leaks();
+  const used = await alice.ctl(["exit-node", "use", "carol"]);
+  assert.match(used.stdout, /^IPv4 and IPv6 leaves through carol; the LAN is not reached/);
+  assert.deepEqual([await net.seen(alice, 4), await net.seen(alice, 6)], [CAROL, CAROL_6]);
+  const wayTo = async (...to: string[]) => (await alice.run(["ip", "route", "get", ...to])).stdout;
+  assert.match(await wayTo(GATE), / dev ghost0 .*src 100\./);
+  assert.match(await wayTo(COORDINATOR, "ipproto", "tcp", "dport", "7777"), / dev eth0 src 10\.9\.1\.2/);
+  const lan = ["ping", "-c", "1", "-W", "1", ROUTER_LAN];
+  assert.notEqual((await alice.run(lan, { codes: "any" })).code, 0);
+  await alice.ctl(["exit-node", "use", "carol", "--lan"]);
+  assert.equal((await alice.run(lan, { codes: "any" })).code, 0);
+  assert.deepEqual([await net.seen(alice, 4), await net.seen(alice, 6)], [CAROL, CAROL_6]);
+  await connected(alice);
+  await waitForRung(alice, "carol", "direct");
+  assert.equal(await net.leaks(), leaks);
+  assert.match((await alice.ctl(["exit-node", "none"])).stdout, /leaves as before/);
+  assert.equal(await ways(alice), before);
+  assert.deepEqual([await net.seen(alice, 4), await net.seen(alice, 6)], [ROUTER_A, "2001:db8:9::2"]);
+});
+
+test("an exit node outlives the daemon that was killed, and is given up by the next one as well", async (net) => {
+  const alice = net.host("alice");
+  await net.offered({ ipv4: true, ipv6: true });
+  const before = await ways(alice);
+  await alice.ctl(["exit-node", "use", "carol"]);
+  const during = await ways(alice);
+  await end(alice, "SIGKILL");
+  await started(alice);
+  await waitFor("the exit node again", async () => await net.seen(alice, 4) === CAROL);
+  // The daemon's own sockets have other ports now, and nothing of the old ones is left.
+  const portless = (text: string) => text.replace(/sport \d+/g, "sport N");
+  await waitFor("the rules of before", async () => portless(await ways(alice)) === portless(during));
+  await end(alice, "SIGKILL");
+  await alice.sh(`sed -i 's/"exit":{[^}]*}/"exit":null/' /var/lib/ghostlink/settings.json`);
+  await started(alice);
+  assert.equal(await ways(alice), before);
+});
+
+test("with the kill switch nothing leaves while the exit node is gone or the daemon stopped", async (net) => {
+  const [alice, carol] = [net.host("alice"), net.host("carol")];
+  await net.offered({ ipv4: true, ipv6: true });
+  await alice.ctl(["exit-node", "use", "carol", "--kill-switch"]);
+  assert.deepEqual([await net.seen(alice, 4), await net.seen(alice, 6)], [CAROL, CAROL_6]);
+  const leaks = await net.leaks();
+  await end(carol, "SIGTERM");
+  assert.deepEqual([await net.seen(alice, 4), await net.seen(alice, 6)], ["", ""]);
+  for (const how of ["SIGTERM", "SIGKILL"] as const) {
+    await end(alice, how);
+    assert.deepEqual([await net.seen(alice, 4), await net.seen(alice, 6)], ["", ""], how);
+    if (how === "SIGTERM") await started(alice);
+  }
+  assert.equal(await net.leaks(), leaks);
+  await Promise.all([started(carol), started(alice)]);
+  await waitFor("the exit node again", async () => await net.seen(alice, 4) === CAROL);
+  await connected(alice);
+  await alice.ctl(["exit-node", "none"]);
+  assert.doesNotMatch((await alice.run(["nft", "list", "tables"])).stdout, /ghostkill/);
+  assert.equal(await net.seen(alice, 4), ROUTER_A);
+});
+
+test("an admin approves an exit node that the policy does not, and takes it back", async (net) => {
+  const [alice, carol] = [net.host("alice"), net.host("carol")];
+  await alice.write("plain.toml", '[tags]\nexit = []\n[[allow]]\nfrom = ["*"]\nto = ["*", "internet"]\n');
+  await alice.ctl(["policy", "push", "plain.toml"]);
+  const exits = async () => (await alice.ctlJson<{ exits: { name: string }[] }>(["exit-node", "list"])).exits.length;
+  await waitFor("no exit node", async () => await exits() === 0);
+  const refused = await alice.ctl(["exit-node", "use", "carol"], { codes: "any" });
+  assert.match(refused.stderr, /Not an exit node for this machine: policy does not let/);
+  assert.match((await alice.ctl(["exit-node", "approve", "carol"])).stdout, /carol is an exit node for IPv4 and IPv6/);
+  await net.offered({ ipv4: true, ipv6: true });
+  await alice.ctl(["exit-node", "use", "carol"]);
+  assert.equal(await net.seen(alice, 4), CAROL);
+  await alice.ctl(["exit-node", "approve", "carol", "--remove"]);
+  await waitFor("nothing to leave", async () => await net.seen(alice, 4) === "");
+  assert.match((await alice.ctl(["status"])).stdout, /nothing leaves/);
+  await alice.ctl(["exit-node", "none"]);
+  assert.equal(await net.seen(alice, 4), ROUTER_A);
+  await carol.ctl(["exit-node", "offer", "off"]);
+});
