@@ -197,6 +197,7 @@ export class Parts {
       serverPort: portOf(this.mesh.server),
       crypto: stunCrypto,
       stun: o.config.fallback.includes("stun"),
+      turnServers: p.turnServers.flatMap(({ transports }) => transports),
     });
     this.portMap = !o.config.portmap ? null : portMapping({
       secret: identity.identity.seed,

@@ -32,6 +32,13 @@ function turnFirst(words: LinkConfig["fallback"]): boolean {
   return words.find((word) => word !== "stun") === "turn";
 }
 
+/** Over UDP answers are known by the address that they come from; TLS needs the name for the certificate. */
+async function byAddress(choice: TurnChoice): Promise<TurnChoice> {
+  const { server } = choice;
+  if (server.transport !== "udp") return choice;
+  return { ...choice, server: { ...server, host: (await resolve(server.host))[0] ?? server.host } };
+}
+
 export class TurnParts {
   readonly desk: TurnDesk;
   readonly credentials: GateCredentials;
@@ -84,7 +91,8 @@ export class TurnParts {
       const addresses = found.filter((address) => mayDial(address, (overlay) => view.isOverlay(overlay)));
       return choicesOf(gate, { addresses, credentials: () => this.credentials.of(gate.id) });
     }));
-    return [...own.flat(), ...named.flatMap(choicesOfNamed)];
+    const others = await Promise.all(named.flatMap(choicesOfNamed).map(byAddress));
+    return [...own.flat(), ...others];
   }
 
   /** Takes mail of a gate; false when it is from none. */
