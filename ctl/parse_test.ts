@@ -86,7 +86,7 @@ Deno.test("parseFull() tells mistakes in one line, with the mend", () => {
     ["--json", "No command given; see: ghostctl help"],
     [
       "route add 10.1.1.0/24",
-      '"via" is missing; usage: ghostctl route add PREFIX via NAME [--metric N] [--keep-source]',
+      '"via" is missing; usage: ghostctl route add PREFIX via NAME [--metric N] [--keep-source] [--as PREFIX]',
     ],
     ["ping a b", "Too many arguments; usage: ghostctl ping PEER [--count N]"],
     ["ping a --count", "A value is missing after --count; usage: ghostctl ping PEER [--count N]"],

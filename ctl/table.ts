@@ -206,12 +206,26 @@ export const COMMANDS: readonly CommandSpec[] = [
       { name: "via", summary: "", literal: true },
       { name: "name", summary: "the machine that carries it, by name or id" },
     ],
-    options: ROUTE_OPTIONS,
+    options: [
+      ...ROUTE_OPTIONS,
+      {
+        name: "as",
+        value: "PREFIX",
+        summary:
+          "the prefix of the same length by which the mesh knows it, for a network whose own one is used elsewhere too",
+      },
+    ],
     details: [
       "Machines use a route only where a policy rule names its prefix; without such a rule a remark says so.",
       "Exit nodes: ghostctl exit-node.",
     ],
-    examples: [{ line: "ghostctl route add 10.1.1.0/24 via carol", what: "the office behind carol" }],
+    examples: [
+      { line: "ghostctl route add 10.1.1.0/24 via carol", what: "the office behind carol" },
+      {
+        line: "ghostctl route add 192.168.1.0/24 --as 10.201.0.0/24 via carol",
+        what: "one of two sites with the same addresses: 192.168.1.7 there is 10.201.0.7 for all others",
+      },
+    ],
     json: {
       changed: true,
       route: { prefix: "10.1.1.0/24", via: "carol", node: id, metric: 100, snat: true },
@@ -254,7 +268,16 @@ export const COMMANDS: readonly CommandSpec[] = [
     ],
     examples: [{ line: "ghostctl route list", what: "all routes" }],
     json: {
-      routes: [{ prefix: "10.1.1.0/24", via: "carol", node: id, metric: 100, snat: true, active: true, reason: "" }],
+      routes: [{
+        prefix: "10.1.1.0/24",
+        lan: "192.168.1.0/24",
+        via: "carol",
+        node: id,
+        metric: 100,
+        snat: true,
+        active: true,
+        reason: "",
+      }],
     },
     load: () => import("./commands/route_list.ts"),
   },

@@ -164,7 +164,11 @@ async function main(): Promise<number> {
       await thisPlatform();
       const state = new NodeState(await openStateDir("ghostlink", o.stateDir));
       if (o.auth !== undefined) {
-        const name = await renewByToken(state, { auth: await readAuth(o.auth), socket: socketOf(o) });
+        const name = await renewByToken(state, {
+          auth: await readAuth(o.auth),
+          socket: socketOf(o),
+          now: () => Date.now(),
+        });
         return console.log(`${name} was let in again`);
       }
       const who = await logInAgain(state, {

@@ -1,51 +1,96 @@
 /**
- * `deno task matrix [--only KIND]`: real daemons through every pair of networks (nine kinds of NAT, a double NAT, UDP blocked), in
- * both directions, in a throw-away world: the rung that was reached, the first reply, the time to direct, packets lost. A cell
- * that is not what theory says is marked, and the exit code is then 1. All of it takes about half an hour.
+ * `deno task matrix [--only KIND] [--part N/M] [--at-once N]`: real daemons through every pair of networks (the nine rule sets of
+ * scripts/lab/nat, a public address, a carrier's NAT, a double NAT, IPv6 beside a symmetric NAT), in both directions, in a
+ * throw-away world: the rung that was reached, the first reply, the time to direct, packets lost. A cell that is not what
+ * theory says is marked, and the exit code is then 1. Several cells run at once, each between machines of its own.
  */
 import { parseArgs } from "node:util";
-import { holds, runCell } from "./matrix/cell.ts";
+import { type CellResult, holds, Matrix } from "./matrix/cell.ts";
 import { expected, type Kind, KIND_NAMES } from "./matrix/kinds.ts";
-import { insideWorld } from "./lab/world.ts";
+import { insideWorld, inWorld } from "./lab/world.ts";
 import { Failure, main } from "./lib/run.ts";
 import { fetchImports, setUp } from "./setup.ts";
-import { inWorld } from "./lab/world.ts";
+
+type Cell = [a: Kind, b: Kind];
+
+interface Wish {
+  only: Kind | null;
+  part: { number: number; of: number };
+  atOnce: number;
+}
+
+function readArgs(): Wish {
+  const text = { type: "string" } as const;
+  const { values } = parseArgs({ args: [...Deno.args], options: { only: text, part: text, "at-once": text } });
+  const { only, part = "1/1", "at-once": atOnce = "3" } = values;
+  if (only !== undefined && !KIND_NAMES.includes(only as Kind)) {
+    throw new Failure(`Unknown kind "${only}"; known are: ${KIND_NAMES.join(", ")}`);
+  }
+  const [, number, of] = /^(\d+)\/(\d+)$/.exec(part) ?? [];
+  if (!number || Number(number) < 1 || Number(number) > Number(of)) throw new Failure(`--part is such as 2/4`);
+  if (!/^[1-9]$/.test(atOnce)) throw new Failure("--at-once is 1 to 9");
+  return { only: (only as Kind | undefined) ?? null, part: { number: +number, of: Number(of) }, atOnce: +atOnce };
+}
+
+/** The wished cells, in an order in which neighbours share no machine. */
+function cells({ only, part }: Wish): Cell[] {
+  const count = KIND_NAMES.length;
+  const all = KIND_NAMES.flatMap((_, shift) => KIND_NAMES.map((a, i): Cell => [a, KIND_NAMES[(i + shift) % count]!]));
+  const per = Math.ceil(all.length / part.of);
+  return all.slice((part.number - 1) * per, part.number * per).filter(([a]) => only === null || a === only);
+}
+
+/** Runs cells side by side, no machine in two of them at once. */
+async function runAll(
+  matrix: Matrix,
+  o: { wanted: Cell[]; atOnce: number; done: (cell: Cell, result: CellResult) => void },
+) {
+  const waiting = [...o.wanted];
+  const busy = new Set<string>();
+  const running = new Set<Promise<void>>();
+  while (waiting.length > 0 || running.size > 0) {
+    const next = running.size < o.atOnce
+      ? waiting.findIndex(([a, b]) => !busy.has(`a ${a}`) && !busy.has(`b ${b}`))
+      : -1;
+    if (next < 0) {
+      await Promise.race(running);
+      continue;
+    }
+    const [cell] = waiting.splice(next, 1) as [Cell];
+    const names = [`a ${cell[0]}`, `b ${cell[1]}`];
+    for (const name of names) busy.add(name);
+    const run: Promise<void> = matrix.run(...cell).then((result) => o.done(cell, result)).finally(() => {
+      for (const name of names) busy.delete(name);
+      running.delete(run);
+    });
+    running.add(run);
+  }
+}
 
 async function matrix(): Promise<number> {
-  const { values } = parseArgs({ args: [...Deno.args], options: { only: { type: "string" } } });
-  if (values.only !== undefined && !KIND_NAMES.includes(values.only as Kind)) {
-    throw new Failure(`Unknown kind "${values.only}"; known are: ${KIND_NAMES.join(", ")}`);
-  }
+  const wish = readArgs();
   if (!inWorld()) {
     await setUp((line) => console.log(line));
     await fetchImports();
   }
   await insideWorld();
+  await using world = await Matrix.open();
   const ms = (value: number | null) => value === null ? "-" : `${Math.round(value)}`;
-  const row = (cells: string[]) =>
-    cells.map((cell, i) => cell.padEnd([24, 24, 8, 8, 9, 10, 12][i]!)).join(" ").trimEnd();
+  const row = (columns: string[]) =>
+    columns.map((text, i) => text.padEnd([24, 24, 8, 8, 9, 10, 12][i] ?? 0)).join(" ").trimEnd();
   console.log(row(["FROM", "TO", "THEORY", "RUNG", "FIRST ms", "DIRECT ms", "LOST", ""]));
   let wrong = 0;
-  for (const a of KIND_NAMES) {
-    for (const b of KIND_NAMES) {
-      if (values.only !== undefined && values.only !== a) continue;
-      const result = await runCell(a, b);
+  await runAll(world, {
+    wanted: cells(wish),
+    atOnce: wish.atOnce,
+    done([a, b], result) {
       const right = holds(a, b, result);
       if (!right) wrong++;
       const { rung, firstMs, directMs, lost, sent } = result;
-      const cells = [
-        a,
-        b,
-        expected(a, b),
-        rung,
-        ms(firstMs),
-        ms(directMs),
-        `${lost} of ${sent}`,
-        right ? "" : "NOT AS IN THEORY",
-      ];
-      console.log(row(cells));
-    }
-  }
+      const loss = `${lost.length} of ${sent}`;
+      console.log(row([a, b, expected(a, b), rung, ms(firstMs), ms(directMs), loss, right ? "" : "NOT AS IN THEORY"]));
+    },
+  });
   return wrong === 0 ? 0 : 1;
 }
 

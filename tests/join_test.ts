@@ -1,9 +1,14 @@
 /** Enrolment against a coordinator that fails or lies at the wrong moment. */
 import assert from "node:assert/strict";
 import { join } from "../link/host/join.ts";
+import { renewByToken } from "../link/host/login/again_by_token.ts";
+import { MeshClient } from "../mesh/client/mod.ts";
+import { OwnRecord } from "../link/host/own_record.ts";
 import { meet } from "../link/host/login/first_contact.ts";
 import { NodeState } from "../link/host/state.ts";
 import { newSigningKey, random, World } from "../mesh/server/testing.ts";
+import { AdmitRules } from "../mesh/policy/mod.ts";
+import { verifyNodeRecord } from "../mesh/trust/record.ts";
 import { encodeToken } from "../mesh/wire/token.ts";
 
 /** Serves a world over HTTP with something in between, and gives what `join` needs to go there. */
@@ -49,6 +54,38 @@ Deno.test("a join whose answer was lost can be tried again, with the same one-us
     assert.equal(joined.network.name, "alice");
     assert.equal((await state.network())?.net, world.net);
   });
+});
+
+Deno.test("an expired key is refused at the door, and a new token renews it with the same identity", async () => {
+  await withServer(
+    (request, world) => Promise.resolve(world.app.fetch(request)),
+    async ({ server, state, world, enrol }) => {
+      const source = '[[allow]]\nfrom = ["*"]\nto = ["*"]\n[expiry]\nstatic = "1d"\n';
+      await world.append("policy", { format: "toml", source });
+      const { id } = await enrol();
+      world.clock.ms += 2 * 86_400_000;
+      const [identity, network] = [(await state.identity())!, (await state.network())!];
+      const { now } = world.clock;
+      const own = new OwnRecord({ state, identity, network, random, now });
+      await own.change({});
+      using mesh = new MeshClient({ server, net: world.net, key: identity.identity, now, random });
+      await assert.rejects(mesh.publishNode(own.jws), { code: "not_admitted", message: /key has expired/ });
+
+      const grant = await world.grant({ uses: 1, tags: ["tag:web"] });
+      const auth = encodeToken({ server, net: world.net, head: world.ledger.head, key: grant.seed });
+      assert.equal(await renewByToken(state, { auth, socket: "/nonexistent/ghostlink.sock", now }), "alice");
+      const { record } = (await state.network())!;
+      const verified = await verifyNodeRecord(record, {
+        ledger: world.ledger,
+        now: world.clock.seconds,
+        admit: new AdmitRules().of(world.ledger.policy),
+      });
+      assert.deepEqual([verified.id, verified.tags], [id, ["tag:web"]]);
+      // Another network's token, and one that is used up, change nothing.
+      await assert.rejects(renewByToken(state, { auth: auth.slice(0, -4), socket: "/nonexistent/x", now }));
+      assert.equal((await state.network())!.record, record);
+    },
+  );
 });
 
 Deno.test("a join ends though the coordinator promises entries that it never shows", async () => {

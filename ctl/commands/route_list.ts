@@ -9,7 +9,7 @@ import { printable, table } from "../output/text.ts";
 type DaemonRow = z.infer<typeof localRoutes>["routes"][number];
 type Row = Omit<DaemonRow, "active"> & { active: boolean | null };
 
-const LIKE = { routes: [{ prefix: "", via: "", node: "", metric: 0, snat: true, active: true, reason: "" }] };
+const LIKE = { routes: [{ prefix: "", lan: "", via: "", node: "", metric: 0, snat: true, active: true, reason: "" }] };
 
 export async function run(call: Call): Promise<void> {
   const routes = await find(call);
@@ -37,8 +37,9 @@ async function fromLedger(call: Call): Promise<Row[]> {
   const network = await AdminNetwork.open(call);
   const ledger = await network.ledger();
   const nameOf = namesOf((await network.nodes(ledger)).nodes);
-  return ledger.routes.map(({ prefix, node, metric, snat }) => ({
+  return ledger.routes.map(({ prefix, node, metric, snat, lan }) => ({
     prefix,
+    lan: lan ?? null,
     via: nameOf(node),
     node,
     metric,
@@ -51,7 +52,7 @@ async function fromLedger(call: Call): Promise<Row[]> {
 function human(routes: Row[], colour: boolean): string {
   if (routes.length === 0) return "no routes: ghostctl route add PREFIX via NAME";
   const rows = routes.map((r) => [
-    r.prefix,
+    r.lan ? `${r.prefix} (there ${r.lan})` : r.prefix,
     r.via,
     String(r.metric),
     r.snat ? "yes" : "no",

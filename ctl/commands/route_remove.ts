@@ -12,7 +12,7 @@ export async function run(call: Call): Promise<void> {
   const { ledger } = await network.change(async (ledger) => {
     // Also a machine that left may still carry a route, so the name is looked up but not needed.
     const nameOf = namesOf((await network.nodes(ledger)).nodes);
-    const carried = ledger.routes.filter((r) => r.prefix === prefix);
+    const carried = ledger.routes.filter((r) => r.prefix === prefix || r.lan === prefix);
     const fitting = carried.filter((r) =>
       name === undefined || r.node === name || nameOf(r.node) === name.toLowerCase()
     );
@@ -27,7 +27,7 @@ export async function run(call: Call): Promise<void> {
       });
     }
     const route = fitting[0]!;
-    gone = { prefix, via: nameOf(route.node), node: route.node };
+    gone = { prefix: route.prefix, via: nameOf(route.node), node: route.node };
     return { kind: "route", body: { ...route, op: "remove" } };
   });
   call.out.answer(

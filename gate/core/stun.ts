@@ -1,7 +1,8 @@
 /**
  * The STUN server's side of a Binding (RFC 8489): reads a request, builds its answer. No authentication (section 9 is
  * for usages that need it), no SOFTWARE attribute, and never an answer to anything but a well-formed request, so that
- * nothing can be bounced. The answer has at most 24 bytes more than the request (44 to 20 for IPv6).
+ * nothing can be bounced. The answer has at most 24 bytes more than the request (44 to 20 for IPv6); stun_debt.ts bounds what that
+ * can add up to.
  *
  * ```
  *  0                   1                   2                   3

@@ -64,6 +64,8 @@ const schema = z.strictObject({
     /** How many lanes one node may have, and all nodes of a network. */
     lanes_per_node: z.int().min(1).max(65_535).default(256),
     lanes_per_network: z.int().min(1).max(65_535).default(65_535),
+    /** After so many seconds without data a lane ends; the next data asks for another one. */
+    lane_idle: z.int().min(4).max(86_400).default(300),
     /** False carries lanes through this process, without touching the host's nftables and forwarding. */
     lanes_kernel: z.boolean().default(true),
     /** Port of the TURN service (coturn), UDP and TCP; default: two after `listen`. */

@@ -16,8 +16,11 @@ import { sourceOf } from "../core/source.ts";
 import type { Certificate } from "./certificate.ts";
 import { Line } from "./line.ts";
 
-/** Handshakes under way at once. */
-const MAX_HANDSHAKES = 256;
+/**
+ * Handshakes under way at once. A flood from addresses that are not its own fills them for as long as one may take; what comes on top
+ * is not answered at all, so that nobody is shouted at, and a node tries again.
+ */
+const MAX_HANDSHAKES = 1_024;
 /** Nodes keep their sessions alive every 3 s, so a dead one is known after this many ms. */
 const IDLE = 10_000;
 /** How long the closing of all sessions gets to leave the machine, in ms. */
@@ -85,7 +88,7 @@ export class GateServer {
   async #listen(): Promise<void> {
     for await (const incoming of this.#listener) {
       if (this.#handshakes < MAX_HANDSHAKES) this.#accept(incoming);
-      else incoming.refuse();
+      else incoming.ignore();
     }
   }
 

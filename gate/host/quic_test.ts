@@ -1,107 +1,16 @@
 import assert from "node:assert/strict";
 import { GateLine } from "../../mesh/client/mod.ts";
-import { createLog } from "../../mesh/host/log.ts";
 import { type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
 import { signSession, verifySession } from "../../mesh/trust/session.ts";
-import { toBase64Url } from "../../mesh/wire/encoding.ts";
 import type { GhostError } from "../../mesh/wire/errors.ts";
 import { FRAME_FIRST, FRAME_HEADER, FRAME_SECOND, frameNodeId } from "../../mesh/wire/gate_session.ts";
 import { CLOSE } from "../core/event.ts";
-import { GateCore } from "../core/gate.ts";
-import type { Limits } from "../core/limits.ts";
-import { openCertificate } from "./certificate.ts";
-import { LedgerJudge } from "./judge.ts";
-import { GateServer } from "./quic.ts";
-import { random, seconds, TestClient, type TestGate, TestNetwork, until } from "./testing.ts";
-
-/** A gate on loopback for one network, without a coordinator. */
-class World implements AsyncDisposable {
-  readonly network: TestNetwork;
-  readonly grant: SigningKey;
-  readonly gate: TestGate;
-  readonly core: GateCore;
-  readonly server: GateServer;
-  readonly #dir: string;
-  readonly clients: TestClient[] = [];
-  /** What the gate finds when it asks for newer entries. */
-  newer: () => Promise<boolean> = () => Promise.resolve(false);
-
-  private constructor(o: {
-    network: TestNetwork;
-    grant: SigningKey;
-    key: SigningKey;
-    dir: string;
-    certificate: Awaited<ReturnType<typeof openCertificate>>;
-    limits: Partial<Limits>;
-    idle: number | undefined;
-  }) {
-    this.network = o.network;
-    this.grant = o.grant;
-    this.#dir = o.dir;
-    const { hash: cert } = o.certificate;
-    const now = () => Date.now();
-    const nonce = () => toBase64Url(random(32));
-    this.core = new GateCore({ key: o.key.public, cert, nonce, limits: o.limits });
-    const endpoint = new Deno.QuicEndpoint({ hostname: "127.0.0.1", port: 0 });
-    this.gate = { port: endpoint.addr.port, key: o.key.public, cert };
-    const judge = new LedgerJudge({
-      key: o.key,
-      ledger: o.network.ledger,
-      catchUp: () => this.newer(),
-      take: async (entries) => {
-        for (const entry of entries) await o.network.ledger.append(entry);
-      },
-      exchange: () => Promise.resolve([]),
-      now,
-    });
-    const log = createLog("ghostgate", { write: () => {} });
-    this.server = new GateServer({
-      endpoint,
-      certificate: o.certificate,
-      core: this.core,
-      judge,
-      log,
-      now,
-      ...(o.idle ? { idle: o.idle } : {}),
-    });
-    this.head();
-  }
-
-  static async create(limits: Partial<Limits> = {}, idle?: number): Promise<World> {
-    const network = await TestNetwork.create();
-    const dir = await Deno.makeTempDir();
-    return new World({
-      network,
-      grant: await network.grant(),
-      key: await signingKeyFromSeed(random(32)),
-      dir,
-      certificate: await openCertificate(dir, { now: () => Date.now(), random }),
-      limits,
-      idle,
-    });
-  }
-
-  head(): void {
-    this.server.handle({ t: "ledger", net: this.network.id, head: this.network.ledger.head });
-  }
-
-  async join(...o: Parameters<TestNetwork["node"]> | [string]) {
-    const node = await this.network.node(o[0], o[1] ?? this.grant, o[2]);
-    const client = await TestClient.join(this.gate, node);
-    this.clients.push(client);
-    return { node, client };
-  }
-
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const client of this.clients) await client.close();
-    await this.server.close();
-    await Deno.remove(this.#dir, { recursive: true });
-  }
-}
+import { random, seconds, TestClient, TestNetwork, until } from "./testing.ts";
+import { GateWorld } from "./testing_gate.ts";
 
 Deno.test("a gate welcomes nodes and forwards their signals and packets, all of them", async () => {
-  await using w = await World.create();
+  await using w = await GateWorld.create();
   const a = await w.join("a");
   const b = await w.join("b");
   assert.deepEqual(a.client.welcome?.head, w.network.ledger.head);
@@ -121,7 +30,7 @@ Deno.test("a gate welcomes nodes and forwards their signals and packets, all of 
 });
 
 Deno.test("a gate cuts a packet in two for a receiver whose path does not carry it yet", async () => {
-  await using w = await World.create();
+  await using w = await GateWorld.create();
   const a = await w.join("a");
   await until("a wider path", () => a.client.conn.maxDatagramSize >= 1400);
   const b = await w.join("b");
@@ -138,7 +47,7 @@ Deno.test("a gate cuts a packet in two for a receiver whose path does not carry 
 });
 
 Deno.test("a gate answers pings and tells of those who come and go", async () => {
-  await using w = await World.create();
+  await using w = await GateWorld.create();
   const a = await w.join("a");
   const b = await w.network.node("b", w.grant);
   await a.client.send({ t: "ping", n: 7 });
@@ -153,7 +62,7 @@ Deno.test("a gate answers pings and tells of those who come and go", async () =>
 });
 
 Deno.test("a gate lets a node's newer session replace its older one", async () => {
-  await using w = await World.create();
+  await using w = await GateWorld.create();
   const a = await w.join("a");
   const again = await TestClient.join(w.gate, a.node);
   w.clients.push(again);
@@ -163,7 +72,7 @@ Deno.test("a gate lets a node's newer session replace its older one", async () =
 });
 
 Deno.test("a gate refuses nodes that its ledger does not admit, and says why", async () => {
-  await using w = await World.create();
+  await using w = await GateWorld.create();
   const other = await TestNetwork.create();
   const now = seconds();
   const stranger = await signingKeyFromSeed(random(32));
@@ -198,7 +107,7 @@ Deno.test("a gate refuses nodes that its ledger does not admit, and says why", a
 });
 
 Deno.test("a gate refuses another network's hello before it signs anything", async () => {
-  await using w = await World.create();
+  await using w = await GateWorld.create();
   const other = await TestNetwork.create();
   const node = await other.node("x", await other.grant());
   const client = await TestClient.connect(w.gate);
@@ -207,7 +116,7 @@ Deno.test("a gate refuses another network's hello before it signs anything", asy
 });
 
 Deno.test("a gate asks for newer entries once when it does not know a grant", async () => {
-  await using w = await World.create();
+  await using w = await GateWorld.create();
   // The gate's ledger is the network's own here, so a grant that comes while it asks is a newer entry.
   const grant = await signingKeyFromSeed(random(32));
   let asked = 0;
@@ -231,7 +140,7 @@ Deno.test("a gate asks for newer entries once when it does not know a grant", as
 });
 
 Deno.test("a gate refuses a proof that was made for another session", async () => {
-  await using w = await World.create();
+  await using w = await GateWorld.create();
   const node = await w.network.node("a", w.grant);
   const first = await TestClient.connect(w.gate);
   const second = await TestClient.connect(w.gate);
@@ -247,8 +156,8 @@ Deno.test("a gate refuses a proof that was made for another session", async () =
 });
 
 Deno.test("a node sees through a gate that relays another gate's challenge", async () => {
-  await using real = await World.create();
-  await using fake = await World.create();
+  await using real = await GateWorld.create();
+  await using fake = await GateWorld.create();
   const node = await real.network.node("a", real.grant);
   const client = await TestClient.connect(real.gate);
   real.clients.push(client);
@@ -263,7 +172,7 @@ Deno.test("a node sees through a gate that relays another gate's challenge", asy
 });
 
 Deno.test("a gate takes entries that an admin hands over without a session, and from nobody else", async () => {
-  await using w = await World.create();
+  await using w = await GateWorld.create();
   const { ledger, admin } = w.network;
   const ahead = await w.network.copy();
   const entries: string[] = [];
@@ -291,7 +200,7 @@ Deno.test("a gate takes entries that an admin hands over without a session, and 
 });
 
 Deno.test("a gate cuts the sessions of what is revoked, at once", async () => {
-  await using w = await World.create();
+  await using w = await GateWorld.create();
   const a = await w.join("a");
   const b = await w.join("b");
   await w.network.append("revoke", { what: "node", key: a.node.key.public });
@@ -306,7 +215,7 @@ Deno.test("a gate cuts the sessions of what is revoked, at once", async () => {
 });
 
 Deno.test("a gate cuts sessions whose record no longer holds against a longer ledger", async () => {
-  await using w = await World.create();
+  await using w = await GateWorld.create();
   const a = await w.join("a");
   const b = await w.join("b");
   await w.network.append("node", { node: a.node.id, expires: seconds() - 1 });
@@ -316,7 +225,7 @@ Deno.test("a gate cuts sessions whose record no longer holds against a longer le
 });
 
 Deno.test("a gate bounds strangers: those who say nothing, say nonsense, or come in crowds", async () => {
-  await using w = await World.create({ authTime: 200, unprovedPerSource: 3 });
+  await using w = await GateWorld.create({ authTime: 200, unprovedPerSource: 3 });
   const crowd: TestClient[] = [];
   for (let i = 0; i < 4; i++) crowd.push(await TestClient.connect(w.gate));
   w.clients.push(...crowd);
@@ -332,7 +241,7 @@ Deno.test("a gate bounds strangers: those who say nothing, say nonsense, or come
 });
 
 Deno.test("a gate notices a node that is gone without a word", async () => {
-  await using w = await World.create({}, 500);
+  await using w = await GateWorld.create({}, { idle: 500 });
   const watcher = await w.join("watcher");
   const gone = await w.network.node("gone", w.grant);
   const client = await TestClient.join(w.gate, gone, { keepAlive: false });
@@ -344,7 +253,7 @@ Deno.test("a gate notices a node that is gone without a word", async () => {
 });
 
 Deno.test("a gate that stops tells its sessions", async () => {
-  const w = await World.create();
+  const w = await GateWorld.create();
   try {
     const a = await w.join("a");
     await w.server.close();
@@ -355,7 +264,7 @@ Deno.test("a gate that stops tells its sessions", async () => {
 });
 
 Deno.test("a gate has no session for those whose way in the policy has closed", async () => {
-  await using w = await World.create();
+  await using w = await GateWorld.create();
   const a = await w.join("a");
   assert(a.client.welcome);
   await w.network.append("policy", { format: "toml", source: "admit = []\n" });

@@ -156,10 +156,14 @@ class Gate {
       ...(config.lanes && {
         lanes: {
           ports: { first: config.lanes.first + 1, last: config.lanes.last },
-          limits: { perNode: config.lanes_per_node, perNetwork: config.lanes_per_network },
+          limits: {
+            perNode: config.lanes_per_node,
+            perNetwork: config.lanes_per_network,
+            idleTime: config.lane_idle * 1000,
+          },
           hmac: world.hmac,
           random: world.random,
-          accept: (address) => mayBeEnd(address, { own: world.addresses(), overlay: this.#overlay }),
+          accept: (address) => mayBeEnd(address, { overlay: this.#overlay }),
         },
       }),
     });
@@ -278,6 +282,7 @@ class Gate {
       runner: world.runner,
       log: world.log,
       now: world.now,
+      idle: config.lane_idle * 1000,
       loopOnly: !config.lanes_kernel,
     });
     world.log.info("lanes", { in: this.#lanes.mode, udp: `${ports.first}-${ports.last}` });

@@ -7,10 +7,14 @@
 import { answerBinding, answersFrom } from "../core/stun.ts";
 import { readDatagrams } from "../../mesh/host/datagrams.ts";
 import { sourceOf } from "../core/source.ts";
+import { StunDebt } from "../core/stun_debt.ts";
 
 export class StunServer {
   readonly #sockets: readonly Deno.DatagramConn[];
+  readonly #debt = new StunDebt();
   answered = 0;
+  /** Well-formed requests without an answer, because their source has had more than it sent. */
+  withheld = 0;
 
   /** @param alternate a second port of the same address, or null */
   constructor(socket: Deno.DatagramConn, alternate: Deno.DatagramConn | null = null) {
@@ -33,6 +37,11 @@ export class StunServer {
     const way = answer && answersFrom(bytes);
     const out = way === "same" ? o.socket : way === "other" ? o.other : null;
     if (!answer || !out) return;
+    const lengths = { request: bytes.length, answer: answer.length };
+    if (!this.#debt.allows({ source: source.group, ...lengths, now: Date.now() })) {
+      this.withheld++;
+      return;
+    }
     this.answered++;
     out.send(answer, from).catch(() => {});
   }

@@ -72,7 +72,7 @@ export class Daemon {
   #grace: Grace | null = null;
   #certificate: CertificateKeeper | null = null;
   readonly #stop = new AbortController();
-  /** Peers on the direct rung: one that leaves it may do so because the router forgot our port. */
+  /** Peers on the direct rung: one that leaves it may do so because the router forgot us. */
   readonly #direct = new Set<string>();
   #meshUp = false;
   /** What the last run threw, or null. */
@@ -327,7 +327,11 @@ export class Daemon {
   #say(peer: Peer): void {
     const { rung, endpoint, rttMs } = peer.state;
     if (rung === "direct") this.#direct.add(peer.id);
-    else if (this.#direct.delete(peer.id)) this.#parts.portMap?.doubt();
+    else if (this.#direct.delete(peer.id)) {
+      this.#parts.portMap?.doubt();
+      this.#hub.askAgain();
+      this.#timer.arm();
+    }
     const over = rung === "none" ? "no path" : `${rung}${endpoint ? ` ${endpoint}` : ""}`;
     const name = this.#parts.nameOf(peer.id);
     const text = `${name}: ${over}${rttMs === null ? "" : ` (${rttMs.toFixed(1)} ms)`}`;
@@ -343,8 +347,10 @@ export class Daemon {
   async #look(): Promise<void> {
     if (await this.#parts.surroundings.refresh()) {
       this.#parts.turn.desk.networkChanged();
+      this.#machine.addressesChanged();
       for (const peer of this.#parts.peers.all.values()) peer.networkChanged();
     }
+    await this.#parts.collisions.refresh();
     // An exit node in use is gone past by addresses, which may be others now.
     if (this.#parts.exit.node !== undefined) void this.reconcile();
     if (await this.#parts.exit.announce()) await this.#ownChanged();

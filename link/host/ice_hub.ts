@@ -161,6 +161,13 @@ export class IceHub {
     this.tick();
   }
 
+  /** Asks all STUN services now: the NAT may have changed its mind. */
+  askAgain(): void {
+    for (const binding of this.#bindings.values()) {
+      this.#apply(binding, binding.machine.handle({ kind: "refresh" }, this.#now()));
+    }
+  }
+
   /** Sets the place that a router maps to WireGuard's port, by this machine's address `base`. */
   setPortMapped(mapped: { at: TransportAddress; base: string } | null): void {
     this.#portMapped = mapped;

@@ -7,7 +7,13 @@ import type { Runner } from "../../mesh/host/runner.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import { parseJson } from "../../mesh/wire/encoding.ts";
 import { parse, z } from "../../mesh/wire/schema.ts";
-import { EXIT_MARK, type IpStep, type ObservedAddresses, type ObservedRoute } from "../core/plan/mod.ts";
+import {
+  EXIT_MARK,
+  type HostRoute,
+  type IpStep,
+  type ObservedAddresses,
+  type ObservedRoute,
+} from "../core/plan/mod.ts";
 import { type LinkTools, MAX_TOOL_OUTPUT, runTool, toolError } from "./tools.ts";
 
 /** Protocol number of our routes (`ip route show proto 207`); free in iproute2's rt_protos. */
@@ -51,6 +57,7 @@ const routeList = z.array(z.object({
   gateway: text.optional(),
   metric: z.int().optional(),
   protocol: z.union([text, z.int()]).optional(),
+  type: text.optional(),
 })).max(100_000);
 
 /** An address of this machine at which peers may reach it. */
@@ -131,6 +138,26 @@ export class IpTool {
     const [route] = parse(routeList, this.#decode(result.stdout), "ip route get");
     if (!route?.dev) return null;
     return { iface: route.dev, source: route.prefsrc ?? null, gateway: route.gateway ?? null };
+  }
+
+  /** Routes of others to more than a default, in all tables, and the addresses of all other interfaces. */
+  async others(): Promise<{ routes: HostRoute[]; addresses: { address: string; iface: string }[] }> {
+    const all = ["route", "show", "table", "all"];
+    const [four, six, links] = await Promise.all([
+      this.#json(["-4", ...all]),
+      this.#json(["-6", ...all]),
+      this.#json(["addr", "show", "up"]),
+    ]);
+    return {
+      routes: [...parseOtherRoutes(four, 4, this.iface), ...parseOtherRoutes(six, 6, this.iface)],
+      addresses: parse(addressList, links, "ip addr").flatMap(({ ifname, addr_info }) =>
+        ifname === undefined || ifname === this.iface
+          ? []
+          : addr_info.flatMap(({ local, scope }) =>
+            local === undefined || scope !== "global" ? [] : [{ address: local, iface: ifname }]
+          )
+      ),
+    };
   }
 
   /**
@@ -232,8 +259,19 @@ export function parseRoutes(json: unknown, family: 4 | 6): ObservedRoute[] {
   }));
 }
 
+/** Reads `ip -4|-6 -json route show table all`: what others lead somewhere by an interface, default routes left out. */
+export function parseOtherRoutes(json: unknown, family: 4 | 6, tunnel: string): HostRoute[] {
+  return parse(routeList, json, "ip route").flatMap((route) => {
+    const { dst, dev, type } = route;
+    if (dst === "default" || dev === undefined || dev === tunnel || dev === "lo" || isOurRoute(route)) return [];
+    if (type !== undefined && type !== "unicast") return [];
+    return [{ prefix: dst.includes("/") ? dst : `${dst}/${family === 4 ? 32 : 128}`, iface: dev }];
+  });
+}
+
 /** Bridges and ends of containers and virtual machines: their addresses are the same on many machines and lead nowhere. */
-const CONTAINER = /^(docker|br-|veth|cni|virbr|flannel|cali|podman|lxcbr|lxdbr|incusbr|vnet|kube-)/;
+const CONTAINER =
+  /^(docker|br-|veth|cni|cilium|virbr|vboxnet|vmnet|mpqemubr|flannel|vxlan\.|cali|weave|podman|lxc|lxd|incus|vnet|kube-|nodelocaldns|waydroid|hassio)/;
 /**
  * Kinds of other VPNs' tunnels. A path inside one could work, but its packets are smaller than ours, what does not fit is lost
  * without a word, and it is never shorter than the path that the tunnel itself takes.

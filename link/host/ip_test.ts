@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Runner, RunOptions } from "../../mesh/host/runner.ts";
-import { IpTool, parseAddresses, parseHostAddresses, parseRoutes } from "./ip.ts";
+import { IpTool, parseAddresses, parseHostAddresses, parseOtherRoutes, parseRoutes } from "./ip.ts";
 
 /** As iproute2 6.1 prints it, `{}` for what its filter left out included. */
 const TUNNEL = JSON.parse(
@@ -55,12 +55,37 @@ Deno.test("parseHostAddresses() leaves out what leads nowhere", () => {
       six("fd12::7"),
     ]),
     link("br0", up, [four("10.0.0.5")]),
+    link("tailscale0", up, [four("100.101.102.103")], { linkinfo: { info_kind: "tun" } }),
+    link("wg0", up, [four("10.8.0.2"), six("fd42::2")], { linkinfo: { info_kind: "wireguard" } }),
+    ...["docker_gwbridge", "cni0", "podman1", "virbr0", "lxdbr0", "lxc42", "cilium_host", "vxlan.calico", "vboxnet0"]
+      .map(
+        (name) => link(name, up, [four("10.88.0.1"), six("fd88::1")]),
+      ),
   ], "ghost0");
   assert.deepEqual(found.map((a) => `${a.iface} ${a.family} ${a.address}`), [
     "eth0 4 192.168.1.7",
     "eth0 6 2001:db8::7",
     "eth0 6 fd12::7",
     "br0 4 10.0.0.5",
+  ]);
+});
+
+Deno.test("parseOtherRoutes() reads what others lead somewhere, in any table", () => {
+  const routes = [
+    { dst: "default", gateway: "192.168.1.1", dev: "eth0" },
+    { dst: "192.168.1.0/24", dev: "eth0", protocol: "kernel", scope: "link" },
+    { dst: "100.100.1.1", dev: "tailscale0", table: "52", type: "unicast" },
+    { dst: "100.64.0.9", dev: "ghost0", protocol: 207 },
+    { dst: "10.1.1.0/24", dev: "ghost1", protocol: "207" },
+    { dst: "192.168.1.7", dev: "eth0", table: "local", type: "local" },
+    { dst: "10.9.0.0/16", type: "blackhole" },
+  ];
+  assert.deepEqual(parseOtherRoutes(routes, 4, "ghost0"), [
+    { prefix: "192.168.1.0/24", iface: "eth0" },
+    { prefix: "100.100.1.1/32", iface: "tailscale0" },
+  ]);
+  assert.deepEqual(parseOtherRoutes([{ dst: "fd00::1", dev: "eth0" }], 6, "ghost0"), [
+    { prefix: "fd00::1/128", iface: "eth0" },
   ]);
 });
 

@@ -3,9 +3,10 @@
  * for when a pair stays on a lesser relay and data goes over it; an idle pair costs the gate nothing.
  */
 import { fromBase64Url } from "../../mesh/wire/encoding.ts";
-import type { FromGate } from "../../mesh/wire/gate_session.ts";
+import { type FromGate, LANE_IDLE } from "../../mesh/wire/gate_session.ts";
 import type { SignalBody } from "../../mesh/wire/signal.ts";
 import { type LaneAction, LaneEnd, type LaneEvent } from "../core/lane/lane_end.ts";
+import { laneRefusal } from "../core/lane/refusal.ts";
 import type { TransportAddress } from "../core/stun/mod.ts";
 import type { Carrier, CarrierHost, PathNow, Transport } from "./transport.ts";
 
@@ -19,6 +20,8 @@ export const lane: Transport = {
 const PATIENCE = 1_000;
 /** Data that is older says nothing. */
 const FRESH = 5_000;
+/** After so long without data, in ms, a lane that never came up is not asked for again. */
+const STALE = 15_000;
 /** A lane that a direct path has taken over from is given up after this at the latest. */
 const KEEP = 10_000;
 /** WireGuard's transport data (type 4); 32 bytes are a keepalive. */
@@ -31,8 +34,12 @@ class LaneCarrier implements Carrier {
   #path: PathNow = { rung: "none", since: 0 };
   #dataAt = -Infinity;
   #wanted = false;
+  /** The newest session in which the peer was met. */
+  #session: ReturnType<CarrierHost["gates"]["towards"]> = null;
   /** The gate that was asked last. */
   #gate: string | null = null;
+  /** Why the gate gives no lane, for people. */
+  #refusal: string | null = null;
 
   constructor(host: CarrierHost) {
     this.#host = host;
@@ -41,11 +48,11 @@ class LaneCarrier implements Carrier {
 
   reachChanged(): void {
     const session = this.#host.gates.towards(this.#host.peerId);
+    const fresh = session !== null && session !== this.#session;
+    this.#session = session ?? this.#session;
     this.#gate = session?.gateId ?? this.#gate;
-    this.#tell({
-      kind: "gate",
-      gate: session && { id: session.gateId, addresses: this.#host.gates.addressesOf(session.gateId) },
-    });
+    const gate = session && { id: session.gateId, addresses: this.#host.gates.addressesOf(session.gateId) };
+    this.#tell({ kind: "gate", gate, fresh });
   }
 
   packetSeen(packet: Uint8Array): void {
@@ -80,16 +87,25 @@ class LaneCarrier implements Carrier {
     if (gate !== this.#gate) return;
     if (message.t === "lane") {
       const { port, end } = message;
+      this.#refusal = null;
       this.#tell({ kind: "granted", port, end, token: fromBase64Url(message.token) });
     } else if (message.t === "lane-ready") this.#tell({ kind: "ready", port: message.port, family: message.family });
     else if (message.t === "lane-ended") {
-      this.#tell({ kind: "ended" });
+      const { reason } = message;
+      this.#refusal = laneRefusal(reason, this.#host.gates.nameOf(gate));
+      if (this.#refusal !== null) this.#host.note(`lane: ${this.#refusal}`);
       this.#dataAt = -Infinity;
+      this.#tell({ kind: "ended", missed: reason !== LANE_IDLE && this.#path.rung !== "direct" });
+      this.#want(false); // until there is data again
     }
   }
 
   networkChanged(): void {
     this.#tell({ kind: "networkChanged" });
+  }
+
+  why(): string | null {
+    return this.#refusal && `no lane: ${this.#refusal}`;
   }
 
   /** A STUN datagram for this lane. */
@@ -102,7 +118,10 @@ class LaneCarrier implements Carrier {
     const { rung, since } = this.#path;
     if (rung === "lane" || this.#end.up && rung !== "direct") return this.#want(true);
     if (rung === "direct") return this.#want(this.#wanted && now - since < KEEP);
-    if (rung !== "none" && now - since >= PATIENCE && now - this.#dataAt < FRESH) this.#want(true);
+    const quiet = now - this.#dataAt;
+    if (rung !== "none" && now - since >= PATIENCE && quiet < FRESH) this.#want(true);
+    // Attempts that come to nothing end with the data, too.
+    else if (quiet >= STALE) this.#want(false);
   }
 
   #want(on: boolean): void {

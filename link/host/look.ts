@@ -14,7 +14,7 @@ const CLOCK_PATIENCE = 3_000;
 
 /** Looks at this machine's network anew; takes up to a few seconds where nothing answers. */
 export async function netcheck(parts: Parts, o: { meshUp: boolean }): Promise<LocalNetcheck> {
-  await parts.surroundings.refresh();
+  await Promise.all([parts.surroundings.refresh(), parts.collisions.refresh()]);
   const { services } = parts.surroundings;
   await parts.portMap?.look();
   const clockAheadMs = await parts.mesh.clockAhead({ signal: AbortSignal.timeout(CLOCK_PATIENCE) }).catch(() => null);
@@ -65,7 +65,7 @@ export async function netcheck(parts: Parts, o: { meshUp: boolean }): Promise<Lo
     clock: { aheadMs: clockAheadMs },
     coordinator: o.meshUp,
     gates,
-    verdict: verdict(findings),
+    verdict: [...verdict(findings), ...parts.collisions.found],
   };
 }
 
@@ -83,7 +83,7 @@ function portMappingOf(portMap: Parts["portMap"]): LocalNetcheck["portMapping"] 
 
 /** Why this peer's path is no better; null when it is direct. */
 export function whyOf(parts: Parts, peer: Peer): string | null {
-  const { ice, guess, remotes } = peer.inside();
+  const { ice, guess, remotes, relays } = peer.inside();
   return whyNotBetter({
     rung: peer.state.rung,
     ice: ice.state,
@@ -93,6 +93,7 @@ export function whyOf(parts: Parts, peer: Peer): string | null {
     hard: parts.surroundings.hard,
     guess,
     relay: parts.turn.desk.fault,
+    relays,
   });
 }
 

@@ -7,12 +7,14 @@
  */
 import ipaddr from "ipaddr.js";
 import {
+  behindAliases,
   type Bridge,
   type DesiredPeer,
   type DesiredRoute,
   EXIT_MARK,
   type ExitService,
   type Join,
+  type ObservedWireGuard,
   planAddresses,
   planRoutes,
   planWireGuard,
@@ -130,6 +132,8 @@ export class Machine {
   #carriers: ReadonlyMap<string, string> = new Map();
   /** Somebody may have removed the table; the next run looks. */
   #doubt = false;
+  /** WireGuard may still send from an address that is gone. */
+  #stale = false;
 
   private constructor(
     o: MachineOptions,
@@ -195,7 +199,7 @@ export class Machine {
    * @throws GhostError with what could not be done; nothing is opened by a run that failed
    */
   async apply(wanted: Wanted): Promise<void> {
-    const observed = await this.wg.show();
+    const observed = await this.#observe();
     const routes = await this.#chooseRoutes(wanted);
     const peers = this.#peers(wanted, routes);
     const { publicKey } = wanted;
@@ -248,9 +252,12 @@ export class Machine {
 
   async #filter(wanted: Wanted): Promise<void> {
     await this.#ensureTable();
-    const carried = wanted.routes.mine.map((r) => ({ prefix: r.prefix, snat: r.snat }));
-    const guards = await this.#forwarding.set(await this.#egress(carried.map((c) => c.prefix)));
-    const filter = wanted.filter ?? CLOSED;
+    const carried = wanted.routes.mine.map(({ prefix, snat, lan }) =>
+      lan === undefined ? { prefix, snat } : { prefix, snat, lan }
+    );
+    const aliases = carried.flatMap(({ prefix, lan }) => lan === undefined ? [] : [{ prefix, lan }]);
+    const guards = await this.#forwarding.set(await this.#egress(carried.map((c) => c.lan ?? c.prefix)));
+    const filter = behindAliases(wanted.filter ?? CLOSED, aliases);
     await this.firewall.apply(filter);
     await this.#table.load({
       wgPort: this.#wgPort,
@@ -262,6 +269,21 @@ export class Machine {
       guards,
     });
     this.firewall.taken(filter, wanted.policy);
+  }
+
+  /**
+   * The machine's addresses are others now: the next run sets every endpoint anew, also one that stays, because WireGuard goes on
+   * sending from the address that it used towards it (measured with wireguard-go of 2022: no packet left any more).
+   */
+  addressesChanged(): void {
+    this.#stale = true;
+  }
+
+  async #observe(): Promise<ObservedWireGuard> {
+    const observed = await this.wg.show();
+    if (!this.#stale) return observed;
+    this.#stale = false;
+    return { ...observed, peers: observed.peers.map((peer) => ({ ...peer, endpoint: null })) };
   }
 
   /** The next run sees whether somebody flushed the table. */

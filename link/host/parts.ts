@@ -7,6 +7,7 @@ import type { Log } from "../../mesh/host/log.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { Rotation } from "../core/keys/rotation.ts";
 import type { LinkConfig } from "./config.ts";
+import { Collisions } from "./collisions.ts";
 import { Conversation } from "./conversation.ts";
 import { stunCrypto } from "./crypto.ts";
 import { Names } from "./dns/names.ts";
@@ -84,6 +85,7 @@ export class Parts {
   readonly desk: LedgerDesk;
   readonly conversation: Conversation;
   readonly surroundings: Surroundings;
+  readonly collisions: Collisions;
   /** Null when the settings switch it off. */
   readonly portMap: PortMap | null;
   readonly peers: PeerTable;
@@ -199,6 +201,7 @@ export class Parts {
       stun: o.config.fallback.includes("stun"),
       turnServers: p.turnServers.flatMap(({ transports }) => transports),
     });
+    this.collisions = new Collisions({ ip: p.machine.ip, view: this.view, log: o.log });
     this.portMap = !o.config.portmap ? null : portMapping({
       secret: identity.identity.seed,
       range: this.view.ledger.network.ipv4,
@@ -288,6 +291,7 @@ export class Parts {
       meshUp: d.meshUp,
       reachable: this.reachable,
       why: (peer) => whyOf(this, peer),
+      collisions: () => this.collisions.found,
       ping: (address) => o.platform.ping(address),
     });
     p.hub.onCandidates = () => {

@@ -78,6 +78,7 @@ export class Peer {
       signal: (body) => host.signal(id, body),
       event: (event) => this.event(event),
       carries: () => this.#release(false),
+      note: (what) => this.timeline.note(what),
     });
   }
 
@@ -279,8 +280,9 @@ export class Peer {
   }
 
   /** What there is to see, for people. */
-  inside(): { ice: IceSnapshot; guess: string | null; remotes: readonly WireCandidate[] } {
-    return { ice: this.#ice.snapshot(), guess: this.#guess.text, remotes: this.#guess.remotes };
+  inside(): { ice: IceSnapshot; guess: string | null; remotes: readonly WireCandidate[]; relays: string | null } {
+    const relays = this.#rungs.why(this.state.rung);
+    return { ice: this.#ice.snapshot(), guess: this.#guess.text, remotes: this.#guess.remotes, relays };
   }
 
   /** Runs both machines' timers. */

@@ -69,6 +69,13 @@ export class PeerRungs {
     return false;
   }
 
+  /** What keeps better rungs than the one in use down, as far as they know; null when nothing does. */
+  why(inUse: Rung): string | null {
+    const at = this.#rungs.findIndex(({ transport }) => transport.rung === inUse);
+    const better = at < 0 ? this.#rungs : this.#rungs.slice(0, at);
+    return better.map(({ carrier }) => carrier.why?.() ?? null).find((why) => why !== null) ?? null;
+  }
+
   /** The path has left this rung for good. */
   release(rung: string): void {
     this.#rungs.find(({ transport }) => transport.rung === rung)?.carrier.release?.();

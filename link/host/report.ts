@@ -14,7 +14,7 @@ import type {
   LocalStatus,
 } from "../../mesh/wire/local.ts";
 import type { z } from "../../mesh/wire/schema.ts";
-import { overlaps, type RouteUse } from "../core/routes/mod.ts";
+import { overlaps, type RouteOffer, type RouteUse } from "../core/routes/mod.ts";
 import type { Gates } from "./gates.ts";
 import { rowsOf } from "./firewall/words.ts";
 import type { NamesState } from "./dns/names.ts";
@@ -40,6 +40,8 @@ export interface ReportSources {
   reachable(id: string): boolean;
   /** Why a peer's path is no better. */
   why(peer: Peer): string | null;
+  /** What collides with the network's ranges on this machine. */
+  collisions(): readonly string[];
   /** One ping; its round trip in ms, null without an answer. */
   ping(address: string): Promise<number | null>;
 }
@@ -114,6 +116,7 @@ export class Report {
     }
     if (this.#fault) list.push(`not everything could be set up: ${this.#fault}`);
     list.push(...overlaps(machine.routeUses.map((u) => u.route)), ...unused(machine.routeUses));
+    list.push(...this.#o.collisions());
     list.push(...this.#o.exit.notes());
     const names = this.#o.names.state.fault;
     const { fault } = machine.firewall;
@@ -211,6 +214,7 @@ export class Report {
     return [...view.nodes.values()].flatMap(({ id, name, verified }) =>
       verified.record.routes.filter((prefix) => !signed.has(`${prefix} ${id}`)).map((prefix) => ({
         prefix,
+        lan: null,
         via: name,
         node: id,
         metric: 100,
@@ -253,8 +257,9 @@ export class Report {
 
   routes(): z.infer<typeof localRoutes> {
     const { view, machine } = this.#o;
-    const row = (route: { prefix: string; node: string; metric: number; snat: boolean }) => ({
+    const row = (route: RouteOffer) => ({
       prefix: route.prefix,
+      lan: route.lan ?? null,
       via: view.nodes.get(route.node)?.name ?? route.node,
       node: route.node,
       metric: route.metric,

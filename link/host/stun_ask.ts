@@ -3,8 +3,11 @@ import {
   decodeStun,
   encodeStun,
   type Field,
+  field,
   isStun,
+  PADDING,
   read,
+  SOFTWARE,
   type StunCrypto,
   type TransportAddress,
   XOR_MAPPED_ADDRESS,
@@ -65,7 +68,8 @@ export class StunAsker implements Disposable {
     const transaction = this.#crypto.random(12);
     const answer = Promise.withResolvers<TransportAddress>();
     this.#waiting.set(transaction.toString(), answer.resolve);
-    const bytes = encodeStun({ class: "request", transaction, fields, fingerprint: true });
+    const padded = [...fields, field(SOFTWARE, PADDING)];
+    const bytes = encodeStun({ class: "request", transaction, fields: padded, fingerprint: true });
     try {
       for (const wait of WAITS) {
         const at = performance.now();

@@ -32,6 +32,7 @@ export interface SurroundingsOptions {
 export class Surroundings {
   readonly #o: SurroundingsOptions;
   #last = "";
+  #lastWay = "";
   #services: (StunService & { gate: string })[] = [];
   #hard = false;
   #way: Way | null = null;
@@ -88,8 +89,11 @@ export class Surroundings {
       if (this.#o.stun) void this.#judgeNat();
     }
     const key = addresses.toSorted().join(" ");
-    const moved = this.#last !== "" && key !== this.#last;
+    // With another way out the addresses may be the same, but how the outside sees them is not.
+    const way = this.#way === null ? this.#lastWay : `${this.#way.gateway} ${this.#way.source}`;
+    const moved = (this.#last !== "" && key !== this.#last) || (this.#lastWay !== "" && way !== this.#lastWay);
     this.#last = key;
+    this.#lastWay = way;
     return moved;
   }
 

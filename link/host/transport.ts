@@ -45,6 +45,8 @@ export interface CarrierHost {
   signal(body: SignalBody): void;
   /** `nextDeadline` is sooner than it was. */
   rearm(): void;
+  /** Something worth a line in what `ghostctl debug path` shows. */
+  note(what: string): void;
   now(): number;
 }
 
@@ -81,6 +83,8 @@ export interface Carrier {
   gateMessage?(gate: string, message: FromGate): void;
   /** The machine is on another network: addresses that were learnt are void. */
   networkChanged?(): void;
+  /** Why this rung is not up, where a person could mend that; null otherwise. */
+  why?(): string | null;
   tick?(): void;
   /** When `tick` is due, in ms; null when nothing is waited for. */
   nextDeadline?(): number | null;

@@ -184,6 +184,12 @@ const KINDS: { [K in LedgerKind]: Apply<K> } = {
     if (contains(s.range4, prefix) || contains(s.range6, prefix)) {
       throw bad(`"${body.prefix}" lies within the network's own addresses`, at);
     }
+    if (body.lan !== undefined) {
+      const lan = readPrefix(body.lan, { place: `${place}.body.lan`, code: "bad_ledger" });
+      if (lan.address.kind() !== prefix.address.kind() || lan.length !== prefix.length || lan.length === 0) {
+        throw bad(`"${body.lan}" and "${body.prefix}" must be of one family and length`, `${place}.body.lan`);
+      }
+    }
     const key = `${body.prefix} ${body.node}`;
     if (body.op === "remove") return void s.routes.delete(key);
     refuseRevoked(s, body.node, place);

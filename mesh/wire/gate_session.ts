@@ -30,6 +30,8 @@ export const GATE_ALPN = "ghostgate/1";
 
 /** Why a gate ends a session when the same node has made a newer one; what the node reads as the reason. */
 export const GATE_REPLACED = "A newer session of this node took its place";
+/** Why a gate ends a lane over which no data goes. */
+export const LANE_IDLE = "idle";
 /** Default UDP port of a gate's QUIC server; its STUN service is on the next one. */
 export const GATE_PORT = 3478;
 export const SESSION_TYP = "ghostmesh-session+jwt";

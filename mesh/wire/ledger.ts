@@ -61,6 +61,8 @@ const route = z.strictObject({
   node: nodeId,
   metric: z.int().min(0).max(65535),
   snat: z.boolean(),
+  /** The network's own prefix behind the carrier, when `prefix` is only its name in the mesh: of the same length, mapped one to one. */
+  lan: prefix.optional(),
 });
 const node = z.strictObject({
   node: nodeId,

@@ -248,6 +248,8 @@ export type LocalFirewallFlow = z.infer<typeof localFirewallFlow>;
 export const localRoutes = z.object({
   routes: z.array(z.object({
     prefix: z.string(),
+    /** What it is at its carrier, when that differs. */
+    lan: z.string().nullable(),
     via: z.string(),
     node: z.string(),
     metric: z.number(),

@@ -3,7 +3,8 @@ import type { Mutation } from "./mutation.ts";
 import { DOOR } from "./mutations/door.ts";
 import { GATE } from "./mutations/gate.ts";
 import { LEDGER } from "./mutations/ledger.ts";
+import { ROUTER } from "./mutations/router.ts";
 import { TURN } from "./mutations/turn.ts";
 import { SURROUNDINGS } from "./mutations/surroundings.ts";
 
-export const MUTATIONS: readonly Mutation[] = [...DOOR, ...LEDGER, ...GATE, ...TURN, ...SURROUNDINGS];
+export const MUTATIONS: readonly Mutation[] = [...DOOR, ...LEDGER, ...GATE, ...TURN, ...SURROUNDINGS, ...ROUTER];

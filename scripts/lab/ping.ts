@@ -11,6 +11,8 @@ export interface PingResult {
   lost: number[];
   /** Ms from its start to the first answer. */
   firstMs: number;
+  /** By how many packets the latest answer came late: 0 is in order. */
+  reordered: number;
   /** The longest time between two answers, in ms. */
   longestGapMs: number;
   medianMs: number;
@@ -52,8 +54,14 @@ export class Ping {
     for (let seq = 1; seq <= judged; seq++) if (!answers.has(seq)) lost.push(seq);
     let longestGapMs = 0;
     times.forEach(({ at }, i) => longestGapMs = Math.max(longestGapMs, i === 0 ? 0 : at - times[i - 1]!.at));
+    let [newest, reordered] = [0, 0];
+    for (const seq of answers.keys()) {
+      reordered = Math.max(reordered, newest - seq);
+      newest = Math.max(newest, seq);
+    }
     const firstMs = (times[0]?.at ?? Infinity) - this.started;
-    return { sent, received: answers.size, lost, firstMs, longestGapMs, medianMs: median(times.map((t) => t.ms)) };
+    const medianMs = median(times.map((t) => t.ms));
+    return { sent, received: answers.size, lost, reordered, firstMs, longestGapMs, medianMs };
   }
 }
 

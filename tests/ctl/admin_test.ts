@@ -170,14 +170,32 @@ Deno.test("ghostctl route add, list and remove change the routes in force", asyn
   assert.equal(again.changed, false);
   const listed = await world.json("route", "list");
   assert.deepEqual(listed.routes, [
-    { prefix: "10.1.1.0/24", via: "carol", node: carol, metric: 100, snat: true, active: null, reason: null },
+    {
+      prefix: "10.1.1.0/24",
+      lan: null,
+      via: "carol",
+      node: carol,
+      metric: 100,
+      snat: true,
+      active: null,
+      reason: null,
+    },
   ]);
 
   const acls = await world.file("acls.toml", '[[allow]]\nfrom = ["*"]\nto = ["*", "10.1.1.0/24"]\n');
   ok(await world.ctl("policy", "push", acls));
   const second = await world.ctl("route", "add", "10.1.1.0/24", "via", "dave", "--metric", "200", "--keep-source");
   ok(second);
-  assert.equal(second.stderr, "");
+  assert.match(
+    second.stderr,
+    /must lead 100\.64\.0\.0\/10 and fd\S+::\/48 back to this router, with several to the one in use/,
+  );
+  const alias = await world.json("route", "add", "10.9.1.0/24", "--as", "10.201.0.0/24", "via", "dave");
+  assert.deepEqual([alias.route.prefix, alias.route.lan], ["10.201.0.0/24", "10.9.1.0/24"]);
+  assert.match((await world.ctl("route", "list")).stdout, /10\.201\.0\.0\/24 \(there 10\.9\.1\.0\/24\) +dave/);
+  const uneven = await world.ctl("route", "add", "10.9.1.0/24", "--as", "10.201.0.0/16", "via", "dave");
+  assert.deepEqual([uneven.code, /must be of one family and length/.test(uneven.stderr)], [2, true]);
+  ok(await world.ctl("route", "remove", "10.9.1.0/24"));
 
   const unsure = await world.ctl("route", "remove", "10.1.1.0/24");
   assert.equal(unsure.code, 1);

@@ -190,6 +190,7 @@ Deno.test("ghostctl ping tells each answer, and fails when there was none", asyn
 Deno.test("ghostctl keys rotate and route list ask the daemon", async () => {
   const route = {
     prefix: "10.1.1.0/24",
+    lan: null,
     via: "carol",
     node: ID,
     metric: 100,

@@ -103,14 +103,14 @@ export function assertRefusal(output: Output, pattern: RegExp, code = 1): void {
 }
 
 /** A test that needs a world; elsewhere it is left out. Programs run on between the tests of a file. */
-export function labTest(name: string, body: () => Promise<void>): void {
+export function labTest(name: string, body: (t: Deno.TestContext) => Promise<void>): void {
   Deno.test({ name, ignore: !inWorld(), sanitizeOps: false, sanitizeResources: false, fn: body });
 }
 
 /** Makes one fixture for all tests of a file; the programs' last lines are shown when a test fails. */
 export function fixture<T extends { lab: Lab } | Lab>(
   make: () => Promise<T>,
-): (name: string, body: (it: T) => Promise<void>) => void {
+): (name: string, body: (it: T, t: Deno.TestContext) => Promise<void>) => void {
   let made: Promise<T> | undefined;
   const labOf = (it: T): Lab => it instanceof Lab ? it : it.lab;
   if (inWorld()) {
@@ -120,10 +120,10 @@ export function fixture<T extends { lab: Lab } | Lab>(
     });
   }
   return (name, body) =>
-    labTest(name, async () => {
+    labTest(name, async (t) => {
       const it = await (made ??= make());
       try {
-        await body(it);
+        await body(it, t);
       } catch (error) {
         console.error(labOf(it).logs(12));
         throw error;

@@ -3,6 +3,7 @@ import assert from "node:assert/strict";
 import type { LaneSource } from "../../gate/core/lanes/event.ts";
 import { Lanes } from "../../gate/core/lanes/lanes.ts";
 import { type LaneAction as EndAction, LaneEnd, type LaneEvent } from "../../link/core/lane/lane_end.ts";
+import type { StunCrypto } from "../../link/core/stun/mod.ts";
 import { seeded, testCrypto } from "../../link/core/stun/testdata/crypto.ts";
 import { isLaneControl } from "../../mesh/wire/lane.ts";
 import { fromBase64Url } from "../../mesh/wire/encoding.ts";
@@ -17,21 +18,27 @@ class World {
   loss: number;
   cut = false;
   readonly ends: Record<"a" | "b", { end: LaneEnd; address: string; log: string[] }>;
-  readonly lanes: Lanes;
+  lanes: Lanes;
   #path: { address: string; port: number }[] | null = null;
+  readonly #crypto: StunCrypto;
   #flights: { at: number; act: () => void }[] = [];
 
   constructor(seed: number, loss: number) {
     this.random = seeded(seed);
     this.loss = loss;
-    const crypto = testCrypto(this.random);
+    const crypto = this.#crypto = testCrypto(this.random);
     const make = (leads: boolean, address: string) => ({
       end: new LaneEnd({ leads, crypto }),
       address,
       log: [] as string[],
     });
     this.ends = { a: make(true, "198.51.100.1"), b: make(false, "198.51.100.2") };
-    this.lanes = new Lanes({
+    this.lanes = this.#gate(crypto);
+  }
+
+  /** A gate that has just started. */
+  #gate(crypto: StunCrypto): Lanes {
+    return new Lanes({
       ports: { first: 40_001, last: 40_009 },
       hmac: crypto.hmacSha256,
       random: crypto.random,
@@ -49,7 +56,7 @@ class World {
             }), SESSION);
         } else if (message.t === "lane-ready") {
           this.later(() => this.tell(who, { kind: "ready", port: message.port, family: message.family }), SESSION);
-        } else this.later(() => this.tell(who, { kind: "ended" }), SESSION);
+        } else this.later(() => this.tell(who, { kind: "ended", missed: true }), SESSION);
       },
       isLive: () => true,
       act: (action) => {
@@ -59,6 +66,16 @@ class World {
       },
       wakeBy: () => {},
     });
+  }
+
+  /** The gate ends and starts anew; both ends have a session again a moment later. */
+  restart(): void {
+    this.#path = null;
+    this.lanes = this.#gate(this.#crypto);
+    for (const who of ["a", "b"] as const) {
+      this.tell(who, { kind: "gate", gate: null, fresh: false });
+      this.later(() => this.tell(who, { kind: "gate", gate: { id: "g", addresses: [GATE] }, fresh: true }), 500);
+    }
   }
 
   later(act: () => void, ms = 5 + this.random() * 30): void {
@@ -100,7 +117,7 @@ class World {
 
   begin(): void {
     for (const who of ["a", "b"] as const) {
-      this.tell(who, { kind: "gate", gate: { id: "g", addresses: [GATE] } });
+      this.tell(who, { kind: "gate", gate: { id: "g", addresses: [GATE] }, fresh: true });
       this.later(() => this.tell(who, { kind: "want", on: true }), this.random() * 2_000);
     }
   }
@@ -176,4 +193,31 @@ Deno.test("LaneEnd gives the lane back when it is no longer wanted", () => {
   w.run(6_000);
   assert.equal(w.lanes.size, 0);
   assert.deepEqual([w.ends.a.end.up, w.ends.b.end.up], [false, false]);
+});
+
+Deno.test("LaneEnd has another lane a moment after its gate has started anew", () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const w = new World(seed, 0);
+    w.begin();
+    w.run(8_000);
+    w.restart();
+    w.run(2_000);
+    const log = ["up", "down", "up"];
+    assert.deepEqual([w.ends.a.log, w.ends.b.log], [log, log], `seed ${seed}`);
+  }
+});
+
+Deno.test("LaneEnd asks for an idle lane again as soon as it is wanted again", () => {
+  const w = new World(5, 0);
+  w.begin();
+  w.run(8_000);
+  for (const who of ["a", "b"] as const) {
+    w.tell(who, { kind: "ended", missed: false });
+    w.tell(who, { kind: "want", on: false });
+  }
+  w.run(1_000);
+  for (const who of ["a", "b"] as const) w.tell(who, { kind: "want", on: true });
+  w.run(2_000);
+  assert.deepEqual(w.ends.a.log, ["up", "down", "up"]);
+  assert.deepEqual(w.ends.b.log, ["up", "down", "up"]);
 });

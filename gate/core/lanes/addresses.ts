@@ -20,12 +20,12 @@ const DOCUMENTATION = ["192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24", "200
 );
 
 /**
- * Whether lanes may lead to `address` (canonical text).
- * @param o.own the gate's own addresses: a lane to another port of the gate could go round in circles
+ * Whether lanes may lead to `address` (canonical text). The gate's own addresses may: a node can run on the gate's host, and no lane
+ * can be led round in circles, because lanes never pass the control STUN on by which an address is proved.
  * @param o.overlay the network's own prefixes: the tunnel cannot carry itself
  */
-export function mayBeEnd(address: string, o: { own: readonly string[]; overlay: readonly string[] }): boolean {
-  if (!ipaddr.isValid(address) || o.own.includes(address) || address.startsWith("0.")) return false;
+export function mayBeEnd(address: string, o: { overlay: readonly string[] }): boolean {
+  if (!ipaddr.isValid(address) || address.startsWith("0.")) return false;
   const parsed = ipaddr.parse(address);
   const inside = ([base, bits]: [ipaddr.IPv4 | ipaddr.IPv6, number]) =>
     base.kind() === parsed.kind() && parsed.match(base, bits);

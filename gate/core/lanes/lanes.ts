@@ -10,7 +10,7 @@
  *
  * Left out on purpose: bytes a second, which the host bounds in the kernel (gate/host/lanes/rules.ts).
  */
-import type { LaneEnd } from "../../../mesh/wire/gate_session.ts";
+import { LANE_IDLE, type LaneEnd } from "../../../mesh/wire/gate_session.ts";
 import { toBase64Url } from "../../../mesh/wire/encoding.ts";
 import type { LaneHost, LaneOptions, LaneSource } from "./event.ts";
 import { familyOf, Lane, samePath } from "./lane.ts";
@@ -224,7 +224,7 @@ export class Lanes {
     const path = lane.bestPath();
     if (!path) {
       if (lane.path || now - lane.openedAt >= proveTime) this.#end(lane, { reason: "unproved", now });
-    } else if (now - lane.usedAt >= idleTime) this.#end(lane, { reason: "idle", now });
+    } else if (now - lane.usedAt >= idleTime) this.#end(lane, { reason: LANE_IDLE, now });
     else this.#choosePath(lane, now);
   }
 }

@@ -42,10 +42,15 @@ export interface Carried {
   payers: readonly [number, number];
 }
 
-/** Whether the kernel can carry it: nftables does not translate between families, and must know the gate's own addresses. */
-export function kernelCarries(path: LanePath): boolean {
+/**
+ * Whether the kernel can carry it: nftables does not translate between families, the gate's own addresses must be known, and what
+ * comes from or goes to this very machine passes other hooks than what is forwarded.
+ * @param own the gate's own addresses
+ */
+export function kernelCarries(path: LanePath, own: ReadonlySet<string>): boolean {
   const [a, b] = path;
-  return familyOf(a.address) === familyOf(b.address) && a.local !== null && b.local !== null;
+  return familyOf(a.address) === familyOf(b.address) &&
+    path.every(({ address, local }) => local !== null && !own.has(address));
 }
 
 /** A transaction that removes the table, there or not. */

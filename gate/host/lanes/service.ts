@@ -17,7 +17,7 @@ import { ControlSockets } from "./control.ts";
 import { KernelLanes } from "./kernel.ts";
 import { Loops } from "./loops.ts";
 
-/** How often the counters are read and the kernel is looked at, in ms. */
+/** How often the counters are read and the kernel is looked at, in ms; more often where lanes end sooner than after a minute. */
 const LOOK = 15_000;
 
 export interface LaneServiceOptions {
@@ -33,6 +33,8 @@ export interface LaneServiceOptions {
   runner: Runner;
   log: Log;
   now(): number;
+  /** Without data for so long, in ms, a lane ends. */
+  idle: number;
   /** Never the kernel: for tests, and `lanes_kernel = false`. */
   loopOnly?: boolean;
 }
@@ -77,7 +79,8 @@ export class LaneService {
     const service = new LaneService(o);
     // A gate that only this machine can reach has nothing to forward in the kernel.
     if (!o.loopOnly && service.#locals().length > 0) await service.#openKernel();
-    service.#timer = setInterval(() => service.#looking = service.#looking.then(() => service.#look()), LOOK);
+    const look = () => service.#looking = service.#looking.then(() => service.#look());
+    service.#timer = setInterval(look, Math.min(LOOK, o.idle / 4));
     return service;
   }
 
@@ -163,7 +166,7 @@ export class LaneService {
   }
 
   #carry(port: number, { path, nodes }: Way): void {
-    if (this.mode === "kernel" && kernelCarries(path)) {
+    if (this.mode === "kernel" && kernelCarries(path, new Set(this.#o.addresses().map((a) => a.address)))) {
       this.#kernel!.set(port, this.#carried(port, path, nodes));
       return this.#loops.close(port);
     }

@@ -31,14 +31,18 @@ export interface LaneGate {
 export type LaneEvent =
   /** Whether a lane is worth having now. */
   | { kind: "want"; on: boolean }
-  /** The gate where both have a session; null while there is none, which leaves a lane that works alone. */
-  | { kind: "gate"; gate: LaneGate | null }
+  /**
+   * The gate where both have a session; null while there is none, which leaves a lane that works alone. In a `fresh` session it is
+   * asked again for a lane that there is: a gate that has started anew knows nothing of it.
+   */
+  | { kind: "gate"; gate: LaneGate | null; fresh: boolean }
   /** The peer's sealed word. */
   | { kind: "offered"; gate: string; ufrag: string; pwd: string }
   /** What the gate says. */
   | { kind: "granted"; port: number; end: EndNumber; token: Uint8Array }
   | { kind: "ready"; port: number; family: 4 | 6 }
-  | { kind: "ended" }
+  /** There is none any more; one that nobody misses may be asked for again as soon as it is wanted. */
+  | { kind: "ended"; missed: boolean }
   | { kind: "datagram"; from: TransportAddress; bytes: Uint8Array }
   /** Addresses of this machine changed: prove them at once. */
   | { kind: "networkChanged" }
@@ -145,6 +149,7 @@ export class LaneEnd {
         return;
       case "gate":
         this.#gate = event.gate;
+        if (event.fresh && this.#grant && event.gate?.id === this.#offer?.gate) this.#ask(true);
         return;
       case "offered":
         if (this.#leads) return;
@@ -158,7 +163,8 @@ export class LaneEnd {
       case "ready":
         return this.#ready(event, now);
       case "ended":
-        if (this.#asked || this.#grant) this.#failed(now);
+        if (!event.missed) this.#stop(false);
+        else if (this.#asked || this.#grant) this.#failed(now);
         return;
       case "datagram":
         return this.#datagram(event.from, event.bytes, now);
@@ -174,7 +180,10 @@ export class LaneEnd {
   #granted({ port, end, token }: LaneEvent & { kind: "granted" }, now: number): void {
     if (!this.#want || !this.#gate) return this.#ask(false);
     if (this.#grant?.port === port && same(this.#grant.token, token)) return;
-    if (this.#grant) this.#drop();
+    if (this.#grant) {
+      this.#drop();
+      this.#asked = null;
+    }
     const proofs = this.#gate.addresses.map((address): Proof => (
       { to: { address, port }, nonce: undefined, transactions: [], tries: 0, due: now }
     ));

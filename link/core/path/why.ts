@@ -17,10 +17,17 @@ export interface PathFacts {
   guess: string | null;
   /** Why no TURN server gives an address; null while one does or none is needed. */
   relay: string | null;
+  /** What keeps a better relay down; null when nothing is known to. */
+  relays: string | null;
 }
 
 /** Null on a direct path. */
 export function whyNotBetter(f: PathFacts): string | null {
+  const direct = whyNotDirect(f);
+  return direct === null || f.relays === null ? direct : `${direct}; ${f.relays}`;
+}
+
+function whyNotDirect(f: PathFacts): string | null {
   if (f.rung === "direct") return null;
   if (f.rung === "none" && f.relay !== null) {
     return `no gate's session leads there, and no TURN server helps: ${f.relay}`;

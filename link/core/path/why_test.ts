@@ -10,6 +10,7 @@ const FACTS: PathFacts = {
   hard: false,
   guess: null,
   relay: null,
+  relays: null,
 };
 
 Deno.test("whyNotBetter() has nothing to say of a direct path, and something of every other", () => {
@@ -24,6 +25,7 @@ Deno.test("whyNotBetter() has nothing to say of a direct path, and something of 
     [{ locals: 0 }, /no address that a peer could reach/],
     [{ remotes: 0 }, /the peer has named no address/],
     [{ ice: "disconnected" }, /died/],
+    [{ relays: "no lane: full" }, /no check came through .*; no lane: full$/],
     [{ rung: "none", reachable: false }, /off, or cut off/],
   ];
   for (const [facts, text] of cases) assert.match(whyNotBetter({ ...FACTS, ...facts })!, text);

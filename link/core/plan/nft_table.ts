@@ -9,7 +9,7 @@
  * | bridge | link_bridge, link_reroute, link_late | late packets of a relay get the addresses of the path in use, so that WireGuard does not roam back |
  * | policy | as handed in | the compiled policy's chains |
  * | guard | link_guard | an interface that forwards only for our sake forwards only to and from the tunnel |
- * | carried routes | link_clamp, link_snat | MSS clamp; masquerading towards the carried prefix |
+ * | carried routes | link_clamp, link_alias, link_snat | MSS clamp; a network's own addresses for its alias; masquerading towards it |
  *
  * Measured (Linux 6.18): the port sharing needs exactly these priorities, one before and one after conntrack, so that
  * conntrack sees one flow; the other TTL keeps GRO from joining a check with the data before it.
@@ -46,6 +46,8 @@ export interface CarriedRoute {
   prefix: string;
   /** Leave with this machine's own address, for networks that know no way back. */
   snat: boolean;
+  /** The network's own prefix, when `prefix` is an alias (alias.ts). */
+  lan?: string;
 }
 
 /** An interface whose forwarding we switched on; null is the whole machine. */
@@ -237,15 +239,31 @@ function carriedRoutes(iface: string, carried: readonly CarriedRoute[]): string[
   // Longest first: a network that keeps its senders may lie in another, or in what an exit node carries.
   const order = carried.toSorted((a, b) => lengthOf(b.prefix) - lengthOf(a.prefix));
   const snat = !carried.some((c) => c.snat) ? [] : order.map((c) => {
-    const prefix = canonicalPrefix(c.prefix);
+    const prefix = canonicalPrefix(c.lan ?? c.prefix);
     const ip = familyOf(prefix) === 4 ? "ip" : "ip6";
     return `  iifname "${iface}" oifname != "${iface}" ${ip} daddr ${prefix} ${c.snat ? "masquerade" : "return"}`;
   });
+  const aliases = carried.flatMap(({ prefix, lan }) =>
+    lan === undefined ? [] : [{
+      ip: familyOf(lan) === 4 ? "ip" : "ip6",
+      alias: canonicalPrefix(prefix),
+      own: canonicalPrefix(lan),
+    }]
+  );
+  const inward = aliases.map(({ ip, alias, own }) =>
+    `  iifname "${iface}" ${ip} daddr ${alias} dnat ${ip} prefix to ${own}`
+  );
+  const outward = aliases.map(({ ip, alias, own }) =>
+    `  oifname "${iface}" ${ip} saddr ${own} snat ${ip} prefix to ${alias}`
+  );
   return [
     `chain link_clamp { type filter hook forward priority mangle;`,
     `  iifname "${iface}" tcp flags syn tcp option maxseg size set rt mtu`,
     `  oifname "${iface}" tcp flags syn tcp option maxseg size set rt mtu`,
     `}`,
-    ...(snat.length === 0 ? [] : [`chain link_snat { type nat hook postrouting priority srcnat;`, ...snat, `}`]),
+    ...(inward.length === 0 ? [] : [`chain link_alias { type nat hook prerouting priority dstnat;`, ...inward, `}`]),
+    ...(snat.length + outward.length === 0
+      ? []
+      : [`chain link_snat { type nat hook postrouting priority srcnat;`, ...outward, ...snat, `}`]),
   ];
 }

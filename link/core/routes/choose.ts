@@ -12,6 +12,8 @@ export interface RouteOffer {
   node: string;
   metric: number;
   snat: boolean;
+  /** What it is at its carrier, when that differs. */
+  lan?: string | undefined;
 }
 
 /** A route as this machine treats it. */

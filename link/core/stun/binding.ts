@@ -11,7 +11,8 @@ import { canonical, isUsable, sameAddress, type TransportAddress } from "./addre
 import type { StunCrypto } from "./crypto.ts";
 import { MAPPED_ADDRESS } from "./attributes/mapped_address.ts";
 import { XOR_MAPPED_ADDRESS } from "./attributes/xor_mapped_address.ts";
-import { BINDING, decodeStun, encodeStun, isStun, read, type StunMessage } from "./message.ts";
+import { PADDING, SOFTWARE } from "./attributes/software.ts";
+import { BINDING, decodeStun, encodeStun, field, isStun, read, type StunMessage } from "./message.ts";
 
 export type BindingEvent =
   /** STUN that reached the socket; what is not an answer to this client is left alone. */
@@ -115,7 +116,7 @@ export class StunBinding {
     const transaction = this.#crypto.random(12);
     server.sent.push({ transaction: transaction.toString(), at: now });
     server.due = now + this.#rto * (server.sent.length === REQUESTS ? LAST_WAIT : 2 ** (server.sent.length - 1));
-    const bytes = encodeStun({ class: "request", transaction, fields: [], fingerprint: true });
+    const bytes = encodeStun({ class: "request", transaction, fields: [field(SOFTWARE, PADDING)], fingerprint: true });
     return [{ kind: "send", from: this.#base, to: server.address, bytes }];
   }
 

@@ -4,8 +4,10 @@
  * | way | when | what |
  * |---|---|---|
  * | resolved | resolvectl answers and resolv.conf leads to its stub | our domains alone, at the tunnel's link; the kernel takes it back with the interface |
- * | resolvconf | there is a resolvconf | our server and domains under the tunnel's name |
+ * | resolvconf | there is a resolvconf (openresolv or Debian's older one) | our server and domains under the tunnel's name |
  * | file | otherwise | /etc/resolv.conf, its text before kept in the state folder first, so that the next start puts back what a crash left |
+ *
+ * Tried with systemd 252 (also with DNSSEC and DNS over TLS made obligatory), openresolv 3.12 and resolvconf 1.91.
  *
  * With `resolvconf` and `file` every name of the machine comes to us, and what is not ours goes to the servers of before.
  */
@@ -35,6 +37,8 @@ export interface SystemPlaces {
   /** In the state folder: what was in resolv.conf before us. */
   file: string;
   /** Where a program lies; null when it is not installed. */
+  /** Where systemd-resolved lists the servers that it knows, but for tests. */
+  uplinks?: string;
   find?: (name: string) => Promise<string | null>;
 }
 
@@ -50,6 +54,7 @@ export interface SystemWay {
 }
 
 const STUB = "127.0.0.53";
+const UPLINKS = "/run/systemd/resolve/resolv.conf";
 const savedFile = z.strictObject({ version: z.literal(1), before: z.string().max(65_536) });
 
 /** Entries in the order in which they are tried; null does not fit here. */
@@ -88,39 +93,55 @@ async function resolved(o: SystemPlaces): Promise<SystemWay | null> {
       await run("dns", o.iface, server);
       await run("domain", o.iface, ...list);
       await run("default-route", o.iface, "false");
+      // Ours signs nothing and speaks no TLS: where a machine insists on either, the network's names would not resolve (tried).
+      await run("dnssec", o.iface, "no");
+      await run("dnsovertls", o.iface, "no");
       last = key;
     },
     async restore() {
       if (last !== "") await run("revert", o.iface);
       last = "";
     },
-    upstreams: () => Promise.resolve([STUB]),
+    // Not the stub: when all names are ours to answer, it would ask us again.
+    upstreams: async () => parseResolvConf(await readText(o.uplinks ?? UPLINKS)).nameservers,
   };
 }
 
+/**
+ * Two programs of one name, tried both: openresolv takes ours alone (`-x`) and drops what the others searched, so that is handed
+ * in again; Debian's older resolvconf knows neither `-x` nor `-f`, and puts ours first because its records begin with `lo.`.
+ */
 async function resolvconf(o: SystemPlaces): Promise<SystemWay | null> {
   const program = await (o.find ?? tool)("resolvconf");
   if (program === null) return null;
-  const name = `${o.iface}.ghostlink`;
-  let before: readonly string[] | null = null;
+  const { stdout: version } = await o.runner.run(program, ["--version"]);
+  // systemd's resolvectl by another name: where it is in charge, resolv.conf leads to it.
+  if (/^systemd /m.test(version)) return null;
+  const older = /^Debian resolvconf/m.test(version);
+  const name = older ? `lo.ghostlink-${o.iface}` : `${o.iface}.ghostlink`;
   let last = "";
-  const remove = () => runTool(o.runner, [program, "-f", "-d", name]);
-  await remove().catch(() => {}); // what a crash left; the first resolvconf knows no -f
+  const remove = () => runTool(o.runner, [program, ...older ? [] : ["-f"], "-d", name]);
+  /** What others have told it. */
+  const others = async () => {
+    const { stdout } = await o.runner.run(program, ["-l"]);
+    const records = stdout.split(/^# resolv\.conf from /m).slice(1);
+    return parseResolvConf(records.filter((text) => !text.startsWith(`${name}\n`)).join("\n"));
+  };
+  await remove(); // what a crash left
   return {
     name: "resolvconf",
     async apply({ server, search }) {
-      const now = parseResolvConf(await readText(o.resolvConf)).nameservers.filter((s) => s !== server);
-      if (now.length > 0) before = now;
-      const stdin = `nameserver ${server}\n${search.length > 0 ? `search ${search.join(" ")}\n` : ""}`;
+      const domains = older ? search : [...new Set([...search, ...(await others()).search])];
+      const stdin = `nameserver ${server}\n${domains.length > 0 ? `search ${domains.join(" ")}\n` : ""}`;
       if (stdin === last) return;
-      await runTool(o.runner, [program, "-x", "-a", name], { stdin });
+      await runTool(o.runner, [program, ...older ? [] : ["-x"], "-a", name], { stdin });
       last = stdin;
     },
     async restore() {
       if (last !== "") await remove();
       last = "";
     },
-    upstreams: () => Promise.resolve(before ?? []),
+    upstreams: async () => (await others()).nameservers,
   };
 }
 

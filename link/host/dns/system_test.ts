@@ -5,7 +5,7 @@ import { systemWay } from "./system.ts";
 const WANTED = { server: "100.127.255.254", search: ["home.ghost"], domains: ["corp.example", "64.100.in-addr.arpa"] };
 
 /** A machine with these programs and this resolv.conf. */
-async function machine(tools: string[], text: string) {
+async function machine(tools: string[], text: string, answers: Record<string, () => string> = {}) {
   const dir = await Deno.makeTempDir();
   const resolvConf = `${dir}/resolv.conf`;
   await Deno.writeTextFile(resolvConf, text);
@@ -14,13 +14,21 @@ async function machine(tools: string[], text: string) {
     spawn: systemRunner.spawn,
     run(cmd, args, o) {
       ran.push([cmd, ...args, ...(typeof o?.stdin === "string" ? [JSON.stringify(o.stdin)] : [])].join(" "));
-      return Promise.resolve({ code: 0, stdout: "", stderr: "" });
+      return Promise.resolve({ code: 0, stdout: answers[args[0]!]?.() ?? "", stderr: "" });
     },
   };
   const find = (name: string) => Promise.resolve(tools.includes(name) ? `/usr/bin/${name}` : null);
-  const open = () => systemWay({ runner, iface: "ghost0", resolvConf, file: `${dir}/saved.json`, find });
+  const open = () =>
+    systemWay({ runner, iface: "ghost0", resolvConf, file: `${dir}/saved.json`, uplinks: `${dir}/uplinks`, find });
   const read = () => Deno.readTextFile(resolvConf);
-  return { open, ran, read, resolvConf, [Symbol.asyncDispose]: () => Deno.remove(dir, { recursive: true }) };
+  return {
+    open,
+    ran,
+    read,
+    resolvConf,
+    uplinks: `${dir}/uplinks`,
+    [Symbol.asyncDispose]: () => Deno.remove(dir, { recursive: true }),
+  };
 }
 
 Deno.test("systemWay() tells systemd-resolved of our domains alone, once, and takes it back", async () => {
@@ -28,30 +36,59 @@ Deno.test("systemWay() tells systemd-resolved of our domains alone, once, and ta
   const way = await m.open();
   await way.apply(WANTED);
   await way.apply(WANTED);
+  await Deno.writeTextFile(m.uplinks, "nameserver 192.0.2.53\n");
+  assert.deepEqual(await way.upstreams(), ["192.0.2.53"]);
   await way.restore();
   assert.deepEqual(m.ran, [
     "/usr/bin/resolvectl dns ghost0 100.127.255.254",
     "/usr/bin/resolvectl domain ghost0 home.ghost ~corp.example ~64.100.in-addr.arpa",
     "/usr/bin/resolvectl default-route ghost0 false",
+    "/usr/bin/resolvectl dnssec ghost0 no",
+    "/usr/bin/resolvectl dnsovertls ghost0 no",
     "/usr/bin/resolvectl revert ghost0",
   ]);
   assert.equal(await m.read(), "nameserver 127.0.0.53\n");
 });
 
-Deno.test("systemWay() uses resolvconf, takes a crash's entry back first, and asks the servers of before", async () => {
-  await using m = await machine(["resolvectl", "resolvconf"], "nameserver 192.0.2.53\n");
+const RECORDS = `# resolv.conf from eth0.dhcp
+nameserver 192.0.2.53
+search lan
+
+# resolv.conf from ghost0.ghostlink
+nameserver 100.127.255.254
+`;
+
+Deno.test("systemWay() uses openresolv, takes a crash's entry back first, and asks the servers of the others", async () => {
+  let records = RECORDS;
+  const answers = { "--version": () => "openresolv 3.12.0\n", "-l": () => records };
+  await using m = await machine(["resolvectl", "resolvconf"], "nameserver 192.0.2.53\n", answers);
   const way = await m.open();
   await way.apply(WANTED);
   assert.deepEqual(await way.upstreams(), ["192.0.2.53"]);
-  await Deno.writeTextFile(m.resolvConf, "nameserver 100.127.255.254\n"); // as resolvconf does then
+  records = records.replaceAll("192.0.2.53", "192.0.2.54"); // DHCP
   await way.apply(WANTED);
-  assert.deepEqual(await way.upstreams(), ["192.0.2.53"]);
+  assert.deepEqual(await way.upstreams(), ["192.0.2.54"]);
   await way.restore();
-  assert.deepEqual(m.ran, [
+  assert.deepEqual(m.ran.filter((line) => !/ (-l|--version)$/.test(line)), [
     "/usr/bin/resolvconf -f -d ghost0.ghostlink",
-    '/usr/bin/resolvconf -x -a ghost0.ghostlink "nameserver 100.127.255.254\\nsearch home.ghost\\n"',
+    '/usr/bin/resolvconf -x -a ghost0.ghostlink "nameserver 100.127.255.254\\nsearch home.ghost lan\\n"',
     "/usr/bin/resolvconf -f -d ghost0.ghostlink",
   ]);
+});
+
+Deno.test("systemWay() tells Debian's older resolvconf apart, which knows neither -x nor -f", async () => {
+  const answers = { "--version": () => "Debian resolvconf 1.91+nmu1\n", "-l": () => RECORDS };
+  await using m = await machine(["resolvconf"], "nameserver 192.0.2.53\n", answers);
+  const way = await m.open();
+  await way.apply(WANTED);
+  await way.restore();
+  assert.deepEqual(m.ran.filter((line) => !/ (-l|--version)$/.test(line)), [
+    "/usr/bin/resolvconf -d lo.ghostlink-ghost0",
+    '/usr/bin/resolvconf -a lo.ghostlink-ghost0 "nameserver 100.127.255.254\\nsearch home.ghost\\n"',
+    "/usr/bin/resolvconf -d lo.ghostlink-ghost0",
+  ]);
+  await using other = await machine(["resolvconf"], "", { "--version": () => "systemd 252 (252.39)\n" });
+  assert.equal((await other.open()).name, "file");
 });
 
 Deno.test("systemWay() keeps what others write into resolv.conf, and never puts an old text over theirs", async () => {

@@ -15,7 +15,10 @@ import type { NodeState } from "../state.ts";
  * Takes the token's admission into this machine's record; identity, addresses and name stay.
  * @throws GhostError; the machine's record is then as before
  */
-export async function renewByToken(state: NodeState, o: { auth: string; socket: string }): Promise<string> {
+export async function renewByToken(
+  state: NodeState,
+  o: { auth: string; socket: string; now(): number },
+): Promise<string> {
   const identity = await state.identity();
   const network = await state.network();
   if (!identity || !network) {
@@ -40,20 +43,19 @@ export async function renewByToken(state: NodeState, o: { auth: string; socket: 
     grantKey: await signingKeyFromSeed(fromBase64Url(token.key, "token.key")),
     net: network.net,
     sub: identity.identity.public,
-    iat: Math.floor(Date.now() / 1000),
+    iat: Math.floor(o.now() / 1000),
   });
   if (!await tellDaemon(o.socket, { path: "/v1/login", body: { admission: proof.jws } })) {
     using _lock = await state.lock();
-    const now = () => Date.now();
     using mesh = new MeshClient({
       server: network.server,
       ca: network.ca,
       net: network.net,
       key: identity.identity,
-      now,
+      now: o.now,
       random,
     });
-    const own = new OwnRecord({ state, identity, network, random, now });
+    const own = new OwnRecord({ state, identity, network, random, now: o.now });
     await own.change({ proof, tags: [] });
     await mesh.publishNode(own.jws);
   }

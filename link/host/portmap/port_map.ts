@@ -42,6 +42,8 @@ export interface PortMapOptions {
   log: Log;
   /** Ms. */
   now: () => number;
+  /** Runs something once after so many ms, unless the returned function is called before. */
+  after: (ms: number, run: () => void) => () => void;
   /** The mapping is another one, or gone. */
   changed: (external: TransportAddress | null) => void;
 }
@@ -57,7 +59,7 @@ export class PortMap {
   #misses = 0;
   #doubted = -Infinity;
   #renewNow = false;
-  #timer: ReturnType<typeof setTimeout> | undefined;
+  #cancel: () => void = () => {};
   #closed = false;
   readonly #runs = new Coalesced(() =>
     this.#run().catch((error) => this.#o.log.warn("The port could not be mapped", { why: errorLine(error) }))
@@ -107,7 +109,7 @@ export class PortMap {
   /** Removes the mapping. */
   async close(): Promise<void> {
     this.#closed = true;
-    clearTimeout(this.#timer);
+    this.#cancel();
     const late = Promise.withResolvers<void>();
     const timer = setTimeout(late.resolve, FAREWELL);
     await Promise.race([this.#runs.stop(), late.promise]);
@@ -117,7 +119,7 @@ export class PortMap {
   }
 
   async #run(): Promise<void> {
-    clearTimeout(this.#timer);
+    this.#cancel();
     const way = this.#way;
     if (way === null) return;
     const renew = this.#renewNow;
@@ -128,7 +130,7 @@ export class PortMap {
     const next = this.#held
       ? lookAt(now, { renew: this.#held.renewAt, clock: this.#held.seen !== null }) - now
       : SEARCH_AGAIN[Math.min(this.#misses, SEARCH_AGAIN.length) - 1] ?? SEARCH_AGAIN[0]!;
-    this.#timer = setTimeout(() => void this.#runs.request(), Math.max(1_000, next));
+    this.#cancel = this.#o.after(Math.max(1_000, next), () => void this.#runs.request());
   }
 
   /** Looks after the mapping; false when it is not to be had any more. */

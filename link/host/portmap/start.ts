@@ -12,7 +12,7 @@ import { upnpFinder } from "./upnp.ts";
  * @param o.range IPv4 addresses of the network
  */
 export function portMapping(
-  o: Omit<PortMapOptions, "finders" | "overlay"> & { secret: string; range: string; crypto: StunCrypto },
+  o: Omit<PortMapOptions, "finders" | "overlay" | "after"> & { secret: string; range: string; crypto: StunCrypto },
 ): PortMap {
   const { secret, range, crypto, ...rest } = o;
   const nonce = pcpFinder(({ gateway, source, port }) =>
@@ -23,5 +23,9 @@ export function portMapping(
     ...rest,
     finders: [nonce, findNatPmp, upnpFinder(anyPort)],
     overlay: (address) => contains(range, address),
+    after: (ms, run) => {
+      const timer = setTimeout(run, ms);
+      return () => clearTimeout(timer);
+    },
   });
 }

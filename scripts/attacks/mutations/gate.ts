@@ -8,6 +8,41 @@ const SESSION: Edit = {
 };
 
 export const GATE: readonly Mutation[] = [
+  one(
+    "a nonce is good for one address, as long as that is the newest",
+    "row 12: a proof of address",
+    "gate/core/lanes/proofs.ts",
+    "if (!equalBytes(nonce, request.nonce)) {",
+    "if (request.nonce.every((byte) => byte === 0) && !equalBytes(nonce, request.nonce)) {",
+  ),
+  one(
+    "a message counts once",
+    "row 12: a sealed message",
+    "link/core/signal/replay.ts",
+    "if (n <= this.#floor || this.#seen.has(n))",
+    "if (n < 0)",
+  ),
+  one(
+    "answers add up to no more than requests",
+    "row 16: STUN answers",
+    "gate/host/stun.ts",
+    "if (!this.#debt.allows({ source: source.group, ...lengths, now: Date.now() })) {",
+    "if (lengths.answer === 0) {",
+  ),
+  one(
+    "what has proved nothing is bounded a source",
+    "row 16: connections that prove nothing",
+    "gate/core/handshake.ts",
+    "(board.sources.get(event.source) ?? 0) >= limits.unprovedPerSource;",
+    "(board.sources.get(event.source) ?? 0) < 0;",
+  ),
+  one(
+    "a member's asks for lanes are bounded",
+    "row 16: a member that asks",
+    "gate/core/lanes/lanes.ts",
+    "if (this.#pairs.ofNode(net, from).pairs >= this.#limits.asksPerNode + this.#limits.perNode) {",
+    "if (this.#pairs.ofNode(net, from).pairs < 0) {",
+  ),
   {
     what: "who sealed a message is part of its seal",
     test: "row 18: boxes that a gate seals",

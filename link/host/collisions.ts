@@ -1,0 +1,40 @@
+/** Looks for what collides with the network's own ranges on this machine (link/core/plan/collisions.ts). */
+import { networkPrefix6 } from "../../mesh/trust/address.ts";
+import type { Log } from "../../mesh/host/log.ts";
+import { collisions, doubtfulPeers } from "../core/plan/mod.ts";
+import type { IpTool } from "./ip.ts";
+import { addressesOf } from "./join.ts";
+import type { NetworkView } from "./network_view.ts";
+
+/** What collides now. */
+export class Collisions {
+  readonly #o: { ip: IpTool; view: NetworkView; log: Log };
+  #found: readonly string[] = [];
+
+  constructor(o: { ip: IpTool; view: NetworkView; log: Log }) {
+    this.#o = o;
+  }
+
+  /** Sentences for people. */
+  get found(): readonly string[] {
+    return this.#found;
+  }
+
+  /** Looks anew; what was not there before is logged. */
+  async refresh(): Promise<void> {
+    const { ip, view, log } = this.#o;
+    const { id, ipv4 } = view.ledger.network;
+    const ranges = [ipv4, await networkPrefix6(id)];
+    const peers = [...view.nodes.values()].filter((node) => node.id !== view.selfId)
+      .map((node) => ({ name: node.name, addresses: addressesOf(node) }));
+    const facts = { ranges, peers, ...await ip.others() };
+    const leavesBy = new Map<string, string>();
+    for (const address of doubtfulPeers(facts)) {
+      const iface = (await ip.routeTo(address))?.iface;
+      if (iface !== undefined) leavesBy.set(address, iface);
+    }
+    const found = collisions({ ...facts, leavesBy });
+    for (const line of found) if (!this.#found.includes(line)) log.warn("Addresses collide", { why: line });
+    this.#found = found;
+  }
+}
