@@ -15,13 +15,19 @@ import { turnCrypto } from "../../../link/host/turn_crypto.ts";
 import type { TurnServer } from "../../../link/host/turn_pipe.ts";
 import ipaddr from "ipaddr.js";
 
-/** XOR-PEER-ADDRESS of an IPv6 address, mapped ones included. */
+/** XOR-PEER-ADDRESS of any address, mapped ones included. */
 function peerField(address: string, transaction: Uint8Array): { type: number; value: Uint8Array } {
   const mask = [0x21, 0x12, 0xa4, 0x42, ...transaction];
   const bytes = ipaddr.parse(address).toByteArray();
   return {
     type: 0x0012,
-    value: Uint8Array.from([0, 2, 0x21 ^ 0x14, 0x12 ^ 0xe9, ...bytes.map((b, i) => b ^ mask[i]!)]),
+    value: Uint8Array.from([
+      0,
+      bytes.length === 4 ? 1 : 2,
+      0x21 ^ 0x14,
+      0x12 ^ 0xe9,
+      ...bytes.map((b, i) => b ^ mask[i]!),
+    ]),
   };
 }
 

@@ -31,6 +31,7 @@ const gate = gates.find(({ record }) => record.turn)!;
 const turn: TurnServer = { transport: "udp", host, port: gate.record.turn!.port };
 
 const seen = new Set<string>();
+const asked = new Set<number>();
 
 /** Asks with these boxes and gives the grants that come back within `patience` ms of the first one, or of now. */
 async function ask(boxes: string[], patience: number): Promise<{ username: string; password: string }[]> {
@@ -41,7 +42,9 @@ async function ask(boxes: string[], patience: number): Promise<{ username: strin
       if (event.type === "synced") { for (const box of boxes) await mesh.mail(gate.id, box).catch(() => {}); }
       if (event.type !== "mail" || event.from !== gate.id || seen.has(event.box)) continue;
       seen.add(event.box); // a new stream brings what came in the last minute again
-      got.push(await openTurnGrant(event.box, { net, self: { id, key: identity.seal }, gate }));
+      const grant = await openTurnGrant(event.box, { net, self: { id, key: identity.seal }, gate });
+      if (!asked.has(grant.at)) continue;
+      got.push(grant);
       if (boxes.length === 1) break;
     }
   } catch (error) {
@@ -50,8 +53,10 @@ async function ask(boxes: string[], patience: number): Promise<{ username: strin
   return got;
 }
 
-const own = (at: number, record = network.record, to = gate.id) =>
-  makeTurnAsk({ ask: { v: 1, net, gate: to, at }, record, key: identity.identity });
+function own(at: number, record = network.record, to = gate.id): Promise<string> {
+  asked.add(at);
+  return makeTurnAsk({ ask: { v: 1, net, gate: to, at }, record, key: identity.identity });
+}
 
 async function udp(
   bytes: Uint8Array<ArrayBuffer>,
