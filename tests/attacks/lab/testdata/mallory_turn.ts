@@ -10,7 +10,7 @@ import { openKept } from "../../../../mesh/trust/kept_ledger.ts";
 import { AdmitRules, issuerSigners } from "../../../../mesh/policy/mod.ts";
 import { NodeState } from "../../../../link/host/state.ts";
 import type { TurnServer } from "../../../../link/host/turn_pipe.ts";
-import { rawPermission } from "../../../lab/testdata/raw_turn.ts";
+import { rawPermissions } from "../../../lab/testdata/raw_turn.ts";
 
 const [dir, host, order] = [Deno.args[0]!, Deno.args[1]!, Deno.args[2]!];
 const random = (n: number) => crypto.getRandomValues(new Uint8Array(n));
@@ -102,11 +102,9 @@ const orders: Record<string, () => Promise<unknown>> = {
   async permissions() {
     const [credentials] = await ask([await own(now())], 8_000);
     if (!credentials) return null;
-    const codes: Record<string, number> = {};
-    for (const address of Deno.args.slice(3)) {
-      codes[address] = await rawPermission({ server: turn, credentials, address });
-    }
-    return codes;
+    const addresses = Deno.args.slice(3);
+    const codes = await rawPermissions({ server: turn, credentials, addresses });
+    return Object.fromEntries(addresses.map((address, i) => [address, codes[i]]));
   },
   async asks() {
     const other = Deno.args[3]!;
