@@ -1,6 +1,7 @@
 /** A command line from its words to its exit code: 0 done, 1 failed, 2 wrong usage, 3 daemon or server not reachable, 4 waited in vain. */
 import { GhostError } from "../mesh/wire/errors.ts";
 import { Call } from "./call.ts";
+import { wantsColour } from "./output/colour.ts";
 import { Output } from "./output/output.ts";
 import { parseFast } from "./parse_fast.ts";
 import type { Parsed, Table } from "./spec.ts";
@@ -9,7 +10,7 @@ import { UsageError } from "./usage_error.ts";
 
 /** Runs one command line and gives its exit code. */
 export async function runCli(argv: readonly string[]): Promise<number> {
-  const colour = Deno.stdout.isTerminal() && !Deno.env.get("NO_COLOR");
+  const colour = wantsColour({ terminal: Deno.stdout.isTerminal(), env: (name) => Deno.env.get(name) });
   let out = new Output({ json: argv.includes("--json"), colour });
   try {
     const table = await tableFor(argv, out);
@@ -28,7 +29,13 @@ export async function runCli(argv: readonly string[]): Promise<number> {
     checkLiterals(parsed);
     out = new Output({ json: parsed.options.json === true, colour });
     const command = await parsed.command.load();
-    return await command.run(new Call(parsed, out, table)) ?? 0;
+    const { summary, live } = parsed.command;
+    if (!live && parsed.options.watch !== true) {
+      out.busy.start(summary.includes("(admin)") ? "asking the coordinator" : "working");
+    }
+    const code = await command.run(new Call(parsed, out, table)) ?? 0;
+    out.busy.stop();
+    return code;
   } catch (error) {
     out.failure(error);
     return exitCode(error);

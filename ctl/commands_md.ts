@@ -90,7 +90,8 @@ bytes, \`...Ms\` milliseconds; what is not known is null. A failure prints the e
 {"version":1,"error":{"code":"unreachable","message":"No daemon answers at this socket","place":"/run/ghostlink/ghostlink.sock","mend":"start it with: ghostlink run, or name its socket with --socket"}}
 \`\`\`
 
-Colour only on a terminal, and not with \`NO_COLOR\`.
+Colour only on a terminal that is not dumb, and not with \`NO_COLOR\`; \`FORCE_COLOR\` does without a terminal. What takes longer
+than a second says on standard error what it waits for, at a terminal and without \`--json\`. Tables are as wide as the terminal.
 
 A program \`ghostctl-NAME\` on PATH is run by \`ghostctl NAME ...\` with the words that follow, unless NAME is a verb of ghostctl's own.
 It runs as the user with all that this user may do; its exit code is ghostctl's. A typed plugin is a TypeScript module that registers

@@ -29,6 +29,7 @@ interface Door {
  * @throws GhostError `unreachable` when there is none (or not for this user), or what it answered
  */
 export async function askDaemon<T>(call: Call, request: DaemonRequest): Promise<T> {
+  call.out.busy.call("waiting for the daemon");
   const { door, response } = await send(call, request);
   let answer: unknown;
   try {

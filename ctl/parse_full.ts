@@ -54,7 +54,7 @@ function quiet(command: Command): Command {
 function addGroup(program: Command, name: string, table: Table): Command {
   const verbs = table.commands.flatMap((c) => c.name.startsWith(`${name} `) ? [c.name.slice(name.length + 1)] : []);
   const group = quiet(program.command(name));
-  group.argument("[verb]").action((verb) => {
+  group.argument("[verb...]").action(([verb]) => {
     throw unknownVerb(verb === undefined ? [name] : [name, verb], verbs.map((v) => `${name} ${v}`));
   });
   return group;

@@ -78,6 +78,7 @@ Deno.test("parseFull() tells mistakes in one line, with the mend", () => {
   const cases: [string, string][] = [
     ["staus", 'Unknown command "staus"; did you mean "ghostctl status"?'],
     ["route lst", 'Unknown command "route lst"; did you mean "ghostctl route list"?'],
+    ["nodes shwo bob", 'Unknown command "nodes shwo"; did you mean "ghostctl nodes show"?'],
     ["rotate", 'Unknown command "rotate"; did you mean "ghostctl keys rotate"?'],
     ["token", '"token" needs a verb; one of: ghostctl token create, ghostctl token list, ghostctl token revoke'],
     ["banana", 'Unknown command "banana"; see: ghostctl help'],

@@ -16,6 +16,11 @@ export function socketPaths(call: Call): string[] {
   return [...dirs].map((dir) => `${dir}/ghostlink.sock`);
 }
 
+/** What a plugin never reads or writes, whatever was granted: the admin keys, and the secrets of daemons. */
+export function closedPlaces(call: Call): string[] {
+  return [configDir(call), ...socketPaths(call).map((socket) => socket.slice(0, socket.lastIndexOf("/")) || "/")];
+}
+
 /** ghostctl's own folder: `--config-dir`, GHOSTCTL_CONFIG_DIR, XDG_CONFIG_HOME/ghostctl, ~/.config/ghostctl; on Windows in APPDATA. */
 export function configDir(call: Pick<Call, "text">): string {
   const user = thisUser();

@@ -51,6 +51,8 @@ export interface CommandSpec {
   examples: readonly Example[];
   /** An answer as `--json` prints it, without `version`. */
   json: Record<string, unknown>;
+  /** It shows what happens as it happens, or hands the terminal to another program. */
+  live?: true;
   /** Loads the verb's code; nothing of it is loaded before it is used. */
   load(): Promise<CommandModule>;
   /** Candidates for the last of the words after the verb, where its arguments do not say them; a plugin's. */

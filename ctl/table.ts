@@ -127,7 +127,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     json: {
       self: { name: "alice", id, addresses: ["100.64.7.9", "fd12::9"], interface: "ghost0" },
       network: { id: net, name: "home", server: "https://mesh.example.com:7777", connected: true, ledgerSeq: 12 },
-      gates: [{ name: "gate1", id, region: "eu", connected: true, rttMs: 8.1 }],
+      gates: [{ name: "gate1", id, region: "eu", connected: true, rttMs: 8.1, use: "home", draining: false }],
+      home: { gate: "gate1", why: "the nearest" },
       warnings: [""],
       state: "up",
     },

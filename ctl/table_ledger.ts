@@ -68,11 +68,27 @@ export const MACHINE_COMMANDS: readonly CommandSpec[] = [
         quic: 3478,
         stun: 3479,
         version: "0.1.0",
+        draining: false,
         seen: time,
         expires: time,
       }],
     },
     load: () => import("./commands/gate_list.ts"),
+  },
+  {
+    name: "gate drain",
+    summary: "Move everybody off a gate, before it is stopped (admin)",
+    arguments: [{ name: "name", summary: "its name, id or identity key" }],
+    options: [{ name: "off", summary: "use it again" }],
+    details: [
+      "Machines find another gate first and then leave this one, so no packet is lost. It is signed into the ledger: the coordinator can neither order nor undo it. Where there is no other gate it goes on serving.",
+    ],
+    examples: [
+      { line: "ghostctl gate drain gate1", what: "then wait until ghostctl status shows no session with it" },
+      { line: "ghostctl gate drain gate1 --off", what: "after the work" },
+    ],
+    json: { changed: true, key, name: "gate1", draining: true, others: 2, ledgerSeq: 10 },
+    load: () => import("./commands/gate_drain.ts"),
   },
   {
     name: "gate revoke",

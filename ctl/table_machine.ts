@@ -124,6 +124,7 @@ export const LINK_COMMANDS: readonly CommandSpec[] = [
     details: ["With --json one object a line."],
     examples: [{ line: "ghostctl events --kind path --last 20", what: "which paths were found and lost" }],
     json: { time, kind: "path", text: "bob: direct 203.0.113.7:51820 (4.2 ms)", data: { name: "bob", rung: "direct" } },
+    live: true,
     load: () => import("./commands/events.ts"),
   },
   {
@@ -137,6 +138,7 @@ export const LINK_COMMANDS: readonly CommandSpec[] = [
     details: ["With --json one object a line."],
     examples: [{ line: "ghostctl logs --follow --level warn", what: "what goes wrong" }],
     json: { level: "info", line: `${time} info ghostlink: Following the coordinator` },
+    live: true,
     load: () => import("./commands/logs.ts"),
   },
   {
@@ -171,6 +173,7 @@ export const LINK_COMMANDS: readonly CommandSpec[] = [
       { line: "ghostctl ssh bob uptime", what: "one command" },
     ],
     json: {},
+    live: true,
     load: () => import("./commands/ssh.ts"),
   },
 ];

@@ -15,7 +15,7 @@ export const PLUGIN_COMMANDS: readonly CommandSpec[] = [
       repeat: true,
     }],
     details: [
-      "Without --grant a module that asks for something is not added; what it asks for is shown. Its verbs run in a process of their own with what was granted and nothing else; what is missing is refused, never asked for. They cannot change the daemon or read ghostctl's folder, and verbs of ghostctl's own always win.",
+      "Without --grant a module that asks for something is not added; what it asks for is shown. Its verbs run in a process of their own with what was granted and nothing else; what is missing is refused, never asked for. They cannot change the daemon or read its secret and ghostctl's folder, and verbs of ghostctl's own always win.",
       "The hash of its text is kept: a module that has changed is refused until it is added again. A module is one file; what it imports needs the permission to read.",
     ],
     examples: [

@@ -60,7 +60,8 @@ export const POLICY_COMMANDS: readonly CommandSpec[] = [
     }],
     details: [
       "Its tests run first. One that is in force already changes nothing.",
-      ts + " Source and output are both signed; machines use the output and never run the source.",
+      ts +
+      " Its source, the local files that it imports and its output are all signed; machines use the output and never run the source.",
     ],
     examples: [{ line: "ghostctl policy push acls.toml", what: "put it in force" }],
     json: { changed: true, sha256, ledgerSeq: 5 },
@@ -81,7 +82,7 @@ export const POLICY_COMMANDS: readonly CommandSpec[] = [
     summary: "Print the policy in force, or an earlier one (admin)",
     arguments: [{ name: "entry", summary: "the number of its ledger entry", optional: true }],
     examples: [{ line: "ghostctl policy show", what: "what holds now; of a policy.ts also what it computed" }],
-    json: { ...row, source: "", computed: null, files: {} },
+    json: { ...row, source: "", computed: null, files: {}, imports: {} },
     load: () => import("./commands/policy_show.ts"),
   },
   {

@@ -10,6 +10,7 @@ Deno.test("COMMANDS has each verb once, with code behind it and unambiguous opti
     const names = [...GLOBAL_OPTIONS, ...command.options ?? []].map((o) => o.name);
     assert.equal(new Set(names).size, names.length, command.name);
     assert.equal(typeof (await command.load()).run, "function");
+    assert.ok(command.examples.length > 0, command.name);
     for (const { line } of command.examples) assert.ok(line.startsWith(`ghostctl ${command.name}`), line);
   }
 });
@@ -28,7 +29,7 @@ Deno.test("COMMANDS shows the JSON that the daemon's schemas describe", () => {
 
 Deno.test("usageOf() spells arguments and options", () => {
   const usage = (name: string) => usageOf(COMMANDS.find((c) => c.name === name)!);
-  assert.equal(usage("route add"), "ghostctl route add PREFIX via NAME [--metric N] [--keep-source]");
+  assert.equal(usage("route add"), "ghostctl route add PREFIX via NAME [--metric N] [--keep-source] [--as PREFIX]");
   assert.equal(usage("route remove"), "ghostctl route remove PREFIX [via NAME]");
   assert.match(usage("token create"), /\[--tag TAG\]\.\.\. /);
   assert.match(usage("init"), /^ghostctl init --server HOST --setup CODE \[--acls FILE\]/);

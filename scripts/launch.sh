@@ -10,7 +10,8 @@
 #   read and write  the state folder (--state-dir, or its default), the socket's folder (--socket, GHOSTLINK_SOCKET, or its
 #                   default), ghostctl's own folder (--config-dir, GHOSTCTL_CONFIG_DIR, or its default)
 #   read            the config file and its folder (--config), files that the config names by an absolute path (such as a
-#                   certificate), the token file (--auth @FILE), and for ghostctl the files named on its command line
+#                   certificate), the token file (--auth @FILE), and for ghostctl the files named on its command line, and
+#                   what a policy.ts among them imports
 # Nothing is ever asked at run time (--no-prompt), and there is no --allow-all anywhere.
 #
 # Environment: GHOSTMESH_DENO names the Deno to use; otherwise the one that lies beside an installed copy, the one that runs
@@ -77,6 +78,17 @@ beside() { # beside POLICY
   done
 }
 
+# What a policy.ts imports is signed with it.
+imported() { # imported POLICY
+  [ -f "$1" ] && [ -r "$1" ] || return 0
+  files=$("$deno" info --quiet --json --no-config --no-remote --no-npm --no-lock "$1" 2>/dev/null |
+    sed -n 's/^ *"local": "\([^"\\]*\)",*$/\1/p') || return 0
+  IFS='
+'
+  for file in $files; do allow read "$file"; done
+  unset IFS
+}
+
 # The paths that the role's set allows for reading or writing; no set holds braces or brackets of its own.
 in_set() { # in_set read|write
   tr -d ' \n' <"$settings" | sed -n 's/.*"permissions":{\(.*\)/\1/p' | sed -n "s/.*\"$role\":{\([^}]*\)}.*/\1/p" |
@@ -125,7 +137,11 @@ for argument in "$@"; do
       if [ "$role" = ctl ]; then
         case $words in 'ledger export ' | 'policy pull ') allow both "$value" ;; esac
         # A policy.ts runs in a Deno of its own, which gets no permission at all.
-        case "$words$value" in 'policy '*.ts) runs=$deno ;; esac
+        case "$words$value" in 'policy '*.ts)
+          runs=$deno
+          imported "$value"
+          ;;
+        esac
         words="$words$value "
         case $value in *.toml) beside "$value" ;; esac
         case $value in -*) ;; */* | *.toml | *.ts) allow read "$value" ;; *) [ ! -f "$value" ] || allow read "$value" ;; esac

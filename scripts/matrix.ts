@@ -43,7 +43,12 @@ function cells({ only, part }: Wish): Cell[] {
 /** Runs cells side by side, no machine in two of them at once. */
 async function runAll(
   matrix: Matrix,
-  o: { wanted: Cell[]; atOnce: number; done: (cell: Cell, result: CellResult) => void },
+  o: {
+    wanted: Cell[];
+    atOnce: number;
+    done: (cell: Cell, result: CellResult) => void;
+    failed: (cell: Cell, why: string) => void;
+  },
 ) {
   const waiting = [...o.wanted];
   const busy = new Set<string>();
@@ -59,7 +64,9 @@ async function runAll(
     const [cell] = waiting.splice(next, 1) as [Cell];
     const names = [`a ${cell[0]}`, `b ${cell[1]}`];
     for (const name of names) busy.add(name);
-    const run: Promise<void> = matrix.run(...cell).then((result) => o.done(cell, result)).finally(() => {
+    const failed = (error: unknown) =>
+      o.failed(cell, error instanceof Error ? error.message.split("\n")[0]! : `${error}`);
+    const run: Promise<void> = matrix.run(...cell).then((result) => o.done(cell, result), failed).finally(() => {
       for (const name of names) busy.delete(name);
       running.delete(run);
     });
@@ -83,6 +90,10 @@ async function matrix(): Promise<number> {
   await runAll(world, {
     wanted: cells(wish),
     atOnce: wish.atOnce,
+    failed([a, b], why) {
+      wrong++;
+      console.log(row([a, b, expected(a, b), "-", "-", "-", "-", `NOT RUN: ${why}`]));
+    },
     done([a, b], result) {
       const right = holds(a, b, result);
       if (!right) wrong++;

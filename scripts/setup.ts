@@ -136,11 +136,12 @@ async function checkNamespaces(): Promise<void> {
 
 /** Only userspace WireGuard needs TUN. Deno touches no device file without --allow-all, so a shell tries it. */
 async function checkTun(): Promise<void> {
-  const probe = "test -e /dev/net/tun || exit 2; : <>/dev/net/tun";
+  // A shell that may not open it ends with a code of its own, which is 2 for some.
+  const probe = "test -e /dev/net/tun || exit 66; : <>/dev/net/tun";
   const { code } = await run(["/bin/sh", "-c", probe], { codes: "any" });
   if (code === 0) return;
   throw new Failure(
-    code === 2
+    code === 66
       ? "/dev/net/tun: No such device; as root: modprobe tun, or in a container: mkdir -p /dev/net && mknod -m 666 /dev/net/tun c 10 200"
       : "/dev/net/tun: Permission denied; as root: chmod 666 /dev/net/tun",
   );

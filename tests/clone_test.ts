@@ -39,6 +39,7 @@ Deno.test("Gates tells that another machine has a copy of its identity, and leav
     id: await nodeIdOf(key.public),
     key: key.public,
     name: "gate",
+    draining: false,
     record: { name: "gate", hosts: ["127.0.0.1"], quic: endpoint.addr.port, cert: certificate.hash },
   } as unknown as VerifiedGate;
   const daemon = () => {
@@ -52,7 +53,14 @@ Deno.test("Gates tells that another machine has a copy of its identity, and leav
       head: () => network.ledger.head,
       random,
       now: () => Date.now(),
-      session: (_id, up, reason) => void said.push(up ? "up" : `down: ${reason}`),
+      selfId: node.id,
+      saved: null,
+      measure: () => Promise.resolve(),
+      homesOf: () => [],
+      home() {},
+      met() {},
+      tellPeer() {},
+      session: (_id, { up, reason }) => void said.push(up ? "up" : `down: ${reason}`),
       signal() {},
       presence() {},
       packet() {},

@@ -67,3 +67,24 @@ Deno.test("deno task install gives four programs that run by themselves", async 
     await Deno.remove(root, { recursive: true });
   }
 });
+
+Deno.test("README's line for the command line alone gives a ghostctl that runs anywhere", async () => {
+  const readme = await Deno.readTextFile(join(PROJECT, "README.md"));
+  const [line] = /^deno install .*$/m.exec(readme)!;
+  const root = await Deno.makeTempDir({ prefix: "ghostmesh-install-" });
+  try {
+    const dir = Deno.execPath().replace(/\/[^/]*$/, "");
+    const env = { DENO_INSTALL_ROOT: root, PATH: `${dir}:/usr/bin:/bin`, GHOSTLINK_SOCKET: `${root}/none.sock` };
+    await run(["/bin/sh", "-c", line], { cwd: PROJECT, env, timeout: 120_000 });
+    const ctl = (...args: string[]) => run([`${root}/bin/ghostctl`, ...args], { cwd: root, env, codes: "any" });
+    assert.equal((await ctl("version")).code, 0);
+    const status = await ctl("status");
+    assert.deepEqual([status.code, /No daemon answers/.test(status.stderr)], [3, true]);
+    const nobody = await ctl("nodes", "list", "--config-dir", `${root}/config`);
+    assert.match(nobody.stderr, /No network is administered from here; found one with: ghostctl init/);
+    const folder = await ctl("config", "show", "--config-dir", `${root}/config`);
+    assert.equal(folder.code, 0, folder.stderr);
+  } finally {
+    await Deno.remove(root, { recursive: true });
+  }
+});

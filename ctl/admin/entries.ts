@@ -58,6 +58,8 @@ export function whatOf(entry: LedgerEntry): string {
     }
     case "gate":
       return `${entry.body.name} ${entry.body.key} at ${entry.body.addresses.join(", ")}`;
+    case "drain":
+      return `${entry.body.on ? "begin" : "end"} ${entry.body.gate}`;
     case "route":
       return `${entry.body.op} ${entry.body.prefix} via ${entry.body.node}`;
     case "node": {

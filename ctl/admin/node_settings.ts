@@ -16,11 +16,11 @@ export interface NodeChange {
 
 /**
  * Signs what `change` makes of the settings in force for the machine that the first argument names; nothing when they are so
- * already.
+ * already, and where it makes null: an entry by itself vouches for a machine, which is more than a change of nothing.
  */
 export async function changeNode(
   call: Call,
-  change: (before: Settings, node: VerifiedNode) => Settings,
+  change: (before: Settings, node: VerifiedNode) => Settings | null,
 ): Promise<NodeChange> {
   const network = await AdminNetwork.open(call);
   let node: VerifiedNode | undefined;
@@ -28,7 +28,7 @@ export async function changeNode(
     node = await network.node(ledger, call.args[0]!);
     const before = ledger.nodeSettings(node.id);
     const after = change(before ?? { node: node.id }, node);
-    return before && same(before, after) ? null : { kind: "node", body: after };
+    return after === null || (before && same(before, after)) ? null : { kind: "node", body: after };
   });
   return { node: node!, changed, ledger };
 }

@@ -25,8 +25,11 @@ export interface SignedRow {
 
 /** The hash by which `push` knows a policy: over everything that is signed with it. */
 export async function policyHash(body: LedgerBody<"policy">): Promise<string> {
-  const files = Object.entries(body.files ?? {}).sort(([a], [b]) => a < b ? -1 : 1);
-  return await hashOf(JSON.stringify([body.format, body.source, body.computed ?? null, files]));
+  const sorted = (all: Record<string, string> = {}) => Object.entries(all).sort(([a], [b]) => a < b ? -1 : 1);
+  const imports = body.imports === undefined ? [] : [sorted(body.imports)];
+  return await hashOf(
+    JSON.stringify([body.format, body.source, body.computed ?? null, sorted(body.files), ...imports]),
+  );
 }
 
 /** All policies of a ledger, oldest first. */

@@ -5,6 +5,7 @@ import { GhostError } from "../../mesh/wire/errors.ts";
 import type { LedgerBody } from "../../mesh/wire/ledger.ts";
 import type { Call } from "../call.ts";
 import { computePolicy } from "./compute_policy.ts";
+import { readImports } from "./policy_imports.ts";
 
 /** As wire/ledger.ts bounds a file in a policy. */
 const MAX_FILE = 65_536;
@@ -17,6 +18,8 @@ export interface CheckedPolicy {
   policy: Policy;
   /** The files that it names, by name. */
   files: Record<string, string>;
+  /** What a policy.ts imports, by path from its folder. */
+  imports?: Record<string, string>;
 }
 
 /**
@@ -24,10 +27,10 @@ export interface CheckedPolicy {
  * @throws GhostError `bad_policy` with the place
  */
 export async function readPolicyFile(path: string, call: Call): Promise<CheckedPolicy> {
-  const { source, computed, files } = await loadPolicyFile(path);
+  const { source, computed, files, imports } = await loadPolicyFile(path);
   const text = computed ?? source;
   const checked = checkSource(text, { file: computed === undefined ? path : `${path} computed`, files, call });
-  return { ...checked, source, ...(computed === undefined ? {} : { computed }) };
+  return { ...checked, source, ...(computed === undefined ? {} : { computed, imports: imports ?? {} }) };
 }
 
 /** A policy file as it would be signed, read and, when it is TypeScript, run, but not checked. @throws GhostError `bad_policy` */
@@ -43,9 +46,10 @@ export async function loadPolicyFile(path: string): Promise<Omit<CheckedPolicy, 
       : "Cannot read this file";
     throw new GhostError("bad_policy", why, { place: path, mend: "check the file's name and its mode", cause: error });
   }
-  const computed = path.endsWith(".ts") ? await computePolicy(resolve(path)) : undefined;
-  const files = await readNamedFiles(computed ?? source, dirname(path));
-  return { source, files, ...(computed === undefined ? {} : { computed }) };
+  if (!path.endsWith(".ts")) return { source, files: await readNamedFiles(source, dirname(path)) };
+  const computed = await computePolicy(resolve(path));
+  const imports = await readImports(resolve(path));
+  return { source, computed, imports, files: await readNamedFiles(computed, dirname(path)) };
 }
 
 /** Reads the files that a policy names from its own folder; one that is not there is the parser's to tell, with its line. */
@@ -69,12 +73,16 @@ async function readNamedFiles(source: string, folder: string): Promise<Record<st
 
 /** The body of the entry that signs a policy. */
 export function policyBody(
-  { source, computed, files }: Pick<CheckedPolicy, "source" | "computed" | "files">,
+  { source, computed, files, imports = {} }: Pick<CheckedPolicy, "source" | "computed" | "files" | "imports">,
 ): LedgerBody<"policy"> {
   const text = computed === undefined
     ? { format: "toml" as const, source }
     : { format: "ts" as const, source, computed };
-  return { ...text, ...(Object.keys(files).length > 0 ? { files } : {}) };
+  return {
+    ...text,
+    ...(Object.keys(files).length > 0 ? { files } : {}),
+    ...(Object.keys(imports).length > 0 ? { imports } : {}),
+  };
 }
 
 /** Checks a policy's text; what looks like a slip is remarked. @throws GhostError `bad_policy` */

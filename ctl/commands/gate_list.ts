@@ -8,7 +8,7 @@ export async function run(call: Call): Promise<void> {
   const network = await AdminNetwork.open(call);
   const { gates, refused } = await network.gates(await network.ledger());
   for (const line of refused) call.out.remark(`a record that does not hold is left out: ${line}`);
-  const rows = gates.map(({ id, name, record }) => ({
+  const rows = gates.map(({ id, name, draining, record }) => ({
     name,
     id,
     region: record.region,
@@ -16,12 +16,13 @@ export async function run(call: Call): Promise<void> {
     quic: record.quic,
     stun: record.stun,
     version: record.version,
+    draining,
     seen: rfc3339(record.iat),
     expires: rfc3339(record.exp),
   }));
   call.out.answer({ gates: rows }, () =>
     rows.length === 0 ? "no gates yet: ghostctl token create --gate" : table(
-      ["NAME", "REGION", "HOSTS", "QUIC", "STUN", "VERSION", "SEEN", "ID"],
+      ["NAME", "REGION", "HOSTS", "QUIC", "STUN", "VERSION", "STATE", "SEEN", "ID"],
       rows.map((r) => [
         r.name,
         r.region,
@@ -29,6 +30,7 @@ export async function run(call: Call): Promise<void> {
         String(r.quic),
         String(r.stun),
         r.version,
+        r.draining ? "draining" : "in use",
         ago(r.seen, Date.now()),
         r.id,
       ]),

@@ -1,17 +1,12 @@
 /** `ghostctl gate revoke NAME` */
-import { GhostError } from "../../mesh/wire/errors.ts";
+import { findGate } from "../admin/gates_by_name.ts";
 import { revokeMachine } from "../admin/revoke.ts";
 import type { Call } from "../call.ts";
 
 export async function run(call: Call): Promise<void> {
   await revokeMachine(call, {
     what: "gate",
-    find: async (network, ledger, wanted) => {
-      const fitting = (await network.gates(ledger)).gates.filter(({ id, name }) => id === wanted || name === wanted);
-      if (fitting.length === 1) return fitting[0]!;
-      const why = fitting.length === 0 ? `No gate "${wanted}"` : `Several gates are called "${wanted}"`;
-      throw new GhostError("not_found", why, { mend: "see: ghostctl gate list" });
-    },
+    find: async (network, ledger, wanted) => findGate((await network.gates(ledger)).gates, wanted),
     effect: "every machine leaves it",
   });
 }

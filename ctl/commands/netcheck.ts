@@ -17,7 +17,7 @@ const LIKE = {
   },
   clock: { aheadMs: 0 },
   coordinator: true,
-  gates: [{ name: "", rttMs: 0, rungs: [""], turn: [""] }],
+  gates: [{ name: "", rttMs: 0, use: "", rungs: [""], turn: [""] }],
   verdict: [""],
 };
 
@@ -44,8 +44,8 @@ function human(found: LocalNetcheck, colour: boolean): string {
     ]),
     "",
     gates.length === 0 ? "no gates" : table(
-      ["GATE", "RTT", "RUNGS", "TURN OVER"],
-      gates.map((g) => [g.name, milliseconds(g.rttMs), g.rungs.join(", "), (g.turn ?? []).join(", ") || "-"]),
+      ["GATE", "RTT", "USE", "RUNGS", "TURN OVER"],
+      gates.map((g) => [g.name, milliseconds(g.rttMs), g.use, g.rungs.join(", "), (g.turn ?? []).join(", ") || "-"]),
       { colour },
     ),
   ];

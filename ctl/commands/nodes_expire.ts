@@ -13,7 +13,7 @@ export async function run(call: Call): Promise<void> {
   const expires = seconds === null ? null : unixTime() + seconds;
   const done = await changeNode(
     call,
-    ({ expires: _, ...before }) => expires === null ? before : { ...before, expires },
+    ({ expires: before, ...rest }) => expires !== null ? { ...rest, expires } : before === undefined ? null : rest,
   );
   const text = expires === null ? null : rfc3339(expires);
   reportNode(call, done, { is: text === null ? "has no end" : `ends at ${text}`, value: { expires: text } });

@@ -2,7 +2,7 @@
 import { resolve } from "node:path";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { Call } from "../call.ts";
-import { configDir } from "../paths.ts";
+import { closedPlaces, configDir } from "../paths.ts";
 import { manifest, readManifest } from "../plugins/manifest.ts";
 import { inWords, kindsOf, wanted } from "../plugins/permissions.ts";
 import { runModule } from "../plugins/process.ts";
@@ -23,7 +23,7 @@ export async function run(call: Call): Promise<void> {
     source,
     file,
     allowed: nothing,
-    closed: [dir],
+    closed: closedPlaces(call),
     timeout: PATIENCE,
     state: () => Promise.reject(new GhostError("forbidden", "Not while it is added")),
     print() {},

@@ -25,6 +25,12 @@ export async function run(call: Call): Promise<void> {
   await new Pulled(network.store, network.known.network.id).remember(file, row.sha256);
   call.out.answer({ file, seq: row.seq, sha256: row.sha256 }, () => `${file} is the policy of ledger entry ${row.seq}`);
   const files = Object.keys(row.body.files ?? {});
+  const imports = Object.keys(row.body.imports ?? {});
+  if (imports.length > 0) {
+    call.out.remark(
+      `what it imports is signed with it and not written here: ${imports.join(", ")}; see: ghostctl policy show`,
+    );
+  }
   if (files.length > 0) {
     call.out.remark(`files that it names are signed with it and not written here: ${files.join(", ")}`);
   }

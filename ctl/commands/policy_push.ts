@@ -28,6 +28,8 @@ export async function run(call: Call): Promise<void> {
     return { kind: "policy", body };
   });
   await pulled.remember(file, sha256);
+  const imports = Object.keys(body.imports ?? {});
+  if (changed && imports.length > 0) call.out.remark(`signed with it, for all members to read: ${imports.join(", ")}`);
   call.out.answer(
     { changed, sha256, ledgerSeq: ledger.head.seq },
     () => changed ? `${file} is in force (ledger entry ${ledger.head.seq})` : `${file} is in force already`,

@@ -7,6 +7,9 @@ import { pairs } from "../output/text.ts";
 export async function run(call: Call): Promise<void> {
   const [name, ssh] = [call.text("name"), call.text("ssh")];
   if (ssh !== undefined && ssh !== "on" && ssh !== "off") throw call.bad("ssh", `Expected on or off, got "${ssh}"`);
+  if (name !== undefined && !/^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/.test(name)) {
+    throw call.bad("name", `A machine's name has at most 63 characters of a-z, 0-9 and -, got "${name}"`);
+  }
   const body = { ...(name === undefined ? {} : { name }), ...(ssh === undefined ? {} : { ssh: ssh === "on" }) };
   const asked = Object.keys(body).length > 0;
   const answer = await askDaemon<LocalSettings>(call, {

@@ -8,7 +8,8 @@ import { watching } from "../output/watch.ts";
 const LIKE = {
   self: { name: "", id: "", addresses: [""], interface: "" },
   network: { id: "", name: "", server: "", connected: true, ledgerSeq: 0 },
-  gates: [{ name: "", id: "", region: "", connected: true, rttMs: 0 }],
+  gates: [{ name: "", id: "", region: "", connected: true, rttMs: 0, use: "", draining: true }],
+  home: { gate: "", why: "" },
   warnings: [""],
   state: "",
 };
@@ -25,8 +26,8 @@ async function show(call: Call): Promise<void> {
     const warning = await draftWarning(call, status.network.id);
     if (warning !== null) warnings.push(warning);
   }
-  const { self, network, gates, state } = status;
-  const all = { self, network, gates, warnings, state };
+  const { self, network, gates, home, state } = status;
+  const all = { self, network, gates, home, warnings, state };
   call.out.answer(all, () => human(all, call.out.colour));
 }
 
@@ -40,21 +41,36 @@ async function administers(call: Call, net: string): Promise<boolean> {
   }
 }
 
-function human({ self, network, gates, warnings }: LocalStatus, colour: boolean): string {
+function human({ self, network, gates, home, warnings, state }: LocalStatus, colour: boolean): string {
+  // With the tunnel down there are none to show, and the name is not known.
+  const none = state === "down" ? [] : ["", "no gates: ghostctl token create --gate"];
+  const found: [string, string][] = state === "down"
+    ? []
+    : [["home", home.gate === null ? "no gate yet" : `${home.gate}: ${home.why}`]];
   const lines = [
     pairs([
       ["machine", `${self.name} (${self.id})`],
       ["addresses", self.addresses.join(", ")],
       ["interface", self.interface],
-      ["network", `${network.name} (${network.id}), ledger entry ${network.ledgerSeq}`],
+      ["network", `${[network.name, `(${network.id})`].join(" ").trim()}, ledger entry ${network.ledgerSeq}`],
       ["coordinator", `${network.server}, ${network.connected ? "connected" : "not connected"}`],
+      ...found,
     ]),
-    "",
-    gates.length === 0 ? "no gates: ghostctl token create --gate" : table(
-      ["GATE", "REGION", "CONNECTED", "RTT", "ID"],
-      gates.map((g) => [g.name, g.region, g.connected ? "yes" : "no", milliseconds(g.rttMs), g.id]),
-      { colour },
-    ),
+    ...gates.length === 0 ? none : [
+      "",
+      table(
+        ["GATE", "REGION", "CONNECTED", "USE", "RTT", "ID"],
+        gates.map((g) => [
+          g.name,
+          g.region,
+          g.connected ? "yes" : "no",
+          g.draining ? `${g.use}, being emptied` : g.use,
+          milliseconds(g.rttMs),
+          g.id,
+        ]),
+        { colour },
+      ),
+    ],
   ];
   if (warnings.length) lines.push("", ...warnings.map((w) => `warning: ${w}`));
   return lines.join("\n");

@@ -42,6 +42,7 @@ export async function run(call: Call): Promise<number> {
       );
       return IN_VAIN;
     }
+    call.out.busy.call(`not yet: ${last}`);
     await new Promise((resolve) => setTimeout(resolve, INTERVAL));
   }
 }

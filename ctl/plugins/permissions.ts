@@ -28,7 +28,7 @@ export function granted(declared: Allowed, kinds: readonly Kind[]): Allowed {
 }
 
 /**
- * Deno's flags. The folder of the admin keys stays closed whatever is allowed.
+ * Deno's flags. Some folders stay closed whatever is allowed.
  * @param closed folders that are never opened
  */
 export function flags(allowed: Allowed, closed: readonly string[]): string[] {

@@ -57,6 +57,15 @@ export async function runModule(o: PluginRun, action: Action): Promise<unknown> 
     late = true;
     child.kill("SIGKILL");
   }, o.timeout);
+  let refused: GhostError | null = null;
+  const answered = async (frame: Frame) => {
+    try {
+      return { id: frame.id, answer: await answer(o, frame.ask) };
+    } catch (error) {
+      if (error instanceof GhostError) refused = error;
+      return { id: frame.id, refused: error instanceof GhostError ? error.line : (error as Error).message };
+    }
+  };
   try {
     void tell({ ...action, source: moduleOf(o.source) });
     for await (const line of linesOf(child.stdout, o.file)) {
@@ -64,7 +73,9 @@ export async function runModule(o: PluginRun, action: Action): Promise<unknown> 
       if (frame === null) o.print(line);
       else if (frame.print !== undefined) o.print(String(frame.print));
       else if (frame.remark !== undefined) o.remark(String(frame.remark));
-      else if (frame.ask !== undefined) void answer(o, frame).then(tell);
+      else if (frame.ask !== undefined) void answered(frame).then(tell);
+      // What the daemon refused, and the module let pass, is told as it is everywhere.
+      else if (frame.failed !== undefined && frame.failed === lineOf(refused)) throw refused;
       else if (frame.failed !== undefined) throw failure(o.file, String(frame.failed), frame.capable !== false);
       else if ("done" in frame) return frame.done;
     }
@@ -108,15 +119,13 @@ function start({ file, allowed, closed }: PluginRun): Deno.ChildProcess {
   }
 }
 
-async function answer(o: PluginRun, { ask, id }: Frame): Promise<unknown> {
+async function answer(o: PluginRun, ask: unknown): Promise<unknown> {
   const what = o.allowed.state.find((known) => known === ask);
-  if (what === undefined) return { id, refused: `Requires state access to "${ask}"` };
-  try {
-    return { id, answer: await o.state(what) };
-  } catch (error) {
-    return { id, refused: error instanceof GhostError ? error.line : String(error) };
-  }
+  if (what === undefined) throw new Error(`Requires state access to "${ask}"`);
+  return await o.state(what);
 }
+
+const lineOf = (error: GhostError | null) => error?.line;
 
 function failure(file: string, message: string, capable: boolean): GhostError {
   const [, kind] = /^Requires (\w+) access/.exec(message) ?? [];

@@ -3,6 +3,7 @@ import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
 import type { Call } from "../call.ts";
 import { askDaemon } from "../daemon.ts";
 import { printable } from "../output/text.ts";
+import { closedPlaces } from "../paths.ts";
 import type { CommandSpec } from "../spec.ts";
 import type { State } from "./api.ts";
 import { granted } from "./permissions.ts";
@@ -23,7 +24,7 @@ export async function pluginCommands(configDir: string, remark: (text: string) =
     try {
       const added = await readAdded(configDir, name);
       if (added.manifest.name !== name) throw new GhostError("bad_config", "It names another plugin", { place: name });
-      all.push(...added.manifest.verbs.map((verb) => commandOf(configDir, added, verb)));
+      all.push(...added.manifest.verbs.map((verb) => commandOf(added, verb)));
     } catch (error) {
       remark(`the plugin "${name}" is left out: ${errorLine(error)}`);
     }
@@ -31,13 +32,13 @@ export async function pluginCommands(configDir: string, remark: (text: string) =
   return all;
 }
 
-function commandOf(configDir: string, added: Added, verb: Added["manifest"]["verbs"][number]): CommandSpec {
+function commandOf(added: Added, verb: Added["manifest"]["verbs"][number]): CommandSpec {
   const { completes, ...spec } = verb;
   const process = (call: Call, source: string): PluginRun => ({
     source,
     file: added.file,
     allowed: granted(added.manifest.permissions, added.granted),
-    closed: [configDir],
+    closed: closedPlaces(call),
     timeout: null,
     state: (what) => stateOf(call, what),
     print: (text) => console.log(printable(text, { lines: true })),
@@ -45,6 +46,7 @@ function commandOf(configDir: string, added: Added, verb: Added["manifest"]["ver
   });
   return {
     ...(spec as Omit<CommandSpec, "load">),
+    live: true,
     load: () =>
       Promise.resolve({
         async run(call: Call) {

@@ -44,6 +44,8 @@ export type GateEvent =
   | { t: "lane-failed"; port: number }
   /** Data crossed on these lanes since the last word. */
   | { t: "lane-used"; ports: number[] }
+  /** This gate is about to stop: every session is told. */
+  | { t: "bye" }
   /** A message about the ledger, or TURN credentials, for a live session. */
   | { t: "tell"; conn: ConnId; message: Told }
   | { t: "tick" };

@@ -140,6 +140,9 @@ export class GateCore {
         return this.#ledger(event.net, event.head);
       case "revoked":
         return this.#revoked(event);
+      case "bye":
+        for (const session of board.all.values()) if (session.stage === "live") board.send(session, { t: "bye" });
+        return;
       case "lane-control":
         return board.lanes.control(event.bytes, event.from, now);
       case "lane-failed":

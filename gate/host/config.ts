@@ -74,6 +74,9 @@ const schema = z.strictObject({
     turn_tls: z.int().min(0).max(65535).default(443),
     /** UDP ports of its relayed addresses; the system must give them to no other program. */
     turn_ports: turnPorts.prefault("61000-65535"),
+    /** Where Prometheus finds counters: a port of the loopback, or an address and a port; left out is nowhere. */
+    metrics: z.union([z.int().min(1).max(65_535).transform((port) => ({ hostname: "127.0.0.1", port })), listen])
+      .optional(),
     /** Host names or addresses that nodes use; default: the host's own addresses. */
     advertise: z.array(host).min(1).max(16).optional(),
   }).prefault({}),

@@ -23,8 +23,11 @@ import { Line } from "./line.ts";
 const MAX_HANDSHAKES = 1_024;
 /** Nodes keep their sessions alive every 3 s, so a dead one is known after this many ms. */
 const IDLE = 10_000;
+/** How long nodes get to go elsewhere after they were told that this gate stops, and between looks, in ms. */
+const FAREWELL = 1_500;
+const FAREWELL_LOOK = 50;
 /** How long the closing of all sessions gets to leave the machine, in ms. */
-const FAREWELL = 100;
+const CLOSING = 100;
 
 /** What sessions say of the ledger. */
 export type LedgerTalk = LedgerMessage | { t: "head"; head: LedgerHead };
@@ -240,6 +243,20 @@ export class GateServer {
     }, wait);
   }
 
+  /** Live sessions. */
+  get sessions(): number {
+    return this.#o.core.counts().sessions;
+  }
+
+  /** Tells all sessions that this gate is about to stop, and gives them a moment to go elsewhere; nobody comes in any more. */
+  async farewell(): Promise<void> {
+    this.#listener.stop();
+    this.handle({ t: "bye" });
+    for (let waited = 0; waited < FAREWELL && this.sessions > 0; waited += FAREWELL_LOOK) {
+      await new Promise((resolve) => setTimeout(resolve, FAREWELL_LOOK));
+    }
+  }
+
   /** Closes all sessions and stops listening; the endpoint is closed too. */
   async close(): Promise<void> {
     if (this.#closed) return;
@@ -250,6 +267,6 @@ export class GateServer {
       line.end(CLOSE.shutdown, { reason: "The gate is shutting down", flush: false });
     }
     this.#o.endpoint.close({ closeCode: CLOSE.shutdown, reason: "The gate is shutting down" });
-    await new Promise((resolve) => setTimeout(resolve, FAREWELL));
+    await new Promise((resolve) => setTimeout(resolve, CLOSING));
   }
 }

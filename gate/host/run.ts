@@ -20,6 +20,7 @@ import { enrol, overlayOf } from "./enrol.ts";
 import { LaneService } from "./lanes/service.ts";
 import { openIssuers } from "./issuers.ts";
 import { LedgerJudge } from "./judge.ts";
+import { serveMetrics } from "./metrics.ts";
 import { Membership, sleep } from "./membership.ts";
 import { type GateFacts, Publisher } from "./publisher.ts";
 import { GateServer, type Judge } from "./quic.ts";
@@ -81,6 +82,7 @@ export async function runGate(o: RunOptions): Promise<void> {
       world.log.info(`use_quic = false: no sessions, so no lane and no quic rung here; what is left is ${left}`);
     }
     await gate.serve(network);
+    gate.showMetrics(network, stun);
     await new Promise<void>((resolve) => {
       if (o.signal.aborted) resolve();
       else o.signal.addEventListener("abort", () => resolve(), { once: true });
@@ -97,8 +99,10 @@ class Gate {
   readonly #key: SigningKey;
   readonly #certificate: Certificate;
   #server: GateServer | null = null;
+  #core: GateCore | null = null;
   #lanes: LaneService | null = null;
   #turn: TurnService | null = null;
+  #metrics: AsyncDisposable | null = null;
   /** The network's own prefixes. */
   #overlay: string[] = [];
   readonly #stop = new AbortController();
@@ -149,7 +153,7 @@ class Gate {
 
   #open(endpoint: Deno.QuicEndpoint, judge: Judge): GateServer {
     const { config, world } = this.#o;
-    const core = new GateCore({
+    const core = this.#core = new GateCore({
       key: this.#key.public,
       cert: this.#certificate.hash,
       nonce: () => toBase64Url(world.random(32)),
@@ -269,6 +273,21 @@ class Gate {
     world.log.info(ready, { gate, network: network.net, udp: endpoint ? udp : undefined, hosts: hosts.join(",") });
   }
 
+  /** Serves the counters where the configuration says. @throws GhostError `port_in_use`, `bad_config` */
+  showMetrics(network: NetworkState | null, stun: StunServer | null): void {
+    const { config: { metrics }, file, world } = this.#o;
+    const core = this.#core;
+    if (!metrics || !core) return;
+    const source = {
+      counts: () => core.counts(),
+      lanes: async () => await this.#lanes?.traffic() ?? null,
+      stun: () => stun,
+    };
+    const place = `${file} relay.metrics`;
+    this.#metrics = serveMetrics({ ...metrics, place, network: network?.net ?? null, source });
+    world.log.info("metrics", { at: `http://${metrics.hostname}:${metrics.port}/metrics` });
+  }
+
   async #openLanes(ports: { first: number; last: number }): Promise<void> {
     const { config, world, state } = this.#o;
     const bytes = (mbit: number | undefined) => mbit === undefined ? null : mbit * 125_000;
@@ -295,6 +314,10 @@ class Gate {
     let checking = Promise.resolve();
     membership.onEntries = (entries) => {
       for (const { kind, body } of entries) {
+        if (kind === "drain" && body.gate === this.#key.public) {
+          const what = body.on ? "is being emptied: machines go to other gates" : "is used again";
+          this.#o.world.log.info(`an admin has signed that this gate ${what}`, { sessions: server?.sessions ?? 0 });
+        }
         if (kind !== "revoke") continue;
         // Who came in by a revoked grant may stay (vouched for by an entry of its own): the check below knows.
         if (body.what === "node") {
@@ -322,7 +345,9 @@ class Gate {
   }
 
   async close(): Promise<void> {
+    await this.#server?.farewell();
     this.#stop.abort();
+    await this.#metrics?.[Symbol.asyncDispose]();
     await this.#server?.close();
     await this.#lanes?.close();
     await this.#turn?.close();

@@ -58,6 +58,8 @@ export class Conversation {
         return await heads.fromPeer(from, body);
       case "key-seen":
         return this.#o.keySeen(from, body.wg);
+      case "meet":
+        return this.#o.gates.heard(from, body);
       case "echo":
         return send(from, { t: "echo-reply", n: body.n });
       case "echo-reply":

@@ -99,7 +99,9 @@ export class Daemon {
       changed: (change) => this.#changed(change),
       ownRenewed: () => this.#ownRenewed(),
       ownChanged: () => this.#ownChanged(),
-      gateSession: (gate, up, reason) => this.#gateSession(gate, up, reason),
+      gateSession: (gate, o) => this.#gateSession(gate, o),
+      home: (gates) => this.#home(gates),
+      met: (node) => this.#parts.peers.tellReach(node),
       presence: (node, up) => this.#presence(node, up),
       moved: (peer) => this.#say(peer),
       reconcile: () => this.reconcile(),
@@ -271,17 +273,25 @@ export class Daemon {
     this.#parts.peers.tellReach();
   }
 
-  #gateSession(id: string, up: boolean, reason: string | null): void {
-    const gate = this.#parts.view.gates.get(id)?.record.name ?? id;
+  #gateSession(id: string, { up, reason, failed }: { up: boolean; reason: string | null; failed: boolean }): void {
+    const gate = this.#parts.gates.nameOf(id);
     this.#o.event("gate", up ? `session with gate ${gate}` : `no session with gate ${gate}`, { gate, connected: up });
     if (up) this.#o.log.info("Session with a gate", { gate });
-    else this.#o.log.warn("No session with a gate", { gate, why: reason });
-    if (up && this.#own.record.gates[0] !== this.#parts.gates.home) {
-      const gates = this.#parts.gates.home === null ? [] : [this.#parts.gates.home];
-      void this.#own.change({ gates }).then(() => this.#ownChanged()).catch((error) =>
-        this.#rejected("own record", error)
-      );
+    else if (failed) this.#o.log.warn("No session with a gate", { gate, why: reason });
+    else this.#o.log.info("Left a gate", { gate, why: reason });
+  }
+
+  #home(gates: string[]): void {
+    const before = this.#own.record.gates;
+    if (gates.length === before.length && gates.every((id, i) => id === before[i])) return;
+    if (gates[0] !== before[0]) {
+      const gate = this.#parts.gates.nameOf(gates[0]!);
+      this.#o.event("gate", `the home is gate ${gate}`, { gate, home: true });
+      this.#o.log.info("This machine is found at a gate", { gate, why: this.#parts.gates.why });
     }
+    void this.#own.change({ gates }).then(() => this.#ownChanged()).catch((error) =>
+      this.#rejected("own record", error)
+    );
   }
 
   #presence(node: string, up: boolean): void {
@@ -347,6 +357,7 @@ export class Daemon {
   async #look(): Promise<void> {
     if (await this.#parts.surroundings.refresh()) {
       this.#parts.turn.desk.networkChanged();
+      this.#parts.gates.networkChanged();
       this.#machine.addressesChanged();
       for (const peer of this.#parts.peers.all.values()) peer.networkChanged();
     }

@@ -17,6 +17,8 @@ import { FrameReader, FrameWriter } from "../core/relay/frames.ts";
 const CONNECT_TIMEOUT = 5_000;
 /** Packets waiting for buffer space; about 0.6 MB. */
 const QUEUE = 512;
+/** Questions whose answers are waited for. */
+const MAX_PINGS = 64;
 
 /** What the owner of a session hears. */
 export interface GateEvents {
@@ -28,6 +30,10 @@ export interface GateEvents {
   about(node: string, message: FromGate): void;
   /** Credentials of its TURN service. */
   turn(credentials: TurnGrantedCredentials): void;
+  /** A round trip of the control stream, in ms. */
+  measured(rttMs: number): void;
+  /** The gate is about to stop. */
+  leaving(): void;
   /** Ledger entries that it hands on, or that it asks for. */
   ledger(message: LedgerMessage): void;
   /** The session is over; called once, never before `connect()` returned. */
@@ -56,6 +62,8 @@ export class GateClient {
   readonly address: string;
   /** Last round trip of the control stream in ms. */
   rttMs: number | null = null;
+  /** When anything came from the gate last, in ms since 1970. */
+  heardAt: number;
   readonly #line: GateLine;
   readonly #now: () => number;
   #events: GateEvents | null = null;
@@ -73,6 +81,7 @@ export class GateClient {
     this.address = line.conn.remoteAddr.hostname.replace(/^::ffff:(?=[\d.]+$)/i, "");
     this.#line = line;
     this.#now = o.now;
+    this.heardAt = o.now();
   }
 
   /**
@@ -99,7 +108,9 @@ export class GateClient {
     const readDatagrams = async (): Promise<string> => {
       const turns = new Turns();
       while (true) {
-        const got = this.#reader.read(await line.conn.readDatagram());
+        const datagram = await line.conn.readDatagram();
+        this.heardAt = this.#now();
+        const got = this.#reader.read(datagram);
         if (got) events.packet(got.from, got.packet);
         const turn = turns.next();
         if (turn) await turn;
@@ -123,6 +134,7 @@ export class GateClient {
 
   #control(message: FromGate): void {
     const events = this.#events!;
+    this.heardAt = this.#now();
     switch (message.t) {
       case "signal":
         return events.signal(message.from, message.box);
@@ -144,10 +156,13 @@ export class GateClient {
         return this.send({ t: "pong", n: message.n });
       case "pong": {
         const sent = this.#pings.get(message.n);
-        if (sent !== undefined) this.rttMs = this.#now() - sent;
         this.#pings.clear();
-        return;
+        if (sent === undefined) return;
+        this.rttMs = this.heardAt - sent;
+        return events.measured(this.rttMs);
       }
+      case "bye":
+        return events.leaving();
     }
   }
 
@@ -160,6 +175,7 @@ export class GateClient {
   /** Measures the round trip. */
   ping(): void {
     const n = ++this.#pingSerial;
+    if (this.#pings.size >= MAX_PINGS) this.#pings.delete(this.#pings.keys().next().value!);
     this.#pings.set(n, this.#now());
     this.send({ t: "ping", n });
   }

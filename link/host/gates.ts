@@ -1,247 +1,322 @@
 /**
- * Which gates this node has sessions with: its home (the first that answered when it had none) and the homes of its peers,
- * so that every peer can be met. A session that ends is made again with growing waits; a gate that is no longer in the view
- * is left at once.
+ * This node's gate sessions: which there are and which is the home (core/gates/homing.ts decides), and over which of them
+ * each peer is met (core/gates/meeting.ts). A gate that is no longer in the view is left at once.
  */
 import ipaddr from "ipaddr.js";
-import type { Bytes } from "../../mesh/wire/encoding.ts";
-import { errorLine } from "../../mesh/wire/errors.ts";
-import { type FromGate, type FromNode, GATE_REPLACED } from "../../mesh/wire/gate_session.ts";
+import type { FromNode } from "../../mesh/wire/gate_session.ts";
 import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
-import type { TurnGrantedCredentials } from "../../mesh/wire/turn.ts";
-import type { SigningKey } from "../../mesh/trust/keys.ts";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
-import { sleep } from "./follow.ts";
-import { GateClient } from "./gate_client.ts";
+import { type HomeWhy, Homing, type HomingEvent, type MeetWord } from "../core/gates/mod.ts";
+import { DeadlineTimer } from "./coalesced.ts";
+import type { GateClient } from "./gate_client.ts";
+import { CloneWatch, GateKeeper, type KeeperHost } from "./gate_keeper.ts";
+import { GatePairs } from "./gate_pairs.ts";
+import type { GateRow, GatesHost } from "./gates_host.ts";
 
-const FIRST_WAIT = 250;
-const LONGEST_WAIT = 8_000;
-/** A session that lasted less than this, in ms, before another one of this very identity took its place, was no restart. */
-const SHORT = 60_000;
-/** As often as that in a row: somewhere else a daemon runs with a copy of our identity. Then both go easy, in ms. */
-const CLONED = 3;
-const CLONED_WAIT = 60_000;
 /** Nodes that a gate can be asked to watch in one message (mesh/wire/gate_session.ts). */
 const MAX_WATCHED = 2_000;
 /** Sessions are pinged this often, in ms; it also measures their round trip. */
 const PING_EVERY = 15_000;
 
-/** What the sessions tell the daemon. */
-export interface GatesHost {
-  net: string;
-  /** False: no sessions at all. */
-  quic: boolean;
-  key: SigningKey;
-  record(): string;
-  head(): LedgerHead;
-  random(n: number): Bytes;
-  now(): number;
-  /** A session came up or ended; `reason` says why it ended or could not be made. */
-  session(gate: string, up: boolean, reason: string | null): void;
-  signal(from: string, box: string): void;
-  presence(gate: string, node: string, up: boolean): void;
-  packet(from: string, packet: Uint8Array): void;
-  headSeen(gate: string, head: LedgerHead): void;
-  ledger(gate: string, message: LedgerMessage): void;
-  /** Credentials of a gate's TURN service. */
-  turn(gate: string, credentials: TurnGrantedCredentials): void;
-  /** A gate's word about a path to `node`. */
-  about(gate: string, node: string, message: FromGate): void;
-}
-
-interface Kept {
-  gate: VerifiedGate;
-  client: GateClient | null;
-  abort: AbortController;
-  present: Set<string>;
-}
-
 /** The node's gate sessions. */
 export class Gates {
   readonly #host: GatesHost;
-  readonly #kept = new Map<string, Kept>();
+  readonly #homing: Homing;
+  readonly #keepers = new Map<string, GateKeeper>();
+  #known: ReadonlyMap<string, VerifiedGate> = new Map();
+  readonly #pairs: GatePairs;
+  readonly #clones = new CloneWatch();
   #watched: ReadonlySet<string> = new Set();
-  #home: string | null = null;
-  /** How often in a row a session was soon replaced by another one of this identity. */
-  #replaced = 0;
   readonly #pinger: ReturnType<typeof setInterval>;
+  readonly #timer = new DeadlineTimer(() => [
+    this.#homing.nextDeadline(),
+    ...[...this.#keepers.values()].map((keeper) => keeper.nextDeadline()),
+  ], () => this.#tick());
+  #measuring = false;
+  #closed = false;
 
   constructor(host: GatesHost) {
     this.#host = host;
+    this.#homing = new Homing({ saved: host.saved });
+    this.#pairs = new GatePairs({
+      selfId: host.selfId,
+      keepers: this.#keepers,
+      now: host.now,
+      rttOf: (id) => this.#homing.rttOf(id),
+      isGood: (id) => this.#homing.isGood(id),
+      homesOf: (node) => host.homesOf(node),
+      met: (node) => host.met(node),
+      tell: (node, word) => host.tellPeer(node, word),
+      needs: (gates) => this.#event({ kind: "needed", gates }),
+    });
     this.#pinger = setInterval(() => {
-      for (const kept of this.#kept.values()) kept.client?.ping();
+      for (const keeper of this.#keepers.values()) keeper.client?.ping();
     }, PING_EVERY);
   }
 
   /** Id of the gate where others find this node, or null before the first session. */
   get home(): string | null {
-    return this.#home;
+    return this.#homing.home;
+  }
+
+  /** Why the home is where it is; null without one. */
+  get why(): HomeWhy | null {
+    return this.#homing.why();
   }
 
   /** True when another daemon seems to run with this identity. */
   get cloned(): boolean {
-    return this.#replaced >= CLONED;
+    return this.#clones.cloned;
   }
 
-  /** Wants sessions with exactly these gates. */
+  /** These are all gates that may be used. */
   want(gates: VerifiedGate[]): void {
-    const wanted = new Map(gates.map((g) => [g.id, g]));
-    for (const [id, kept] of [...this.#kept]) {
-      const gate = wanted.get(id);
+    this.#known = new Map(gates.map((g) => [g.id, g]));
+    for (const [id, keeper] of [...this.#keepers]) {
+      const gate = this.#known.get(id);
       // A gate that moved, or that has a new certificate, is dialled again; the session that works is left alone otherwise.
-      const moved = gate && (gate.record.cert !== kept.gate.record.cert || gate.record.quic !== kept.gate.record.quic);
-      if (!gate || moved) this.#leave(id, gate ? "the gate's record changed" : "the gate is gone");
-      else kept.gate = gate;
+      const { cert, quic } = keeper.gate.record;
+      if (!gate || gate.record.cert !== cert || gate.record.quic !== quic) {
+        this.#leave(id, gate ? "the gate's record changed" : "the gate is gone");
+        if (gate) this.#keep(gate);
+      } else keeper.gate = gate;
     }
-    for (const [id, gate] of wanted) {
-      if (this.#kept.has(id)) continue;
-      const kept: Kept = { gate, client: null, abort: new AbortController(), present: new Set() };
-      this.#kept.set(id, kept);
-      void this.#keep(kept);
+    const dialled = gates.filter(({ record }) => this.#host.quic && record.quic !== undefined);
+    this.#event({ kind: "gates", gates: dialled.map(({ id, draining }) => ({ id, draining })) });
+    this.#pairs.changed();
+  }
+
+  /** This machine is on another network: what was measured says nothing any more. */
+  networkChanged(): void {
+    this.#event({ kind: "networkChanged" });
+  }
+
+  #event(event: HomingEvent): void {
+    if (this.#closed) return;
+    for (const action of this.#homing.handle(event, this.#host.now())) {
+      if (action.kind === "keep") this.#keepOnly(action.gates);
+      else if (action.kind === "measure") void this.#measure(action.gates);
+      else if (action.home !== null) this.#host.home([action.home, action.standby].filter((id) => id !== null));
     }
+    this.#timer.arm();
+  }
+
+  #keepOnly(gates: readonly string[]): void {
+    for (const id of [...this.#keepers.keys()]) if (!gates.includes(id)) this.#leave(id, "another gate is used");
+    for (const id of gates) if (!this.#keepers.has(id) && this.#known.has(id)) this.#keep(this.#known.get(id)!);
+  }
+
+  #keep(gate: VerifiedGate): void {
+    this.#keepers.set(gate.id, new GateKeeper(gate, this.#keeperHost));
   }
 
   #leave(id: string, reason: string): void {
-    const kept = this.#kept.get(id);
-    if (!kept) return;
-    this.#kept.delete(id);
-    kept.abort.abort();
-    kept.client?.close(reason);
-    if (this.#home === id) this.#home = null;
+    const keeper = this.#keepers.get(id);
+    if (!keeper) return;
+    this.#keepers.delete(id);
+    keeper.leave(reason);
   }
 
-  async #keep(kept: Kept): Promise<void> {
-    if (!this.#host.quic || kept.gate.record.quic === undefined) return;
-    let wait = FIRST_WAIT;
-    while (!kept.abort.signal.aborted) {
-      const ended = Promise.withResolvers<string>();
-      const client = await this.#connect(kept, ended.resolve);
-      if (client && !kept.abort.signal.aborted) {
-        wait = FIRST_WAIT;
-        const since = this.#host.now();
-        kept.client = client;
-        this.#home ??= client.gateId;
-        client.send({ t: "watch", nodes: [...this.#watched] });
-        this.#host.session(kept.gate.id, true, null);
-        const reason = await ended.promise;
-        const short = this.#host.now() - since < SHORT;
-        if (short && reason.includes(GATE_REPLACED)) this.#replaced++;
-        else if (!short) this.#replaced = 0;
-        if (this.cloned && reason.includes(GATE_REPLACED)) wait = CLONED_WAIT;
-        kept.client = null;
-        for (const node of kept.present) this.#host.presence(kept.gate.id, node, false);
-        kept.present.clear();
-        this.#host.session(kept.gate.id, false, reason);
-      } else client?.close();
-      await sleep(wait * (0.75 + this.#host.random(1)[0]! / 512), kept.abort.signal);
-      wait = Math.min(wait * 2, LONGEST_WAIT);
+  async #measure(ids: readonly string[]): Promise<void> {
+    if (this.#measuring) return;
+    this.#measuring = true;
+    try {
+      const gates = ids.flatMap((id) => this.#known.get(id) ?? []);
+      await this.#host.measure(gates, (gate, rttMs) => this.#event({ kind: "measured", gate, rttMs }));
+    } finally {
+      this.#measuring = false;
     }
+    this.#pairs.changed();
   }
 
-  async #connect(kept: Kept, ended: (reason: string) => void): Promise<GateClient | null> {
-    for (const host of kept.gate.record.hosts) {
-      if (kept.abort.signal.aborted) return null;
-      try {
-        return await GateClient.connect({
-          gate: kept.gate,
-          host,
-          net: this.#host.net,
-          key: this.#host.key,
-          record: this.#host.record(),
-          head: this.#host.head(),
-          random: (n) => this.#host.random(n),
-          now: () => this.#host.now(),
-        }, {
-          signal: (from, box) => this.#host.signal(from, box),
-          presence: (node, up) => {
-            if (!this.#watched.has(node)) return; // not asked for, or no longer
-            if (up) kept.present.add(node);
-            else kept.present.delete(node);
-            this.#host.presence(kept.gate.id, node, up);
-          },
-          packet: (from, packet) => this.#host.packet(from, packet),
-          head: (head) => this.#host.headSeen(kept.gate.id, head),
-          ledger: (message) => this.#host.ledger(kept.gate.id, message),
-          turn: (credentials) => this.#host.turn(kept.gate.id, credentials),
-          about: (node, message) => this.#host.about(kept.gate.id, node, message),
-          closed: ended,
-        });
-      } catch (error) {
-        this.#host.session(kept.gate.id, false, errorLine(error));
+  readonly #keeperHost: KeeperHost = {
+    dial: () => ({
+      net: this.#host.net,
+      key: this.#host.key,
+      record: this.#host.record(),
+      head: this.#host.head(),
+      random: (n) => this.#host.random(n),
+      now: () => this.#host.now(),
+    }),
+    events: (keeper) => ({
+      signal: (from, box) => this.#host.signal(from, box),
+      presence: (node, up) => this.#presence(keeper, node, up),
+      packet: (from, packet) => {
+        this.#pairs.answered(from);
+        this.#host.packet(from, packet);
+      },
+      head: (head) => this.#host.headSeen(keeper.id, head),
+      ledger: (message) => this.#host.ledger(keeper.id, message),
+      turn: (credentials) => this.#host.turn(keeper.id, credentials),
+      about: (node, message) => this.#host.about(keeper.id, node, message),
+      measured: (rttMs) => {
+        const before = this.#homing.rttOf(keeper.id);
+        this.#event({ kind: "measured", gate: keeper.id, rttMs });
+        if (before === null) this.#pairs.changed();
+      },
+      leaving: () => {
+        this.#event({ kind: "leaving", gate: keeper.id });
+        this.#pairs.changed();
+      },
+    }),
+    session: (keeper, { up, reason, failed }) => {
+      if (up) keeper.client?.send({ t: "watch", nodes: [...this.#watched] });
+      const gone = [...keeper.present];
+      keeper.present.clear();
+      // One that was replaced by another dial of the same gate says nothing of that.
+      const own = this.#keepers.get(keeper.id);
+      if (own === keeper || own === undefined) {
+        this.#event(up ? { kind: "up", gate: keeper.id } : { kind: "down", gate: keeper.id, failed });
       }
-    }
-    return null;
+      this.#host.session(keeper.id, { up, reason, failed });
+      // Where else they are met is known before anybody is told that they are gone from here.
+      for (const node of gone) this.#pairs.changed(node);
+      for (const node of gone) this.#host.presence(keeper.id, node, false);
+      this.#pairs.changed();
+    },
+    silent: (keeper, silent) => {
+      this.#event({ kind: "silent", gate: keeper.id, silent });
+      this.#pairs.changed();
+      // Where there is another one, nobody waits for what may have started anew and knows nothing of this session.
+      const { home } = this.#homing;
+      if (silent && home !== null && home !== keeper.id && this.#homing.isGood(home)) {
+        keeper.client?.close("the gate has gone silent");
+      }
+    },
+    clones: this.#clones,
+  };
+
+  #presence(keeper: GateKeeper, node: string, up: boolean): void {
+    if (!this.#watched.has(node)) return; // not asked for, or no longer
+    if (up) keeper.present.add(node);
+    else keeper.present.delete(node);
+    this.#pairs.changed(node);
+    this.#host.presence(keeper.id, node, up);
+  }
+
+  #tick(): void {
+    const now = this.#host.now();
+    for (const keeper of this.#keepers.values()) keeper.tick(now);
+    this.#event({ kind: "tick" });
   }
 
   /** Asks all gates to tell whether these nodes are there; of too many only the first ones. */
   watch(all: string[]): void {
     const nodes = all.slice(0, MAX_WATCHED);
-    if (nodes.length === this.#watched.size && nodes.every((n) => this.#watched.has(n))) return;
-    this.#watched = new Set(nodes);
-    for (const kept of this.#kept.values()) {
-      for (const node of kept.present) if (!this.#watched.has(node)) kept.present.delete(node);
-      kept.client?.send({ t: "watch", nodes });
+    if (nodes.length === this.#watched.size && nodes.every((n) => this.#watched.has(n))) {
+      return this.#pairs.watch(nodes);
     }
+    this.#watched = new Set(nodes);
+    for (const keeper of this.#keepers.values()) {
+      for (const node of keeper.present) if (!this.#watched.has(node)) keeper.present.delete(node);
+      keeper.client?.send({ t: "watch", nodes });
+    }
+    this.#pairs.watch(nodes);
   }
 
   /** Shows all gates a newer record of this node. */
   announce(record: string): void {
-    for (const kept of this.#kept.values()) kept.client?.send({ t: "record", record });
+    for (const keeper of this.#keepers.values()) keeper.client?.send({ t: "record", record });
   }
 
   /** Ids of the gates with a session. */
   get connected(): string[] {
-    return [...this.#kept].filter(([, kept]) => kept.client !== null).map(([id]) => id);
+    return [...this.#keepers.values()].filter((keeper) => keeper.client !== null).map(({ id }) => id);
   }
 
   /** Tells one gate something about the ledger. */
   tell(gate: string, message: LedgerMessage | { t: "head"; head: LedgerHead }): void {
-    this.#kept.get(gate)?.client?.send(message);
+    this.#keepers.get(gate)?.client?.send(message);
   }
 
-  /** A session over which `node` can be reached now. */
+  /** The session over which `node` is met now. */
   towards(node: string): GateClient | null {
-    for (const kept of this.#kept.values()) if (kept.client && kept.present.has(node)) return kept.client;
-    return null;
+    return this.#pairs.keeperOf(node)?.client ?? null;
+  }
+
+  /** The session with this gate, when `node` is there too. */
+  at(gate: string, node: string): GateClient | null {
+    const keeper = this.#keepers.get(gate);
+    return keeper?.present.has(node) ? keeper.client : null;
+  }
+
+  /** Sends a WireGuard packet over the session where `node` is met; false when there is none. */
+  carry(node: string, packet: Uint8Array): boolean {
+    const keeper = this.#pairs.carry(node, packet);
+    if (!keeper?.client) return false;
+    keeper.client.sendPacket(node, packet);
+    if (packet.length > EMPTY && keeper.used(this.#host.now())) this.#timer.arm();
+    return true;
+  }
+
+  /** Something is to go to `node`, over whatever path. */
+  demand(node: string): void {
+    this.#pairs.demand(node);
+  }
+
+  /** The lane with `node` is on this gate, or (null) on none. */
+  laneAt(node: string, gate: string | null): void {
+    for (const keeper of this.#keepers.values()) {
+      if (keeper.id === gate) keeper.lanes.add(node);
+      else keeper.lanes.delete(node);
+    }
+    this.#tick();
+    this.#pairs.changed();
+  }
+
+  /** A peer's sealed word about the gates. */
+  heard(node: string, word: MeetWord): void {
+    this.#pairs.heard(node, word);
   }
 
   /** Sends a control message to a gate; without a session it is lost. */
   send(gate: string, message: FromNode): void {
-    this.#kept.get(gate)?.client?.send(message);
+    this.#keepers.get(gate)?.client?.send(message);
   }
 
   /** True when there is a session with this gate. */
   has(gate: string): boolean {
-    return Boolean(this.#kept.get(gate)?.client);
+    return Boolean(this.#keepers.get(gate)?.client);
   }
 
   /** The name of a gate, or its id when it is no longer known. */
   nameOf(gate: string): string {
-    return this.#kept.get(gate)?.gate.record.name ?? gate;
+    return this.#known.get(gate)?.name ?? gate;
   }
 
   /** Addresses of a gate, one a family: the one that its session uses first. Host names count as the session has resolved them. */
   addressesOf(gate: string): string[] {
-    const kept = this.#kept.get(gate);
+    const keeper = this.#keepers.get(gate);
     const found = new Map<boolean, string>();
-    for (const host of [kept?.client?.address ?? "", ...(kept?.gate.record.hosts ?? [])]) {
+    for (const host of [keeper?.client?.address ?? "", ...(keeper?.gate.record.hosts ?? [])]) {
       if (ipaddr.isValid(host) && !found.has(host.includes(":"))) found.set(host.includes(":"), host);
     }
     return [...found.values()];
   }
 
-  /** State of every gate that is wanted. */
-  list(): { gate: VerifiedGate; connected: boolean; rttMs: number | null }[] {
-    return [...this.#kept.values()].map((k) => ({
-      gate: k.gate,
-      connected: k.client !== null,
-      rttMs: k.client?.rttMs ?? null,
-    }));
+  /** All gates of the network, the home first. */
+  list(): GateRow[] {
+    const { home, standby } = this.#homing;
+    const order = ["home", "standby", "session", "none"];
+    return [...this.#known.values()].map((gate): GateRow => {
+      const connected = (this.#keepers.get(gate.id)?.client ?? null) !== null;
+      const use = gate.id === home ? "home" : gate.id === standby ? "standby" : connected ? "session" : "none";
+      return { gate, connected, rttMs: this.#homing.rttOf(gate.id), use };
+    }).sort((a, b) =>
+      order.indexOf(a.use) - order.indexOf(b.use) || (a.rttMs ?? Infinity) - (b.rttMs ?? Infinity) ||
+      (a.gate.id < b.gate.id ? -1 : 1)
+    );
   }
 
   /** Ends all sessions. */
   close(): void {
+    this.#closed = true;
     clearInterval(this.#pinger);
-    for (const id of [...this.#kept.keys()]) this.#leave(id, "the daemon stops");
+    this.#timer.stop();
+    this.#pairs.close();
+    for (const id of [...this.#keepers.keys()]) this.#leave(id, "the daemon stops");
   }
 }
+
+/** WireGuard's keepalives are 32 bytes: nobody waits for anything then. */
+const EMPTY = 32;

@@ -8,12 +8,13 @@ import type { SignalBody } from "../../mesh/wire/signal.ts";
 import { type LaneAction, LaneEnd, type LaneEvent } from "../core/lane/lane_end.ts";
 import { laneRefusal } from "../core/lane/refusal.ts";
 import type { TransportAddress } from "../core/stun/mod.ts";
+import { MovingLane } from "./lane_moves.ts";
 import type { Carrier, CarrierHost, PathNow, Transport } from "./transport.ts";
 
 export const lane: Transport = {
   rung: "lane",
   rank: 1,
-  open: (host) => new LaneCarrier(host),
+  open: (host) => new MovingLane(host, (one) => new LaneCarrier(one)),
 };
 
 /** A pair stays on a lesser relay for so long, in ms, before a lane is asked for: most pairs are direct sooner. */

@@ -1,12 +1,13 @@
 /** Linux: WireGuard, iproute2, nftables and the files of /etc. What it drives is loaded by nobody else (tests/platform_test.ts). */
 import { findTool, systemRunner } from "../../mesh/host/runner.ts";
+import { removeKillSwitch } from "../core/plan/mod.ts";
 import { systemWay } from "./dns/system.ts";
 import { groupNumber } from "./groups.ts";
 import { startIpMonitor } from "./ip_monitor.ts";
 import { Machine } from "./machine.ts";
 import type { Platform } from "./platform.ts";
 import { readSshKeys } from "./ssh_keys.ts";
-import { checkTools } from "./tools.ts";
+import { checkTools, runTool } from "./tools.ts";
 
 const runner = systemRunner;
 
@@ -26,5 +27,9 @@ export const linux: Platform = {
     return time === undefined ? null : Number(time);
   },
   groupNumber: (name) => groupNumber(name),
+  releaseKillSwitch: async (iface) => {
+    const nft = await findTool("nft", "apt-get install nftables");
+    await runTool(runner, [nft, "-f", "-"], { stdin: removeKillSwitch(iface) });
+  },
   sshHostKeys: () => readSshKeys(),
 };

@@ -16,37 +16,38 @@ const CLOCK_PATIENCE = 3_000;
 export async function netcheck(parts: Parts, o: { meshUp: boolean }): Promise<LocalNetcheck> {
   await Promise.all([parts.surroundings.refresh(), parts.collisions.refresh()]);
   const { services } = parts.surroundings;
-  await parts.portMap?.look();
-  const clockAheadMs = await parts.mesh.clockAhead({ signal: AbortSignal.timeout(CLOCK_PATIENCE) }).catch(() => null);
   const of = (family: 4 | 6) => services.filter(({ server }) => familyOf(server.address) === family);
-  const [v4, v6] = await Promise.all(([4, 6] as const).map((family) => probeNat(of(family), stunCrypto)));
+  const [v4, v6, clockAheadMs] = await Promise.all([
+    probeNat(of(4), stunCrypto),
+    probeNat(of(6), stunCrypto),
+    parts.mesh.clockAhead({ signal: AbortSignal.timeout(CLOCK_PATIENCE) }).catch(() => null),
+    parts.portMap?.look(),
+  ]);
   const rtts = new Map<string, number>();
-  for (const [family, report] of [[4, v4!], [6, v6!]] as const) {
+  for (const [family, report] of [[4, v4], [6, v6]] as const) {
     of(family).forEach(({ server }, i) => {
       const rtt = report.rttMs[i] ?? null;
       if (rtt !== null) rtts.set(`${server.address} ${server.port}`, rtt);
     });
   }
   const gates = await Promise.all(
-    parts.gates.list().map(async ({ gate, connected }) => {
+    parts.gates.list().map(async ({ gate, connected, use }) => {
       const own = services.filter((s) => s.gate === gate.id).flatMap((s) =>
         rtts.get(`${s.server.address} ${s.server.port}`) ?? []
       );
       const relays = parts.turn.desk.enabled ? await parts.turn.probe(gate.id) : [];
       return {
-        name: gate.record.name,
+        name: gate.name,
+        use,
         rttMs: own.length === 0 ? null : Math.min(...own),
-        rungs: [
-          ...(connected ? ["quic"] : []),
-          ...(relays.length > 0 ? ["turn"] : []),
-        ],
+        rungs: [...(connected ? ["quic"] : []), ...(relays.length > 0 ? ["turn"] : [])],
         turn: relays,
       };
     }),
   );
-  const answered = { v4: v4!.rttMs.some((rtt) => rtt !== null), v6: v6!.rttMs.some((rtt) => rtt !== null) };
+  const answered = { v4: v4.rttMs.some((rtt) => rtt !== null), v6: v6.rttMs.some((rtt) => rtt !== null) };
   const findings = {
-    ipv4: v4!.kind,
+    ipv4: v4.kind,
     ipv6: answered.v6,
     udp: answered.v4 || answered.v6,
     gates: gates.length,
@@ -56,11 +57,11 @@ export async function netcheck(parts: Parts, o: { meshUp: boolean }): Promise<Lo
     portMapped: (parts.portMap?.state.mapping ?? null) !== null,
     clockAheadMs,
   };
-  const { mapping, certain, filtering, portPreserving, mapped } = v4!.kind;
+  const { mapping, certain, filtering, portPreserving, mapped } = v4.kind;
   return {
     udp: findings.udp,
     ipv4: { mapping, certain, filtering, portPreserving, address: mapped?.address ?? null },
-    ipv6: { works: answered.v6, address: v6!.kind.mapped?.address ?? null },
+    ipv6: { works: answered.v6, address: v6.kind.mapped?.address ?? null },
     portMapping: portMappingOf(parts.portMap),
     clock: { aheadMs: clockAheadMs },
     coordinator: o.meshUp,

@@ -13,7 +13,9 @@ import { stunCrypto } from "./crypto.ts";
 import { Names } from "./dns/names.ts";
 import { namesSource, resolverOf } from "./dns/source.ts";
 import { ExitDesk } from "./exit/desk.ts";
-import { Gates, type GatesHost } from "./gates.ts";
+import { Gates } from "./gates.ts";
+import type { GatesHost } from "./gates_host.ts";
+import { probeGates } from "./gate_probe.ts";
 import { GuessDesk } from "./guess.ts";
 import { Heads } from "./heads.ts";
 import type { IceHub } from "./ice_hub.ts";
@@ -59,6 +61,10 @@ export interface DaemonHooks {
   ownRenewed(): Promise<void>;
   ownChanged(): Promise<void>;
   gateSession: GatesHost["session"];
+  /** This node is found at these gates from now on, best first. */
+  home: GatesHost["home"];
+  /** A peer is met at another gate. */
+  met(node: string): void;
   presence(node: string, up: boolean): void;
   /** A peer's path is another one. */
   moved(peer: Peer): void;
@@ -123,11 +129,19 @@ export class Parts {
     this.gates = new Gates({
       net: network.net,
       quic: o.config.use_quic,
+      selfId: p.id,
       key: identity.identity,
+      saved: p.own.record.gates[0] ?? null,
       record: () => p.own.jws,
       head: () => this.view.ledger.head,
       random,
       now,
+      measure: (gates, measured) =>
+        probeGates(gates, { known: this.surroundings.services, crypto: stunCrypto, measured }),
+      homesOf: (id) => this.view.nodes.get(id)?.verified.record.gates ?? [],
+      home: d.home,
+      met: d.met,
+      tellPeer: (id, word) => this.signals.send(id, { t: "meet", ...word }),
       session: d.gateSession,
       signal: (from, box) => this.signals.receive(from, box),
       presence: (_gate, node, up) => d.presence(node, up),
@@ -259,17 +273,6 @@ export class Parts {
       },
       rearm: d.rearm,
     });
-    this.names = new Names({
-      way: (places) => o.platform.resolverWay(places),
-      iface: p.machine.device.name,
-      stateDir: o.state.dir,
-      address: o.config.dns ? resolverOf(this.view) : null,
-      log: o.log,
-      random,
-      ownPort: p.machine.namesPort,
-      isLocal: (source) => p.machine.ip.isLocal(source),
-      source: () => namesSource(this.view, this.surroundings.names()),
-    });
     this.exit = new ExitDesk({
       state: o.state,
       view: this.view,
@@ -279,6 +282,20 @@ export class Parts {
       services: () => this.surroundings.exitServices(),
       upstreams: () => this.names.state.upstreams,
       reachable: (id) => this.peers.all.get(id)?.state.rung !== "none",
+    });
+    this.names = new Names({
+      way: (places) => o.platform.resolverWay(places),
+      iface: p.machine.device.name,
+      stateDir: o.state.dir,
+      address: o.config.dns ? resolverOf(this.view) : null,
+      log: o.log,
+      random,
+      ownPort: p.machine.namesPort,
+      isLocal: (source) => p.machine.ip.isLocal(source),
+      source: () => ({
+        ...namesSource(this.view, this.surroundings.names()),
+        all: this.exit.node !== undefined,
+      }),
     });
     this.report = new Report({
       exit: this.exit,

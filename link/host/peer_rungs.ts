@@ -17,8 +17,9 @@ interface RungState {
   carrier: Carrier;
   /** What it said when it came up; null while it is down. */
   up: Up | null;
-  /** Where WireGuard sent while it was up last. */
+  /** Where WireGuard sent while it was up last, and before it moved there. */
   last: TransportAddress | null;
+  before: TransportAddress | null;
 }
 
 /** The rungs, best first. */
@@ -38,6 +39,7 @@ export class PeerRungs {
       ...host,
       up: (up) => {
         entry.up = up;
+        if (entry.last && up.wireguard && !same(entry.last, up.wireguard)) entry.before = entry.last;
         entry.last = up.wireguard ?? null;
         const { endpoint, rttMs, wireguard = null } = up;
         host.event({ kind: "relayUp", relay: { rung, rank, endpoint, rttMs, wireguard } });
@@ -48,7 +50,7 @@ export class PeerRungs {
         host.event({ kind: "relayDown", rung });
       },
     });
-    const entry: RungState = { transport, carrier, up: null, last: null };
+    const entry: RungState = { transport, carrier, up: null, last: null, before: null };
     this.#rungs.push(entry);
   }
 
@@ -83,15 +85,18 @@ export class PeerRungs {
 
   /** Where WireGuard sent last on a rung of its own that is not at `remote`, or null. */
   left(remote: TransportAddress): TransportAddress | null {
-    const elsewhere = ({ last }: RungState) =>
-      last !== null && !(last.address === remote.address && last.port === remote.port);
-    return this.#rungs.find(elsewhere)?.last ?? null;
+    const all = this.#rungs.flatMap(({ last, before }) => [last, before]);
+    return all.find((address) => address !== null && !same(address, remote)) ?? null;
   }
 
   /** When each is due, in ms; null when it waits for nothing. */
   deadlines(): (number | null)[] {
     return this.#rungs.map(({ carrier }) => carrier.nextDeadline?.() ?? null);
   }
+}
+
+function same(a: TransportAddress, b: TransportAddress): boolean {
+  return a.address === b.address && a.port === b.port;
 }
 
 /** True when the rung took the packet. */

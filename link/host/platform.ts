@@ -25,6 +25,8 @@ export interface Platform {
   ping(address: string): Promise<number | null>;
   /** Number of a group of users. @throws GhostError `bad_config` when there is none */
   groupNumber(name: string): Promise<number>;
+  /** Takes a tunnel's kill switch away, there or not. @throws GhostError `missing_tool` */
+  releaseKillSwitch(iface: string): Promise<void>;
   /** Public host keys of this machine's SSH server; none without one. */
   sshHostKeys(): Promise<string[]>;
 }

@@ -21,10 +21,13 @@ class QuicCarrier implements Carrier {
     else this.#host.down();
   }
 
+  /** Whatever rung it takes: a gate session towards this peer is worth having. */
+  packetSeen(): void {
+    this.#host.gates.demand(this.#host.peerId);
+  }
+
   send(packet: Uint8Array): boolean {
-    const session = this.#host.gates.towards(this.#host.peerId);
-    session?.sendPacket(this.#host.peerId, packet);
-    return session !== null;
+    return this.#host.gates.carry(this.#host.peerId, packet);
   }
 
   close(): void {}

@@ -95,13 +95,16 @@ export class Report {
         connected: this.#o.meshUp(),
         ledgerSeq: view.ledger.head.seq,
       },
-      gates: gates.list().map(({ gate, connected, rttMs }) => ({
-        name: gate.record.name,
+      gates: gates.list().map(({ gate, connected, rttMs, use }) => ({
+        name: gate.name,
         id: gate.id,
         region: gate.record.region,
         connected,
         rttMs,
+        use,
+        draining: gate.draining,
       })),
+      home: { gate: gates.home === null ? null : gates.nameOf(gates.home), why: gates.why },
       warnings: this.#warnings(self),
       state: "up",
     };

@@ -8,7 +8,7 @@ import { nodeIdOf } from "../../mesh/trust/keys.ts";
 import { parseServer, serverText } from "../../mesh/client/mod.ts";
 import type { Control } from "./control_api.ts";
 import type { DaemonOptions, Session } from "./daemon.ts";
-import { idleExit, releaseKillSwitch } from "./exit/idle.ts";
+import { idleExit } from "./exit/idle.ts";
 import type { Feeds } from "./feeds.ts";
 import { addressesOf, join } from "./join.ts";
 import { type LocalHandlers, type LocalServer, serveLocal } from "./local_api.ts";
@@ -125,12 +125,14 @@ export class Supervisor implements Control {
     });
   }
 
-  readonly #refuse = () =>
-    Promise.reject(new GhostError("not_supported", "The tunnel is down", { mend: "type: ghostctl up" }));
+  readonly #refuse = async (): Promise<never> => {
+    await this.#own(); // says so when this machine has joined nothing
+    throw new GhostError("not_supported", "The tunnel is down", { mend: "type: ghostctl up" });
+  };
 
   readonly #idle: Partial<LocalHandlers> = {
     status: () => this.#idleStatus(),
-    exit: (request) => idleExit(request, { state: this.#o.state, iface: this.#o.config.interface }),
+    exit: (request) => idleExit(request, { ...this.#o, iface: this.#o.config.interface }),
     join: async ({ auth, server, name }) => {
       const joined = await join(this.#o.state, {
         auth,
@@ -164,6 +166,7 @@ export class Supervisor implements Control {
         ledgerSeq: (await this.#o.state.ledger.read()).length - 1,
       },
       gates: [],
+      home: { gate: null, why: null },
       warnings: [`the tunnel is down${why}: ghostctl up`],
       state: "down",
     };
@@ -215,7 +218,9 @@ export class Supervisor implements Control {
     const { name } = (await this.#own()).network;
     const told = await (this.#session?.farewell() ?? Promise.resolve(false));
     await this.down();
-    if ((await this.#o.state.settings()).exit?.killSwitch) await releaseKillSwitch(this.#o.config.interface);
+    if ((await this.#o.state.settings()).exit?.killSwitch) {
+      await this.#o.platform.releaseKillSwitch(this.#o.config.interface);
+    }
     await this.#o.state.leave({ forget });
     this.feeds.event("state", "this machine has left its network", { state: "left" });
     return { name, told };

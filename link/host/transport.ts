@@ -24,11 +24,17 @@ export interface Transport {
   open(host: CarrierHost): Carrier;
 }
 
+/** What a carrier may ask of the gate sessions. */
+export type CarrierGates = Pick<
+  Gates,
+  "at" | "connected" | "towards" | "addressesOf" | "nameOf" | "send" | "carry" | "demand" | "laneAt"
+>;
+
 /** What a carrier may use, and whom it tells. */
 export interface CarrierHost {
   readonly selfId: string;
   readonly peerId: string;
-  readonly gates: Gates;
+  readonly gates: CarrierGates;
   /** The socket on WireGuard's own external port; answers to what is sent there come back to the receiver that is named. */
   readonly hub: IceHub;
   readonly crypto: StunCrypto;

@@ -60,6 +60,9 @@ export function touch(
     case "gate":
       collect(touched.gates, o.gates, (slot) => slot.stored.key === entry.body.key);
       break;
+    case "drain":
+      collect(touched.gates, o.gates, (slot) => slot.stored.key === entry.body.gate);
+      break;
     case "issuer":
       collect(touched.nodes, o.nodes, (slot) => slot.stored.grant === null);
       break;
@@ -103,6 +106,8 @@ export async function toNewEntry(jws: string, ledger: Ledger | null): Promise<Ne
       return { ...plain, touches: "everybody" };
     case "gate":
       return { ...plain, touches: [await nodeIdOf(entry.body.key)] };
+    case "drain":
+      return { ...plain, touches: [await nodeIdOf(entry.body.gate)] };
     case "route":
       return { ...plain, touches: [entry.body.node] };
     case "grant":

@@ -19,6 +19,8 @@ export interface VerifiedGate {
   admission: Admission;
   /** The name in effect: a `gate` entry's, else the record's. */
   name: string;
+  /** Admins want it to be emptied: it is used only where there is no other one. */
+  draining: boolean;
 }
 
 /** Signs a gate's statement about itself. */
@@ -55,5 +57,6 @@ export async function verifyGateRecord(jws: string, context: RecordContext): Pro
       place: `record.hosts[${foreign}]`,
     });
   }
-  return { id: await nodeIdOf(key), key, jws, record, admission, name: settings?.name ?? record.name };
+  const name = settings?.name ?? record.name;
+  return { id: await nodeIdOf(key), key, jws, record, admission, name, draining: ledger.isDraining(key) };
 }

@@ -342,6 +342,11 @@ export class Ledger {
     return this.#state.gates.get(key);
   }
 
+  /** Whether admins want the gate with this identity key to be emptied. */
+  isDraining(key: string): boolean {
+    return this.#state.draining.has(key);
+  }
+
   /** An identity provider's signing keys as admins and watchers told them. */
   issuerKeys(issuer: string): readonly LedgerIssuerKey[] {
     return this.#state.issuers.get(issuer) ?? [];

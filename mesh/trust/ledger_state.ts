@@ -73,6 +73,8 @@ export class LedgerState {
   /** The entry with which an admin began. */
   readonly adminSince: Map<string, number> = new Map();
   readonly gates: Map<string, GateBody> = new Map();
+  /** Identity keys of gates that are being emptied. */
+  readonly draining: Set<string> = new Set();
   readonly issuers: Map<string, LedgerIssuerKey[]> = new Map();
   /** Hashes of entries that a `resolve` took out. */
   readonly dropped: Set<string> = new Set();
@@ -146,6 +148,13 @@ const KINDS: { [K in LedgerKind]: Apply<K> } = {
     checkSigningKey(body.key, `${place}.body.key`);
     if (s.revoked.gate.has(body.key)) throw bad("This gate was revoked for good", `${place}.body.key`);
     s.gates.set(body.key, body);
+  },
+
+  drain(s, { body, place }) {
+    checkSigningKey(body.gate, `${place}.body.gate`);
+    if (s.revoked.gate.has(body.gate)) throw bad("This gate was revoked for good", `${place}.body.gate`);
+    if (body.on) s.draining.add(body.gate);
+    else s.draining.delete(body.gate);
   },
 
   issuer(s, { body, iat, byAdmin }) {
@@ -226,7 +235,10 @@ const KINDS: { [K in LedgerKind]: Apply<K> } = {
       throw bad("Expected a key of 32 bytes in base64url", `${place}.body.key`);
     }
     s.revoked[body.what].add(body.key);
-    if (body.what === "gate") s.gates.delete(body.key);
+    if (body.what === "gate") {
+      s.gates.delete(body.key);
+      s.draining.delete(body.key);
+    }
     if (body.what === "grant") {
       const grant = s.grants.get(body.key);
       if (grant) s.revokedGrants.set(body.key, grant);

@@ -45,6 +45,27 @@ Deno.test("grant: keys of small order and prefixes out of form are refused", asy
   );
 });
 
+Deno.test("drain: the newest word of an admin counts, and is gone with a revoked gate", async () => {
+  const ledger = await network();
+  assert.ok(!ledger.isDraining(a.public));
+  const first = await add(ledger, "drain", { gate: a.public, on: true });
+  assert.ok(ledger.isDraining(a.public));
+  assert.ok(!ledger.isDraining(b.public));
+  await add(ledger, "drain", { gate: a.public, on: false });
+  assert.ok(!ledger.isDraining(a.public));
+  // The old statement has its place in the chain: said again, it says nothing.
+  assert.equal(await ledger.take(first), "known");
+  await assert.rejects(Ledger.open([...ledger.entries, first]), ghost("bad_ledger"));
+  assert.ok(!ledger.isDraining(a.public));
+  await add(ledger, "drain", { gate: b.public, on: true });
+  await add(ledger, "revoke", { what: "gate", key: b.public });
+  assert.ok(!ledger.isDraining(b.public));
+  await assert.rejects(add(ledger, "drain", { gate: b.public, on: true }), ghost("bad_ledger", /revoked for good/));
+  await assert.rejects(add(ledger, "drain", { gate: "A".repeat(43), on: true }), ghost("bad_signature", /Unsafe/));
+  const forged = await signEntry({ ledger, admin: a, kind: "drain", body: { gate: a.public, on: true }, iat: NOW });
+  await assert.rejects(ledger.append(forged), ghost("bad_ledger", /not an admin/));
+});
+
 Deno.test("route: added, changed and removed by prefix and node", async () => {
   const ledger = await network();
   await add(ledger, "route", route);

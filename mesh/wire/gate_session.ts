@@ -99,6 +99,8 @@ export const fromGate = z.discriminatedUnion("t", [
   /** Credentials for the gate's TURN service; unasked when those that were given out count no longer. */
   z.strictObject({ t: z.literal("turn"), ...turnCredentials.shape }),
   ...ledgerMessages,
+  /** This gate is about to stop: go elsewhere now. */
+  z.strictObject({ t: z.literal("bye") }),
   ping,
   pong,
 ]);

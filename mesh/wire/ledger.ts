@@ -28,6 +28,9 @@ export const adminBody = z.strictObject({
   name: text(64),
   quorum: z.int().min(1).max(64),
 });
+/** Local imports of a policy.ts: how many, and characters of each. */
+export const MAX_IMPORTS = 64;
+export const MAX_IMPORT = 65_536;
 const policy = z.strictObject({
   /** The whole source, so that every node compiles it itself. `computed` holds the document a policy.ts produced. */
   format: z.enum(["toml", "ts"]),
@@ -35,6 +38,10 @@ const policy = z.strictObject({
   computed: text(900_000).optional(),
   /** Files that the source names (such as a CA's certificate), as they were when it was signed. */
   files: z.record(text(255), text(65_536)).optional(),
+  /** What a policy.ts imports from beside it, by path. */
+  imports: z.record(text(255), text(MAX_IMPORT)).refine((all) => Object.keys(all).length <= MAX_IMPORTS, {
+    error: `Expected at most ${MAX_IMPORTS} imports`,
+  }).optional(),
 });
 const grant = z.strictObject({
   /** The public half of the key that the join token holds. */
@@ -54,6 +61,8 @@ const gate = z.strictObject({
   region: text(64),
   addresses: z.array(text(253)).min(1).max(16),
 });
+/** Whether a gate (its identity key) is being emptied: machines go elsewhere and nobody comes, where there is another one. */
+const drain = z.strictObject({ gate: key32, on: z.boolean() });
 const route = z.strictObject({
   op: z.enum(["add", "remove"]),
   prefix,
@@ -91,6 +100,7 @@ const BODIES = {
   policy,
   grant,
   gate,
+  drain,
   route,
   node,
   issuer,
@@ -125,6 +135,7 @@ export const ledgerEntry = z.discriminatedUnion("kind", [
   z.strictObject({ ...common, kind: z.literal("policy"), body: policy }),
   z.strictObject({ ...common, kind: z.literal("grant"), body: grant }),
   z.strictObject({ ...common, kind: z.literal("gate"), body: gate }),
+  z.strictObject({ ...common, kind: z.literal("drain"), body: drain }),
   z.strictObject({ ...common, kind: z.literal("route"), body: route }),
   z.strictObject({ ...common, kind: z.literal("node"), body: node }),
   z.strictObject({ ...common, kind: z.literal("issuer"), body: issuer }),

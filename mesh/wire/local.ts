@@ -78,7 +78,13 @@ export const localStatus = z.object({
     region: z.string(),
     connected: z.boolean(),
     rttMs: z.number().nullable(),
+    /** What this machine uses it for; others find it at its home. */
+    use: z.enum(["home", "standby", "session", "none"]),
+    /** An admin moves everybody off it. */
+    draining: z.boolean(),
   })),
+  /** Where others find this machine, and why there (link/core/gates/homing.ts). */
+  home: z.object({ gate: z.string().nullable(), why: z.string().nullable() }),
   /** Sentences that a person should read: what is wrong and what to do. */
   warnings: z.array(z.string()),
   /** `down`: the daemon runs, the tunnel does not, until `ghostctl up`. */
@@ -114,10 +120,12 @@ export const localNetcheck = z.object({
     aheadMs: z.number().nullable(),
   }),
   coordinator: z.boolean(),
+  /** All gates of the network, `use` as in Status. */
   gates: z.array(
     z.object({
       name: z.string(),
       rttMs: z.number().nullable(),
+      use: z.string(),
       rungs: z.array(rung),
       /** Transports on which its TURN service answers. */
       turn: z.array(z.enum(["udp", "tls", "tcp"])).default([]),

@@ -43,6 +43,12 @@ const body = z.discriminatedUnion("t", [
   /** "I send on this rung now"; `serial` grows with every change. Answered by `moved-ack`. */
   z.strictObject({ t: z.literal("moved"), rung: z.string().max(16), serial: z.int().min(0) }),
   z.strictObject({ t: z.literal("moved-ack"), rung: z.string().max(16), serial: z.int().min(0) }),
+  /** My round trips to the gates where we both are, in ms, and (from the end with the smaller id) where we meet. */
+  z.strictObject({
+    t: z.literal("meet"),
+    gate: nodeId.nullable(),
+    rtts: z.array(z.strictObject({ gate: nodeId, rttMs: z.number().min(0).max(60_000) })).max(8),
+  }),
   /** "Ask this gate for a lane with me too"; by `ufrag` and `pwd` the ends check it, end to end. */
   z.strictObject({ t: z.literal("lane"), gate: nodeId, ...ice }),
   /**

@@ -123,6 +123,7 @@ export async function falseEntries(a: Attacker, ledger: Ledger): Promise<string[
     ["node", { node: a.id, name: "alice" }],
     ["admin", { op: "add", key: a.sign.public, name: "mallory", quorum: 1 }],
     ["gate", { key: a.sign.public, name: "gate", region: "", addresses: ["203.0.113.66"] }],
+    ["drain", { gate: a.sign.public, on: true }],
     ["issuer", { issuer: "https://evil.example", jwks: [] }],
   ] as [LedgerKind, LedgerBody][];
   const out: string[] = [];

@@ -11,7 +11,8 @@ const ID = "f4k2q3x7m5v6b2n4c7d3s5a2ga";
 const STATUS: LocalStatus = {
   self: { name: "alice", id: ID, addresses: ["100.64.7.9", "fd12::9"], interface: "ghost0" },
   network: { id: "a".repeat(32), name: "home", server: "https://127.0.0.1:7777", connected: true, ledgerSeq: 12 },
-  gates: [{ name: "gate1", id: ID, region: "eu", connected: true, rttMs: 8.1 }],
+  gates: [{ name: "gate1", id: ID, region: "eu", connected: true, rttMs: 8.1, use: "home", draining: false }],
+  home: { gate: "gate1", why: "the only gate" },
   warnings: ["The gate gate1 is old"],
   state: "up",
 };
@@ -85,7 +86,8 @@ Deno.test("ghostctl status and peers show what the daemon says", () =>
     const status = await ctl("status");
     assert.equal(status.stderr, "");
     assert.match(status.stdout, /^machine +alice \(f4k2q3/);
-    assert.match(status.stdout, /gate1 +eu +yes +8\.1 ms/);
+    assert.match(status.stdout, /^home +gate1: the only gate$/m);
+    assert.match(status.stdout, /gate1 +eu +yes +home +8\.1 ms/);
     assert.match(status.stdout, /warning: The gate gate1 is old/);
 
     assert.deepEqual(JSON.parse((await ctl("peers", "--json")).stdout), { version: 1, peers: PEERS });
@@ -116,7 +118,7 @@ Deno.test("ghostctl netcheck and debug path show what the daemon found", () => {
     },
     clock: { aheadMs: 120 },
     coordinator: true,
-    gates: [{ name: "gate1", rttMs: 8.1, rungs: ["quic", "turn"], turn: ["udp", "tls"] }],
+    gates: [{ name: "gate1", rttMs: 8.1, use: "home", rungs: ["quic", "turn"], turn: ["udp", "tls"] }],
     verdict: ["the NAT gives every destination another port"],
   };
   const path: LocalPath = {
@@ -142,7 +144,7 @@ Deno.test("ghostctl netcheck and debug path show what the daemon found", () => {
     );
     assert.match(text, /^port mapping +pcp, 203\.0\.113\.7:51820; the router speaks pcp, nat-pmp$/m);
     assert.match(text, /^clock +as the coordinator's$/m);
-    assert.match(text, /^gate1 +8\.1 ms +quic, turn +udp, tls$/m);
+    assert.match(text, /^gate1 +8\.1 ms +home +quic, turn +udp, tls$/m);
     assert.match(text, /^the NAT gives every destination another port$/m);
     assert.deepEqual(JSON.parse((await ctl("debug", "path", "bob", "--json")).stdout), { version: 1, ...path });
     const debug = (await ctl("debug", "path", "bob")).stdout;

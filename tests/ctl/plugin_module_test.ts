@@ -148,6 +148,9 @@ Deno.test("a module may do what it declares and was granted, nothing else, and n
     // Admin keys stay closed, whatever is allowed.
     await refused(read(`${dir}/config/key.json`), "read", { read: [dir] });
     await refused(`await Deno.writeTextFile("${dir}/config/x", "");`, "write", { write: [dir] });
+    await Deno.mkdir(`${dir}/sockets`, { mode: 0o700 });
+    await Deno.writeTextFile(`${dir}/sockets/token`, "secret");
+    await refused(read(`${dir}/sockets/token`), "read", { read: [dir] });
     await refused(
       `return (await import("file://${dir}/config/key.json", { with: { type: "json" } })).default;`,
       "read",
@@ -224,12 +227,14 @@ Deno.test("a module cannot take over a verb, nor an option, and its faults are t
 Deno.test("an exit, an error and a wrong answer of a plugin end ghostctl with a line", () =>
   inFolder(async (ctl, dir) => {
     const file = `${dir}/try.ts`;
-    const ended = async (code: string) => {
-      await Deno.writeTextFile(file, trial(code));
-      assert.equal((await ctl("plugin", "add", file)).code, 0);
+    const ended = async (code: string, permissions: object = {}) => {
+      await Deno.writeTextFile(file, trial(code, permissions));
+      assert.equal((await ctl("plugin", "add", file, "--grant", "all")).code, 0);
       return await ctl("try");
     };
     assert.equal((await ended("Deno.exit(7);")).code, 7);
+    const away = await ended("return await context.status();", { state: ["status"] });
+    assert.deepEqual([away.code, /^ghostctl: \S+ghostlink\.sock: No daemon answers/.test(away.stderr)], [3, true]);
     assert.match((await ended(`throw new Error("no luck");`)).stderr, /try\.ts: The plugin failed: no luck\n$/);
     assert.equal((await ended(`console.log("a\\x1b[2Jb"); return "c";`)).stdout, "a\\u{1b}[2Jb\nc\n");
     const odd = await ended(`(globalThis as any).postMessage({ done: 5 }); await new Promise(() => {});`);

@@ -148,6 +148,28 @@ export default () => ({
   );
   const view = await (await world.app.network())!.replica.refresh();
   assert.equal(view.policy?.rules.length, 2, "the coordinator compiles the output");
+  assert.deepEqual(policy?.imports, {
+    "inventory.ts": "export const teams: Record<string, number> = { web: 443, db: 5432 };\n",
+  });
+  assert.equal((await world.json("policy", "push", `${world.dir}/policy.ts`)).changed, false);
+  // An import that is another one is another policy, even if it computes the same.
+  const moved = 'import { db } from "./more/ports.ts";\nexport const teams = { web: 443, db };\n';
+  await world.file("inventory.ts", moved);
+  await Deno.mkdir(`${world.dir}/more`);
+  await world.file("more/ports.ts", "export const db = 5432;\n");
+  const pushed = await world.ctl("policy", "push", `${world.dir}/policy.ts`);
+  assert.match(ok(pushed), /is in force \(ledger entry 3\)/);
+  assert.match(pushed.stderr, /signed with it, for all members to read: inventory\.ts, more\/ports\.ts/);
+  const next = (await ledgerOf(world)).policy;
+  assert.deepEqual([next?.computed, next?.source], [policy?.computed, policy?.source]);
+  assert.deepEqual(next?.imports, { "inventory.ts": moved, "more/ports.ts": "export const db = 5432;\n" });
+  assert.match(ok(await world.ctl("policy", "show")), /more\/ports\.ts, imported by it ---\n\nexport const db = 5432;/);
+  await world.file("more/ports.ts", `export const db = 5432;\n// ${"x".repeat(70_000)}\n`);
+  assert.match(
+    (await world.ctl("policy", "push", `${world.dir}/policy.ts`)).stderr,
+    /more\/ports\.ts is longer than 65536/,
+  );
+  await world.file("more/ports.ts", "export const db = 5432;\n");
   assert.match(ok(await world.ctl("policy", "show")), /import \{ teams \}[\s\S]*what it computed[\s\S]*tag:db/);
   ok(await world.ctl("token", "create"));
 });

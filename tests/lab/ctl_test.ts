@@ -95,6 +95,7 @@ test("an admin renames, tags, vouches for and ends a machine, each for itself", 
     assert.equal(ended.code, 0, ended.stderr);
     return JSON.parse(ended.stdout);
   };
+  assert.equal((await json("nodes", "expire", "cloud", "never")).changed, false, "it has no end already");
   assert.equal((await json("nodes", "approve", "cloud")).changed, true);
   assert.equal((await json("nodes", "approve", "cloud")).changed, false);
   assert.deepEqual((await json("nodes", "tag", "cloud", "--add", "tag:web")).tags, ["tag:web"]);
@@ -118,7 +119,9 @@ test("leave takes a machine out for everybody, and join lets it in again as itse
   await waitFor("alice to see bob go", async () => !(await peers(alice)).some((p) => p.name === "bob"), {
     timeout: 30_000,
   });
-  assert.match((await ctl(bob, "up")).stderr, /has not joined a network; type: ghostctl join/);
+  for (const verb of ["up", "peers", "whoami"]) {
+    assert.match((await ctl(bob, verb)).stderr, /has not joined a network; type: ghostctl join/, verb);
+  }
   const token = (await ctl(alice, "token", "create")).stdout.trim();
   const joined = await bob.run(["ghostctl", "join", "--auth", "-", "--name", "bob", "--json"], { stdin: token });
   assert.equal(JSON.parse(joined.stdout).id, id);

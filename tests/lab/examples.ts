@@ -61,8 +61,8 @@ export const WAYS: Record<string, Way> = {
   "ghostctl down": { after: async (net) => void await alice(net).ctl(["up"]) },
   "ghostctl set --name desk": { after: async (net) => void await alice(net).ctl(["set", "--name", "alice"]) },
   "ghostctl logs --follow --level warn": { endless: true },
-  "ghostctl firewall counters --watch": { endless: true },
   "ghostctl events --kind path --last 20": { endless: true },
+  "ghostctl firewall counters --watch": { endless: true },
   "ghostctl whois 100.64.3.4": {
     before: async (net) => ({ words: { "100.64.3.4": await addressOf(alice(net), "bob") } }),
   },
@@ -121,7 +121,6 @@ export const WAYS: Record<string, Way> = {
       ),
   },
   "ghostctl plugin add ctl/plugins/samples/rungs.ts --grant all": { before: sample },
-  "ghostctl gate revoke gate1": { before: () => Promise.resolve({ words: { gate1: "gate" } }) },
   // README's own.
   "ghostctl peers --watch": { endless: true },
   "ghostctl ssh bob": { before: () => Promise.resolve({ stdin: "exit\n" }) },
@@ -155,7 +154,7 @@ const A_WHILE = 500;
 export async function carryOut(net: Network, line: string): Promise<void> {
   const way = WAYS[line] ?? {};
   const { words = {}, stdin } = await way.before?.(net) ?? {};
-  let typed = line;
+  let typed = line.replace("gate1", "gate");
   for (const [word, meant] of Object.entries(words)) typed = typed.replace(word, meant);
   const host = net.host(way.on ?? "alice");
   const argv = typed.split(" ");

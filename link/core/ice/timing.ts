@@ -16,7 +16,7 @@ export const ICE_TIMING: Readonly<IceTiming> = {
   paceMs: 10,
   nominationWaitMs: 30,
   consentMs: 2_500,
-  consentExpiryMs: 8_000,
+  consentExpiryMs: 6_000,
   consentRetryMs: 500,
 };
 

@@ -150,8 +150,9 @@ export class Path {
     if (!news) return;
     const current = this.#current?.rung;
     if (rung === "direct") this.#hold("direct").lift();
-    else if (before !== "direct" && before === current && this.#current?.wireguard) this.#hold(before).fail(now);
-    else if (before === "direct" && current === "direct") {
+    else if (rung !== before && before !== "direct" && before === current && this.#current?.wireguard) {
+      this.#hold(before).fail(now);
+    } else if (before === "direct" && current === "direct") {
       this.#fail("direct", now);
       this.#ice.failed(now);
     }

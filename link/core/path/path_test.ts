@@ -148,6 +148,23 @@ Deno.test("Path acknowledges a repeated word again and ignores an older one", ()
   assert.equal(bench.path.peerRung, "lane");
 });
 
+Deno.test("Path stays on the lane when both ends move to a lane at another gate, whoever is first", () => {
+  const bench = relayed();
+  const lane = (endpoint: string, port: number) => {
+    const wireguard = { address: "203.0.113.20", port };
+    return bench.do({ kind: "relayUp", relay: { rung: "lane", rank: 1, endpoint, rttMs: 1, wireguard } });
+  };
+  lane("g1", 40_001);
+  bench.follow("lane");
+  bench.elapse(10_000);
+  assert.deepEqual(bench.do({ kind: "peerMoved", rung: "lane", serial: bench.now }), ["ack lane"]);
+  assert.deepEqual(lane("g2", 40_002), ["bridge on", "use lane", "notify lane", "moved lane"]);
+  bench.now += 20;
+  assert.deepEqual(bench.do({ kind: "peerMoved", rung: "lane", serial: bench.now }), ["ack lane"]);
+  assert.equal(bench.path.view.endpoint, "g2");
+  assert.equal(bench.path.view.rung, "lane");
+});
+
 Deno.test("Path falls back when consent is lost: bridge off first, then the relay, then ICE again", () => {
   const bench = direct();
   assert.deepEqual(bench.do({ kind: "iceConsentLost" }), ["bridge off", "use quic", "notify quic", "moved quic"]);

@@ -122,6 +122,8 @@ function portSharing({ wg, stun, joins }: { wg: number; stun: number; joins: rea
   );
   return [
     `chain stun_in { type filter hook prerouting priority mangle;`,
+    // What this machine forwards for others, a gate's lanes among it, may have the same ports and is none of ours.
+    `  fib daddr type != local return`,
     ...inward,
     `  udp dport ${wg} @th,96,32 0x2112a442 udp dport set ${stun}`,
     `}`,
@@ -211,7 +213,8 @@ function bridge({ bridges, wgPort }: TableParts): string[] {
     `  udp dport ${wgPort} meta mark set ${ip} saddr . udp sport map @late_of${family}` +
     ` ${ip} saddr set meta mark map @late_remote${family}` +
     ` udp sport set meta mark map @late_port${family} meta mark set 0`;
-  lines.push("chain link_late { type filter hook prerouting priority mangle;", late("ip", 4), late("ip6", 6), "}");
+  lines.push("chain link_late { type filter hook prerouting priority mangle;");
+  lines.push("  fib daddr type != local return", late("ip", 4), late("ip6", 6), "}");
   lines.push("chain link_reroute { type route hook output priority mangle;");
   lines.push(`  oifname "lo" udp sport ${wgPort} fib daddr type != local ip dscp set 2`, "}");
   return lines;

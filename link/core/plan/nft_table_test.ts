@@ -25,7 +25,10 @@ Deno.test("renderTable() replaces one table in one transaction", () => {
 
 Deno.test("renderTable() shares the port before and after conntrack, with another TTL for both families", () => {
   const text = renderTable("ghost0", PARTS);
-  assert.match(text, /hook prerouting priority mangle;\n +udp dport 51820 @th,96,32 0x2112a442 udp dport set 51821\n/);
+  assert.match(
+    text,
+    /hook prerouting priority mangle;\n +fib daddr type != local return\n +udp dport 51820 @th,96,32 0x2112a442 udp dport set 51821\n/,
+  );
   assert.match(
     text,
     /hook output priority raw;\n.*ip ttl set 63\n.*ip6 hoplimit set 63\n +udp sport 51821 udp sport set 51820\n/,

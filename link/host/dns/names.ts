@@ -24,6 +24,8 @@ export interface NamesSource extends ZoneSource {
   settings?: DnsSettings;
   /** Host names of the coordinator and of gates. */
   own: readonly string[];
+  /** All names are asked of us: with an exit node in use nobody else could ask for our own ones past it. */
+  all?: boolean;
 }
 
 /** What people are told. */
@@ -141,7 +143,7 @@ export class Names {
       ...this.#settings.split.map((s) => s.domain),
       ...this.#zone.foreign,
       // All other names, which systemd-resolved would otherwise ask its own servers about.
-      ...(this.#settings.upstreams.length > 0 ? ["."] : []),
+      ...(this.#settings.upstreams.length > 0 || this.#source.all ? ["."] : []),
       ...this.#source.ranges.flatMap((range) => reverseZones(range)),
     ];
     await this.#way?.apply({ server: address, search: this.#search, domains });

@@ -1,28 +1,20 @@
 /** Exit nodes while the tunnel is down: what is set can be given up, and the kill switch with it. */
-import { findTool, systemRunner } from "../../../mesh/host/runner.ts";
 import { GhostError } from "../../../mesh/wire/errors.ts";
 import type { LocalExit, LocalExitRequest } from "../../../mesh/wire/local.ts";
-import { removeKillSwitch } from "../../core/plan/mod.ts";
+import type { Platform } from "../platform.ts";
 import type { NodeState } from "../state.ts";
-import { runTool } from "../tools.ts";
-
-/** Takes the kill switch of a tunnel away, there or not. */
-export async function releaseKillSwitch(iface: string): Promise<void> {
-  const nft = await findTool("nft", "apt-get install nftables");
-  await runTool(systemRunner, [nft, "-f", "-"], { stdin: removeKillSwitch(iface) });
-}
 
 /** What `ghostctl exit-node` gets. @throws GhostError `not_supported` for what needs the tunnel */
 export async function idleExit(
   request: LocalExitRequest | null,
-  o: { state: NodeState; iface: string },
+  o: { state: NodeState; platform: Pick<Platform, "releaseKillSwitch">; iface: string },
 ): Promise<LocalExit> {
   if (request && !("use" in request && request.use === null)) {
     throw new GhostError("not_supported", "The tunnel is down", { mend: "type: ghostctl up" });
   }
   if (request) {
     await o.state.saveSettings({ ...await o.state.settings(), exit: null });
-    await releaseKillSwitch(o.iface);
+    await o.platform.releaseKillSwitch(o.iface);
   }
   const { exit, offer } = await o.state.settings();
   const notes = ["the tunnel is down: ghostctl up"];

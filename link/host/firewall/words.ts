@@ -49,7 +49,6 @@ export function rowsOf(
     ...count(what, direction),
     with: [],
   });
-  const here = filter.outbound.length > 0 || filter.firewall.some(({ direction }) => direction === "out");
   return [
     rest("invalid", "in", "drops what belongs to no flow"),
     rest("stranger", "in", "drops what comes from nobody whom this machine sees"),
@@ -57,7 +56,7 @@ export function rowsOf(
     ...allowed([...filter.inbound, ...filter.exit ?? []], "in"),
     ...allowed(filter.outbound, "out"),
     rest("refused", "in", "drops what no rule allows"),
-    ...(here ? [rest("refused", "out", "drops what is behind this machine and no rule lets out")] : []),
+    rest("refused", "out", "drops what comes from behind this machine and no rule lets out"),
   ];
 }
 

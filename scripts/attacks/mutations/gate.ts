@@ -72,7 +72,7 @@ export const GATE: readonly Mutation[] = [
   one(
     "a broken session is made again",
     "row 18: malformed control messages",
-    "link/host/gates.ts",
+    "link/host/gate_keeper.ts",
     "wait = Math.min(wait * 2, LONGEST_WAIT);",
     "return void (wait = 0);",
   ),

@@ -1,0 +1,57 @@
+import assert from "node:assert/strict";
+import { Liveness } from "./liveness.ts";
+
+/** Lets time pass; the gate answers each question after `rtt` ms, or never. Gives how often it was asked. */
+function run(live: Liveness, o: { from: number; to: number; rtt: number | null; late?: number }): number {
+  let asked = 0;
+  const answers: number[] = [];
+  for (let now = o.from; now <= o.to; now += 10) {
+    while (answers.length > 0 && answers[0]! <= now) {
+      answers.shift();
+      live.heard(now);
+    }
+    const due = live.nextDeadline();
+    if (due === null || due + (o.late ?? 0) > now || !live.tick(now)) continue;
+    asked++;
+    if (o.rtt !== null) answers.push(now + o.rtt);
+  }
+  return asked;
+}
+
+Deno.test("Liveness asks nothing while nobody wants anything", () => {
+  const live = new Liveness(0);
+  assert.equal(run(live, { from: 0, to: 60_000, rtt: null }), 0);
+  assert.ok(!live.silent);
+});
+
+Deno.test("Liveness finds a dead gate within 2.5 s of the wish, and forgives it with its next word", () => {
+  const live = new Liveness(0);
+  live.want(true, 10_000);
+  run(live, { from: 10_000, to: 11_000, rtt: null });
+  live.heard(0); // as it was known before
+  run(live, { from: 11_010, to: 12_500, rtt: null });
+  assert.ok(live.silent);
+  live.heard(12_600);
+  assert.ok(!live.silent);
+});
+
+Deno.test("Liveness takes a slow gate for alive: 1.2 s for each answer, for a minute", () => {
+  const live = new Liveness(0);
+  live.want(true, 0);
+  for (let at = 0; at < 60_000; at += 1_000) {
+    run(live, { from: at, to: at + 999, rtt: 900 });
+    live.heard(at + 999);
+    assert.ok(!live.silent);
+  }
+  const slow = new Liveness(0);
+  slow.want(true, 0);
+  run(slow, { from: 0, to: 60_000, rtt: 1_200 });
+  assert.ok(!slow.silent);
+});
+
+Deno.test("Liveness learns nothing about the gate from looks that come late", () => {
+  const live = new Liveness(0);
+  live.want(true, 0);
+  run(live, { from: 0, to: 30_000, rtt: null, late: 300 });
+  assert.ok(!live.silent);
+});

@@ -1,0 +1,52 @@
+/** What the gate sessions need of the daemon, and how a gate is shown. */
+import type { Bytes } from "../../mesh/wire/encoding.ts";
+import type { FromGate } from "../../mesh/wire/gate_session.ts";
+import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
+import type { TurnGrantedCredentials } from "../../mesh/wire/turn.ts";
+import type { SigningKey } from "../../mesh/trust/keys.ts";
+import type { VerifiedGate } from "../../mesh/trust/record.ts";
+import type { MeetWord } from "../core/gates/mod.ts";
+
+/** What the sessions tell the daemon. */
+export interface GatesHost {
+  net: string;
+  /** False: no sessions at all. */
+  quic: boolean;
+  selfId: string;
+  key: SigningKey;
+  /** The home of before, or null. */
+  saved: string | null;
+  record(): string;
+  head(): LedgerHead;
+  random(n: number): Bytes;
+  now(): number;
+  /** Tells round trips to these gates as they come, without a session (gate_probe.ts). */
+  measure(gates: VerifiedGate[], measured: (gate: string, rttMs: number | null) => void): Promise<void>;
+  /** Gates where a peer says that it can be found, best first. */
+  homesOf(node: string): readonly string[];
+  /** A session came up or ended; `reason` says why it ended or could not be made, `failed`: nobody here wanted that. */
+  session(gate: string, o: { up: boolean; reason: string | null; failed: boolean }): void;
+  /** Home and standby are others than before. */
+  home(gates: string[]): void;
+  signal(from: string, box: string): void;
+  presence(gate: string, node: string, up: boolean): void;
+  /** A peer is met at another gate from now on. */
+  met(node: string): void;
+  /** Tells a peer about the gates, sealed. */
+  tellPeer(node: string, word: MeetWord): void;
+  packet(from: string, packet: Uint8Array): void;
+  headSeen(gate: string, head: LedgerHead): void;
+  ledger(gate: string, message: LedgerMessage): void;
+  /** Credentials of a gate's TURN service. */
+  turn(gate: string, credentials: TurnGrantedCredentials): void;
+  /** A gate's word about a path to `node`. */
+  about(gate: string, node: string, message: FromGate): void;
+}
+
+/** A gate as it is shown. */
+export interface GateRow {
+  gate: VerifiedGate;
+  connected: boolean;
+  rttMs: number | null;
+  use: "home" | "standby" | "session" | "none";
+}

@@ -1,0 +1,176 @@
+/**
+ * A lane that moves from one gate to another without a gap: while the pair meets elsewhere from now on (a nearer gate, one that
+ * is drained or says goodbye), the lane in use goes on until the new one is checked end to end, and a moment longer.
+ * The end with the smaller id decides where (core/lane/lane_end.ts); the other one goes where it is asked to.
+ */
+import type { FromGate } from "../../mesh/wire/gate_session.ts";
+import type { SignalBody } from "../../mesh/wire/signal.ts";
+import type { Carrier, CarrierHost, PathNow, Up } from "./transport.ts";
+
+/** Packets of the other end may come over the lane that was left for so long, in ms. */
+const DRAIN = 3_000;
+
+/** The lane at one gate. */
+interface Lane {
+  gate: string;
+  carrier: Carrier;
+  up: Up | null;
+}
+
+export class MovingLane implements Carrier {
+  readonly #host: CarrierHost;
+  readonly #open: (host: CarrierHost) => Carrier;
+  readonly #leads: boolean;
+  #current: Lane | null = null;
+  #next: Lane | null = null;
+  #left: { lane: Lane; until: number }[] = [];
+  #path: PathNow = { rung: "none", since: 0 };
+
+  /** @param open makes the lane at one gate: the only one that its host's `towards` knows */
+  constructor(host: CarrierHost, open: (host: CarrierHost) => Carrier) {
+    this.#host = host;
+    this.#open = open;
+    this.#leads = host.selfId < host.peerId;
+  }
+
+  get #lanes(): Lane[] {
+    return [this.#current, this.#next].filter((lane) => lane !== null);
+  }
+
+  reachChanged(): void {
+    const gate = this.#host.gates.towards(this.#host.peerId)?.gateId ?? null;
+    if (gate !== null && (this.#leads || this.#current === null)) this.#aim(gate);
+    for (const { carrier } of this.#lanes) carrier.reachChanged();
+  }
+
+  /** The pair's lane is to be at this gate. */
+  #aim(gate: string): void {
+    if (this.#current?.gate === gate) return void this.#drop(this.#next);
+    if (this.#next?.gate === gate) return;
+    this.#drop(this.#next);
+    const lane = this.#make(gate);
+    if (this.#current?.up) this.#next = lane;
+    else {
+      this.#drop(this.#current);
+      this.#current = lane;
+    }
+    lane.carrier.reachChanged();
+    lane.carrier.pathChanged?.(this.#path);
+  }
+
+  #make(gate: string): Lane {
+    const { gates } = this.#host;
+    const lane: Lane = { gate, up: null, carrier: null as unknown as Carrier };
+    lane.carrier = this.#open({
+      ...this.#host,
+      gates: { ...pickGates(gates), towards: (node) => gates.at(gate, node) },
+      up: (up) => this.#up(lane, up),
+      down: () => this.#down(lane),
+    });
+    return lane;
+  }
+
+  #up(lane: Lane, up: Up): void {
+    lane.up = up;
+    if (lane === this.#next) {
+      if (this.#current) this.#left.push({ lane: this.#current, until: this.#host.now() + DRAIN });
+      this.#current = lane;
+      this.#next = null;
+    }
+    if (lane !== this.#current) return;
+    this.#host.gates.laneAt(this.#host.peerId, lane.gate);
+    this.#host.up(up);
+    this.#host.rearm();
+  }
+
+  #down(lane: Lane): void {
+    const was = lane.up;
+    lane.up = null;
+    if (lane !== this.#current || !was) return;
+    this.#host.gates.laneAt(this.#host.peerId, null);
+    this.#host.down();
+    if (!this.#next) return;
+    this.#current = this.#next;
+    this.#next = null;
+    // Never while it is speaking.
+    this.#left.push({ lane, until: this.#host.now() });
+    this.#host.rearm();
+  }
+
+  #drop(lane: Lane | null): void {
+    if (lane === this.#next) this.#next = null;
+    if (lane === this.#current) this.#current = null;
+    lane?.carrier.close();
+  }
+
+  packetSeen(packet: Uint8Array): void {
+    for (const { carrier } of this.#lanes) carrier.packetSeen?.(packet);
+  }
+
+  pathChanged(path: PathNow): void {
+    this.#path = path;
+    for (const { carrier } of this.#lanes) carrier.pathChanged?.(path);
+  }
+
+  release(): void {
+    for (const { carrier } of this.#lanes) carrier.release?.();
+  }
+
+  signal(body: SignalBody): void {
+    if (body.t !== "lane") return;
+    // Asked to a gate where both are: nowhere else does it lead.
+    if (!this.#leads && this.#host.gates.at(body.gate, this.#host.peerId)) this.#aim(body.gate);
+    this.#lanes.find(({ gate }) => gate === body.gate)?.carrier.signal?.(body);
+  }
+
+  gateMessage(gate: string, message: FromGate): void {
+    const left = this.#left.map(({ lane }) => lane);
+    [...this.#lanes, ...left].find((lane) => lane.gate === gate)?.carrier.gateMessage?.(gate, message);
+  }
+
+  networkChanged(): void {
+    for (const { carrier } of this.#lanes) carrier.networkChanged?.();
+  }
+
+  why(): string | null {
+    return this.#current?.carrier.why?.() ?? null;
+  }
+
+  tick(): void {
+    const now = this.#host.now();
+    const over = this.#left.filter(({ until }) => until <= now);
+    this.#left = this.#left.filter(({ until }) => until > now);
+    for (const { lane } of over) lane.carrier.close();
+    for (const { carrier } of [...this.#lanes, ...this.#left.map(({ lane }) => lane)]) carrier.tick?.();
+  }
+
+  nextDeadline(): number | null {
+    const lanes = [...this.#lanes, ...this.#left.map(({ lane }) => lane)];
+    const all = lanes.map(({ carrier }) => carrier.nextDeadline?.() ?? Infinity);
+    const next = Math.min(...all, ...this.#left.map(({ until }) => until));
+    return Number.isFinite(next) ? next : null;
+  }
+
+  close(): void {
+    this.#host.gates.laneAt(this.#host.peerId, null);
+    for (const lane of [...this.#lanes, ...this.#left.map(({ lane }) => lane)]) lane.carrier.close();
+    this.#current = this.#next = null;
+    this.#left = [];
+  }
+}
+
+function pickGates(gates: CarrierHost["gates"]): CarrierHost["gates"] {
+  return {
+    get connected() {
+      return gates.connected;
+    },
+    at: (gate, node) => gates.at(gate, node),
+    towards: (node) => gates.towards(node),
+    addressesOf: (gate) => gates.addressesOf(gate),
+    nameOf: (gate) => gates.nameOf(gate),
+    send: (gate, message) => gates.send(gate, message),
+    carry: (node, packet) => gates.carry(node, packet),
+    demand: (node) => gates.demand(node),
+    laneAt: (node, gate) => gates.laneAt(node, gate),
+  };
+}

@@ -1,0 +1,151 @@
+/** A rung that nobody knows of beforehand: one `Transport`, one entry in the list, and a peer's packets cross it. */
+import assert from "node:assert/strict";
+import { createLog } from "../../mesh/host/log.ts";
+import { signingKeyFromSeed } from "../../mesh/trust/keys.ts";
+import { stunCrypto } from "./crypto.ts";
+import { Gates } from "./gates.ts";
+import { TurnDesk } from "./turn_desk.ts";
+import { GuessDesk } from "./guess.ts";
+import { IceHub } from "./ice_hub.ts";
+import { Peer } from "./peer.ts";
+import { random } from "./random.ts";
+import type { Carrier, CarrierHost, Transport } from "./transport.ts";
+
+const LOOPBACK = { transport: "udp" as const, hostname: "127.0.0.1" };
+const open = () => Deno.listenDatagram({ ...LOOPBACK, port: 0 });
+const portOf = (socket: Deno.DatagramConn) => (socket.addr as Deno.NetAddr).port;
+
+/** The toy: every packet is a datagram to a socket of the other end. */
+class Toy implements Transport {
+  readonly rung: string;
+  readonly rank: number;
+  readonly socket = open();
+  carried = 0;
+  to = 0;
+  host!: CarrierHost;
+
+  constructor(rung: string, rank: number) {
+    this.rung = rung;
+    this.rank = rank;
+  }
+
+  open(host: CarrierHost): Carrier {
+    this.host = host;
+    (async () => {
+      for await (const [packet] of this.socket) host.received(packet);
+    })().catch(() => {});
+    return {
+      reachChanged: () => {},
+      send: (packet) => {
+        this.carried++;
+        this.socket.send(packet, { ...LOOPBACK, port: this.to }).catch(() => {});
+        return true;
+      },
+      close: () => this.socket.close(),
+    };
+  }
+}
+
+/** One machine: a peer of the real class, and a socket in the place of its WireGuard. */
+async function machine(selfId: string, peerId: string, transports: Toy[]) {
+  const wireguard = open();
+  const log = createLog("test", { write: () => {} });
+  const now = () => Date.now();
+  const hub = new IceHub({ log, crypto: stunCrypto, now });
+  const gates = new Gates({
+    net: "n".repeat(32),
+    quic: true,
+    turn: () => {},
+    selfId,
+    saved: null,
+    measure: () => Promise.resolve(),
+    homesOf: () => [],
+    home: () => {},
+    met: () => {},
+    tellPeer: () => {},
+    key: await signingKeyFromSeed(random(32)),
+    record: () => "",
+    head: () => ({ seq: 1, hash: "A".repeat(43) }),
+    random,
+    now,
+    session: () => {},
+    signal: () => {},
+    presence: () => {},
+    packet: () => {},
+    headSeen: () => {},
+    ledger: () => {},
+    about: () => {},
+  });
+  const turn = new TurnDesk({
+    enabled: false,
+    first: false,
+    choices: () => Promise.resolve([]),
+    refused: () => {},
+    log,
+    now,
+  });
+  const peer = new Peer(peerId, {
+    selfId,
+    hub,
+    direct: true,
+    turn,
+    peerGates: () => [],
+    guesses: new GuessDesk({ enabled: () => false, hard: () => false, server: () => null }),
+    crypto: stunCrypto,
+    tieBreaker: 1n,
+    accept: () => true,
+    wgPort: () => portOf(wireguard),
+    signal: () => {},
+    gates,
+    transports,
+    changed: () => Promise.resolve(),
+    moved: () => {},
+    rearm: () => {},
+    now,
+  });
+  peer.configured();
+  return {
+    peer,
+    /** WireGuard sends to its peer. */
+    send: (packet: Uint8Array) => wireguard.send(packet, { ...LOOPBACK, port: peer.wanted().endpoint.port }),
+    /** WireGuard's next packet. */
+    receive: async () => (await wireguard.receive())[0],
+    [Symbol.dispose]: () => {
+      peer.close();
+      gates.close();
+      hub.close();
+      wireguard.close();
+    },
+  };
+}
+
+Deno.test("Peer carries WireGuard's packets over a transport that is one entry in the list, and over the next when it is down", async () => {
+  const toys = { a: [new Toy("slow", 7), new Toy("toy", 1)], b: [new Toy("toy", 1), new Toy("slow", 7)] } as const;
+  const of = (who: "a" | "b", rung: string) => toys[who].find((toy) => toy.rung === rung)!;
+  using a = await machine("a", "b", [...toys.a]);
+  using b = await machine("b", "a", [...toys.b]);
+  const up = (rung: string) => {
+    of("a", rung).to = portOf(of("b", rung).socket);
+    of("b", rung).to = portOf(of("a", rung).socket);
+    for (const who of ["a", "b"] as const) of(who, rung).host.up({ endpoint: `${rung} wire`, rttMs: 1 });
+  };
+  // A packet of WireGuard's (type 4) in each direction, and which rung has carried it.
+  const cross = async (n: number) => {
+    const packet = Uint8Array.from({ length: 80 }, (_, i) => i === 0 ? 4 : n);
+    await a.send(packet);
+    assert.deepEqual(await b.receive(), packet);
+    await b.send(packet);
+    assert.deepEqual(await a.receive(), packet);
+  };
+
+  up("slow");
+  await cross(1);
+  assert.equal(a.peer.state.rung, "slow");
+  up("toy");
+  await cross(2);
+  assert.deepEqual([a.peer.state.rung, a.peer.state.endpoint, b.peer.state.rung], ["toy", "toy wire", "toy"]);
+  assert.deepEqual([of("a", "slow").carried, of("a", "toy").carried, of("b", "toy").carried], [1, 1, 1]);
+  for (const who of ["a", "b"] as const) of(who, "toy").host.down();
+  await cross(3);
+  assert.deepEqual([a.peer.state.rung, of("a", "slow").carried, of("a", "toy").carried], ["slow", 2, 1]);
+});

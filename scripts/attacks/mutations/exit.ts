@@ -1,0 +1,47 @@
+/** What routes and exit nodes open, and what leaves past one: rows 13 and 14. */
+import { type Mutation, one } from "../mutation.ts";
+
+export const EXIT: readonly Mutation[] = [
+  one(
+    "private addresses are no part of the internet",
+    "row 13: an exit node opens no",
+    "mesh/policy/internet.ts",
+    '...subtract(rangeOf("0.0.0.0/0"), SPECIAL_4.map(rangeOf)),',
+    'rangeOf("0.0.0.0/0"),',
+  ),
+  one(
+    "what goes through an exit node is never for the machine itself",
+    "row 13: an exit node opens no",
+    "mesh/policy/render_nft.ts",
+    '`iifname "${iface}" jump ${NAME}inbound`,\n    ]),\n    chain(`${NAME}forward`',
+    '...(exit.length === 0 ? [] : [`iifname "${iface}" jump ${NAME}exit`]), `iifname "${iface}" jump ${NAME}inbound`,\n    ]),\n    chain(`${NAME}forward`',
+  ),
+  one(
+    "the longest prefix wins over an exit route",
+    "row 13: of overlapping routes",
+    "mesh/policy/filter.ts",
+    "...routes.map(({ range }) => range)];",
+    "];\n  void routes;",
+  ),
+  one(
+    "only approved routes count",
+    "row 13: of overlapping routes",
+    "mesh/policy/routes.ts",
+    "if (!approvalOf(approvals, node, prefix)) return [];",
+    "void approvalOf;",
+  ),
+  one(
+    "a family that the exit node lacks is blocked",
+    "row 14: nothing leaks",
+    "link/core/plan/exit.ts",
+    'route: through ? { kind: "tunnel", source } : { kind: "unreachable" },',
+    'route: through ? { kind: "tunnel", source } : null,',
+  ),
+  one(
+    "leaving takes both families away",
+    "row 14: leaving an exit node",
+    "link/core/plan/exit.ts",
+    "if (wanted === null) return NO_EXIT;",
+    "if (wanted === null) return [NO_EXIT[0], familyState({ ipv4: false, ipv6: false, lan: false, source: null, ports: [], services: [], containers: [] }, 6)];",
+  ),
+];
