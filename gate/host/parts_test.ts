@@ -41,6 +41,7 @@ Deno.test("loadGateConfig() reads the newcomer's file as it stands, and nothing 
     region: "",
     lanes: { first: 40_000, last: 49_999 },
     lanes_kernel: true,
+    lane_idle: 300,
     turn_tls: 443,
     turn_ports: { first: 61_000, last: 65_535 },
     lanes_per_network: 65_535,
