@@ -363,6 +363,17 @@ Deno.test("GateCore cuts the sessions of a revoked node at once", () => {
   assert.equal(w.core.counts().sessions, 1);
 });
 
+Deno.test("GateCore says goodbye to every live session and to nobody else", () => {
+  const w = new World();
+  w.join(1, 10);
+  w.join(2, 11);
+  w.open(3);
+  for (const conn of [1, 2, 3]) w.sent(conn);
+  w.handle({ t: "bye" });
+  assert.deepEqual([1, 2, 3].map((conn) => w.sent(conn)), [[{ t: "bye" }], [{ t: "bye" }], []]);
+  assert.equal(w.core.counts().sessions, 2, "they leave by themselves");
+});
+
 Deno.test("GateCore tells sessions of a longer ledger, and the host when a member knows a longer one", () => {
   const w = new World();
   w.join(1, 10);
