@@ -162,9 +162,16 @@ export async function setUp(say: (line: string) => void, { tests = true } = {}):
   await checkTun();
 }
 
-/** Fetches what the programs and the tests import into Deno's cache, because a world has no network. */
+/** Fetches what the programs and the tests import, and Deno's bundler, into Deno's cache, because a world has no network. */
 export async function fetchImports(): Promise<void> {
   await run([Deno.execPath(), "install", "--quiet"], { cwd: PROJECT, timeout: 300_000 });
+  const dir = await Deno.makeTempDir();
+  try {
+    const argv = [Deno.execPath(), "bundle", "--quiet", "--platform=deno", "--outdir", dir, "mesh/wire/version.ts"];
+    await run(argv, { cwd: PROJECT, timeout: 300_000 });
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
 }
 
 if (import.meta.main) {

@@ -12,8 +12,6 @@ import {
   type DesiredPeer,
   type DesiredRoute,
   EXIT_MARK,
-  type ExitService,
-  type Join,
   type ObservedWireGuard,
   planAddresses,
   planRoutes,
@@ -22,68 +20,22 @@ import {
 import type { Log } from "../../mesh/host/log.ts";
 import { type Egress, Forwarding } from "../../mesh/host/forwarding.ts";
 import type { Runner } from "../../mesh/host/runner.ts";
-import { CLOSED, type Filter } from "../../mesh/policy/mod.ts";
-import type { RouteBody } from "../../mesh/wire/ledger.ts";
+import { CLOSED } from "../../mesh/policy/mod.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
 import { chooseRoutes, contains, type RouteUse } from "../core/routes/mod.ts";
-import { ExitRules } from "./exit/rules.ts";
+import { exitPrefixes, MachineExit } from "./exit/machine_exit.ts";
 import { FirewallDesk } from "./firewall/desk.ts";
 import { OnChange } from "./firewall/on_change.ts";
 import { IpTool } from "./ip.ts";
 import { LinkTable } from "./nft.ts";
 import { Prober } from "./routes/prober.ts";
 import type { LinkTools } from "./tools.ts";
+import type { Wanted, WantedPeer } from "./wanted.ts";
 import { type Device, openDevice } from "./wg_device.ts";
 import { WireGuard } from "./wg.ts";
 
-/** A peer as it should stand in WireGuard. */
-export interface WantedPeer {
-  id: string;
-  /** WireGuard public key in use, base64url. */
-  wg: string;
-  addresses: string[];
-  endpoint: { address: string; port: number };
-  /** Some path leads to it. */
-  up: boolean;
-  bridge: Bridge | null;
-  /** A port that stands for WireGuard's own towards this peer. */
-  join: Join | null;
-}
+export type { Wanted, WantedPeer };
 
-/** Everything that the machine should be brought in line with. */
-export interface Wanted {
-  publicKey: string;
-  privateKey: (publicKey: string) => string;
-  addresses: string[];
-  /** Address of this machine's own resolver, on the tunnel interface beside the machine's own; null without names. */
-  resolver: string | null;
-  peers: WantedPeer[];
-  /** Peers' replaced keys that are still decrypted. */
-  retiring: string[];
-  /** Null: there is no usable policy, so nothing may pass. */
-  filter: Filter | null;
-  /** Ledger entry of the policy that it comes from. */
-  policy: number | null;
-  routes: { mine: RouteBody[]; theirs: RouteBody[] };
-  /** Addresses that must stay reachable outside of the tunnel: gates and the coordinator. */
-  outside: string[];
-  /** An exit node in use. */
-  exit: WantedExit | null;
-}
-
-/** An exit node in use. */
-export interface WantedExit {
-  /** Null: it cannot be used now, so nothing passes. */
-  node: string | null;
-  ipv4: boolean;
-  ipv6: boolean;
-  lan: boolean;
-  killSwitch: boolean;
-  /** Whom the daemon itself talks to. */
-  services: ExitService[];
-}
-
-const EVERYTHING = { ipv4: "0.0.0.0/0", ipv6: "::/0" } as const;
 /** Addresses that only default routes lead to, for questions about the way there; nothing is sent. */
 const ANYWHERE: Record<string, string> = { "0.0.0.0/0": "1.1.1.1", "::/0": "2606:4700:4700::1111" };
 
@@ -121,10 +73,9 @@ export class Machine {
   readonly #forwarding: Forwarding;
   readonly #wgPort: number;
   readonly #prober: Prober;
-  readonly #exit: ExitRules;
+  readonly #exit: MachineExit;
   /** From this port the daemon asks for its own names, past an exit node. */
   readonly namesPort: number = freePort();
-  #keepKillSwitch = false;
   #uses: readonly RouteUse[] = [];
   /** There may be routes past the tunnel; also those of a crash. */
   #exempts = true;
@@ -152,8 +103,13 @@ export class Machine {
     });
     this.#forwarding = forwarding;
     this.#prober = new Prober({ runner: o.runner, changed: () => void o.onRouteHealth() });
-    this.#exit = new ExitRules({ ...o, file: `${o.stateDir}/exit_filters.json` });
     this.#wgPort = o.port === 0 ? freePort() : o.port;
+    this.#exit = new MachineExit({
+      ...o,
+      file: `${o.stateDir}/exit_filters.json`,
+      ip: this.ip,
+      ports: { wireguard: this.#wgPort, ice: o.stunPort, names: this.namesPort },
+    });
   }
 
   /** Brings up the interface with nothing in it. @throws GhostError for what is missing */
@@ -223,31 +179,7 @@ export class Machine {
     for (const use of routes) if (use.active) desired.push(routeWith(use.route.prefix, wanted));
     await this.ip.apply(planRoutes(desired, await this.ip.routes()));
     this.#uses = routes;
-    await this.#applyExit(wanted);
-  }
-
-  /** The kill switch stands before the rules lead anything into the tunnel. */
-  async #applyExit({ exit, addresses }: Wanted): Promise<void> {
-    this.#keepKillSwitch = exit?.killSwitch ?? false;
-    if (!exit) {
-      await this.#exit.apply(null, { uplinks: [] });
-      return await this.#exit.kill(null, { doubt: false });
-    }
-    const { lan, containers, bridges, uplinks } = await this.ip.networks();
-    const { wgPort: wireguard, namesPort: names } = this;
-    const ports = { wireguard, ice: this.#o.stunPort, names };
-    const { services } = exit;
-    const kill = { ports, services, lan: exit.lan ? lan : [], containers, bridges };
-    await this.#exit.kill(exit.killSwitch ? kill : null, { doubt: true });
-    await this.#exit.apply({
-      ipv4: exit.ipv4,
-      ipv6: exit.ipv6,
-      lan: exit.lan,
-      source: addresses.find((a) => !a.includes(":")) ?? null,
-      ports: [ports.ice, names],
-      services,
-      containers,
-    }, { uplinks: [...new Set([...uplinks[4], ...uplinks[6]])] });
+    await this.#exit.apply(wanted.exit, wanted.addresses);
   }
 
   async #filter(wanted: Wanted): Promise<void> {
@@ -384,7 +316,7 @@ export class Machine {
     // The table goes last: its guard must outlive the forwarding that it guards.
     for (
       const step of [
-        () => this.#exit.close({ keepKillSwitch: this.#keepKillSwitch }),
+        () => this.#exit.close(),
         () => this.ip.exempt([]),
         () => this.device.close(),
         () => this.#forwarding.restore(),
@@ -396,11 +328,6 @@ export class Machine {
     }
     for (const failure of failures) this.#o.log.error("Could not clean up", { why: errorLine(failure) });
   }
-}
-
-function exitPrefixes(exit: WantedExit | null, peer: string): string[] {
-  if (exit === null || exit.node !== peer) return [];
-  return (["ipv4", "ipv6"] as const).filter((family) => exit[family]).map((family) => EVERYTHING[family]);
 }
 
 /** A UDP port that nobody uses now: nftables has to know WireGuard's port before WireGuard has it. */

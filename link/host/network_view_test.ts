@@ -246,6 +246,29 @@ Deno.test("NetworkView ends with the clock what ends by the clock, and takes it 
   assert.deepEqual(peers(), [bob, carol].sort());
 });
 
+Deno.test("NetworkView ends a peer whose key has expired by the policy, whatever the coordinator says", async () => {
+  let now = NOW;
+  const ledger = await network();
+  const source = `${STARTER_POLICY}\n[expiry]\nstatic = "1h"\n`;
+  await add(ledger, "policy", { format: "toml", source });
+  const alice = await nodeRecordOf(ledger, "alice");
+  const v = new NetworkView({ selfId: alice.id, ledger, now: () => now });
+  await v.node(await signNodeRecord(alice.record, alice.key));
+  const bob = await join(v, "bob");
+  // An admin has given carol and this machine another end.
+  const carol = await join(v, "carol");
+  for (const node of [carol, alice.id]) await entry(v, "node", { node, expires: NOW + 9000 } as never);
+  const peers = () => v.peers().map((p) => p.id).sort();
+  assert.deepEqual(peers(), [bob, carol].sort());
+  now = NOW + 3601;
+  assert.equal(await v.review(), "nodes");
+  assert.deepEqual(peers(), [carol]);
+  assert.match(v.refused[0]!.why, /key has expired at .*ghostlink login --auth TOKEN/);
+  // A fresh record by the same proof does not bring it back.
+  const again = await nodeRecordOf(v.ledger, "bob", { seq: 2, iat: now });
+  await assert.rejects(v.node(await signNodeRecord(again.record, again.key)), ghost("not_admitted", /key has expired/));
+});
+
 Deno.test("NetworkView keeps the record of a node that is not admitted, and takes it when it is", async () => {
   const v = await view();
   const bob = await join(v, "bob");

@@ -14,6 +14,7 @@ export const ROWS: readonly { row: number; attack: string }[] = [
   { row: 12, attack: "relayed packets, messages and proofs of address that are sent again" },
   { row: 13, attack: "overlapping routes, and more than an exit node opens" },
   { row: 14, attack: "traffic past an exit node, and what is left of it" },
+  { row: 15, attack: "the relay talked into addresses of the gate's own site" },
   { row: 16, attack: "a gate made to shout at others, or kept busy by floods" },
   { row: 17, attack: "a coordinator that lies" },
   { row: 18, attack: "a gate that lies" },

@@ -8,7 +8,8 @@ import { EXIT_PREFIXES } from "../../../mesh/policy/mod.ts";
 import { GhostError } from "../../../mesh/wire/errors.ts";
 import type { LocalExit, LocalExitUse } from "../../../mesh/wire/local.ts";
 import type { ExitService } from "../../core/plan/mod.ts";
-import type { Machine, WantedExit } from "../machine.ts";
+import type { Machine } from "../machine.ts";
+import type { WantedExit } from "./machine_exit.ts";
 import type { NetworkView } from "../network_view.ts";
 import type { OwnRecord } from "../own_record.ts";
 import type { ExitChoice, NodeState } from "../state.ts";
@@ -171,12 +172,19 @@ export class ExitDesk {
     this.#use = exit;
   }
 
-  /** Offers this machine as an exit node, or no longer. @throws GhostError `bad_input` while it uses one */
+  /** Offers this machine as an exit node, or no longer. @throws GhostError `bad_input` while it uses one, or may not */
   async offer(on: boolean): Promise<void> {
-    const { state } = this.#o;
+    const { state, view } = this.#o;
     if (on && this.#use) {
       throw new GhostError("bad_input", `This machine uses ${this.#use.name} as its exit node`, {
         mend: "first: ghostctl exit-node none",
+      });
+    }
+    // A record with a route that its admission does not allow holds nowhere.
+    const prefixes = view.nodes.get(view.selfId)?.verified.admission.prefixes ?? [];
+    if (on && prefixes.length > 0) {
+      throw new GhostError("bad_input", `This machine came in for routes within ${prefixes.join(", ")} only`, {
+        mend: "let it join by a token without prefixes",
       });
     }
     await state.saveSettings({ ...await state.settings(), offer: on });
@@ -186,6 +194,7 @@ export class ExitDesk {
   /** Brings the record in line with the ways into the internet that this machine has. @returns true when it is a new one */
   async announce(): Promise<boolean> {
     const { own, machine } = this.#o;
+    if (!this.#offer && !own.record.routes.some((prefix) => EXIT_PREFIXES.includes(prefix))) return false;
     const { uplinks } = await machine.ip.networks();
     const wanted = this.#offer ? EXIT_PREFIXES.filter((p) => uplinks[p.includes(":") ? 6 : 4].length > 0) : [];
     const before = own.record.routes.filter((prefix) => EXIT_PREFIXES.includes(prefix));

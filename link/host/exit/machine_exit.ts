@@ -1,0 +1,70 @@
+/** An exit node in use as a part of the machine: what WireGuard, rules and the kill switch are to be by it, in one place. */
+import type { DesiredExit, ExitService, KillSwitch } from "../../core/plan/mod.ts";
+import type { IpTool } from "../ip.ts";
+import { ExitRules } from "./rules.ts";
+
+/** An exit node in use. */
+export interface WantedExit {
+  /** Null: it cannot be used now, so nothing passes. */
+  node: string | null;
+  ipv4: boolean;
+  ipv6: boolean;
+  lan: boolean;
+  killSwitch: boolean;
+  /** Whom the daemon itself talks to. */
+  services: ExitService[];
+}
+
+/** Prefixes that a peer gets beside its own, if it is the exit node in use. */
+export function exitPrefixes(exit: WantedExit | null, peer: string): string[] {
+  if (exit === null || exit.node !== peer) return [];
+  return [...(exit.ipv4 ? ["0.0.0.0/0"] : []), ...(exit.ipv6 ? ["::/0"] : [])];
+}
+
+/** What a machine has of exit nodes. */
+export class MachineExit {
+  readonly #rules: ExitRules;
+  readonly #ip: IpTool;
+  readonly #ports: KillSwitch["ports"];
+  #keep = false;
+
+  /** @param o.ports sockets of the daemon, which go past the exit */
+  constructor(o: ConstructorParameters<typeof ExitRules>[0] & { ip: IpTool; ports: KillSwitch["ports"] }) {
+    this.#rules = new ExitRules(o);
+    this.#ip = o.ip;
+    this.#ports = o.ports;
+  }
+
+  /** Puts back what a crash left of changed settings. */
+  recover(): Promise<void> {
+    return this.#rules.recover();
+  }
+
+  /** One run. The kill switch stands before the rules lead anything into the tunnel. */
+  async apply(exit: WantedExit | null, addresses: readonly string[]): Promise<void> {
+    this.#keep = exit?.killSwitch ?? false;
+    if (!exit) {
+      await this.#rules.apply(null, { uplinks: [] });
+      return await this.#rules.kill(null, { doubt: false });
+    }
+    const { lan, containers, bridges, uplinks } = await this.#ip.networks();
+    const { services, ipv4, ipv6 } = exit;
+    const kill = { ports: this.#ports, services, lan: exit.lan ? lan : [], containers, bridges };
+    await this.#rules.kill(exit.killSwitch ? kill : null, { doubt: true });
+    const desired: DesiredExit = {
+      ipv4,
+      ipv6,
+      lan: exit.lan,
+      source: addresses.find((address) => !address.includes(":")) ?? null,
+      ports: [this.#ports.ice, this.#ports.names],
+      services,
+      containers,
+    };
+    await this.#rules.apply(desired, { uplinks: [...new Set([...uplinks[4], ...uplinks[6]])] });
+  }
+
+  /** Takes everything away but a kill switch that is to outlive the daemon. */
+  close(): Promise<void> {
+    return this.#rules.close({ keepKillSwitch: this.#keep });
+  }
+}
