@@ -13,7 +13,7 @@ import type { LedgerKind } from "../../mesh/wire/ledger.ts";
 import { VERSION } from "../../mesh/wire/version.ts";
 import { GateCore } from "../core/gate.ts";
 import { mayBeEnd } from "../core/lanes/addresses.ts";
-import { hostsOf } from "./addresses.ts";
+import { hostsOf, labelOf } from "./addresses.ts";
 import { type Certificate, openCertificate } from "./certificate.ts";
 import type { GateConfig } from "./config.ts";
 import { enrol, overlayOf } from "./enrol.ts";
@@ -23,6 +23,7 @@ import { LedgerJudge } from "./judge.ts";
 import { serveMetrics } from "./metrics.ts";
 import { Membership, sleep } from "./membership.ts";
 import { type GateFacts, Publisher } from "./publisher.ts";
+import { NOBODY } from "./nobody.ts";
 import { GateServer, type Judge } from "./quic.ts";
 import { openSockets, type Sockets } from "./sockets.ts";
 import type { GateState, NetworkState } from "./state.ts";
@@ -357,19 +358,3 @@ class Gate {
 
 /** Kinds of entries after which a record that held may hold no longer: a policy may close a way in, or revoke certificates. */
 const RECHECK: ReadonlySet<LedgerKind> = new Set(["revoke", "node", "grant", "policy"]);
-
-/** Judges for a gate without a network: the core refuses before it asks. */
-const NOBODY: Judge = {
-  prove: () => Promise.reject(new GhostError("not_claimed", "This gate belongs to no network yet")),
-  verify: () => Promise.reject(new GhostError("not_claimed", "This gate belongs to no network yet")),
-  recheck: () => Promise.reject(new GhostError("not_claimed", "This gate belongs to no network yet")),
-  hand: () => Promise.reject(new GhostError("not_claimed", "This gate belongs to no network yet")),
-  behind: () => {},
-  exchange: () => Promise.resolve([]),
-};
-
-/** The host name's first part as a name in the network. */
-function labelOf(hostname: string): string {
-  const text = hostname.split(".")[0]!.toLowerCase().replace(/[^a-z0-9-]+/g, "-").slice(0, 63).replace(/^-+|-+$/g, "");
-  return text || "gate";
-}
