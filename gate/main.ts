@@ -57,6 +57,7 @@ async function main(): Promise<number> {
     const findings = await checkHost({
       runner: systemRunner,
       ports: config.lanes,
+      turn: config.fallback.includes("turn"),
       interfaces: [...new Set(interfaces)],
     });
     for (const line of findingLines(findings)) console.log(line);

@@ -162,7 +162,7 @@ async function publishedGate(coordinator: Coordinator, port?: number): Promise<T
     now: seconds(),
     admit: DEFAULT_ADMIT,
   });
-  return { port: port ?? gate.record.quic, key: gate.key, cert: gate.record.cert };
+  return { port: port ?? gate.record.quic!, key: gate.key, cert: gate.record.cert };
 }
 
 Deno.test("ghostgate without a network answers STUN, refuses sessions and tells how to admit it", async () => {
@@ -170,7 +170,6 @@ Deno.test("ghostgate without a network answers STUN, refuses sessions and tells 
   await using program = new Program(folder.args, folder.dir);
   const [, port] = await program.line(/in no network yet.*ghostctl token create --gate.* udp=127\.0\.0\.1:(\d+)/);
   const [, stun] = await program.line(/answering STUN udp=127\.0\.0\.1:(\d+)/);
-  await program.line(/this version has no turn rung/);
   const own = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   try {
     const request = Uint8Array.from([0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, ...random(12)]);
@@ -312,7 +311,6 @@ Deno.test("ghostgate refuses in one line that names place and mend, and exits wi
         ["used up", plain, good, /used up; do this/, refused("token_used_up", "The token is used up")],
         ["wrong clock", plain, good, /400 s behind; do this/, refused("clock_skew", "This clock is 400 s behind")],
         ["nobody there", plain, coordinator.token(gates, { server: "http://127.0.0.1:9" }), /127\.0\.0\.1:9/],
-        ["no QUIC", `${plain}\nuse_quic = false`, good, /relay\.use_quic: A gate without QUIC/],
       ] as const
     ) {
       await using folder = new Folder(relay);
@@ -332,11 +330,22 @@ Deno.test("ghostgate refuses in one line that names place and mend, and exits wi
   }
 });
 
-Deno.test("ghostgate with use_quic = false runs STUN alone and says so", async () => {
+Deno.test("ghostgate with use_quic = false says what is left, and joins without sessions", async () => {
+  const network = await TestNetwork.create();
+  const gates = await network.grant({ gate: true });
+  await using coordinator = new Coordinator(network);
   await using folder = new Folder(`listen = "127.0.0.1:0"\nuse_quic = false`);
-  await using program = new Program(folder.args, folder.dir);
+  await using program = new Program([...folder.args, ...folder.auth(coordinator.token(gates))], folder.dir);
   await program.line(/answering STUN/);
-  await program.line(/use_quic = false: only STUN runs/);
+  await program.line(/use_quic = false: .* what is left is TURN and STUN/);
+  await program.line(/no TURN rung here; .*only this machine reaches this gate/);
+  await program.line(/record published|in step with the coordinator/);
+  const { record } = await verifyGateRecord(coordinator.records.at(-1)!, {
+    ledger: network.ledger,
+    now: seconds(),
+    admit: DEFAULT_ADMIT,
+  });
+  assert.deepEqual([record.quic, record.turn], [undefined, undefined]);
   assert.equal(await program.stop(), 0);
 });
 

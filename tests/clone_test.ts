@@ -45,6 +45,8 @@ Deno.test("Gates tells that another machine has a copy of its identity, and leav
   const daemon = () => {
     const said: string[] = [];
     const gates = new Gates({
+      quic: true,
+      turn() {},
       net: network.id,
       key: node.key,
       record: () => node.record,

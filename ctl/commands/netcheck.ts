@@ -17,7 +17,7 @@ const LIKE = {
   },
   clock: { aheadMs: 0 },
   coordinator: true,
-  gates: [{ name: "", rttMs: 0, use: "", rungs: [""] }],
+  gates: [{ name: "", rttMs: 0, use: "", rungs: [""], turn: [""] }],
   verdict: [""],
 };
 
@@ -44,8 +44,8 @@ function human(found: LocalNetcheck, colour: boolean): string {
     ]),
     "",
     gates.length === 0 ? "no gates" : table(
-      ["GATE", "RTT", "USE", "RUNGS"],
-      gates.map((g) => [g.name, milliseconds(g.rttMs), g.use, g.rungs.join(", ")]),
+      ["GATE", "RTT", "USE", "RUNGS", "TURN OVER"],
+      gates.map((g) => [g.name, milliseconds(g.rttMs), g.use, g.rungs.join(", "), (g.turn ?? []).join(", ") || "-"]),
       { colour },
     ),
   ];

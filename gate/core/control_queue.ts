@@ -2,6 +2,7 @@
  * Control messages that wait for one session. A node that reads slowly or not at all costs a bounded amount:
  * - signals are bounded by count and bytes, the oldest goes first (their protocol repeats what matters);
  * - presence is a state: only the newest waits, and only of watched nodes (at most 2000); of ledger heads the newest and those of branches;
+ * - of TURN credentials the newest waits;
  * - of each kind of word about the lane with one node only the newest waits;
  * - pongs and what belongs to the ledger are bounded; the few messages of the handshake are not.
  */
@@ -21,6 +22,7 @@ export class ControlQueue {
   #presence = new Map<string, boolean>();
   #signals: { from: string; box: string }[] = [];
   #signalBytes = 0;
+  #turn: FromGate | null = null;
   /** Signals given up since the start. */
   dropped = 0;
 
@@ -51,6 +53,9 @@ export class ControlQueue {
         // What is given up is asked for again when the next head is seen.
         if (this.#ledger.length < this.#limits.ledger) this.#ledger.push(message);
         return;
+      case "turn":
+        this.#turn = message;
+        return;
       case "pong":
         if (this.#pongs.length >= this.#limits.pongs) this.#pongs.shift();
         this.#pongs.push(message.n);
@@ -76,6 +81,11 @@ export class ControlQueue {
   shift(): FromGate | undefined {
     const first = this.#first.shift();
     if (first) return first;
+    const turn = this.#turn;
+    if (turn) {
+      this.#turn = null;
+      return turn;
+    }
     const n = this.#pongs.shift();
     if (n !== undefined) return { t: "pong", n };
     const head = this.#heads.shift();

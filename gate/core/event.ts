@@ -5,6 +5,7 @@
 import type { FromNode, SessionClaims } from "../../mesh/wire/gate_session.ts";
 import type { LaneAction, LaneSource } from "./lanes/event.ts";
 import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
+import type { TurnGrantedCredentials } from "../../mesh/wire/turn.ts";
 
 /** A connection's number, given by the host and never used twice. */
 export type ConnId = number;
@@ -45,9 +46,12 @@ export type GateEvent =
   | { t: "lane-used"; ports: number[] }
   /** This gate is about to stop: every session is told. */
   | { t: "bye" }
-  /** A message about the ledger for a live session. */
-  | { t: "tell"; conn: ConnId; message: LedgerMessage | { t: "head"; head: LedgerHead } }
+  /** A message about the ledger, or TURN credentials, for a live session. */
+  | { t: "tell"; conn: ConnId; message: Told }
   | { t: "tick" };
+
+/** What the host itself says to a session. */
+export type Told = LedgerMessage | { t: "head"; head: LedgerHead } | { t: "turn" } & TurnGrantedCredentials;
 
 export type GateAction =
   | LaneAction
@@ -65,6 +69,8 @@ export type GateAction =
   | { t: "behind"; net: string; seq: number }
   /** A member shows its ledger head, hands entries on or asks for some; what is answered comes as `tell`. */
   | { t: "exchange"; conn: ConnId; node: string; message: LedgerMessage | { t: "head"; head: LedgerHead } }
+  /** A member asks for TURN credentials; they come as `tell`. */
+  | { t: "turn"; conn: ConnId; member: Member }
   /** Close the connection; with `flush`, what waits in its control queue goes first. */
   | { t: "end"; conn: ConnId; code: CloseCode; reason: string; flush: boolean };
 

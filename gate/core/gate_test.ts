@@ -400,3 +400,24 @@ Deno.test("GateCore is full at its bound, but a node that is already there may c
   w.join(3, 10);
   assert.equal(w.core.counts().sessions, 1);
 });
+
+Deno.test("GateCore asks for TURN credentials for live members alone, and not more often than it should", () => {
+  const w = new World();
+  w.open(1);
+  assert.deepEqual(
+    w.handle({ t: "message", conn: 1, message: { t: "turn" } }).map(({ t }) => t).includes("turn"),
+    false,
+  );
+  w.join(2, 22);
+  let asked = 0;
+  for (let i = 0; i < 1_000; i++) {
+    asked += w.handle({ t: "message", conn: 2, message: { t: "turn" } }).filter(({ t }) => t === "turn").length;
+  }
+  assert.equal(asked, 10);
+  w.core.nextControl(2);
+  const credentials = (username: string) => ({ t: "turn" as const, username, password: "p", expires: 1 });
+  for (const name of ["one", "two"]) w.handle({ t: "tell", conn: 2, message: credentials(name) });
+  const got = [];
+  for (let m = w.core.nextControl(2); m; m = w.core.nextControl(2)) if (m.t === "turn") got.push(m.username);
+  assert.deepEqual(got, ["two"]);
+});

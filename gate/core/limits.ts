@@ -31,6 +31,9 @@ export interface Limits {
   /** Messages about the ledger a second, and at once. */
   ledgerRate: number;
   ledgerBurst: number;
+  /** Asks for TURN credentials a second, and at once. */
+  turnRate: number;
+  turnBurst: number;
 }
 
 /** A full WireGuard burst fits the packet bounds; the rest is far above what a well-behaved node needs. */
@@ -57,4 +60,6 @@ export const LIMITS: Limits = {
   laneBurst: 600,
   ledgerRate: 20,
   ledgerBurst: 300,
+  turnRate: 0.2,
+  turnBurst: 10,
 };

@@ -40,6 +40,11 @@ export function control(board: Board, session: Session, o: { message: FromNode; 
         board.lanes.ask({ net, from, to: message.node, want: message.want, now });
       }
       return;
+    case "turn":
+      if (session.turnBudget.take(1, now)) {
+        board.out.push({ t: "turn", conn: session.conn, member: session.member! });
+      }
+      return;
     case "head":
     case "entries":
     case "want":

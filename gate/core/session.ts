@@ -23,6 +23,7 @@ export class Session {
   readonly recordBudget: Bucket;
   readonly laneBudget: Bucket;
   readonly ledgerBudget: Bucket;
+  readonly turnBudget: Bucket;
   stage: Stage = "opened";
   /** What both ends sign, without the role; set by hello. */
   claims: Omit<SessionClaims, "role"> | null = null;
@@ -52,6 +53,7 @@ export class Session {
     this.recordBudget = new Bucket({ rate: limits.recordRate, burst: limits.recordBurst }, now);
     this.laneBudget = new Bucket({ rate: limits.laneRate, burst: limits.laneBurst }, now);
     this.ledgerBudget = new Bucket({ rate: limits.ledgerRate, burst: limits.ledgerBurst }, now);
+    this.turnBudget = new Bucket({ rate: limits.turnRate, burst: limits.turnBurst }, now);
     this.authBy = now + limits.authTime;
     this.heard = now;
   }

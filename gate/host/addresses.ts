@@ -32,3 +32,9 @@ export function hostsOf(o: { listen: string; own: readonly string[]; overlay: re
   );
   return ordered.length > 0 ? ordered.slice(0, MAX_HOSTS) : ["127.0.0.1"];
 }
+
+/** The host name's first part as a name in the network. */
+export function labelOf(hostname: string): string {
+  const text = hostname.split(".")[0]!.toLowerCase().replace(/[^a-z0-9-]+/g, "-").slice(0, 63).replace(/^-+|-+$/g, "");
+  return text || "gate";
+}

@@ -18,6 +18,8 @@ export interface Finding {
 export interface CheckOptions {
   runner: Runner;
   ports: PortRange | null;
+  /** Whether the gate is to serve TURN. */
+  turn?: boolean;
   /** Interfaces that lanes use. */
   interfaces: readonly string[];
 }
@@ -35,6 +37,11 @@ export async function checkHost(o: CheckOptions): Promise<Finding[]> {
     return code === 0 ? stdout.trim() : null;
   };
   const out: Finding[] = [await checkNft(o.runner, tools.nft)];
+  if (o.turn) {
+    const { path, mend } = await tool("turnserver", "coturn");
+    const lack = path === null ? "not installed: machines whose network blocks UDP cannot be relayed" : null;
+    out.push({ what: "coturn for the turn rung", lack, mend: lack && mend });
+  }
   for (const [family, key] of [["IPv4", "net.ipv4.ip_forward"], ["IPv6", "net.ipv6.conf.all.forwarding"]] as const) {
     const value = await read(key);
     out.push({

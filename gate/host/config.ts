@@ -18,15 +18,27 @@ const listen = z.string().max(64).transform((text, context) => {
   return z.NEVER;
 });
 
-const lanes = z.string().max(16).transform((text, context) => {
-  if (text === "") return null;
+function portRange(text: string): { first: number; last: number } | null {
   const match = /^(\d{1,5})-(\d{1,5})$/.exec(text);
   const [first, last] = [Number(match?.[1]), Number(match?.[2])];
-  if (match && first >= 1024 && first < last && last <= 65535) return { first, last };
+  return match && first >= 1024 && first < last && last <= 65535 ? { first, last } : null;
+}
+
+const lanes = z.string().max(16).transform((text, context) => {
+  if (text === "") return null;
+  const range = portRange(text);
+  if (range) return range;
   context.addIssue({
     code: "custom",
     message: 'Expected two ports from 1024 on, such as "40000-49999", or "" for none',
   });
+  return z.NEVER;
+});
+
+const turnPorts = z.string().max(16).transform((text, context) => {
+  const range = portRange(text);
+  if (range) return range;
+  context.addIssue({ code: "custom", message: 'Expected two ports from 1024 on, such as "61000-65535"' });
   return z.NEVER;
 });
 
@@ -56,6 +68,12 @@ const schema = z.strictObject({
     lane_idle: z.int().min(4).max(86_400).default(300),
     /** False carries lanes through this process, without touching the host's nftables and forwarding. */
     lanes_kernel: z.boolean().default(true),
+    /** Port of the TURN service (coturn), UDP and TCP; default: two after `listen`. */
+    turn: z.int().min(1).max(65535).optional(),
+    /** Its TLS port; 0 is none. 443 is what strict networks let out. */
+    turn_tls: z.int().min(0).max(65535).default(443),
+    /** UDP ports of its relayed addresses; the system must give them to no other program. */
+    turn_ports: turnPorts.prefault("61000-65535"),
     /** Where Prometheus finds counters: a port of the loopback, or an address and a port; left out is nowhere. */
     metrics: z.union([z.int().min(1).max(65_535).transform((port) => ({ hostname: "127.0.0.1", port })), listen])
       .optional(),
@@ -86,5 +104,19 @@ export async function loadGateConfig(path: string | undefined): Promise<GateConf
       mend: "set stun to a free port",
     });
   }
+  if (relay.fallback.includes("turn")) checkTurnPorts(path, relay);
   return relay;
+}
+
+/** @throws GhostError when ports of the TURN service are used twice */
+function checkTurnPorts(path: string, { lanes, turn_ports: ports, ...relay }: GateConfig): void {
+  const refuse = (message: string, mend: string) => {
+    throw new GhostError("bad_config", message, { place: `${path} relay.turn_ports`, mend });
+  };
+  if (lanes && lanes.first <= ports.last && ports.first <= lanes.last) {
+    refuse("Lanes and TURN cannot have the same ports", "keep turn_ports and lanes apart");
+  }
+  for (const port of [relay.listen.port, relay.turn ?? relay.listen.port + 2, relay.turn_tls]) {
+    if (port >= ports.first && port <= ports.last) refuse(`Port ${port} is used for something else`, "leave it out");
+  }
 }

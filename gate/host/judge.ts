@@ -39,16 +39,21 @@ export class LedgerJudge implements Judge {
 
   async verify(o: { claims: SessionClaims; proof: string; record: string }): Promise<Member> {
     await verifySession(o.proof, o.claims, o.claims.node);
+    return await this.admit({ key: o.claims.node, record: o.record });
+  }
+
+  /** Checks a record that comes for the first time: what it rests on may be newer than what this gate knows. */
+  async admit(o: { key: string; record: string }): Promise<Member> {
     try {
-      return await this.recheck({ key: o.claims.node, record: o.record });
+      return await this.recheck(o);
     } catch (error) {
       if (error instanceof GhostError && error.code === "unknown_key" && await this.#learn(o.record)) {
-        return await this.recheck({ key: o.claims.node, record: o.record });
+        return await this.recheck(o);
       }
       // The grant may be newer than this gate's ledger.
       const unknown = error instanceof GhostError && error.code === "not_admitted";
       if (!unknown || !await this.#o.catchUp()) throw error;
-      return await this.recheck({ key: o.claims.node, record: o.record });
+      return await this.recheck(o);
     }
   }
 

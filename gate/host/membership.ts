@@ -43,6 +43,8 @@ export class Membership {
   onEntries: (entries: LedgerEntry[]) => void = () => {};
   /** Called when the coordinator answers and does not know this gate: it may have lost its store. */
   onUnknown: () => Promise<void> = () => Promise.resolve();
+  /** Called with a box that a node has left for this gate. */
+  onMail: (from: string, box: string) => void = () => {};
   /** Called when the coordinator is there (again). */
   onConnected: () => Promise<void> = () => Promise.resolve();
   readonly #o: MembershipOptions;
@@ -171,6 +173,7 @@ export class Membership {
       try {
         for await (const { id, event } of client.sync({ cursor, ledgerFrom: this.ledger.head.seq + 1, signal })) {
           if (event.type === "ledger") await this.add([event.entry]);
+          if (event.type === "mail") this.onMail(event.from, event.box);
           if (event.type === "synced") {
             if (event.head.seq < this.ledger.head.seq) {
               log.warn("the coordinator shows an older ledger than this gate has", { theirs: event.head.seq });

@@ -41,6 +41,9 @@ Deno.test("loadGateConfig() reads the newcomer's file as it stands, and nothing 
     region: "",
     lanes: { first: 40_000, last: 49_999 },
     lanes_kernel: true,
+    lane_idle: 300,
+    turn_tls: 443,
+    turn_ports: { first: 61_000, last: 65_535 },
     lanes_per_network: 65_535,
     lanes_per_node: 256,
   });
@@ -59,6 +62,8 @@ Deno.test("loadGateConfig() refuses with place and reason", async () => {
       [`use_quic = "yes"`, /:2:1 relay\.use_quic: Expected boolean, got string$/],
       [`name = "Not A Label"`, /:2:1 relay\.name: Expected a DNS label/],
       [`advertise = ["a b"]`, /:2:14 relay\.advertise\[0\]: Expected a host name/],
+      [`turn_ports = "49999-50100"`, /relay\.turn_ports: Lanes and TURN cannot have the same ports/],
+      [`turn = 61000`, /relay\.turn_ports: Port 61000 is used for something else/],
       [`stun = 3478`, /relay\.stun: The STUN service needs a port of its own/],
       [`listen = "0.0.0.0:65535"`, /relay\.listen: There is no port after 65535/],
     ] as const

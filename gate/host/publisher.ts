@@ -15,7 +15,7 @@ const LIFE = 30 * 86_400;
 /** What the record says of this gate. */
 export type GateFacts = Pick<
   GateRecord,
-  "name" | "region" | "hosts" | "quic" | "stun" | "stunAlternate" | "cert" | "version"
+  "name" | "region" | "hosts" | "quic" | "stun" | "stunAlternate" | "turn" | "cert" | "version"
 >;
 
 /** A signed record; `before` is the one that it replaces, `now` is in seconds. */
@@ -47,7 +47,7 @@ export function recordDue(record: GateRecord, facts: GateFacts, now: number): bo
 
 function same(a: GateFacts, b: GateFacts): boolean {
   const text = (f: GateFacts) =>
-    JSON.stringify([f.name, f.region, f.hosts, f.quic, f.stun, f.stunAlternate, f.cert, f.version]);
+    JSON.stringify([f.name, f.region, f.hosts, f.quic, f.stun, f.stunAlternate, f.turn, f.cert, f.version]);
   return text(a) === text(b);
 }
 

@@ -7,6 +7,7 @@
 import { GATE_ALPN, type SessionClaims } from "../../mesh/wire/gate_session.ts";
 import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
 import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
+import type { TurnGrantedCredentials } from "../../mesh/wire/turn.ts";
 import type { Log } from "../../mesh/host/log.ts";
 import { CLOSE, type ConnId, type GateAction, type GateEvent, type Member } from "../core/event.ts";
 import type { LaneAction } from "../core/lanes/event.ts";
@@ -53,6 +54,8 @@ export interface GateServerOptions {
   judge: Judge;
   /** Left out: no lanes. */
   lanes?: { do(action: LaneAction): void };
+  /** Left out: no TURN service. */
+  turn?: { issue(member: Member, record: string): TurnGrantedCredentials | undefined };
   log: Log;
   now(): number;
   /** After how many ms without a sign of life a connection is gone. */
@@ -148,6 +151,13 @@ export class GateServer {
       case "exchange":
         this.#exchange(action);
         return;
+      case "turn": {
+        const { conn, member } = action;
+        const record = this.#members.get(conn)?.record;
+        const credentials = record !== undefined && this.#o.turn?.issue(member, record);
+        if (credentials) this.handle({ t: "tell", conn, message: { t: "turn", ...credentials } });
+        return;
+      }
       case "prove":
         this.#answer(action.conn, async () => {
           this.handle({ t: "proved", conn: action.conn, proof: await this.#o.judge.prove(action.claims) });
@@ -209,6 +219,14 @@ export class GateServer {
         if (this.#members.get(conn)?.record === record) this.handle({ t: "cut", conn, message: errorLine(error) });
       }
     }
+  }
+
+  /** Hands TURN credentials to a node's session; false when it has none. */
+  tellTurn(node: string, credentials: TurnGrantedCredentials): boolean {
+    const conn = [...this.#members].find(([, member]) => member.node === node)?.[0];
+    if (conn === undefined) return false;
+    this.handle({ t: "tell", conn, message: { t: "turn", ...credentials } });
+    return true;
   }
 
   #arm(): void {

@@ -13,7 +13,7 @@ import type { LedgerKind } from "../../mesh/wire/ledger.ts";
 import { VERSION } from "../../mesh/wire/version.ts";
 import { GateCore } from "../core/gate.ts";
 import { mayBeEnd } from "../core/lanes/addresses.ts";
-import { hostsOf } from "./addresses.ts";
+import { hostsOf, labelOf } from "./addresses.ts";
 import { type Certificate, openCertificate } from "./certificate.ts";
 import type { GateConfig } from "./config.ts";
 import { enrol, overlayOf } from "./enrol.ts";
@@ -23,10 +23,12 @@ import { LedgerJudge } from "./judge.ts";
 import { serveMetrics } from "./metrics.ts";
 import { Membership, sleep } from "./membership.ts";
 import { type GateFacts, Publisher } from "./publisher.ts";
+import { NOBODY } from "./nobody.ts";
 import { GateServer, type Judge } from "./quic.ts";
 import { openSockets, type Sockets } from "./sockets.ts";
 import type { GateState, NetworkState } from "./state.ts";
 import { StunServer } from "./stun.ts";
+import { TurnService } from "./turn/service.ts";
 
 /** How often the host's addresses and the record's age are looked at, in ms. */
 const LOOK_AGAIN = 60_000;
@@ -67,26 +69,20 @@ export interface RunOptions {
  */
 export async function runGate(o: RunOptions): Promise<void> {
   const { config, world } = o;
-  if (!config.use_quic && o.auth !== undefined) {
-    throw new GhostError("bad_config", "A gate without QUIC has no sessions that a token could admit it for", {
-      place: `${o.file} relay.use_quic`,
-      mend: "set use_quic = true, or leave out --auth",
-    });
-  }
   using _lock = await o.state.lock();
   using sockets = openSockets(config, o.file);
   const key = await o.state.identity(world.random);
   const certificate = await openCertificate(o.state.dir, world);
   const gate = new Gate(o, { sockets, key, certificate });
   const network = await gate.network();
-  if (config.fallback.includes("turn")) {
-    world.log.info('this version has no turn rung; "turn" in fallback waits for it');
-  }
   const stun = sockets.stun && new StunServer(sockets.stun, sockets.stunAlternate);
   if (stun) world.log.info("answering STUN", { udp: `${config.listen.hostname}:${sockets.stunPort}` });
   try {
-    if (sockets.endpoint) await gate.serve(sockets.endpoint, network);
-    else world.log.info("use_quic = false: only STUN runs, nodes get no sessions here");
+    if (!config.use_quic) {
+      const left = config.fallback.filter((word) => word !== "ice").map((word) => word.toUpperCase()).join(" and ");
+      world.log.info(`use_quic = false: no sessions, so no lane and no quic rung here; what is left is ${left}`);
+    }
+    await gate.serve(network);
     gate.showMetrics(network, stun);
     await new Promise<void>((resolve) => {
       if (o.signal.aborted) resolve();
@@ -106,6 +102,7 @@ class Gate {
   #server: GateServer | null = null;
   #core: GateCore | null = null;
   #lanes: LaneService | null = null;
+  #turn: TurnService | null = null;
   #metrics: AsyncDisposable | null = null;
   /** The network's own prefixes. */
   #overlay: string[] = [];
@@ -146,15 +143,16 @@ class Gate {
       name: config.name ?? labelOf(world.hostname()),
       region: config.region,
       hosts: config.advertise ?? hostsOf({ listen: config.listen.hostname, own: world.addresses(), overlay }),
-      quic: this.#sockets.quicPort,
+      ...(config.use_quic && { quic: this.#sockets.quicPort }),
       stun: this.#sockets.stunPort,
       ...(this.#sockets.stunAlternatePort === null ? {} : { stunAlternate: this.#sockets.stunAlternatePort }),
+      ...(this.#turn?.facts && { turn: this.#turn.facts }),
       cert: this.#certificate.hash,
       version: VERSION,
     };
   }
 
-  async serve(endpoint: Deno.QuicEndpoint, network: NetworkState | null): Promise<void> {
+  #open(endpoint: Deno.QuicEndpoint, judge: Judge): GateServer {
     const { config, world } = this.#o;
     const core = this.#core = new GateCore({
       key: this.#key.public,
@@ -174,24 +172,28 @@ class Gate {
         },
       }),
     });
-    const open = (judge: Judge) => {
-      const lanes = this.#lanes;
-      const server = new GateServer({
-        ...world,
-        endpoint,
-        certificate: this.#certificate,
-        core,
-        judge,
-        ...(lanes && { lanes }),
-      });
-      lanes?.attach((event) => server.handle(event));
-      return this.#server = server;
-    };
+    const lanes = this.#lanes;
+    const server = new GateServer({
+      ...world,
+      endpoint,
+      certificate: this.#certificate,
+      core,
+      judge,
+      ...(lanes && { lanes }),
+      ...(this.#turn && { turn: this.#turn }),
+    });
+    lanes?.attach((event) => server.handle(event));
+    return this.#server = server;
+  }
+
+  async serve(network: NetworkState | null): Promise<void> {
+    const { config, world } = this.#o;
+    const { endpoint } = this.#sockets;
     const udp = `${config.listen.hostname}:${this.#sockets.quicPort}`;
     if (!network) {
-      open(NOBODY);
+      if (endpoint) this.#open(endpoint, NOBODY);
       world.log.warn(
-        "in no network yet: sessions are refused. To admit this gate, type on the admin's machine: " +
+        "in no network yet: nobody is served. To admit this gate, type on the admin's machine: " +
           "ghostctl token create --gate > gate.token; then here: " +
           `${this.#o.command} --server HOST --auth @gate.token`,
         { udp },
@@ -217,7 +219,7 @@ class Gate {
       random: () => new DataView(world.random(4).buffer).getUint32(0) / 2 ** 32,
     });
     this.#overlay = await overlayOf(ledger);
-    if (config.lanes) await this.#openLanes(config.lanes);
+    if (config.lanes && endpoint) await this.#openLanes(config.lanes);
     const judge = new LedgerJudge({
       key: this.#key,
       ledger,
@@ -227,9 +229,25 @@ class Gate {
       exchange: (node, message) => membership.exchange(node, message),
       now: world.now,
     });
-    const server = open(judge);
-    server.handle({ t: "ledger", net: network.net, head: ledger.head });
-    this.#watchLedger(membership, server);
+    const gate = await nodeIdOf(this.#key.public);
+    if (config.fallback.includes("turn")) {
+      this.#turn = await TurnService.open({
+        ...world,
+        config,
+        net: network.net,
+        key: this.#key,
+        judge,
+        client,
+        stateDir: this.#o.state.dir,
+        certificate: this.#certificate,
+        overlay: this.#overlay,
+        tell: (node, credentials) => this.#server?.tellTurn(node, credentials) ?? false,
+      });
+      membership.onMail = (from, box) => this.#turn?.mailed(from, box);
+    }
+    const server = endpoint && this.#open(endpoint, judge);
+    server?.handle({ t: "ledger", net: network.net, head: ledger.head });
+    this.#watchLedger(membership);
     const overlay = this.#overlay;
     const publisher = new Publisher({ ...world, state: this.#o.state, network, client, key: this.#key, ledger });
     const publish = async () => {
@@ -247,12 +265,13 @@ class Gate {
       await publish();
     };
     this.#working.push(membership.follow(), this.#repeat(publish));
+    if (this.#turn) this.#working.push(this.#turn.follow(this.#stop.signal, publish));
     const { hosts } = this.#facts(overlay);
     if (hosts.every((host) => host === "127.0.0.1")) {
       world.log.warn("nodes on other machines cannot reach this gate: set advertise", { place: this.#o.file });
     }
-    const gate = await nodeIdOf(this.#key.public);
-    world.log.info("ready for sessions", { gate, network: network.net, udp, hosts: hosts.join(",") });
+    const ready = endpoint ? "ready for sessions" : "ready";
+    world.log.info(ready, { gate, network: network.net, udp: endpoint ? udp : undefined, hosts: hosts.join(",") });
   }
 
   /** Serves the counters where the configuration says. @throws GhostError `port_in_use`, `bad_config` */
@@ -290,25 +309,31 @@ class Gate {
   }
 
   /** Lets the sessions follow the ledger: a revoked machine is cut at once, who depends on other entries after a check. */
-  #watchLedger(membership: Membership, server: GateServer): void {
+  #watchLedger(membership: Membership): void {
+    const [server, turn] = [this.#server, this.#turn];
     const net = membership.ledger.network.id;
     let checking = Promise.resolve();
     membership.onEntries = (entries) => {
       for (const { kind, body } of entries) {
         if (kind === "drain" && body.gate === this.#key.public) {
           const what = body.on ? "is being emptied: machines go to other gates" : "is used again";
-          this.#o.world.log.info(`an admin has signed that this gate ${what}`, { sessions: server.sessions });
+          this.#o.world.log.info(`an admin has signed that this gate ${what}`, { sessions: server?.sessions ?? 0 });
         }
         if (kind !== "revoke") continue;
         // Who came in by a revoked grant may stay (vouched for by an entry of its own): the check below knows.
-        if (body.what === "node") server.handle({ t: "revoked", net, key: body.key });
-        else if (body.what === "gate" && body.key === this.#key.public) {
+        if (body.what === "node") {
+          server?.handle({ t: "revoked", net, key: body.key });
+          turn?.revoked(body.key);
+        } else if (body.what === "gate" && body.key === this.#key.public) {
           this.#o.world.log.error("this gate was revoked: nodes refuse it from now on");
         }
       }
-      server.handle({ t: "ledger", net, head: membership.ledger.head });
+      server?.handle({ t: "ledger", net, head: membership.ledger.head });
       if (entries.some(({ kind }) => RECHECK.has(kind))) {
-        checking = checking.then(() => server.recheckAll());
+        checking = checking.then(async () => {
+          await server?.recheckAll();
+          await turn?.review();
+        });
       }
     };
   }
@@ -326,25 +351,10 @@ class Gate {
     await this.#metrics?.[Symbol.asyncDispose]();
     await this.#server?.close();
     await this.#lanes?.close();
+    await this.#turn?.close();
     await Promise.allSettled(this.#working);
   }
 }
 
 /** Kinds of entries after which a record that held may hold no longer: a policy may close a way in, or revoke certificates. */
 const RECHECK: ReadonlySet<LedgerKind> = new Set(["revoke", "node", "grant", "policy"]);
-
-/** Judges for a gate without a network: the core refuses before it asks. */
-const NOBODY: Judge = {
-  prove: () => Promise.reject(new GhostError("not_claimed", "This gate belongs to no network yet")),
-  verify: () => Promise.reject(new GhostError("not_claimed", "This gate belongs to no network yet")),
-  recheck: () => Promise.reject(new GhostError("not_claimed", "This gate belongs to no network yet")),
-  hand: () => Promise.reject(new GhostError("not_claimed", "This gate belongs to no network yet")),
-  behind: () => {},
-  exchange: () => Promise.resolve([]),
-};
-
-/** The host name's first part as a name in the network. */
-function labelOf(hostname: string): string {
-  const text = hostname.split(".")[0]!.toLowerCase().replace(/[^a-z0-9-]+/g, "-").slice(0, 63).replace(/^-+|-+$/g, "");
-  return text || "gate";
-}

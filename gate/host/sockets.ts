@@ -25,10 +25,10 @@ export function openSockets(config: GateConfig, file: string): Sockets {
   const { hostname, port } = config.listen;
   const wanted = config.stun ?? (port === 0 ? 0 : port + 1);
   const stunned = config.fallback.includes("stun");
-  if (!config.use_quic && !stunned) {
-    throw new GhostError("bad_config", "Neither QUIC nor STUN is on, so there is nothing to do", {
+  if (!config.use_quic && !stunned && !config.fallback.includes("turn")) {
+    throw new GhostError("bad_config", "Neither QUIC nor TURN nor STUN is on, so there is nothing to do", {
       place: `${file} relay`,
-      mend: 'set use_quic = true or name "stun" in fallback',
+      mend: 'set use_quic = true or name "turn" or "stun" in fallback',
     });
   }
   const endpoint = config.use_quic

@@ -3,6 +3,18 @@ import { FIREWALLS } from "./firewall/registry.ts";
 import { z } from "../../mesh/wire/schema.ts";
 import { loadToml } from "../../mesh/host/config.ts";
 
+/** What a node does besides sessions with gates. */
+export const FALLBACKS = ["ice", "turn", "stun"] as const;
+
+const turnServer = z.strictObject({
+  /** RFC 7065: turn:HOST[:PORT][?transport=udp|tcp], turns:HOST[:PORT] */
+  url: z.string().min(6).max(300),
+  username: z.string().min(1).max(128),
+  /** A file that only its owner can read, with the password in its first line. */
+  password_file: z.string().min(1).max(4096),
+});
+export type TurnServerConfig = z.infer<typeof turnServer>;
+
 const configFile = z.strictObject({
   link: z.strictObject({
     /** Name of the tunnel interface. */
@@ -23,6 +35,16 @@ const configFile = z.strictObject({
     guess: z.boolean().default(true),
     /** Ask the router for a mapping of the tunnel's port (PCP, NAT-PMP, UPnP). */
     portmap: z.boolean().default(true),
+    /** False: no sessions with gates, so no lane and no quic rung. */
+    use_quic: z.boolean().default(true),
+    /**
+     * What there is besides: direct paths by ICE, TURN servers, gates' STUN services. With "turn" before "ice" an address at a TURN
+     * server is asked for at once, and not only when no gate's session has come up.
+     */
+    fallback: z.array(z.enum(FALLBACKS, { error: `Unknown; known are: ${FALLBACKS.join(", ")}` })).max(8)
+      .default([...FALLBACKS]),
+    /** TURN servers besides the gates' own. */
+    turn: z.array(turnServer).max(8).default([]),
     /** False leaves this machine's name resolution as it is. */
     dns: z.boolean().default(true),
     /** Offers this machine as an exit node. */

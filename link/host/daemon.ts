@@ -166,7 +166,9 @@ export class Daemon {
         events: {
           changed: (change) => this.#changed(change),
           entry: async (jws) => void await this.#parts.desk.take([jws]),
-          mail: (from, box) => this.#parts.signals.receive(from, box),
+          mail: (from, box) => {
+            if (!this.#parts.turn.mailed(from, box)) this.#parts.signals.receive(from, box);
+          },
           connected: (up, reason) => this.#meshConnected(up, reason),
           rejected: (what, why) => this.#rejected(what, why),
           synced: () => {
@@ -251,6 +253,7 @@ export class Daemon {
     this.#parts.saver.records();
     this.#parts.peers.sync();
     this.#parts.gates.want([...this.#parts.view.gates.values()]);
+    if (change === "gates") this.#parts.turn.desk.hurry();
     void this.#looks.request();
     void this.reconcile();
   }
@@ -264,6 +267,7 @@ export class Daemon {
       this.#o.event("coordinator", up ? "the coordinator is there" : "the coordinator is away", { connected: up });
     }
     this.#meshUp = up;
+    if (up) this.#parts.turn.desk.hurry();
     if (up) this.#o.log.info("Following the coordinator");
     else this.#o.log.warn("The coordinator is away; what is connected stays connected", { why: reason });
     this.#parts.peers.tellReach();
@@ -352,6 +356,7 @@ export class Daemon {
 
   async #look(): Promise<void> {
     if (await this.#parts.surroundings.refresh()) {
+      this.#parts.turn.desk.networkChanged();
       this.#parts.gates.networkChanged();
       this.#machine.addressesChanged();
       for (const peer of this.#parts.peers.all.values()) peer.networkChanged();

@@ -7,6 +7,7 @@ import { Turns } from "../../mesh/host/turns.ts";
 import { GateLine } from "../../mesh/client/mod.ts";
 import type { FromGate, FromNode } from "../../mesh/wire/gate_session.ts";
 import type { Bytes } from "../../mesh/wire/encoding.ts";
+import type { TurnGrantedCredentials } from "../../mesh/wire/turn.ts";
 import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
 import type { SigningKey } from "../../mesh/trust/keys.ts";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
@@ -27,6 +28,8 @@ export interface GateEvents {
   head(head: LedgerHead): void;
   /** Something about a path to `node`. */
   about(node: string, message: FromGate): void;
+  /** Credentials of its TURN service. */
+  turn(credentials: TurnGrantedCredentials): void;
   /** A round trip of the control stream, in ms. */
   measured(rttMs: number): void;
   /** The gate is about to stop. */
@@ -143,6 +146,8 @@ export class GateClient {
       case "lane-ready":
       case "lane-ended":
         return events.about(message.node, message);
+      case "turn":
+        return events.turn(message);
       case "entries":
       case "want":
       case "piece":

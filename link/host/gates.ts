@@ -81,7 +81,8 @@ export class Gates {
         if (gate) this.#keep(gate);
       } else keeper.gate = gate;
     }
-    this.#event({ kind: "gates", gates: gates.map(({ id, draining }) => ({ id, draining })) });
+    const dialled = gates.filter(({ record }) => this.#host.quic && record.quic !== undefined);
+    this.#event({ kind: "gates", gates: dialled.map(({ id, draining }) => ({ id, draining })) });
     this.#pairs.changed();
   }
 
@@ -146,6 +147,7 @@ export class Gates {
       },
       head: (head) => this.#host.headSeen(keeper.id, head),
       ledger: (message) => this.#host.ledger(keeper.id, message),
+      turn: (credentials) => this.#host.turn(keeper.id, credentials),
       about: (node, message) => this.#host.about(keeper.id, node, message),
       measured: (rttMs) => {
         const before = this.#homing.rttOf(keeper.id);
@@ -270,6 +272,11 @@ export class Gates {
   /** Sends a control message to a gate; without a session it is lost. */
   send(gate: string, message: FromNode): void {
     this.#keepers.get(gate)?.client?.send(message);
+  }
+
+  /** True when there is a session with this gate. */
+  has(gate: string): boolean {
+    return Boolean(this.#keepers.get(gate)?.client);
   }
 
   /** The name of a gate, or its id when it is no longer known. */

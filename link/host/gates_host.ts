@@ -2,6 +2,7 @@
 import type { Bytes } from "../../mesh/wire/encoding.ts";
 import type { FromGate } from "../../mesh/wire/gate_session.ts";
 import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
+import type { TurnGrantedCredentials } from "../../mesh/wire/turn.ts";
 import type { SigningKey } from "../../mesh/trust/keys.ts";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
 import type { MeetWord } from "../core/gates/mod.ts";
@@ -9,6 +10,8 @@ import type { MeetWord } from "../core/gates/mod.ts";
 /** What the sessions tell the daemon. */
 export interface GatesHost {
   net: string;
+  /** False: no sessions at all. */
+  quic: boolean;
   selfId: string;
   key: SigningKey;
   /** The home of before, or null. */
@@ -34,6 +37,8 @@ export interface GatesHost {
   packet(from: string, packet: Uint8Array): void;
   headSeen(gate: string, head: LedgerHead): void;
   ledger(gate: string, message: LedgerMessage): void;
+  /** Credentials of a gate's TURN service. */
+  turn(gate: string, credentials: TurnGrantedCredentials): void;
   /** A gate's word about a path to `node`. */
   about(gate: string, node: string, message: FromGate): void;
 }

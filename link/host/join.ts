@@ -3,7 +3,7 @@
  * coordinator's word: the token names the network (the hash of its genesis), a ledger entry that the server must know, and
  * the coordinator's CA. Nothing is written before the coordinator has accepted the node, except the node's own keys.
  */
-import { collectLedger, MeshClient, parseServer, pinCa } from "../../mesh/client/mod.ts";
+import { collectLedger, MeshClient, parseServer, pinCa, serverText } from "../../mesh/client/mod.ts";
 import { AdmitRules, issuerSigners } from "../../mesh/policy/mod.ts";
 import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
 import { ipv4Of, ipv6Of } from "../../mesh/trust/address.ts";
@@ -75,7 +75,7 @@ export async function join(state: NodeState, o: JoinOptions): Promise<Joined> {
   const ca = token.ca === undefined ? undefined : await pinCa(server, token.ca);
   const client = (key: SigningKey) =>
     new MeshClient({
-      server: server.href,
+      server: serverText(server),
       ...(ca === undefined ? {} : { ca }),
       net: token.net,
       key,
@@ -95,7 +95,7 @@ export async function join(state: NodeState, o: JoinOptions): Promise<Joined> {
   using member = client(identity.identity);
   return await enrolBy(state, {
     identity,
-    server: server.href,
+    server: serverText(server),
     ca: ca ?? null,
     ledger,
     client: member,

@@ -161,6 +161,9 @@ export class MovingLane implements Carrier {
 
 function pickGates(gates: CarrierHost["gates"]): CarrierHost["gates"] {
   return {
+    get connected() {
+      return gates.connected;
+    },
     at: (gate, node) => gates.at(gate, node),
     towards: (node) => gates.towards(node),
     addressesOf: (gate) => gates.addressesOf(gate),

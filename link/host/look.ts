@@ -30,24 +30,29 @@ export async function netcheck(parts: Parts, o: { meshUp: boolean }): Promise<Lo
       if (rtt !== null) rtts.set(`${server.address} ${server.port}`, rtt);
     });
   }
-  const gates = parts.gates.list().map(({ gate, connected, use }) => {
-    const own = services.filter((s) => s.gate === gate.id).flatMap((s) =>
-      rtts.get(`${s.server.address} ${s.server.port}`) ?? []
-    );
-    return {
-      name: gate.name,
-      use,
-      rttMs: own.length === 0 ? null : Math.min(...own),
-      rungs: connected ? ["quic" as const] : [],
-    };
-  });
+  const gates = await Promise.all(
+    parts.gates.list().map(async ({ gate, connected, use }) => {
+      const own = services.filter((s) => s.gate === gate.id).flatMap((s) =>
+        rtts.get(`${s.server.address} ${s.server.port}`) ?? []
+      );
+      const relays = parts.turn.desk.enabled ? await parts.turn.probe(gate.id) : [];
+      return {
+        name: gate.name,
+        use,
+        rttMs: own.length === 0 ? null : Math.min(...own),
+        rungs: [...(connected ? ["quic"] : []), ...(relays.length > 0 ? ["turn"] : [])],
+        turn: relays,
+      };
+    }),
+  );
   const answered = { v4: v4.rttMs.some((rtt) => rtt !== null), v6: v6.rttMs.some((rtt) => rtt !== null) };
   const findings = {
     ipv4: v4.kind,
     ipv6: answered.v6,
     udp: answered.v4 || answered.v6,
     gates: gates.length,
-    sessions: gates.filter(({ rungs }) => rungs.length > 0).length,
+    sessions: gates.filter(({ rungs }) => rungs.includes("quic")).length,
+    turn: [...new Set(gates.flatMap(({ turn }) => turn))],
     coordinator: o.meshUp,
     portMapped: (parts.portMap?.state.mapping ?? null) !== null,
     clockAheadMs,
@@ -88,6 +93,7 @@ export function whyOf(parts: Parts, peer: Peer): string | null {
     remotes: remotes.length,
     hard: parts.surroundings.hard,
     guess,
+    relay: parts.turn.desk.fault,
     relays,
   });
 }

@@ -38,6 +38,8 @@ import { Rotator } from "./rotator.ts";
 import { Signals } from "./signals.ts";
 import type { NodeState } from "./state.ts";
 import { Surroundings } from "./surroundings.ts";
+import { TurnParts } from "./turn_parts.ts";
+import type { NamedServer } from "./turn_servers.ts";
 import { ViewSaver } from "./view_saver.ts";
 
 /** What is there before the daemon (link/host/run.ts). */
@@ -47,6 +49,8 @@ export interface Ground {
   ledger: Ledger;
   machine: Machine;
   hub: IceHub;
+  /** The TURN servers that the config names. */
+  turnServers: readonly NamedServer[];
 }
 
 /** What parts report to the daemon, and ask of it. */
@@ -93,6 +97,7 @@ export class Parts {
   readonly peers: PeerTable;
   readonly report: Report;
   readonly names: Names;
+  readonly turn: TurnParts;
   readonly exit: ExitDesk;
 
   constructor(
@@ -123,6 +128,7 @@ export class Parts {
     });
     this.gates = new Gates({
       net: network.net,
+      quic: o.config.use_quic,
       selfId: p.id,
       key: identity.identity,
       saved: p.own.record.gates[0] ?? null,
@@ -142,6 +148,9 @@ export class Parts {
       packet: (from, packet) => this.peers.all.get(from)?.relayed(packet),
       headSeen: (gate, head) => this.heads.gateHead(gate, head),
       ledger: (gate, message) => void this.heads.fromGate(gate, message),
+      turn: (gate, credentials) => {
+        if (this.turn.credentials.granted(gate, credentials)) this.turn.desk.replaced(gate);
+      },
       about: (gate, node, message) => this.peers.all.get(node)?.gateMessage(gate, message),
     });
     this.signals = new Signals({
@@ -203,6 +212,8 @@ export class Parts {
       server: hostOf(this.mesh.server),
       serverPort: portOf(this.mesh.server),
       crypto: stunCrypto,
+      stun: o.config.fallback.includes("stun"),
+      turnServers: p.turnServers.flatMap(({ transports }) => transports),
     });
     this.collisions = new Collisions({ ip: p.machine.ip, view: this.view, log: o.log });
     this.portMap = !o.config.portmap ? null : portMapping({
@@ -222,6 +233,18 @@ export class Parts {
       hard: () => this.surroundings.hard,
       server: () => this.surroundings.server4,
     });
+    this.turn = new TurnParts({
+      id: p.id,
+      config: o.config,
+      named: p.turnServers,
+      own: p.own,
+      view: this.view,
+      gates: () => this.gates,
+      mesh: this.mesh,
+      meshUp: d.meshUp,
+      log: o.log,
+      now,
+    });
     this.peers = new PeerTable({
       view: this.view,
       gates: this.gates,
@@ -229,6 +252,8 @@ export class Parts {
       meshUp: d.meshUp,
       host: {
         hub: p.hub,
+        direct: o.config.fallback.includes("ice"),
+        turn: this.turn.desk,
         guesses,
         crypto: stunCrypto,
         wgPort: () => p.machine.wgPort,
@@ -305,6 +330,7 @@ export class Parts {
     this.desk.close();
     this.heads.close();
     this.gates.close();
+    this.turn.close();
     this.mesh.close();
   }
 }

@@ -138,6 +138,7 @@ export class Peer {
   signal(body: SignalBody, n: number): void {
     switch (body.t) {
       case "ice": {
+        if (!this.#host.direct) return;
         // An offer that a later one has overtaken would take us back to credentials that are no longer used.
         if (n < this.#iceNumber) return;
         this.#iceNumber = n;
@@ -151,8 +152,10 @@ export class Peer {
         return;
       }
       case "candidates":
+        if (!this.#host.direct) return;
         return this.#remoteCandidates(body);
       case "guess":
+        if (!this.#host.direct) return;
         return this.#guess.told(body);
       case "moved":
         return this.event({ kind: "peerMoved", rung: body.rung as Rung, serial: body.serial });
@@ -253,9 +256,10 @@ export class Peer {
           this.#host.signal(this.id, { t: "moved-ack", rung: action.rung, serial: action.serial });
           break;
         case "startIce":
-          this.#sendIce(false);
+          if (this.#host.direct) this.#sendIce(false);
           break;
         case "restartIce":
+          if (!this.#host.direct) break;
           this.#iceEvent({ kind: "restart" });
           this.#sendIce(false);
           break;

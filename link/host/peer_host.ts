@@ -6,12 +6,15 @@ import type { Gates } from "./gates.ts";
 import type { GuessDesk } from "./guess.ts";
 import type { IceHub } from "./ice_hub.ts";
 import type { Peer } from "./peer.ts";
+import type { TurnDesk } from "./turn_desk.ts";
 import type { Transport } from "./transport.ts";
 
 /** What a peer needs of the daemon. */
 export interface PeerHost {
   selfId: string;
   hub: IceHub;
+  /** False: no direct paths are looked for. */
+  direct: boolean;
   guesses: GuessDesk;
   crypto: StunCrypto;
   tieBreaker: bigint;
@@ -20,6 +23,9 @@ export interface PeerHost {
   wgPort(): number;
   signal(to: string, body: SignalBody): void;
   gates: Gates;
+  turn: TurnDesk;
+  /** Ids of the gates where this peer says that it is found. */
+  peerGates(): readonly string[];
   /** The relayed rungs; those of transports.ts unless said. */
   transports?: readonly Transport[];
   /** What `wanted()` gives has changed; the promise resolves when the machine has been brought into line with it. */

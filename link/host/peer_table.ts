@@ -12,7 +12,7 @@ export interface PeerTableOptions {
   view: NetworkView;
   gates: Gates;
   /** For each peer: everything but what the table knows itself. */
-  host: Omit<PeerHost, "selfId" | "accept" | "gates" | "tieBreaker">;
+  host: Omit<PeerHost, "selfId" | "accept" | "gates" | "tieBreaker" | "peerGates">;
   tieBreaker(): bigint;
   /** True while the coordinator can carry signals. */
   meshUp(): boolean;
@@ -69,6 +69,7 @@ export class PeerTable {
       gates,
       tieBreaker: this.#o.tieBreaker(),
       accept: (address) => !view.isOverlay(address),
+      peerGates: () => view.nodes.get(id)?.verified.record.gates ?? [],
     });
     this.#peers.set(id, peer);
     void host.changed().then(() => peer.configured());

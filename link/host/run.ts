@@ -9,6 +9,7 @@ import { IceHub } from "./ice_hub.ts";
 import { OwnRecord } from "./own_record.ts";
 import { random } from "./random.ts";
 import { Supervisor, type SupervisorOptions } from "./supervisor.ts";
+import { namedServer } from "./turn_servers.ts";
 
 /**
  * Runs the daemon until the signal aborts; everything that it made on the machine is gone when this returns.
@@ -34,6 +35,7 @@ async function runSession(o: DaemonOptions): Promise<void> {
   const own = new OwnRecord({ state: o.state, identity, network, random, now: () => Date.now() });
   await own.heal();
   const id = await nodeIdOf(identity.identity.public);
+  const turnServers = await Promise.all(o.config.turn.map(namedServer));
   const hub = new IceHub({ log: o.log, crypto: stunCrypto, now: () => Date.now() });
   let daemon: Daemon | null = null;
   try {
@@ -51,7 +53,7 @@ async function runSession(o: DaemonOptions): Promise<void> {
       onRouteHealth: () => daemon?.reconcile(),
     });
     try {
-      daemon = new Daemon(o, { id, own, ledger, machine, hub });
+      daemon = new Daemon(o, { id, own, ledger, machine, hub, turnServers });
       await daemon.serve();
     } finally {
       await daemon?.close();

@@ -8,10 +8,9 @@ import type { IceHub } from "./ice_hub.ts";
 import type { Machine } from "./machine.ts";
 import type { Way } from "./portmap/protocol.ts";
 import { probeNat, type StunService } from "./nat_probe.ts";
+import type { TurnServer } from "./turn_pipe.ts";
 import type { NetworkView } from "./network_view.ts";
 
-/** Where a gate's TURN server may listen (RFC 8656, section 3.1), and by TLS on the port that every network lets out. */
-const TURN = [["udp", 3478], ["tcp", 3478], ["udp", 5349], ["tcp", 5349], ["udp", 443], ["tcp", 443]] as const;
 /** NAT-PMP and PCP (RFC 6886, RFC 6887). */
 const PORT_MAPPING = [["udp", 5351]] as const;
 
@@ -23,6 +22,10 @@ export interface SurroundingsOptions {
   server: string;
   serverPort: number;
   crypto: StunCrypto;
+  /** The TURN servers that the config names. */
+  turnServers: readonly TurnServer[];
+  /** False: no STUN service is asked how this machine looks from outside. */
+  stun: boolean;
 }
 
 /** Looks around and tells the ICE hub. */
@@ -77,12 +80,13 @@ export class Surroundings {
         if (base) services.push({ gate: gate.id, server: { address, port }, alternate, base });
       }
     }
-    hub.setServers(services);
+    for (const { host } of this.#o.turnServers) for (const address of await this.#resolve(host)) found.add(address);
+    hub.setServers(this.#o.stun ? services : []);
     this.#resolved = found;
     this.#way = await this.#findWay([...found].filter((address) => !address.includes(":")));
     if (JSON.stringify(services) !== JSON.stringify(this.#services)) {
       this.#services = services;
-      void this.#judgeNat();
+      if (this.#o.stun) void this.#judgeNat();
     }
     const key = addresses.toSorted().join(" ");
     // With another way out the addresses may be the same, but how the outside sees them is not.
@@ -125,12 +129,17 @@ export class Surroundings {
       addresses.flatMap((address) => ports.map(([protocol, port]) => ({ address, protocol, port })));
     const { view, server, serverPort } = this.#o;
     const gates = [...view.gates.values()].flatMap(({ record }) => {
-      const { quic, stun, stunAlternate = stun, hosts } = record;
-      const udp = [quic, stun, stunAlternate].map((port) => ["udp", port] as const);
-      return at(hosts.flatMap(of), [...udp, ...TURN]);
+      const { quic = null, stun, stunAlternate = null, turn, hosts } = record;
+      const udp = [quic, stun, stunAlternate, turn?.port ?? null].filter((port) => port !== null);
+      const tcp = [turn?.port, turn?.tls].filter((port) => port !== undefined);
+      const ports = [...udp.map((port) => ["udp", port] as const), ...tcp.map((port) => ["tcp", port] as const)];
+      return at(hosts.flatMap(of), ports);
     });
+    const named = this.#o.turnServers.flatMap(({ transport, host, port }) =>
+      at(of(host), [[transport === "udp" ? "udp" : "tcp", port]])
+    );
     const router = this.#way ? at([this.#way.gateway], PORT_MAPPING) : [];
-    return [...at(of(server), [["tcp", serverPort]]), ...gates, ...router];
+    return [...at(of(server), [["tcp", serverPort]]), ...gates, ...named, ...router];
   }
 
   /** Addresses that no route into the tunnel may cover. */
@@ -144,12 +153,14 @@ export class Surroundings {
   }
 
   #hosts(): string[] {
-    return [...[...this.#o.view.gates.values()].flatMap((gate) => gate.record.hosts), this.#o.server];
+    const { view, server, turnServers } = this.#o;
+    const gates = [...view.gates.values()].flatMap((gate) => gate.record.hosts);
+    return [...gates, ...turnServers.map(({ host }) => host), server];
   }
 }
 
 /** Addresses of a host name; an address is its own. A name that does not resolve now is asked again at the next change. */
-async function resolve(host: string): Promise<string[]> {
+export async function resolve(host: string): Promise<string[]> {
   if (ipaddr.isValid(host)) return [host];
   const both = await Promise.allSettled([Deno.resolveDns(host, "A"), Deno.resolveDns(host, "AAAA")]);
   return both.flatMap((answer) => answer.status === "fulfilled" ? answer.value : []);

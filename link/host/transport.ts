@@ -13,6 +13,7 @@ import type { SignalBody } from "../../mesh/wire/signal.ts";
 import type { StunCrypto, TransportAddress } from "../core/stun/mod.ts";
 import type { Gates } from "./gates.ts";
 import type { IceHub } from "./ice_hub.ts";
+import type { TurnDesk } from "./turn_desk.ts";
 
 /** A rung that the path machine may choose. */
 export interface Transport {
@@ -26,7 +27,7 @@ export interface Transport {
 /** What a carrier may ask of the gate sessions. */
 export type CarrierGates = Pick<
   Gates,
-  "at" | "towards" | "addressesOf" | "nameOf" | "send" | "carry" | "demand" | "laneAt"
+  "at" | "connected" | "towards" | "addressesOf" | "nameOf" | "send" | "carry" | "demand" | "laneAt"
 >;
 
 /** What a carrier may use, and whom it tells. */
@@ -37,6 +38,10 @@ export interface CarrierHost {
   /** The socket on WireGuard's own external port; answers to what is sent there come back to the receiver that is named. */
   readonly hub: IceHub;
   readonly crypto: StunCrypto;
+  /** This node's address at a TURN server. */
+  readonly turn: TurnDesk;
+  /** Ids of the gates where the peer says that it is found. */
+  peerGates(): readonly string[];
   /** The rung can carry packets now; said again when endpoint or time changed. */
   up(o: Up): void;
   down(): void;

@@ -2,8 +2,10 @@
 import { lane } from "./lane_rung.ts";
 import { quic } from "./quic_rung.ts";
 import type { Transport } from "./transport.ts";
+import { turn } from "./turn_rung.ts";
 
 export const TRANSPORTS: readonly Transport[] = [
   lane,
   quic,
+  turn,
 ];

@@ -4,6 +4,7 @@ import { createLog } from "../../mesh/host/log.ts";
 import { signingKeyFromSeed } from "../../mesh/trust/keys.ts";
 import { stunCrypto } from "./crypto.ts";
 import { Gates } from "./gates.ts";
+import { TurnDesk } from "./turn_desk.ts";
 import { GuessDesk } from "./guess.ts";
 import { IceHub } from "./ice_hub.ts";
 import { Peer } from "./peer.ts";
@@ -53,6 +54,8 @@ async function machine(selfId: string, peerId: string, transports: Toy[]) {
   const hub = new IceHub({ log, crypto: stunCrypto, now });
   const gates = new Gates({
     net: "n".repeat(32),
+    quic: true,
+    turn: () => {},
     selfId,
     saved: null,
     measure: () => Promise.resolve(),
@@ -73,9 +76,20 @@ async function machine(selfId: string, peerId: string, transports: Toy[]) {
     ledger: () => {},
     about: () => {},
   });
+  const turn = new TurnDesk({
+    enabled: false,
+    first: false,
+    choices: () => Promise.resolve([]),
+    refused: () => {},
+    log,
+    now,
+  });
   const peer = new Peer(peerId, {
     selfId,
     hub,
+    direct: true,
+    turn,
+    peerGates: () => [],
     guesses: new GuessDesk({ enabled: () => false, hard: () => false, server: () => null }),
     crypto: stunCrypto,
     tieBreaker: 1n,

@@ -69,6 +69,11 @@ export class TurnConnection {
     return true;
   }
 
+  /** Asks the server whether it still holds the allocation; if not, `ended` is told. */
+  probe(): void {
+    this.#do({ kind: "probe" });
+  }
+
   /** Gives the allocation back; `ended` is told. */
   close(): void {
     this.#do({ kind: "stop" });

@@ -75,11 +75,13 @@ function openUdp(server: TurnServer, events: PipeEvents): TurnPipe {
       }
     }
   })();
+  let last: Promise<unknown> = Promise.resolve();
   return {
-    send: (bytes) => void socket.send(bytes, to).catch(() => {}),
+    send: (bytes) => void (last = socket.send(bytes, to).catch(() => {})),
     close: () => {
+      if (closed) return;
       closed = true;
-      socket.close();
+      void last.then(() => socket.close()); // what gives the allocation back goes first
     },
   };
 }

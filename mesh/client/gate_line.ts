@@ -75,7 +75,7 @@ export class GateLine {
       endpoint.close({ closeCode: 1, reason: "" });
       if (error instanceof GhostError) throw error;
       throw new GhostError("unreachable", "Cannot reach the gate", {
-        place: `${place} at ${o.host} UDP ${o.gate.record.quic}`,
+        place: `${place} at ${o.host} UDP ${o.gate.record.quic ?? "-"}`,
         cause: error,
       });
     } finally {
@@ -85,6 +85,9 @@ export class GateLine {
 
   static async #greet(endpoint: Deno.QuicEndpoint, o: GateDial): Promise<GateLine> {
     const { record } = o.gate;
+    if (record.quic === undefined) {
+      throw new GhostError("unreachable", "This gate has no QUIC sessions", { place: `gate ${record.name}` });
+    }
     const options: PinnedQuicOptions = {
       hostname: o.host,
       port: record.quic,

@@ -89,7 +89,6 @@ export class SyncHub {
 
   async #mail(reader: Reader, { after, upto }: { after: number; upto: number }): Promise<SyncEvent[]> {
     const { kv, replica, now } = this.#o;
-    if (reader.kind === "gate") return [];
     const waiting = await readMail(kv, replica.net, { to: reader.id, after, now: now() });
     return waiting.filter(({ seq }) => seq <= upto)
       .map(({ mail }) => ({ type: "mail", from: mail.from, box: mail.box }));

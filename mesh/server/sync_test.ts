@@ -200,6 +200,26 @@ Deno.test("POST /v1/mail goes to whom one may see, lives a minute and is bounded
   await world.app.close();
 });
 
+Deno.test("POST /v1/mail crosses between nodes and gates, a few boxes of one sender, and never from gate to gate", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const world = await World.make({ kv, policy: POLICY });
+  const a = await world.node("a", await world.grant());
+  const gates = await world.grant({ gate: true, uses: 2 });
+  const [gate, other] = [await world.machine("gate1", gates), await world.machine("gate2", gates)];
+  for (const one of [gate, other]) await ok(await one.publishGate());
+  const send = (from: typeof a, to: string) => world.call(from.key, "/v1/mail", { body: { to, box: "aGk" } });
+  const stream = await gate.sync({ ledger: 9 });
+  await stream.upTo("synced");
+  for (let i = 0; i < 4; i++) await ok(await send(a, gate.id));
+  assert.equal(await refused(await send(a, gate.id)), "429 too_many");
+  for (let i = 0; i < 4; i++) assert.deepEqual(brief([await stream.next()], [a]), ["mail a aGk"]);
+  await ok(await send(gate, a.id));
+  assert.equal(await refused(await send(gate, other.id)), "404 not_found");
+  assert.equal(await refused(await send(gate, gate.id)), "404 not_found");
+  await stream.close();
+  await world.app.close();
+});
+
 Deno.test("GET /v1/sync cuts a reader that does not read, and it resumes", async () => {
   using kv = await Deno.openKv(":memory:");
   const world = await World.make({ kv });

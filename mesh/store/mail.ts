@@ -1,4 +1,4 @@
-/** The mailbox: sealed boxes between nodes that have no gate in common yet. They live a minute. */
+/** The mailbox: sealed boxes between nodes that have no gate in common yet, and between nodes and gates. They live a minute. */
 import { GhostError } from "../wire/errors.ts";
 import { commit } from "./commit.ts";
 import { keys } from "./keys.ts";
@@ -18,13 +18,19 @@ export interface StoredMail {
 }
 
 /**
- * Leaves a box.
+ * Leaves a box; of one sender at most `fromOne` wait.
  * @throws GhostError `too_many` when too many wait
  */
 export async function postMail(
   kv: Deno.Kv,
   net: string,
-  { from, to, box, now }: { from: string; to: string; box: string; now: number },
+  { from, to, box, now, fromOne = MAX_FROM_ONE }: {
+    from: string;
+    to: string;
+    box: string;
+    now: number;
+    fromOne?: number;
+  },
 ): Promise<void> {
   let waiting = 0;
   let mine = 0;
@@ -32,7 +38,7 @@ export async function postMail(
     waiting++;
     if (mail.from === from) mine++;
   }
-  if (waiting >= MAX_WAITING || mine >= MAX_FROM_ONE) {
+  if (waiting >= MAX_WAITING || mine >= fromOne) {
     throw new GhostError("too_many", "Too many messages wait for this node", { mend: "send again in a minute" });
   }
   const mail: StoredMail = { from, box, expires: now + MAIL_LIFE };

@@ -12,7 +12,7 @@
  * | GET /v1/nodes | admin: all; node: those it may see | RecordList |
  * | POST /v1/gates, GET /v1/gates | the gate itself; anybody admitted | as nodes |
  * | GET /v1/sync | node, gate | server-sent events, see SyncEvent |
- * | POST /v1/mail | node | MailRequest -> `{}` (delivered by sync; kept a minute) |
+ * | POST /v1/mail | node, gate | MailRequest -> `{}` (delivered by sync; kept a minute) |
  * | POST /v1/oidc/start, /v1/oidc/answer | any key, for its own log-in | see server/routes/oidc.ts, which also serves the pages |
  * | GET /v1/policy/draft | admin, or holder of the set-up code (`Authorization: Setup <secret base64url>`) | PolicyDraft |
  */

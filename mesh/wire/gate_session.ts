@@ -23,6 +23,7 @@
 import { GhostError } from "./errors.ts";
 import { fromBase32, fromUtf8, parseJson, toBase32, utf8 } from "./encoding.ts";
 import { ledgerHead, ledgerMessages } from "./ledger.ts";
+import { turnCredentials } from "./turn.ts";
 import { jws, key32, networkId, nodeId, parse, port, z } from "./schema.ts";
 
 export const GATE_ALPN = "ghostgate/1";
@@ -73,6 +74,8 @@ export const fromNode = z.discriminatedUnion("t", [
   z.strictObject({ t: z.literal("watch"), nodes: z.array(nodeId).max(2000) }),
   /** Whether this node wants a lane with another one here; it gets one while both want it (see below). Said again now and then. */
   z.strictObject({ t: z.literal("lane"), node: nodeId, want: z.boolean() }),
+  /** Asks for credentials of the gate's TURN service; a gate without one does not answer. */
+  z.strictObject({ t: z.literal("turn") }),
   ping,
   pong,
 ]);
@@ -93,6 +96,8 @@ export const fromGate = z.discriminatedUnion("t", [
   z.strictObject({ t: z.literal("lane-ready"), node: nodeId, port, family: z.union([z.literal(4), z.literal(6)]) }),
   /** There is no lane with `node` any more, or none can be had; it goes a moment later where `reason` lets it. */
   z.strictObject({ t: z.literal("lane-ended"), node: nodeId, reason: z.string().max(64) }),
+  /** Credentials for the gate's TURN service; unasked when those that were given out count no longer. */
+  z.strictObject({ t: z.literal("turn"), ...turnCredentials.shape }),
   ...ledgerMessages,
   /** This gate is about to stop: go elsewhere now. */
   z.strictObject({ t: z.literal("bye") }),

@@ -121,7 +121,16 @@ export const localNetcheck = z.object({
   }),
   coordinator: z.boolean(),
   /** All gates of the network, `use` as in Status. */
-  gates: z.array(z.object({ name: z.string(), rttMs: z.number().nullable(), use: z.string(), rungs: z.array(rung) })),
+  gates: z.array(
+    z.object({
+      name: z.string(),
+      rttMs: z.number().nullable(),
+      use: z.string(),
+      rungs: z.array(rung),
+      /** Transports on which its TURN service answers. */
+      turn: z.array(z.enum(["udp", "tls", "tcp"])).default([]),
+    }),
+  ),
   /** What a person should know; empty when all is well. */
   verdict: z.array(z.string()),
 });

@@ -66,13 +66,15 @@ export const gateRecord = z.strictObject({
   region: z.string().max(64),
   /** Host names or addresses under which nodes reach it, best first. */
   hosts: z.array(z.string().min(1).max(253)).min(1).max(16),
-  /** UDP port of the QUIC sessions. */
-  quic: port,
+  /** UDP port of the QUIC sessions; without it there are none here. */
+  quic: port.optional(),
   /** UDP port of the STUN service (RFC 8489). */
   stun: port,
   /** A second UDP port of the STUN service, for RFC 5780's tests of a NAT. */
   stunAlternate: port.optional(),
-  /** SHA-256 of the DER of the TLS certificate that its QUIC server shows. */
+  /** Its TURN service (RFC 8656): the port for UDP and TCP, and that for TLS. No address: it is one of `hosts`. */
+  turn: z.strictObject({ port, tls: port.optional() }).optional(),
+  /** SHA-256 of the DER of the TLS certificate that its QUIC and TURN servers show. */
   cert: key32,
   version: z.string().max(32),
   proof: admissionProof,

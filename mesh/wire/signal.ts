@@ -51,6 +51,19 @@ const body = z.discriminatedUnion("t", [
   }),
   /** "Ask this gate for a lane with me too"; by `ufrag` and `pwd` the ends check it, end to end. */
   z.strictObject({ t: z.literal("lane"), gate: nodeId, ...ice }),
+  /**
+   * "My address at a TURN server": answered by the peer's own, and then each end lets the other's address through. `gate` is the
+   * gate whose server it is, null for another one; by the sender's `key` its checks are known.
+   */
+  z.strictObject({
+    t: z.literal("turn"),
+    gate: nodeId.nullable(),
+    address: z.union([z.ipv4(), z.ipv6()]),
+    port,
+    key: key32,
+    /** The sender has no address of the peer yet, or another one than the peer's newest. */
+    ask: z.boolean(),
+  }),
   /** My newest record, in case the coordinator is away or hides it. */
   z.strictObject({ t: z.literal("record"), record: jws }),
   /** "I have seen your next WireGuard key." */

@@ -6,12 +6,14 @@ import { FILTER } from "./mutations/filter.ts";
 import { GATE } from "./mutations/gate.ts";
 import { LEDGER } from "./mutations/ledger.ts";
 import { ROUTER } from "./mutations/router.ts";
+import { TURN } from "./mutations/turn.ts";
 import { SURROUNDINGS } from "./mutations/surroundings.ts";
 
 export const MUTATIONS: readonly Mutation[] = [
   ...DOOR,
   ...LEDGER,
   ...GATE,
+  ...TURN,
   ...SURROUNDINGS,
   ...ROUTER,
   ...EXIT,

@@ -13,22 +13,32 @@ export interface BenchOptions {
   out: string | undefined;
 }
 
-/** Reads it. @throws Failure */
-export function benchOptions(name: string, defaults: { rounds: number; seconds: number }): BenchOptions {
+/**
+ * Reads it.
+ * @param own names of options that the bench reads itself
+ * @throws Failure
+ */
+export function benchOptions(
+  name: string,
+  defaults: { rounds: number; seconds: number },
+  own: readonly string[] = [],
+): BenchOptions {
   const { values, positionals } = parseArgs({
     args: [...Deno.args],
     allowPositionals: true,
     options: {
+      ...Object.fromEntries(own.map((option) => [option, { type: "string" as const }])),
       rounds: { type: "string", default: String(defaults.rounds) },
       seconds: { type: "string", default: String(defaults.seconds) },
       out: { type: "string" },
     },
   });
   if (positionals.some((word) => word !== name)) throw new Failure(`bench ${name} takes options only`);
-  const [rounds, seconds] = [Number(values.rounds), Number(values.seconds)];
+  const [rounds, seconds] = [Number(values["rounds"]), Number(values["seconds"])];
   if (!(rounds >= 1 && seconds >= 1)) throw new Failure("--rounds and --seconds are numbers of at least 1");
   // `deno task` changes into the clone; INIT_CWD is where the user is.
-  const out = values.out === undefined ? undefined : resolve(Deno.env.get("INIT_CWD") ?? Deno.cwd(), values.out);
+  const to = values["out"];
+  const out = typeof to === "string" ? resolve(Deno.env.get("INIT_CWD") ?? Deno.cwd(), to) : undefined;
   return { rounds, seconds, out };
 }
 

@@ -68,9 +68,8 @@ export async function startGate(
 
 /** Enrols a machine and goes on as its daemon; the name is the host's. */
 export function joinLink(host: Host, token: string, ...options: string[]): Process {
-  return host.spawn("ghostlink", ["ghostlink", "join", "--server", COORDINATOR, "--auth", "-", ...options], {
-    stdin: token,
-  });
+  const server = options.includes("--server") ? [] : ["--server", COORDINATOR];
+  return host.spawn("ghostlink", ["ghostlink", "join", ...server, "--auth", "-", ...options], { stdin: token });
 }
 
 /** Starts a daemon from its state. */

@@ -21,7 +21,7 @@ export const OFFICE = "10.1.1.0/24";
 export const PRINTER = "10.1.1.2";
 
 /** Rule sets in scripts/lab/nat. */
-export type Nat = "eim_apdf" | "eim_eif" | "apdm_apdf";
+export type Nat = "eim_apdf" | "eim_eif" | "apdm_apdf" | "only_443";
 
 /** The path of a rule set. */
 export function ruleSet(name: string): string {

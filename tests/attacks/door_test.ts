@@ -94,7 +94,7 @@ const ENDPOINTS: {
     method: "POST",
     path: "/v1/mail",
     body: (_, cast) => Promise.resolve({ to: cast.victimId, box: "AAAA" }),
-    may: ["node"],
+    may: ["node", "gate"], // a gate answers asks for TURN credentials
   },
   { method: "GET", path: "/v1/policy/draft", may: [] }, // no draft here: an admin is told so, everybody else is refused
 ];

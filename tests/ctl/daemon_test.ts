@@ -118,7 +118,7 @@ Deno.test("ghostctl netcheck and debug path show what the daemon found", () => {
     },
     clock: { aheadMs: 120 },
     coordinator: true,
-    gates: [{ name: "gate1", rttMs: 8.1, use: "home", rungs: ["quic"] }],
+    gates: [{ name: "gate1", rttMs: 8.1, use: "home", rungs: ["quic", "turn"], turn: ["udp", "tls"] }],
     verdict: ["the NAT gives every destination another port"],
   };
   const path: LocalPath = {
@@ -144,7 +144,7 @@ Deno.test("ghostctl netcheck and debug path show what the daemon found", () => {
     );
     assert.match(text, /^port mapping +pcp, 203\.0\.113\.7:51820; the router speaks pcp, nat-pmp$/m);
     assert.match(text, /^clock +as the coordinator's$/m);
-    assert.match(text, /^gate1 +8\.1 ms +home +quic$/m);
+    assert.match(text, /^gate1 +8\.1 ms +home +quic, turn +udp, tls$/m);
     assert.match(text, /^the NAT gives every destination another port$/m);
     assert.deepEqual(JSON.parse((await ctl("debug", "path", "bob", "--json")).stdout), { version: 1, ...path });
     const debug = (await ctl("debug", "path", "bob")).stdout;

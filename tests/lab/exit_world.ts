@@ -49,6 +49,8 @@ export interface ExitWorld {
   host(name: string): Host;
   /** Who web sees when this host asks; "" when it gets no answer. */
   seen(host: Host, family: 4 | 6): Promise<string>;
+  /** Waits until web sees `who` when this host asks. */
+  sees(host: Host, family: 4 | 6, who: string): Promise<void>;
   /** Packets from alice to web that took the way of before. */
   leaks(): Promise<number>;
   /** Waits until carol can be used as an exit node of these families. */
@@ -88,7 +90,10 @@ export async function exitWorld(acls = ACLS): Promise<ExitWorld> {
 
   const seen = async (host: Host, family: 4 | 6) => {
     const url = `http://${family === 6 ? `[${WEB[6]}]` : WEB[4]}/`;
-    return (await host.run(["curl", "-s", "--max-time", "2", url], { codes: "any" })).stdout.trim();
+    return (await host.run(["curl", "-s", "--max-time", "3", url], { codes: "any" })).stdout.trim();
+  };
+  const sees = async (host: Host, family: 4 | 6, who: string) => {
+    await waitFor(`web to see ${who || "nobody"}`, async () => await seen(host, family) === who);
   };
   const leaks = async () => {
     const { stdout } = await na.run(["nft", "list", "table", "inet", "leaks"]);
@@ -100,5 +105,5 @@ export async function exitWorld(acls = ACLS): Promise<ExitWorld> {
       return exits.length === 1 && exits[0]!.ipv4 === ipv4 && exits[0]!.ipv6 === ipv6;
     });
   };
-  return { lab, host: (name) => lab.host(name), seen, leaks, offered };
+  return { lab, host: (name) => lab.host(name), seen, sees, leaks, offered };
 }

@@ -20,6 +20,7 @@ const CELLS: [Kind, Kind][] = [
   ["apdm_apdf", "apdm_apdf"],
   ["adm_apdf", "adm_apdf"],
   ["udpblock", "eim_eif"],
+  ["udpblock", "udpblock"],
 ];
 
 const test = fixture(() => Matrix.open());

@@ -4,10 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { openCertificate } from "../../gate/host/certificate.ts";
-import { Coturn, signUsername } from "../../gate/host/coturn.ts";
+import { Coturn, signUsername } from "../../gate/host/turn/coturn.ts";
 import { CredentialDesk } from "../../gate/core/turn/credentials.ts";
 import type { TurnPlan } from "../../gate/core/turn/config.ts";
-import { REMOVE_EGRESS } from "../../gate/core/turn/egress.ts";
+import { REMOVE_WALLS } from "../../gate/core/turn/egress.ts";
 import type { TransportAddress } from "../../link/core/stun/mod.ts";
 import type { TurnCredentials } from "../../link/core/turn/mod.ts";
 import { TurnConnection } from "../../link/host/turn_connection.ts";
@@ -51,6 +51,7 @@ async function make(): Promise<World> {
   const tools = {
     turnserver: await findTool("turnserver", "apt-get install coturn"),
     nft: await findTool("nft", "apt-get install nftables"),
+    setpriv: await findTool("setpriv", "apt-get install util-linux"),
   };
   const log = createLog("ghostgate");
   const coturn = await Coturn.start({
@@ -169,31 +170,28 @@ test("attack: coturn refuses every forbidden address", async (w) => {
     "192.0.0.8",
   ];
   for (const address of forbidden) assert.equal(await mallory.ask({ address, port: 5353 }), "denied", address);
+  // The proof that they were refused for what they are: the internet is let through.
+  assert.equal(await mallory.ask({ address: "203.0.113.77", port: 5353 }), "permitted");
   mallory.connection.close();
 });
 
 test("attack: IPv4 in IPv6 clothes, loopback and unspecified over IPv6 are refused", async (w) => {
-  const { rawPermission } = await import("./testdata/raw_turn.ts");
-  for (
-    const address of [
-      "::ffff:127.0.0.1",
-      "::ffff:169.254.169.254",
-      "::ffff:10.7.7.7",
-      "::1",
-      "::",
-      "fe80::1",
-      "fd12::1",
-      "64:ff9b::7f00:1",
-      "2002:7f00:1::",
-    ]
-  ) {
-    const code = await rawPermission({
-      server: servers(w).udp,
-      credentials: w.desk.issue("mallory", seconds()),
-      address,
-    });
-    assert.ok(code !== 0, `${address} was permitted`);
-  }
+  const { rawPermissions } = await import("./testdata/raw_turn.ts");
+  const addresses = [
+    "::ffff:127.0.0.1",
+    "::ffff:169.254.169.254",
+    "::ffff:10.7.7.7",
+    "::1",
+    "::",
+    "fe80::1",
+    "fd12::1",
+    "64:ff9b::7f00:1",
+    "2002:7f00:1::",
+  ];
+  const credentials = w.desk.issue("mallory", seconds());
+  const codes = await rawPermissions({ server: servers(w).udp, credentials, addresses: [...addresses, GATE] });
+  assert.equal(codes.pop(), 0, "the relay's own address is permitted");
+  addresses.forEach((address, i) => assert.notEqual(codes[i], 0, `${address} was permitted`));
 });
 
 test("attack: from a relay port nothing on the gate's own addresses answers but relay ports", async (w) => {
@@ -218,7 +216,7 @@ test("attack: from a relay port nothing on the gate's own addresses answers but 
   mallory.connection.close();
   assert.equal(reached, 0);
   // Without the table the same packet arrives: it is the table that stops it.
-  await systemRunner.run(w.nft, ["-f", "-"], { stdin: REMOVE_EGRESS });
+  await systemRunner.run(w.nft, ["-f", "-"], { stdin: REMOVE_WALLS });
   const again = new Node(servers(w).udp, w.desk.issue("mallory", seconds()));
   await again.allocated();
   await again.ask(peer);
@@ -231,10 +229,22 @@ test("attack: from a relay port nothing on the gate's own addresses answers but 
   assert.equal(await w.coturn.ensureWall(), true);
 });
 
+/** A socket on a relay port that no allocation of another test still has. */
+function relayPort(): Deno.DatagramConn {
+  for (let port = PLAN.ports.last; port > PLAN.ports.first; port--) {
+    try {
+      return Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port });
+    } catch (error) {
+      if (!(error instanceof Deno.errors.AddrInUse)) throw error;
+    }
+  }
+  throw new Error("No relay port is free");
+}
+
 test("attack: nft alone stops a relay port from reaching forbidden ranges, and nobody else's traffic", async (w) => {
   for (const address of ["127.0.0.1", "10.7.7.7", "192.168.7.7", "169.254.169.254", "100.64.7.7", "198.51.100.7"]) {
     const service = Deno.listenDatagram({ transport: "udp", hostname: address, port: 53_001 });
-    const relay = Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: PLAN.ports.last });
+    const relay = relayPort();
     const other = Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: PLAN.ports.last + 1 });
     const to: Deno.NetAddr = { transport: "udp", hostname: address, port: 53_001 };
     await relay.send(text("from a relay port"), to).catch(() => {});
@@ -244,9 +254,9 @@ test("attack: nft alone stops a relay port from reaching forbidden ranges, and n
     for (const socket of [service, relay, other]) socket.close();
   }
   // Without the table the same packet arrives: it is the table that stops it.
-  await systemRunner.run(w.nft, ["-f", "-"], { stdin: REMOVE_EGRESS });
+  await systemRunner.run(w.nft, ["-f", "-"], { stdin: REMOVE_WALLS });
   const service = Deno.listenDatagram({ transport: "udp", hostname: "10.7.7.7", port: 53_002 });
-  const relay = Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: PLAN.ports.last });
+  const relay = relayPort();
   await relay.send(text("let out"), { transport: "udp", hostname: "10.7.7.7", port: 53_002 });
   assert.equal(new TextDecoder().decode((await service.receive())[0]), "let out");
   service.close();

@@ -32,6 +32,13 @@ export interface TurnFiles {
 const USER_QUOTA = 12;
 const WORD = /^[A-Za-z0-9_.:/=+-]+$/;
 
+/**
+ * A range that begins at :: denies every IPv4 address in coturn 4.6, the whole internet included. :: itself is no peer to
+ * coturn in any case, nor to egress.ts.
+ */
+const ANY = "0:0:0:0:0:0:0:0";
+const ONE = "0:0:0:0:0:0:0:1";
+
 /** The realm is no secret and names no host. */
 export const TURN_REALM = "ghostmesh";
 
@@ -73,7 +80,10 @@ export function renderTurnConfig(o: { plan: TurnPlan; files: TurnFiles; secret: 
     ["pidfile", `${files.dir}/turnserver.pid`],
     ["log-file", "stdout"],
     ["simple-log"],
-    ...deniedRanges(plan.overlay).map(({ first, last }): [string, string] => ["denied-peer-ip", `${first}-${last}`]),
+    ...deniedRanges(plan.overlay).map(({ first, last }): [string, string] => [
+      "denied-peer-ip",
+      `${first === ANY ? ONE : first}-${last}`,
+    ]),
     // Two nodes that both come over TCP meet relay to relay. What else lies on these addresses is kept off by egress.ts.
     ...plan.relay.map((ip): [string, string] => ["allowed-peer-ip", ip]),
   ];

@@ -26,11 +26,12 @@ export class CredentialDesk {
     this.#sign = o.sign;
   }
 
-  /** Credentials of a node that has proved itself; `now` in seconds. */
-  issue(node: string, now: number): IssuedCredentials {
+  /** Credentials of a node that has proved itself and belongs here until `until`; both times in seconds. */
+  issue(node: string, now: number, until = Infinity): IssuedCredentials {
     const old = this.#issued.get(node);
-    if (old && old.expires - now > CREDENTIAL_LIFE / 2) return old;
-    const expires = now + CREDENTIAL_LIFE;
+    const expires = Math.min(now + CREDENTIAL_LIFE, until);
+    const better = !old || old.expires > until || (old.expires - now <= CREDENTIAL_LIFE / 2 && expires > old.expires);
+    if (!better) return old;
     const username = `${expires}:${node}`;
     const password = this.#sign(this.#secret, username);
     const fresh = { username, password, expires };

@@ -5,21 +5,23 @@
  */
 import type { TurnPlan } from "./config.ts";
 import { deniedRanges } from "./denied.ts";
+import { renderIngress } from "./ingress.ts";
 
 export const TURN_TABLE = "ghostgate_turn";
 
 /** Takes the table away, there or not. */
-export const REMOVE_EGRESS = `table inet ${TURN_TABLE}\ndelete table inet ${TURN_TABLE}\n`;
+export const REMOVE_WALLS = `table inet ${TURN_TABLE}\ndelete table inet ${TURN_TABLE}\n`;
 
-/** Replaces the table in one transaction. */
-export function renderEgress({ relay, ports, overlay }: TurnPlan): string {
+/** Replaces the table in one transaction: this wall, and the one before coturn's own port. */
+export function renderWalls(plan: TurnPlan): string {
+  const { relay, ports, overlay } = plan;
   const range = `${ports.first}-${ports.last}`;
   const denied = deniedRanges(overlay);
   const prefixes = (family: 4 | 6) => denied.filter((d) => d.family === family).map((d) => d.prefix).join(", ");
   const own = (v6: boolean) => relay.filter((ip) => ip.includes(":") === v6);
   const between = (word: string, ips: string[]) =>
     ips.length === 0 ? "" : `    ${word} daddr { ${ips.join(", ")} } udp dport ${range} accept\n`;
-  return `${REMOVE_EGRESS}table inet ${TURN_TABLE} {
+  return `${REMOVE_WALLS}table inet ${TURN_TABLE} {
   set denied4 {
     type ipv4_addr; flags interval; auto-merge
     elements = { ${prefixes(4)} }
@@ -36,6 +38,6 @@ ${between("ip", own(false))}${between("ip6", own(true))}    fib daddr type { loc
     ip daddr @denied4 counter drop
     ip6 daddr @denied6 counter drop
   }
-}
+${renderIngress(plan)}}
 `;
 }

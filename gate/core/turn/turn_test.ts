@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
 import { renderTurnConfig, type TurnPlan } from "./config.ts";
+import { TurnAsks } from "./asks.ts";
 import { CREDENTIAL_LIFE, CredentialDesk } from "./credentials.ts";
 import { deniedRanges } from "./denied.ts";
-import { renderEgress } from "./egress.ts";
+import { renderWalls } from "./egress.ts";
 
 const PLAN: TurnPlan = {
   listen: ["203.0.113.20"],
@@ -33,7 +34,8 @@ Deno.test("renderTurnConfig() denies every range, allows the own relay, and lets
   const text = renderTurnConfig({ plan: PLAN, files: FILES, secret: "s3cret" });
   const lines = text.split("\n");
   for (const range of deniedRanges(PLAN.overlay)) {
-    assert.ok(lines.includes(`denied-peer-ip=${range.first}-${range.last}`), range.prefix);
+    const first = range.prefix === "0:0:0:0:0:0:0:0/96" ? "0:0:0:0:0:0:0:1" : range.first;
+    assert.ok(lines.includes(`denied-peer-ip=${first}-${range.last}`), range.prefix);
   }
   for (const line of ["use-auth-secret", "no-tcp-relay", "no-cli", "allowed-peer-ip=203.0.113.20", "no-dtls"]) {
     assert.ok(lines.includes(line), line);
@@ -44,8 +46,8 @@ Deno.test("renderTurnConfig() denies every range, allows the own relay, and lets
   assert.doesNotMatch(plain, /pkey/);
 });
 
-Deno.test("renderEgress() lets relay ports talk to relay ports before anything is dropped", () => {
-  const text = renderEgress(PLAN);
+Deno.test("renderWalls() lets relay ports talk to relay ports before anything is dropped", () => {
+  const text = renderWalls(PLAN);
   const at = (part: string) => text.indexOf(part);
   assert.ok(at("ip daddr { 203.0.113.20 } udp dport 61000-61999 accept") > 0);
   assert.ok(at("fib daddr type") > at("udp dport 61000-61999 accept"));
@@ -65,7 +67,27 @@ Deno.test("CredentialDesk gives a node the same credentials until half their lif
   assert.notDeepEqual(desk.issue("alice", 1_000 + CREDENTIAL_LIFE / 2), first);
   assert.notEqual(desk.issue("bob", 1_000).password, first.password);
   assert.ok(desk.holds("bob", 1_000));
+  // A membership that ends sooner ends them, and one that was cut short replaces them.
+  assert.equal(desk.issue("carol", 1_000, 1_500).expires, 1_500);
+  assert.deepEqual(desk.issue("carol", 1_100, 1_500), desk.issue("carol", 1_400, 1_500));
+  assert.equal(desk.issue("alice", 1_001, 2_000).expires, 2_000);
   desk.rotate("two");
   assert.ok(!desk.holds("bob", 1_000));
   assert.equal(desk.issue("alice", 1_000).password, sign("two", first.username));
+});
+
+Deno.test("TurnAsks bounds each sender and all together, and takes a node's ask once and in order", () => {
+  const asks = new TurnAsks(0);
+  const admitted = (sender: string, count: number, now: number) =>
+    Array.from({ length: count }, () => asks.admit(sender, now)).filter((fine) => fine).length;
+  assert.equal(admitted("mallory", 1_000, 0), 6);
+  assert.equal(admitted("alice", 1, 0), 1);
+  assert.equal(admitted("mallory", 1_000, 20_000), 2);
+  const crowd = Array.from({ length: 5_000 }, (_, i) => asks.admit(`m${i}`, 20_000)).filter((fine) => fine).length;
+  assert.ok(crowd <= 200, `${crowd}`);
+  assert.equal(asks.take("alice", 1_000_000, 1_000_500), null);
+  assert.equal(asks.take("alice", 1_000_000, 1_000_500), "replayed");
+  assert.equal(asks.take("alice", 999_999, 1_000_500), "replayed");
+  assert.equal(asks.take("bob", 1_000_000, 2_000_000), "clock_skew");
+  assert.equal(asks.take("alice", 1_000_001, 1_000_600), null);
 });

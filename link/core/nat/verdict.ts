@@ -11,6 +11,8 @@ export interface Findings {
   /** The network's gates, and those with a session. */
   gates: number;
   sessions: number;
+  /** Transports on which some gate's TURN service answers. */
+  turn: readonly ("udp" | "tls" | "tcp")[];
   coordinator: boolean;
   /** The router maps the tunnel's port. */
   portMapped: boolean;
@@ -36,16 +38,20 @@ function ofClock(ahead: number | null): string[] {
 }
 
 function ofNetwork(f: Findings): string[] {
-  if (!f.udp && f.sessions === 0) {
+  if (!f.udp && f.sessions === 0 && f.turn.length === 0) {
     if (!f.coordinator) return ["nothing can be reached: neither the coordinator nor a gate"];
     if (f.gates === 0) return ["the network has no gate, so this machine cannot be seen from outside"];
     return [
-      "everything but the coordinator's HTTPS is blocked: no UDP reaches a gate, so this machine reaches no peer; " +
-      "open UDP towards the gates",
+      "everything but the coordinator's HTTPS is blocked: no UDP reaches a gate, and neither TCP nor TLS reaches a gate's TURN " +
+      "service, so this machine reaches no peer outside of its own network; open UDP, or TCP 443, towards the gates",
     ];
   }
   const list: string[] = [];
   if (!f.coordinator) list.push("the coordinator is away");
+  if (!f.udp && f.sessions === 0) {
+    const ways = f.turn.map((way) => way.toUpperCase()).join(" and ");
+    list.push(`no session with a gate: packets go through a gate's TURN service over ${ways}`);
+  }
   if (!f.udp) list.push("no STUN service answers: direct paths over the internet are unlikely");
   else if (isHard(f.ipv4.mapping) && !f.portMapped) {
     list.push(

@@ -12,6 +12,7 @@ const WELL: Findings = {
   ipv6: false,
   udp: true,
   gates: 1,
+  turn: [],
   sessions: 1,
   coordinator: true,
   portMapped: false,
@@ -42,4 +43,9 @@ Deno.test("verdict() says how far and which way the clock is off, even where not
     "everything but",
   ]);
   assert.deepEqual(verdict({ ...WELL, clockAheadMs: null }), []);
+});
+
+Deno.test("verdict() names the way that is left when UDP is blocked", () => {
+  const [first] = verdict({ ...WELL, udp: false, sessions: 0, turn: ["tls"] });
+  assert.match(first!, /TURN service over TLS$/);
 });

@@ -15,6 +15,8 @@ export interface PathFacts {
   hard: boolean;
   /** A guess under way, in words. */
   guess: string | null;
+  /** Why no TURN server gives an address; null while one does or none is needed. */
+  relay: string | null;
   /** What keeps a better relay down; null when nothing is known to. */
   relays: string | null;
 }
@@ -27,6 +29,9 @@ export function whyNotBetter(f: PathFacts): string | null {
 
 function whyNotDirect(f: PathFacts): string | null {
   if (f.rung === "direct") return null;
+  if (f.rung === "none" && f.relay !== null) {
+    return `no gate's session leads there, and no TURN server helps: ${f.relay}`;
+  }
   if (f.rung === "none" && !f.reachable) {
     return "the peer is at no gate that this machine reaches: it is off, or cut off";
   }

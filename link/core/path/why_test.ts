@@ -9,6 +9,7 @@ const FACTS: PathFacts = {
   remotes: 1,
   hard: false,
   guess: null,
+  relay: null,
   relays: null,
 };
 
@@ -20,6 +21,7 @@ Deno.test("whyNotBetter() has nothing to say of a direct path, and something of 
     [{ ice: "checking" }, /under way/],
     [{ ice: "checking", guess: "probing 192.0.2.1" }, /probing 192\.0\.2\.1/],
     [{ ice: "new" }, /has not answered/],
+    [{ rung: "none", relay: "all is blocked" }, /no TURN server helps: all is blocked/],
     [{ locals: 0 }, /no address that a peer could reach/],
     [{ remotes: 0 }, /the peer has named no address/],
     [{ ice: "disconnected" }, /died/],

@@ -11,11 +11,15 @@ import {
   NONCE,
   read,
   REALM,
+  SOFTWARE,
   type StunMessage,
   USERNAME,
   verifyIntegrity,
 } from "../stun/mod.ts";
 import type { TurnCredentials, TurnCrypto } from "./event.ts";
+
+/** Fills the first request up, so that no server sends more to an address that has proved nothing than came from there. */
+const FILLER = "GhostMesh".padEnd(96);
 
 /** MESSAGE-INTEGRITY and MESSAGE-INTEGRITY-SHA256. */
 const INTEGRITY = new Set([0x0008, 0x001c]);
@@ -57,7 +61,8 @@ export class Authentication {
   request(method: number, o: { transaction: Uint8Array; fields: Field[] }): Uint8Array<ArrayBuffer> {
     const { transaction } = o;
     if (this.#realm === null) {
-      return encodeStun({ class: "request", method, transaction, fields: o.fields, fingerprint: true });
+      const fields = [...o.fields, field(SOFTWARE, FILLER)];
+      return encodeStun({ class: "request", method, transaction, fields, fingerprint: true });
     }
     const fields = [
       ...o.fields,

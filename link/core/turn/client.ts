@@ -129,6 +129,9 @@ export class TurnClient {
         return;
       case "forget":
         return this.#peers.remove(event.peer, now);
+      case "probe":
+        if (this.#refreshAt !== Infinity) this.#refreshAt = now;
+        return this.#tick(now);
       case "stop":
         if (this.#state === "ready") this.#request({ kind: "refresh", lifetime: 0 }, now);
         return this.#end("stopped", "Stopped");

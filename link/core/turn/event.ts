@@ -23,6 +23,8 @@ export type TurnEvent =
   | { kind: "permit"; peer: TransportAddress }
   /** They are no longer wanted: what stands for them at the server runs out. */
   | { kind: "forget"; peer: TransportAddress }
+  /** Ask the server at once whether it still holds the allocation. */
+  | { kind: "probe" }
   /** Give the allocation back. */
   | { kind: "stop" }
   | { kind: "tick" };

@@ -6,7 +6,7 @@
  * The coordinator's certificate, when it made that itself, is taken as shown and pinned from then on. It protects what travels
  * from onlookers; nobody is trusted because of it.
  */
-import { collectLedger, MeshClient, parseServer, shownCa } from "../../../mesh/client/mod.ts";
+import { collectLedger, MeshClient, parseServer, serverText, shownCa } from "../../../mesh/client/mod.ts";
 import { issuerSigners } from "../../../mesh/policy/mod.ts";
 import type { Ledger } from "../../../mesh/trust/ledger.ts";
 import type { SigningKey } from "../../../mesh/trust/keys.ts";
@@ -64,7 +64,7 @@ export async function meet(o: {
     });
   }
   const connect = (net: string, ca: string | null) =>
-    new MeshClient({ server: url.href, ca, net, key: o.key, now: o.now, random: o.random });
+    new MeshClient({ server: serverText(url), ca, net, key: o.key, now: o.now, random: o.random });
   const { ca, info } = await reach(url, connect);
   const network = checkInfo(info, o.method, o.now());
   if (o.net !== undefined && network.id !== o.net) {
@@ -76,7 +76,7 @@ export async function meet(o: {
   const net = o.net ?? network.id;
   const client = connect(net, ca);
   const ledger = await collectLedger(client, { net, issuerSigners });
-  return { server: url.href, ca, info, net, ledger, client };
+  return { server: serverText(url), ca, info, net, ledger, client };
 }
 
 async function reach(

@@ -3,13 +3,6 @@ import { type Mutation, one } from "../mutation.ts";
 
 export const EXIT: readonly Mutation[] = [
   one(
-    "private addresses are no part of the internet",
-    "row 13: an exit node opens no",
-    "mesh/policy/internet.ts",
-    '...subtract(rangeOf("0.0.0.0/0"), SPECIAL_4.map(rangeOf)),',
-    'rangeOf("0.0.0.0/0"),',
-  ),
-  one(
     "what goes through an exit node is never for the machine itself",
     "row 13: an exit node opens no",
     "mesh/policy/render_nft.ts",

@@ -1,4 +1,4 @@
-/** What the policy enforces on a machine: rows 10, 11, 23 and 24. */
+/** What the policy enforces on a machine: rows 10, 11, 14, 23 and 24. */
 import { type Mutation, one } from "../mutation.ts";
 
 export const FILTER: readonly Mutation[] = [
@@ -15,6 +15,13 @@ export const FILTER: readonly Mutation[] = [
     "mesh/policy/render_parts.ts",
     'matches.push(`meta l4proto ${protocol} ${all ? "" : `th dport {',
     'matches.push(`${all ? "" : `@nh,${family === 4 ? 176 : 336},16 {',
+  ),
+  one(
+    "a rule names whom it is for",
+    "row 14: a published port",
+    "mesh/policy/render_nft.ts",
+    "return `${ip} saddr @${from} ${ip} daddr @${to} ${service}${verdict}`;",
+    'return `${ip} saddr @${from} ${to && ""}${service}${verdict}`;',
   ),
   one(
     "a failed load is a failure",

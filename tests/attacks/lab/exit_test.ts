@@ -12,9 +12,11 @@ import { fixture, PROJECT } from "../../lab/support.ts";
 /** A private network that carol announces without approval, and one that nobody announces. */
 const UNAPPROVED = "10.66.0.0/16";
 
+/** A prefix that a rule names is still no route: nobody has approved it. */
+const acls = ACLS.replace('to = ["*", "internet"]', `to = ["*", "internet", "${UNAPPROVED}"]`);
+
 const test = fixture(async () => {
-  // A prefix that a rule names is still no route: nobody has approved it.
-  const net = await exitWorld(ACLS.replace('to = ["*", "internet"]', `to = ["*", "internet", "${UNAPPROVED}"]`));
+  const net = await exitWorld(acls);
   const [alice, carol] = [net.host("alice"), net.host("carol")];
   const inside = await net.lab.addHost("inside");
   await net.lab.connect(carol, "lan1", inside, "eth0");
@@ -33,10 +35,13 @@ const test = fixture(async () => {
   return { ...net, alice, carol, ask };
 });
 
-test("row 13: an exit node opens no private network and no service of its own", async ({ alice, carol, ask, seen }) => {
-  assert.match((await carol.run(["curl", "-s", "http://192.168.7.2/"])).stdout, /inside/, "the honest request");
+test("row 13: an exit node opens no private network and no service of its own", async ({ alice, carol, ask, sees }) => {
+  await waitFor(
+    "the honest request",
+    async () => /inside/.test((await carol.run(["curl", "-s", "http://192.168.7.2/"], { codes: "any" })).stdout),
+  );
   await alice.ctl(["exit-node", "use", "carol"]);
-  assert.equal(await seen(alice, 4), CAROL);
+  await sees(alice, 4, CAROL);
   // Both are what the exit route covers; so are carol's own addresses, where a server listens.
   for (const address of ["192.168.7.2", "10.66.0.2", "192.168.7.1", CAROL, `[${CAROL_6}]`]) {
     assert.equal(await ask(address), "", address);
@@ -45,7 +50,7 @@ test("row 13: an exit node opens no private network and no service of its own", 
 });
 
 test("row 13: of overlapping routes only approved ones count, and the longest prefix wins", async (net) => {
-  const { alice, carol, ask, seen } = net;
+  const { alice, carol, ask, seen, sees } = net;
   await carol.ctl(["route", "advertise", UNAPPROVED]);
   const rows = async () =>
     (await alice.ctlJson<{ routes: { prefix: string; active: boolean }[] }>(["route", "list"])).routes;
@@ -54,24 +59,30 @@ test("row 13: of overlapping routes only approved ones count, and the longest pr
   await alice.ctl(["exit-node", "use", "carol"]);
   assert.equal(await ask("10.66.0.2"), "", "announced, named by a rule, not approved");
   assert.doesNotMatch((await alice.run(["wg", "show", "ghost0", "allowed-ips"])).stdout, /10\.66\./);
+  await alice.write("approves.toml", acls.replace("[[allow]]", `"${UNAPPROVED}" = ["tag:exit"]\n[[allow]]`));
+  await alice.ctl(["policy", "push", "approves.toml"]);
+  await waitFor("the way there once it is approved", async () => /at inside$/.test(await ask("10.66.0.2")));
+  await carol.ctl(["route", "advertise", UNAPPROVED, "--withdraw"]);
+  await waitFor("no way there", async () => await ask("10.66.0.2") === "");
   // Web lies in a prefix that is signed now, and that no rule names: the exit route reaches it no longer.
-  assert.equal(await seen(alice, 4), CAROL);
+  await sees(alice, 4, CAROL);
   await alice.ctl(["route", "add", "203.0.113.64/26", "via", "carol"]);
   await waitFor("the longer prefix to be carol's", async () => await seen(alice, 4) === "");
-  assert.equal(await seen(alice, 6), CAROL_6);
+  await sees(alice, 6, CAROL_6);
   await alice.ctl(["route", "remove", "203.0.113.64/26"]);
   await waitFor("the exit route again", async () => await seen(alice, 4) === CAROL);
   await alice.ctl(["exit-node", "none"]);
 });
 
 test("row 14: nothing leaks past an exit node that has IPv4 alone", async (net) => {
-  const { alice, carol, seen, leaks, offered } = net;
+  const { alice, carol, seen, sees, leaks, offered } = net;
   await carol.sh("ip -6 route del default");
   await offered({ ipv4: true, ipv6: false });
   const before = await leaks();
   const used = await alice.ctl(["exit-node", "use", "carol"]);
   assert.match(used.stderr, /no IPv6: IPv6 is blocked/);
-  assert.deepEqual([await seen(alice, 4), await seen(alice, 6)], [CAROL, ""]);
+  await sees(alice, 4, CAROL);
+  assert.equal(await seen(alice, 6), "");
   // Other protocols, and a socket that has chosen its own address.
   for (const address of [WEB[4], WEB[6]]) {
     await alice.run(["ping", "-c", "2", "-i", "0.2", "-W", "1", address], { codes: "any" });
@@ -83,12 +94,12 @@ test("row 14: nothing leaks past an exit node that has IPv4 alone", async (net) 
   assert.equal(await leaks(), before);
 });
 
-test("row 14: leaving an exit node takes ::/0 and every rule away", async ({ alice, seen }) => {
+test("row 14: leaving an exit node takes ::/0 and every rule away", async ({ alice, sees }) => {
   await alice.ctl(["exit-node", "none"]);
   const { stdout } = await alice.sh(
     "ip rule; ip -6 rule; for f in -4 -6; do ip $f route show table all proto 207 | grep default || true; done",
   );
   assert.deepEqual(stdout.split("\n").filter((line) => line && !/lookup (local|main|default)$/.test(line.trim())), []);
   assert.equal(stdout.match(/lookup main/g)?.length, 2);
-  assert.equal(await seen(alice, 6), "2001:db8:9::2");
+  await sees(alice, 6, "2001:db8:9::2");
 });

@@ -287,3 +287,71 @@ test("row 23: a filter that cannot be loaded leaves the one before, nothing is o
   await inForce(bob, await push(net, policy("")));
   await waitForRung(alice, "bob", "direct");
 });
+
+test("row 14: a published port of a container is no way around the policy, and host firewalls stay as they are", async (net) => {
+  const { lab, alice, bob, carol, of } = net;
+  const box = await lab.addHost("box");
+  await lab.connect(bob, "docker0", box, "eth0");
+  await bob.sh("ip address add 172.17.0.1/16 dev docker0; sysctl -qw net.ipv4.ip_forward=1");
+  await box.sh("ip address add 172.17.0.2/16 dev eth0; ip route add default via 172.17.0.1");
+  // As Docker and a careful admin have it: the port is published, forwarding to it is accepted, the host itself is shut.
+  const others = `table ip docker {
+  chain pre {
+    type nat hook prerouting priority dstnat; policy accept;
+    tcp dport 8080 dnat to 172.17.0.2:80
+  }
+  chain post {
+    type nat hook postrouting priority srcnat; policy accept;
+    ip saddr 172.17.0.0/16 oifname != "docker0" masquerade
+  }
+  chain forwarding {
+    type filter hook forward priority filter; policy drop;
+    oifname "docker0" accept
+    ct state established,related accept
+    iifname "docker0" accept
+  }
+}
+table inet hostfw {
+  chain input {
+    type filter hook input priority filter; policy drop;
+    ct state established,related accept
+    iifname { "lo", "ghost0" } accept
+    udp dport 51820 accept
+    icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
+  }
+}
+`;
+  await bob.run(["nft", "-f", "-"], { stdin: others });
+  const listed = async () => (await bob.sh("nft -s list table ip docker; nft -s list table inet hostfw")).stdout;
+  const before = await listed();
+  await box.run(["nft", "-f", "-"], {
+    stdin:
+      "table inet watch {\n chain in {\n type filter hook input priority 0\n tcp dport 80 ct state new counter\n }\n}\n",
+  });
+  const reached = async () => Number(/packets (\d+)/.exec((await box.run(["nft", "list", "ruleset"])).stdout)![1]);
+  await flow(box, "serve", "80").line(/up/);
+  // The policy lets alice reach bob on tcp/80, and the container's port is 80, too.
+  const shut = await refused(bob);
+  const client = flow(alice, "hold", of.bob[0], "8080");
+  await waitFor("refused packets", async () => await refused(bob) > shut);
+  assert.equal(await reached(), 0, "packets that came to the container");
+  await client.stop("SIGKILL");
+  // Nor does the container get into the tunnel in bob's name.
+  const out = flow(box, "hold", of.alice[0], "80");
+  await waitFor(
+    "refused packets",
+    async () =>
+      (await bob.ctlJson<{ rows: { what: string; direction: string; packets: number }[] }>(["firewall", "counters"]))
+        .rows
+        .some(({ what, direction, packets }) => what === "refused" && direction === "out" && packets > 0),
+  );
+  await out.stop("SIGKILL");
+  // Beside the tunnel all is as before: the published port answers, the host is shut, the tables are what they were.
+  const beside = flow(carol, "hold", BOB, "8080");
+  await beside.line(/answered 2/);
+  await beside.stop("SIGKILL");
+  await push(net, `${policy("")}# loaded anew\n`);
+  await push(net, policy(', "tcp/8080"'));
+  await waitFor("another policy", async () => /8080/.test((await bob.ctl(["firewall", "show"])).stdout));
+  assert.equal(await listed(), before);
+});

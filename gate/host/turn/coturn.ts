@@ -4,12 +4,12 @@
  * gate's own site is worse than none.
  */
 import { createHmac } from "node:crypto";
-import type { Log } from "../../mesh/host/log.ts";
-import type { Runner, RunningChild } from "../../mesh/host/runner.ts";
-import { openPrivateDir, writeSecret } from "../../mesh/host/state_dir.ts";
-import { GhostError } from "../../mesh/wire/errors.ts";
-import { renderTurnConfig, type TurnPlan } from "../core/turn/config.ts";
-import { REMOVE_EGRESS, renderEgress, TURN_TABLE } from "../core/turn/egress.ts";
+import type { Log } from "../../../mesh/host/log.ts";
+import type { Runner, RunningChild } from "../../../mesh/host/runner.ts";
+import { openPrivateDir, writeSecret } from "../../../mesh/host/state_dir.ts";
+import { GhostError } from "../../../mesh/wire/errors.ts";
+import { renderTurnConfig, type TurnPlan } from "../../core/turn/config.ts";
+import { REMOVE_WALLS, renderWalls, TURN_TABLE } from "../../core/turn/egress.ts";
 
 /** How coturn signs user names: HMAC-SHA1 by the secret, base64. */
 export function signUsername(secret: string, username: string): string {
@@ -29,7 +29,8 @@ export interface CoturnOptions {
   dir: string;
   certificate: { cert: string; key: string };
   secret: string;
-  tools: { turnserver: string; nft: string };
+  /** With `setpriv`, coturn ends when this process does, however that ends. */
+  tools: { turnserver: string; nft: string; setpriv: string | null };
   runner: Runner;
   log: Log;
 }
@@ -56,14 +57,14 @@ export class Coturn {
    */
   static async start(o: CoturnOptions): Promise<Coturn> {
     const coturn = new Coturn(o);
-    await coturn.#wall(renderEgress(o.plan));
+    await coturn.#wall(renderWalls(o.plan));
     try {
       await openPrivateDir(o.dir, { mend: "remove that folder" });
       await writeSecret(`${o.dir}/cert.pem`, o.certificate.cert);
       await writeSecret(`${o.dir}/key.pem`, o.certificate.key);
       await coturn.#launch();
     } catch (error) {
-      await coturn.#wall(REMOVE_EGRESS);
+      await coturn.#wall(REMOVE_WALLS);
       throw error;
     }
     coturn.#supervision = coturn.#supervise();
@@ -87,7 +88,7 @@ export class Coturn {
   async ensureWall(): Promise<boolean> {
     const { runner, tools, plan } = this.#o;
     if ((await runner.run(tools.nft, ["-t", "list", "table", "inet", TURN_TABLE])).code === 0) return false;
-    await this.#wall(renderEgress(plan));
+    await this.#wall(renderWalls(plan));
     return true;
   }
 
@@ -101,7 +102,7 @@ export class Coturn {
     await child?.status;
     await this.#supervision;
     clearTimeout(late);
-    await this.#wall(REMOVE_EGRESS);
+    await this.#wall(REMOVE_WALLS);
     await Deno.remove(this.#o.dir, { recursive: true }).catch(() => {});
   }
 
@@ -120,9 +121,8 @@ export class Coturn {
     const files = { dir, cert: `${dir}/cert.pem`, key: `${dir}/key.pem` };
     await writeSecret(`${dir}/turnserver.conf`, renderTurnConfig({ plan, files, secret: this.#secret }));
     this.#said = [];
-    const child = runner.spawn(tools.turnserver, ["-c", `${dir}/turnserver.conf`], {
-      onLine: (line) => this.#hear(line),
-    });
+    const argv = [...leash(tools.setpriv), tools.turnserver, "-c", `${dir}/turnserver.conf`];
+    const child = runner.spawn(argv[0]!, argv.slice(1), { onLine: (line) => this.#hear(line) });
     this.#child = child;
     let ended = false;
     void child.status.then(() => ended = true);
@@ -181,6 +181,13 @@ export class Coturn {
     if (/ERROR|FATAL|Cannot|bind/i.test(line)) this.#said = [...this.#said.slice(-2), line.slice(0, 200)];
     this.#o.log.debug("coturn", { line: line.slice(0, 500) });
   }
+}
+
+/** What stands before the program: it dies with this process and, started by root, has of root's powers only the ports below 1024. */
+function leash(setpriv: string | null): string[] {
+  if (setpriv === null) return [];
+  const bounds = Deno.uid() === 0 ? ["--bounding-set=-all,+net_bind_service", "--inh-caps=-all"] : [];
+  return [setpriv, "--pdeathsig=KILL", "--no-new-privs", ...bounds, "--"];
 }
 
 async function answers({ listen, port }: TurnPlan): Promise<boolean> {

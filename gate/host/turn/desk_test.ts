@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { createLog } from "../../../mesh/host/log.ts";
+import { boxKeyFromSeed, nodeIdOf, signingKeyFromSeed } from "../../../mesh/trust/keys.ts";
+import { makeTurnAsk, openTurnGrant } from "../../../mesh/trust/turn_mail.ts";
+import { LedgerJudge } from "../judge.ts";
+import { random, seconds, TestNetwork, type TestNode } from "../testing.ts";
+import { TurnDesk } from "./desk.ts";
+
+async function scene() {
+  const network = await TestNetwork.create();
+  const [grant, key] = [await network.grant(), await signingKeyFromSeed(random(32))];
+  const gate = await nodeIdOf(key.public);
+  const judge = new LedgerJudge({
+    key,
+    ledger: network.ledger,
+    catchUp: () => Promise.resolve(false),
+    take: () => Promise.resolve(),
+    exchange: () => Promise.resolve([]),
+    now: () => Date.now(),
+  });
+  const mails: { to: string; box: string }[] = [];
+  const secrets: string[] = [];
+  const told: string[] = [];
+  const sessions = new Set<string>();
+  const desk = new TurnDesk({
+    net: network.id,
+    gate,
+    key,
+    admit: (who) => judge.admit(who),
+    recheck: (who) => judge.recheck(who),
+    mail: (to, box) => Promise.resolve(void mails.push({ to, box })),
+    rotated: (secret) => secrets.push(secret),
+    tell: (node) => sessions.has(node) && told.push(node) > 0,
+    log: createLog("ghostgate", { write: () => {} }),
+    random,
+    now: () => Date.now(),
+  });
+  const node = async (name: string) => {
+    const box = await boxKeyFromSeed(random(32));
+    const made = await network.node(name, grant, { seal: box.public });
+    return { ...made, id: await nodeIdOf(made.key.public), box };
+  };
+  const ask = (by: TestNode, at = Date.now(), to = gate) =>
+    makeTurnAsk({ ask: { v: 1, net: network.id, gate: to, at }, record: by.record, key: by.key });
+  return { network, desk, judge, key, gate, mails, secrets, told, sessions, node, ask };
+}
+
+Deno.test("TurnDesk answers a member's mailed ask with credentials that only that member can read", async () => {
+  const { network, desk, key, gate, mails, node, ask } = await scene();
+  const [alice, bob] = [await node("alice"), await node("bob")];
+  await desk.mailed(alice.id, await ask(alice));
+  assert.deepEqual(mails.map(({ to }) => to), [alice.id]);
+  const open = (by: typeof alice) =>
+    openTurnGrant(mails[0]!.box, {
+      net: network.id,
+      self: { id: by.id, key: by.box },
+      gate: { id: gate, key: key.public },
+    });
+  const { username, expires } = await open(alice);
+  assert.equal(username, `${expires}:${alice.id}`);
+  assert.ok(expires <= seconds() + 3600, "no longer than the record");
+  await assert.rejects(open(bob), { code: "bad_signature" });
+});
+
+Deno.test("attack: TurnDesk gives nothing in another's name, twice, for another gate, or to who is no member", async () => {
+  const { desk, mails, node, ask } = await scene();
+  const stranger = await (await scene()).node("stranger");
+  const [alice, bob] = [await node("alice"), await node("bob")];
+  const at = Date.now();
+  await desk.mailed(bob.id, await ask(alice, at)); // bob hands alice's ask in
+  await desk.mailed(bob.id, await ask({ ...bob, record: alice.record }, at)); // alice's record under bob's key
+  await desk.mailed(alice.id, await ask(alice, at, bob.id));
+  await desk.mailed(alice.id, await ask(alice, at - 400_000));
+  await desk.mailed(stranger.id, await ask(stranger, at));
+  await desk.mailed(alice.id, "nonsense");
+  assert.deepEqual(mails, []);
+  await desk.mailed(alice.id, await ask(alice, at));
+  await desk.mailed(alice.id, await ask(alice, at));
+  assert.equal(mails.length, 1);
+});
+
+Deno.test("TurnDesk replaces the secret once when a holder is revoked, and tells those who have sessions", async () => {
+  const { network, desk, judge, secrets, told, sessions, node } = await scene();
+  const [alice, bob, carol] = [await node("alice"), await node("bob"), await node("carol")];
+  for (const one of [alice, bob]) {
+    desk.issue(await judge.recheck({ key: one.key.public, record: one.record }), one.record);
+  }
+  sessions.add(bob.id);
+  await network.append("revoke", { what: "node", key: carol.key.public });
+  desk.revoked(carol.key.public);
+  await desk.review();
+  assert.deepEqual(secrets, [], "carol held none");
+  await network.append("revoke", { what: "node", key: alice.key.public });
+  desk.revoked(alice.key.public);
+  await desk.review();
+  assert.equal(secrets.length, 1);
+  assert.notEqual(secrets[0], desk.secret);
+  assert.deepEqual(told, [bob.id]);
+});

@@ -1,0 +1,157 @@
+/**
+ * The gate's TURN service as its host has it: where coturn listens, whether it may run here at all, and what the gate's record
+ * says of it. What stands in its way costs this rung only, and one line in the log says it.
+ */
+import type { Log } from "../../../mesh/host/log.ts";
+import { findTool, type Runner } from "../../../mesh/host/runner.ts";
+import { InTurn } from "../../../mesh/wire/in_turn.ts";
+import { errorLine } from "../../../mesh/wire/errors.ts";
+import type { GateRecord } from "../../../mesh/wire/record.ts";
+import type { TurnPlan } from "../../core/turn/config.ts";
+import { hostsOf } from "../addresses.ts";
+import type { Certificate } from "../certificate.ts";
+import type { GateConfig } from "../config.ts";
+import { Coturn } from "./coturn.ts";
+
+export interface TurnRelayOptions {
+  config: GateConfig;
+  stateDir: string;
+  certificate: Certificate;
+  secret: string;
+  /** The network's own prefixes. */
+  overlay: readonly string[];
+  /** Addresses of the host's interfaces. */
+  addresses(): string[];
+  runner: Runner;
+  log: Log;
+}
+
+export class TurnRelay {
+  readonly #o: TurnRelayOptions;
+  #secret: string;
+  #coturn: Coturn | null = null;
+  #plan: TurnPlan | null = null;
+  /** What the log was told last. */
+  #told = "";
+
+  readonly #work = new InTurn();
+  #closed = false;
+
+  /** Nothing runs before the first `audit`. */
+  constructor(o: TurnRelayOptions) {
+    this.#o = o;
+    this.#secret = o.secret;
+  }
+
+  /** What the record says; undefined while there is no service. */
+  get facts(): GateRecord["turn"] {
+    if (this.#coturn === null || this.#plan === null) return undefined;
+    const { port, tls } = this.#plan;
+    return { port, ...(tls === null ? {} : { tls }) };
+  }
+
+  /** Brings it in line with the host: other addresses, rules that somebody has flushed, and what did not work before. */
+  audit(): Promise<void> {
+    return this.#work.run(() => this.#closed ? Promise.resolve() : this.#audit());
+  }
+
+  async #audit(): Promise<void> {
+    const addresses = this.#addresses();
+    if (addresses.length === 0) return this.#without("only this machine reaches this gate");
+    if (this.#port === 2) return this.#without("listen has no port of its own: set turn");
+    if (this.#coturn && addresses.join() === this.#plan?.listen.join()) {
+      try {
+        if (await this.#coturn.ensureWall()) this.#o.log.warn("the rules around coturn were gone and are back");
+        return;
+      } catch (error) {
+        return await this.#failed(error); // no relay without its walls
+      }
+    }
+    try {
+      await this.#stop();
+      await this.#start(addresses);
+    } catch (error) {
+      await this.#failed(error);
+    }
+  }
+
+  async #start(addresses: string[]): Promise<void> {
+    const { config, certificate, runner, log, stateDir, overlay } = this.#o;
+    const port = this.#port;
+    const tls = config.turn_tls === 0 || !this.#free(config.turn_tls, addresses) ? null : config.turn_tls;
+    const plan = { listen: addresses, relay: addresses, port, tls, ports: config.turn_ports, overlay };
+    this.#coturn = await Coturn.start({
+      plan,
+      dir: `${stateDir}/turn`,
+      certificate,
+      secret: this.#secret,
+      tools: {
+        turnserver: await findTool("turnserver", "apt-get install coturn"),
+        nft: await findTool("nft", "apt-get install nftables"),
+        setpriv: await findTool("setpriv", "apt-get install util-linux").catch(() => null),
+      },
+      runner,
+      log,
+    });
+    this.#plan = plan;
+    this.#told = "";
+    log.info("TURN", { udp: port, tcp: port, tls: tls ?? "none", addresses: addresses.join(",") });
+  }
+
+  /** TLS on 443 is what gets through where nothing else does, but a web server may be there first. */
+  #free(port: number, addresses: string[]): boolean {
+    try {
+      Deno.listen({ hostname: addresses[0]!, port }).close();
+      return true;
+    } catch (error) {
+      this.#say("TURN has no TLS: machines whose network lets only TCP 443 out cannot be relayed", {
+        why: `TCP ${port}: ${error instanceof Error ? error.message : error}`,
+        mend: "stop what has the port (ss -ltnp), or set turn_tls to another one, or to 0",
+      });
+      return false;
+    }
+  }
+
+  get #port(): number {
+    const { turn, listen } = this.#o.config;
+    return turn ?? listen.port + 2;
+  }
+
+  #addresses(): string[] {
+    const { config, overlay } = this.#o;
+    const hosts = hostsOf({ listen: config.listen.hostname, own: this.#o.addresses(), overlay: [...overlay] });
+    return hosts.filter((host) => host !== "::1" && !host.startsWith("127."));
+  }
+
+  async #failed(error: unknown): Promise<void> {
+    await this.#stop().catch(() => {});
+    this.#without(errorLine(error));
+  }
+
+  #without(why: string): void {
+    this.#say("no TURN rung here; the other rungs work on", { why });
+  }
+
+  #say(message: string, fields: Record<string, string>): void {
+    const text = JSON.stringify([message, fields]);
+    if (text !== this.#told) this.#o.log.warn(message, fields);
+    this.#told = text;
+  }
+
+  async #stop(): Promise<void> {
+    const coturn = this.#coturn;
+    this.#coturn = null;
+    await coturn?.close();
+  }
+
+  /** From now on another secret counts; whoever holds an allocation loses it. */
+  rotate(secret: string): void {
+    this.#secret = secret;
+    this.#coturn?.rotate(secret);
+  }
+
+  close(): Promise<void> {
+    this.#closed = true;
+    return this.#work.run(() => this.#stop());
+  }
+}

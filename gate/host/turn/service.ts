@@ -1,0 +1,84 @@
+/** The gate's rung "turn" as a whole: coturn (relay.ts) and who gets credentials of it (desk.ts). */
+import type { MeshClient } from "../../../mesh/client/mod.ts";
+import { nodeIdOf } from "../../../mesh/trust/keys.ts";
+import type { GateRecord } from "../../../mesh/wire/record.ts";
+import type { TurnGrantedCredentials } from "../../../mesh/wire/turn.ts";
+import type { Member } from "../../core/event.ts";
+import type { LedgerJudge } from "../judge.ts";
+import { sleep } from "../membership.ts";
+import { TurnDesk, type TurnDeskOptions } from "./desk.ts";
+import { TurnRelay, type TurnRelayOptions } from "./relay.ts";
+
+/** How often coturn and the walls around it are looked at, in ms. */
+const AUDIT = 5_000;
+
+export interface TurnServiceOptions
+  extends Omit<TurnRelayOptions, "secret">, Omit<TurnDeskOptions, "gate" | "admit" | "recheck" | "mail" | "rotated"> {
+  judge: LedgerJudge;
+  client: MeshClient;
+}
+
+export class TurnService {
+  readonly #desk: TurnDesk;
+  readonly #relay: TurnRelay;
+
+  private constructor(desk: TurnDesk, relay: TurnRelay) {
+    this.#desk = desk;
+    this.#relay = relay;
+  }
+
+  /** Starts coturn; what stands in its way is logged and tried again by `follow`. */
+  static async open(o: TurnServiceOptions): Promise<TurnService> {
+    const { judge, client } = o;
+    const desk = new TurnDesk({
+      ...o,
+      gate: await nodeIdOf(o.key.public),
+      admit: (who) => judge.admit(who),
+      recheck: (who) => judge.recheck(who),
+      mail: (to, box) => client.mail(to, box),
+      rotated: (secret) => relay.rotate(secret),
+    });
+    const relay = new TurnRelay({ ...o, secret: desk.secret });
+    await relay.audit();
+    return new TurnService(desk, relay);
+  }
+
+  /** What the record says; undefined while there is no service. */
+  get facts(): GateRecord["turn"] {
+    return this.#relay.facts;
+  }
+
+  /** Credentials of a member; undefined while there is no service. */
+  issue(member: Member, record: string): TurnGrantedCredentials | undefined {
+    return this.facts && this.#desk.issue(member, record);
+  }
+
+  mailed(from: string, box: string): void {
+    if (this.facts) void this.#desk.mailed(from, box);
+  }
+
+  /** A node's key was revoked. */
+  revoked(key: string): void {
+    this.#desk.revoked(key);
+  }
+
+  /** Looks anew at everybody who holds credentials. */
+  review(): Promise<void> {
+    return this.#desk.review();
+  }
+
+  /** Keeps coturn and its walls up; `changed` is told when the record has to say something else. */
+  async follow(signal: AbortSignal, changed: () => Promise<void>): Promise<void> {
+    while (true) {
+      await sleep(AUDIT, signal);
+      if (signal.aborted) return;
+      const before = JSON.stringify(this.facts);
+      await this.#relay.audit();
+      if (JSON.stringify(this.facts) !== before) await changed();
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#relay.close();
+  }
+}

@@ -1,0 +1,52 @@
+/**
+ * Which transports to a gate's TURN service get through: an Allocate without credentials, which every server refuses with a
+ * challenge (401), so that nothing is allocated and none are needed.
+ */
+import { decodeStun, encodeStun, field, isStun, REQUESTED_TRANSPORT, SOFTWARE } from "../core/stun/mod.ts";
+import { ALLOCATE } from "../core/turn/client.ts";
+import { turnCrypto } from "./turn_crypto.ts";
+import { openTurnPipe, type TurnServer } from "./turn_pipe.ts";
+
+/** How long a server may take, in ms, and how often it is asked over UDP. */
+const PATIENCE = 1_500;
+const ASK_EVERY = 400;
+
+/** The transports that a server answers on. */
+export async function probeTurn(servers: readonly TurnServer[]): Promise<TurnServer["transport"][]> {
+  const answers = await Promise.all(servers.map(answersOn));
+  return servers.filter((_, i) => answers[i]).map(({ transport }) => transport);
+}
+
+async function answersOn(server: TurnServer): Promise<boolean> {
+  const answer = Promise.withResolvers<boolean>();
+  const transaction = turnCrypto.random(12);
+  const events = {
+    message: (bytes: Uint8Array) => {
+      if (isStun(bytes) && sameBytes(decodeStun(bytes).transaction, transaction)) answer.resolve(true);
+    },
+    closed: () => answer.resolve(false),
+  };
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  try {
+    const pipe = await openTurnPipe(server, events, { timeout: PATIENCE });
+    const fields = [field(REQUESTED_TRANSPORT, 17), field(SOFTWARE, "GhostMesh".padEnd(96))];
+    const bytes = encodeStun({ class: "request", method: ALLOCATE, transaction, fields, fingerprint: true });
+    pipe.send(bytes);
+    const again = server.transport === "udp" ? setInterval(() => pipe.send(bytes), ASK_EVERY) : undefined;
+    timer = setTimeout(() => answer.resolve(false), PATIENCE);
+    try {
+      return await answer.promise;
+    } finally {
+      clearInterval(again);
+      pipe.close();
+    }
+  } catch {
+    return false;
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
+  return a.length === b.length && a.every((byte, i) => byte === b[i]);
+}

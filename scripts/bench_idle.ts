@@ -1,0 +1,62 @@
+/**
+ * `deno task bench idle [--seconds N] [--out FILE]`: processor time and memory of a daemon with one direct peer that sends nothing, beside
+ * nebula's on the same machine in the same minute, and the WireGuard of both by itself; in a throw-away world.
+ */
+import { cpuSeconds, memoryMib } from "./bench/measure.ts";
+import { findNebula, startNebula } from "./bench/nebula.ts";
+import { benchOptions, enterWorld, tell } from "./bench/options.ts";
+import { Lab } from "./lab/lab.ts";
+import { createToken, initNetwork, joinLink, setupCode, startGate, startMesh, waitForRung } from "./lab/programs.ts";
+import { buildHomes, GATE } from "./lab/topology.ts";
+import { main, run } from "./lib/run.ts";
+import { table } from "./lib/stats.ts";
+
+/** What starting leaves to do is over after this, in ms. */
+const SETTLE = 10_000;
+
+const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** A child process of this name, such as the daemon's wireguard-go; undefined with the kernel's WireGuard. */
+async function childOf(pid: number, name: RegExp): Promise<number | undefined> {
+  const { stdout } = await run(["ps", "-o", "pid=,args=", "--ppid", String(pid)], { codes: "any" });
+  const line = stdout.split("\n").find((text) => name.test(text));
+  return line === undefined ? undefined : Number.parseInt(line, 10);
+}
+
+await main(async () => {
+  const { seconds, out } = benchOptions("idle", { rounds: 1, seconds: 60 });
+  const say = (line: string) => console.log(line);
+  await enterWorld(() => findNebula(say, { build: true }));
+  const nebula = await findNebula(say, { build: false });
+  await using lab = new Lab();
+  await buildHomes(lab);
+  const [alice, bob, gate] = [lab.host("alice"), lab.host("bob"), lab.host("gate")];
+  await initNetwork(alice, await setupCode(await startMesh(lab.host("coordinator"))));
+  const gateProcess = await startGate(gate, { token: await createToken(alice, "--gate") });
+  const token = await createToken(alice, "--uses", "2");
+  const daemon = joinLink(alice, token);
+  await joinLink(bob, token).line(/ is up: /);
+  await waitForRung(alice, "bob", "direct");
+  const watched = new Map([["ghostlink, one direct peer", daemon.pid], ["ghostgate, two sessions", gateProcess.pid]]);
+  const wireguard = await childOf(daemon.pid, /wireguard/);
+  if (wireguard !== undefined) watched.set("its wireguard-go", wireguard);
+  if (nebula) {
+    const nodes = [{ host: alice, relayed: false }, { host: bob, relayed: false }];
+    await startNebula(nebula, { lighthouse: gate, at: GATE, nodes, mtu: 1280 });
+    watched.set("nebula, one direct peer", alice.processes.find(({ name }) => name.endsWith(" nebula"))!.pid);
+  } else say("nebula: skipped, neither Go >= 1.23 nor Debian's nebula is here");
+  await sleep(SETTLE);
+  const cpu = async () =>
+    new Map(await Promise.all([...watched].map(async ([n, pid]) => [n, await cpuSeconds(pid)] as const)));
+  const before = await cpu();
+  await sleep(seconds * 1000);
+  const after = await cpu();
+  const rows = [["idle", "CPU of one core", "memory (PSS)"]];
+  const figures: Record<string, { cpu: number; mib: number }> = {};
+  for (const [name, pid] of watched) {
+    const figure = { cpu: (after.get(name)! - before.get(name)!) / seconds, mib: await memoryMib(pid) };
+    figures[name] = figure;
+    rows.push([name, `${(figure.cpu * 100).toFixed(2)}%`, `${figure.mib.toFixed(1)} MiB`]);
+  }
+  await tell(`${seconds} s, nothing sent\n\n${table(rows)}`, { out, json: { version: 1, seconds, figures } });
+});

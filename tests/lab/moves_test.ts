@@ -1,0 +1,143 @@
+/**
+ * Moving between rungs under a steady stream of 1,000 packets a second, counted by sequence numbers there and back: climbs lose
+ * nothing and reorder nothing past WireGuard's window; failures end on another rung, and their gaps are printed.
+ */
+import assert from "node:assert/strict";
+import type { Host } from "../../scripts/lab/lab.ts";
+import { type Process, waitFor } from "../../scripts/lab/process.ts";
+import { lossText, Ping, type PingResult } from "../../scripts/lab/ping.ts";
+
+import {
+  createToken,
+  initNetwork,
+  joinLink,
+  setupCode,
+  startGate,
+  startMesh,
+  waitForRung,
+} from "../../scripts/lab/programs.ts";
+import { blockLanes, blockUdp, ROUTER_B, unblockUdp } from "../../scripts/lab/topology.ts";
+import type { Rung } from "../../mesh/wire/local.ts";
+import { addressOf, emptyHomes, fixture } from "./support.ts";
+
+/** Later than this and WireGuard drops a packet as a replay (RFC 6479; the kernel's and wireguard-go's windows are about 8,000). */
+const WINDOW = 8_000;
+
+/** alice and bob, whose direct path is cut for the time being. */
+async function make() {
+  const lab = await emptyHomes();
+  const host = (name: string) => lab.host(name);
+  await blockUdp(host("na"), ROUTER_B);
+  const mesh = await startMesh(host("coordinator"));
+  await initNetwork(host("alice"), await setupCode(mesh));
+  const gate = await startGate(host("gate"), { token: await createToken(host("alice"), "--gate") });
+  const token = await createToken(host("alice"), "--uses", "2");
+  const links = [joinLink(host("alice"), token), joinLink(host("bob"), token)];
+  await Promise.all(links.map((link) => link.line(/ is up: /)));
+  await waitForRung(host("alice"), "bob", "quic");
+  return { lab, host, gate, bob: await addressOf(host("alice"), "bob") };
+}
+
+const world = fixture(make);
+
+interface World {
+  gate: Process;
+  host(name: string): Host;
+  bob: string;
+}
+
+/** Both ends are on this rung. */
+async function on({ host }: World, rung: Rung): Promise<void> {
+  await waitForRung(host("alice"), "bob", rung, 60_000);
+  await waitForRung(host("bob"), "alice", rung, 60_000);
+}
+
+/** Runs the stream while `act` happens and for a moment longer; what was measured is the name of the step that judges it. */
+async function stream(
+  [w, t]: [World, Deno.TestContext],
+  act: () => Promise<void>,
+  judge: (result: PingResult) => void,
+): Promise<void> {
+  const ping = new Ping(w.host("alice"), w.bob, 1);
+  await ping.first();
+  await act();
+  const result = await ping.stop(1_000);
+  const { reordered, longestGapMs } = result;
+  const name = `${lossText(result)}, latest by ${reordered}, longest gap ${longestGapMs.toFixed(0)} ms`;
+  assert.ok(await t.step(name, () => judge(result)));
+}
+
+function whole(result: PingResult): void {
+  // Those of the last moment may still be under way on a busy machine; the climb was before.
+  const lost = result.lost.filter((seq) => seq <= result.sent - 800);
+  assert.deepEqual(lost, [], lossText(result));
+  assert.ok(result.reordered < WINDOW, `${result.reordered} packets late`);
+}
+
+/** Answers come after the gap again. */
+function goesOn(result: PingResult): void {
+  const newest = result.lost.at(-1) ?? 0;
+  assert.ok(result.sent - newest > 200, `lost until the end: ${lossText(result)}`);
+  assert.ok(result.reordered < WINDOW, `${result.reordered} packets late`);
+}
+
+/** Which addresses the gate's kernel passes packets between. */
+async function endsAt({ host }: World): Promise<string> {
+  return (await host("gate").sh("nft list ruleset | sed -n '/set ends4/,/}/p'")).stdout;
+}
+
+world("quic -> lane loses nothing", async (w, t) => {
+  await stream([w, t], () => on(w, "lane"), whole);
+});
+
+world("an end that roams on a lane stays on it", async (w, t) => {
+  const before = await endsAt(w);
+  const { since } = (await waitForRung(w.host("alice"), "bob", "lane")).path;
+  await stream([w, t], async () => {
+    await w.host("alice").sh(`
+      ip address del 10.9.1.2/24 dev eth0
+      ip address add 10.9.1.7/24 dev eth0
+      ip route replace default via 10.9.1.1`);
+    // The gate carries to the new address.
+    await waitFor(
+      "the end's new address",
+      async () => await endsAt(w) !== before,
+    );
+    await on(w, "lane");
+  }, goesOn);
+  assert.equal((await waitForRung(w.host("alice"), "bob", "lane")).path.since, since);
+});
+
+world("lane -> direct loses nothing", async (w, t) => {
+  await stream([w, t], async () => {
+    await unblockUdp(w.host("na"));
+    await on(w, "direct");
+  }, whole);
+});
+
+world("lost consent: direct -> quic -> lane", async (w, t) => {
+  await stream([w, t], async () => {
+    await blockUdp(w.host("na"), ROUTER_B);
+    await on(w, "lane");
+  }, goesOn);
+});
+
+world("a restart of the gate: none -> quic -> lane", async (w, t) => {
+  await stream([w, t], async () => {
+    const before = await endsAt(w);
+    assert.equal((await w.gate.stop("SIGTERM")).code, 0);
+    await startGate(w.host("gate"));
+    await waitFor("another lane", async () => {
+      const now = await endsAt(w);
+      return now.includes("203.0.113") && now !== before;
+    });
+    await on(w, "lane");
+  }, goesOn);
+});
+
+world("lane -> quic when the lane's port is shut", async (w, t) => {
+  await stream([w, t], async () => {
+    await blockLanes(w.host("na"));
+    await on(w, "quic");
+  }, goesOn);
+});

@@ -1,0 +1,135 @@
+/**
+ * The turn rung end to end: real daemons in networks that let nothing out but TCP 443, the gate's coturn, and the coordinator's
+ * mailbox as the only other way.
+ */
+import assert from "node:assert/strict";
+import { type Host, Lab } from "../../scripts/lab/lab.ts";
+import { waitFor } from "../../scripts/lab/process.ts";
+import {
+  createToken,
+  initNetwork,
+  joinLink,
+  MESH_TOML,
+  peers,
+  setupCode,
+  startGate,
+  startMesh,
+  waitForRung,
+} from "../../scripts/lab/programs.ts";
+import { buildHomes, COORDINATOR } from "../../scripts/lab/topology.ts";
+import { fetchFile, serveFile } from "../../scripts/lab/transfer.ts";
+import { addressOf, fixture, reaches } from "./support.ts";
+
+const SERVER = `${COORDINATOR}:443`;
+
+interface World {
+  lab: Lab;
+  host(name: string): Host;
+  /** bob's address in the network. */
+  bob: string;
+}
+
+async function make(): Promise<World> {
+  const lab = new Lab();
+  await buildHomes(lab, { alice: "only_443", bob: "only_443" });
+  const host = (name: string) => lab.host(name);
+  const mesh = await startMesh(host("coordinator"), { config: MESH_TOML.replace(":7777", ":443") });
+  await initNetwork(host("alice"), await setupCode(mesh), { server: SERVER });
+  const gate = await startGate(host("gate"), { token: await createToken(host("alice"), "--gate"), server: SERVER });
+  await gate.line(/ TURN /);
+  await gate.line(/record published/);
+  const token = await createToken(host("alice"), "--uses", "3");
+  const links = ["alice", "bob", "carol"].map((name) => joinLink(host(name), token, "--server", SERVER));
+  await Promise.all(links.map((link) => link.line(/ is up: /)));
+  await waitForRung(host("alice"), "bob", "turn");
+  return { lab, host, bob: await addressOf(host("alice"), "bob") };
+}
+
+const world = fixture(make);
+
+const coturn = async (gate: Host) => Number((await gate.sh("pgrep -n turnserver || echo 0")).stdout.trim());
+
+world("two machines that may only use TCP 443 meet over TLS at the gate's coturn, with real traffic", async (w) => {
+  const { host, bob } = w;
+  await waitForRung(host("bob"), "alice", "turn");
+  const peer = (await peers(host("alice"))).find((p) => p.name === "bob")!;
+  assert.match(peer.path.endpoint!, /^gate over TLS$/);
+  const { stdout } = await host("alice").run(["ping", "-n", "-c", "300", "-i", "0.01", "-W", "3", bob]);
+  assert.match(stdout, /300 packets transmitted, 300 received/);
+  const { sha256, process } = await serveFile(host("bob"), 8_000_000);
+  assert.equal((await fetchFile(host("alice"), bob)).sha256, sha256);
+  await process.stop("SIGTERM", 3_000);
+});
+
+world(
+  "one end that may only use TCP 443 and one on the open internet meet, and the open one sends by UDP",
+  async (w) => {
+    const { host } = w;
+    await waitForRung(host("carol"), "alice", "turn");
+    await waitForRung(host("alice"), "carol", "turn");
+    const peer = (await peers(host("carol"))).find((p) => p.name === "alice")!;
+    assert.equal(peer.path.endpoint, "gate over UDP");
+    const carol = await addressOf(host("alice"), "carol");
+    const { stdout } = await host("alice").run(["ping", "-n", "-c", "200", "-i", "0.01", "-W", "3", carol]);
+    assert.match(stdout, /200 packets transmitted, 200 received/);
+  },
+);
+
+world("coturn killed is started again, and the pair comes back by itself", async (w) => {
+  const { host, bob } = w;
+  const before = await coturn(host("gate"));
+  await host("gate").run(["kill", "-9", String(before)]);
+  await waitFor("another coturn", async () => ![0, before].includes(await coturn(host("gate"))));
+  await reaches(host("alice"), bob);
+  await waitForRung(host("alice"), "bob", "turn");
+});
+
+world(
+  "attack: a relay port of the real gate reaches nothing but relay ports, and the walls come back when flushed",
+  async (w) => {
+    const { host } = w;
+    const rules = async () => (await host("gate").sh("nft list table inet ghostgate_turn 2>/dev/null || true")).stdout;
+    const before = await rules();
+    for (const range of ["127.0.0.0/8", "10.0.0.0/8", "169.254.0.0/16", "100.64.0.0/10", "192.168.0.0/16"]) {
+      assert.ok(before.includes(range), range);
+    }
+    assert.match(before, /::ffff:0\.0\.0\.0\/96/);
+    await host("gate").run(["nft", "delete", "table", "inet", "ghostgate_turn"]);
+    await waitFor("the walls", async () => /chain egress/.test(await rules()), { timeout: 15_000 });
+  },
+);
+
+world("a machine whose UDP opens climbs off the relay, losing nothing", async (w) => {
+  const { host } = w;
+  const carol = await addressOf(host("alice"), "carol");
+  const stream = host("alice").run(["ping", "-n", "-c", "1500", "-i", "0.01", "-W", "3", carol], { codes: "any" });
+  await host("na").run(["nft", "delete", "table", "ip", "strict"]);
+  await waitForRung(host("alice"), "carol", "direct");
+  await waitForRung(host("carol"), "alice", "direct");
+  const { stdout } = await stream;
+  assert.match(stdout, /1500 packets transmitted, 1500 received/);
+});
+
+world("a revoked machine's allocation ends at once, and the others come back by themselves", async (w) => {
+  const { host, bob } = w;
+  await waitForRung(host("bob"), "carol", "turn");
+  const link = host("bob").processes.find((p) => / ghostlink/.test(p.name))!;
+  const lost = () => link.lines.filter(({ text }) => /The address at a TURN server is gone/.test(text)).length;
+  const [before, losses] = [await coturn(host("gate")), lost()];
+  await host("alice").ctl(["nodes", "revoke", "carol"]);
+  await waitFor("other credentials", async () => ![0, before].includes(await coturn(host("gate"))));
+  await waitFor("all addresses to end", () => lost() > losses);
+  await reaches(host("alice"), bob);
+  await waitForRung(host("alice"), "bob", "turn");
+  assert.equal((await peers(host("bob"))).some((p) => p.name === "carol"), false);
+});
+
+world("everything blocked but the coordinator: netcheck says so", async (w) => {
+  const { host } = w;
+  const { stdout: open } = await host("bob").ctl(["netcheck"]);
+  assert.match(open, /TURN/);
+  await host("gate").processes.find((p) => / ghostgate/.test(p.name))!.stop("SIGTERM", 10_000);
+  assert.equal((await host("gate").sh("nft list tables; pgrep turnserver || true")).stdout.trim(), "");
+  const { stdout } = await host("bob").ctl(["netcheck"]);
+  assert.match(stdout, /everything but the coordinator's HTTPS is blocked/);
+});
