@@ -84,7 +84,9 @@ const world = fixture(make);
 
 /** Pings until both are on a lane. */
 async function lane({ host }: World, a: string, b: string): Promise<void> {
-  const ping = host(a).spawn("ping", ["ping", "-i", "0.2", await addressOf(host(a), `n-${b}`)]);
+  const address = await addressOf(host(a), `n-${b}`);
+  await reaches(host(a), address);
+  const ping = host(a).spawn("ping", ["ping", "-i", "0.2", address]);
   await waitForRung(host(a), `n-${b}`, "lane", 60_000);
   await waitForRung(host(b), `n-${a}`, "lane", 60_000);
   await ping.stop("SIGINT", 3_000);
@@ -104,12 +106,12 @@ async function counter(w: World, name: string): Promise<number> {
   return Number(new RegExp(`counter ${name} \\{\\s*packets (\\d+)`).exec(stdout)?.[1]);
 }
 
-/** Mbit/s that come through within two seconds. */
+/** Mbit/s that come through within two seconds, once the second's worth that may come at once is used up. */
 async function rate({ host }: World, a: string, b: string): Promise<number> {
   const server = host(b).spawn("iperf3", ["iperf3", "-s", "-1"]);
   await waitFor("iperf3", async () => (await host(b).sh("ss -ltn | grep -c :5201 || true")).stdout.trim() !== "0");
   const address = await addressOf(host(a), `n-${b}`);
-  const { stdout } = await host(a).run(["iperf3", "-c", address, "-t", "2", "-J"]);
+  const { stdout } = await host(a).run(["iperf3", "-c", address, "-O", "2", "-t", "2", "-J"]);
   await server.stop("SIGTERM", 1_000);
   return JSON.parse(stdout).end.sum_received.bits_per_second / 1e6;
 }
@@ -119,7 +121,7 @@ world("two nodes meet on an IPv6 lane in the kernel, which its rate bounds", asy
   assert.equal((await elements(w, "ends6")).length, 2);
   const limited = await counter(w, "limited");
   const mbit = await rate(w, "six", "seven");
-  assert.ok(mbit < 14, `${mbit} Mbit/s where 10 are allowed`);
+  assert.ok(mbit < 12, `${mbit} Mbit/s where 10 are allowed`);
   assert.ok(await counter(w, "limited") > limited, "nothing was counted as dropped for its rate");
 });
 
@@ -127,7 +129,7 @@ world("two families meet through the gate's process, within the same rate", asyn
   await lane(w, "four", "six");
   assert.deepEqual(await elements(w, "ends4"), []);
   const mbit = await rate(w, "four", "six");
-  assert.ok(mbit < 14, `${mbit} Mbit/s where 10 are allowed`);
+  assert.ok(mbit < 12, `${mbit} Mbit/s where 10 are allowed`);
 });
 
 world("a node on the gate's own host reaches its peers by lane, and directly where it can", async (w) => {
@@ -175,22 +177,29 @@ world("lanes of a killed gate go on in the kernel; the next gate takes its table
   assert.equal((await elements(w, "ends6")).length, 2);
   w.gate = await startGate(w.host("gate"), { config: toml("lanes_mbit = 10\nlanes_per_network = 1\n") });
   await w.gate.line(/ready for sessions/);
+  const stream = w.host("six").spawn("ping", ["ping", "-i", "0.2", seven]);
+  await waitFor("the next gate's lane", async () => (await elements(w, "ends6")).length === 2);
   await lane(w, "six", "seven");
+  await stream.stop("SIGINT", 3_000);
   const { stdout: tables } = await w.host("gate").sh("nft list tables");
-  assert.equal(tables.match(/ghostgate/g)?.length, 1, tables);
+  assert.equal(tables.match(/ghostgate_4/g)?.length, 1, tables);
   for (const set of ["active", "ends6", "marks"]) {
     assert.equal((await elements(w, set)).length, set === "ends6" ? 2 : 1, `what the killed gate left in ${set}`);
   }
   const mbit = await rate(w, "six", "seven");
-  assert.ok(mbit < 14, `${mbit} Mbit/s where all have 10`);
+  assert.ok(mbit < 12, `${mbit} Mbit/s where all have 10`);
 });
 
 world("one lane more than the network may have is refused, and ghostctl says why", async (w) => {
   const stream = w.host("six").spawn("ping", ["ping", "-i", "0.2", await addressOf(w.host("six"), "n-seven")]);
   const ping = w.host("four").spawn("ping", ["ping", "-i", "0.2", await addressOf(w.host("four"), "n-six")]);
+  let seen = "";
   await waitFor("the reason", async () => {
     const six = (await peers(w.host("four"))).find((peer) => peer.name === "n-six");
+    seen = `${six?.path.rung}: ${six?.path.why}`;
     return six?.path.rung === "quic" && /lanes_per_network/.test(six.path.why ?? "");
+  }).catch((error) => {
+    throw new Error(`${error.message}; last seen: ${seen}`);
   });
   await ping.stop("SIGINT", 3_000);
   await stream.stop("SIGINT", 3_000);
