@@ -70,6 +70,8 @@ export interface DaemonHooks {
   moved(peer: Peer): void;
   /** Brings the machine in line. */
   reconcile(): Promise<void>;
+  /** The same; resolves when a run has held. */
+  inLine(): Promise<void>;
   /** A deadline is sooner than it was. */
   rearm(): void;
   meshUp(): boolean;
@@ -258,7 +260,7 @@ export class Parts {
         crypto: stunCrypto,
         wgPort: () => p.machine.wgPort,
         signal: (to, body) => this.signals.send(to, body),
-        changed: d.reconcile,
+        changed: d.inLine,
         moved: d.moved,
         rearm: d.rearm,
         now,
