@@ -119,6 +119,7 @@ export class Daemon {
     const { state, log } = this.#o;
     await this.#parts.names.recover();
     await this.#parts.exit.load();
+    await this.#parts.addresses.load();
     this.#certificate = await CertificateKeeper.open(state.dir, {
       own: this.#own,
       ledger: () => this.#parts.view.ledger,
@@ -407,6 +408,8 @@ export class Daemon {
   async #audit(): Promise<void> {
     this.#machine.doubtTable();
     await this.reconcile(); // before all that waits for the coordinator
+    // Behind a kill switch names resolve once our resolver serves them, and the coordinator is reached once its name resolves.
+    if (this.#parts.surroundings.unresolved) void this.#looks.request();
     void this.#parts.admissions.review();
     await this.#parts.publisher.renew();
     if (await this.#certificate?.renew()) await this.#ownRenewed();
