@@ -197,7 +197,10 @@ export class Daemon {
         ...this.#o,
         meshUp: () => this.#meshUp,
         changed: () => this.#ownChanged(),
-        reconcile: () => this.reconcile(),
+        reconcile: async () => {
+          await this.reconcile();
+          if (this.#fault !== null) throw this.#fault;
+        },
       }),
       whois: (who) => Promise.resolve().then(() => whois(view, who)),
       change: async (change) => {
