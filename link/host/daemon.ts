@@ -120,6 +120,7 @@ export class Daemon {
     const { state, log } = this.#o;
     await this.#parts.names.recover();
     await this.#parts.exit.load();
+    await this.#parts.addresses.load();
     this.#certificate = await CertificateKeeper.open(state.dir, {
       own: this.#own,
       ledger: () => this.#parts.view.ledger,
@@ -197,7 +198,10 @@ export class Daemon {
         ...this.#o,
         meshUp: () => this.#meshUp,
         changed: () => this.#ownChanged(),
-        reconcile: () => this.reconcile(),
+        reconcile: async () => {
+          await this.reconcile();
+          if (this.#fault !== null) throw this.#fault;
+        },
       }),
       whois: (who) => Promise.resolve().then(() => whois(view, who)),
       change: async (change) => {
@@ -248,7 +252,7 @@ export class Daemon {
         this.#o.log.error("This node is no longer admitted to the network; all tunnels are closed");
       }
       if (this.#parts.view.policyFault) {
-        this.#o.log.error("The policy in force cannot be used", { why: this.#parts.view.policyFault });
+        this.#o.log.error("The newest policy cannot be used", { why: this.#parts.view.policyFault });
       }
     }
     this.#parts.saver.records();
@@ -409,6 +413,8 @@ export class Daemon {
   async #audit(): Promise<void> {
     this.#machine.doubtTable();
     await this.reconcile(); // before all that waits for the coordinator
+    // Behind a kill switch names resolve once our resolver serves them, and the coordinator is reached once its name resolves.
+    if (this.#parts.surroundings.unresolved) void this.#looks.request();
     void this.#parts.admissions.review();
     await this.#parts.publisher.renew();
     if (await this.#certificate?.renew()) await this.#ownRenewed();
