@@ -11,8 +11,8 @@ import { buildHomes, GATE } from "./lab/topology.ts";
 import { main, run } from "./lib/run.ts";
 import { table } from "./lib/stats.ts";
 
-/** What starting leaves to do is over after this, in ms. */
-const SETTLE = 10_000;
+/** What starting leaves to do, the last large garbage collection included, is over after this, in ms. */
+const SETTLE = 40_000;
 
 const sleep = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
 

@@ -25,7 +25,7 @@ Deno.test("verifyGateRecord() tells what a gate is", async () => {
   const gate = await verifyGateRecord(jws, { ledger, now: NOW, admit: DEFAULT_ADMIT });
   assert.deepEqual(
     { ...gate, admission: gate.admission.grant },
-    { id, key: key.public, jws, record, admission: gateGrantKey.public, name: "gate" },
+    { id, key: key.public, jws, record, admission: gateGrantKey.public, name: "gate", draining: false },
   );
   await everyMutationIsRefused(jws, (text) => verifyGateRecord(text, { ledger, now: NOW, admit: DEFAULT_ADMIT }));
 });

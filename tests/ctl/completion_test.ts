@@ -23,11 +23,15 @@ zpty shell $command
 wait_for() { local i; for i in {1..600}; do [[ -e $1 ]] && return 0; sleep 0.05; done; echo "no $1" >&2; cat $dir/screen >&2; exit 1; }
 zpty -w shell "$setup; touch $dir/ready"
 wait_for $dir/ready
+sleep 0.3
 n=0
 for line in "$@"; do
   n=$((n + 1))
+  rm -f $dir/completed
   zpty -n -w shell "$line"$'\\t'
-  # Candidates come from a process: the next keys wait in the terminal until it has ended.
+  # Candidates come from a process; keys that are typed before the shell has them may be taken as they stand.
+  wait_for $dir/completed
+  sleep 0.3
   zpty -w shell " > $dir/out$n"$'\\001'"echo "
   wait_for $dir/out$n
 done
@@ -47,7 +51,7 @@ async function typed(shell: keyof typeof SHELLS, lines: readonly string[]): Prom
   const random = (n: number) => crypto.getRandomValues(new Uint8Array(n));
   const server = await serveLocal({ socket: `${dir}/sockets/ghostlink.sock`, random, handlers });
   try {
-    const run = `exec sh ${ROOT}scripts/launch.sh ctl "$@"`;
+    const run = `sh ${ROOT}scripts/launch.sh ctl "$@"; code=$?; touch ${dir}/completed; exit $code`;
     await Deno.mkdir(`${dir}/bin`);
     await Deno.writeTextFile(`${dir}/bin/ghostctl`, `#!/bin/sh\n${run}\n`, { mode: 0o755 });
     const { code, stdout, stderr } = await new Deno.Command("zsh", {

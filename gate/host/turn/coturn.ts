@@ -120,6 +120,8 @@ export class Coturn {
     const { plan, dir, tools, runner } = this.#o;
     const files = { dir, cert: `${dir}/cert.pem`, key: `${dir}/key.pem` };
     await writeSecret(`${dir}/turnserver.conf`, renderTurnConfig({ plan, files, secret: this.#secret }));
+    // coturn would make them readable for others; nothing is kept in them, but nobody should have to know that.
+    for (const file of ["turndb", "turnserver.pid"]) await writeSecret(`${dir}/${file}`, "");
     this.#said = [];
     const argv = [...leash(tools.setpriv), tools.turnserver, "-c", `${dir}/turnserver.conf`];
     const child = runner.spawn(argv[0]!, argv.slice(1), { onLine: (line) => this.#hear(line) });
