@@ -1,6 +1,5 @@
 /**
- * Lanes at their edges: IPv6, two families, a node on the gate's own host, rates and quotas, a gate that is killed, a kernel that
- * takes nothing more, and a host that forwards for others all the while. One gate, and four nodes that have no direct path:
+ * Lanes at their edges: IPv6, two families, a node on the gate's own host, rates, a kernel that takes nothing more, and a host that forwards for others all the while. One gate, and four nodes that have no direct path:
  *
  *     four   IPv4 alone          six, seven   UDP by IPv6 alone, and not to each other
  *     gate   runs a node too     box          a container behind the gate's host, whose traffic the host masquerades
@@ -13,7 +12,6 @@ import {
   createToken,
   initNetwork,
   joinLink,
-  peers,
   setupCode,
   startGate,
   startMesh,
@@ -139,14 +137,6 @@ world("a node on the gate's own host reaches its peers by lane, and directly whe
   await reaches(w.host("six"), await addressOf(w.host("six"), "n-gate"));
 });
 
-world("the host's conntrack sees the container's packets and none of a lane's", async (w) => {
-  await lane(w, "six", "seven");
-  const [port] = await elements(w, "marks");
-  const { stdout } = await w.host("gate").sh("cat /proc/net/nf_conntrack");
-  assert.match(stdout, /src=10\.88\.0\.2/);
-  assert.doesNotMatch(stdout, new RegExp(`port=${/\d+/.exec(port!)![0]} `));
-});
-
 world("lanes go on through the gate's process when the kernel takes no more, and return to it", async (w) => {
   await lane(w, "six", "seven");
   const ping = new Ping(w.host("six"), await addressOf(w.host("six"), "n-seven"), 20);
@@ -166,43 +156,6 @@ world("lanes go on through the gate's process when the kernel takes no more, and
   await w.gate.line(/the kernel takes lanes again/);
   await waitFor("the lane in the kernel", async () => (await elements(w, "ends6")).length === 2);
   await ping.stop();
-});
-
-world("lanes of a killed gate go on in the kernel; the next gate takes its table over", async (w) => {
-  await lane(w, "six", "seven");
-  await w.gate.stop("SIGKILL");
-  const seven = await addressOf(w.host("six"), "n-seven");
-  const { stdout } = await w.host("six").run(["ping", "-n", "-c", "20", "-i", "0.02", seven]);
-  assert.match(stdout, /20 received/);
-  assert.equal((await elements(w, "ends6")).length, 2);
-  w.gate = await startGate(w.host("gate"), { config: toml("lanes_mbit = 10\nlanes_per_network = 1\n") });
-  await w.gate.line(/ready for sessions/);
-  const stream = w.host("six").spawn("ping", ["ping", "-i", "0.2", seven]);
-  await waitFor("the next gate's lane", async () => (await elements(w, "ends6")).length === 2);
-  await lane(w, "six", "seven");
-  await stream.stop("SIGINT", 3_000);
-  const { stdout: tables } = await w.host("gate").sh("nft list tables");
-  assert.equal(tables.match(/ghostgate_4/g)?.length, 1, tables);
-  for (const set of ["active", "ends6", "marks"]) {
-    assert.equal((await elements(w, set)).length, set === "ends6" ? 2 : 1, `what the killed gate left in ${set}`);
-  }
-  const mbit = await rate(w, "six", "seven");
-  assert.ok(mbit < 13, `${mbit} Mbit/s where all have 10`);
-});
-
-world("one lane more than the network may have is refused, and ghostctl says why", async (w) => {
-  const stream = w.host("six").spawn("ping", ["ping", "-i", "0.2", await addressOf(w.host("six"), "n-seven")]);
-  const ping = w.host("four").spawn("ping", ["ping", "-i", "0.2", await addressOf(w.host("four"), "n-six")]);
-  let seen = "";
-  await waitFor("the reason", async () => {
-    const six = (await peers(w.host("four"))).find((peer) => peer.name === "n-six");
-    seen = `${six?.path.rung}: ${six?.path.why}`;
-    return six?.path.rung === "quic" && /lanes_per_network/.test(six.path.why ?? "");
-  }).catch((error) => {
-    throw new Error(`${error.message}; last seen: ${seen}`);
-  });
-  await ping.stop("SIGINT", 3_000);
-  await stream.stop("SIGINT", 3_000);
 });
 
 world("an idle lane ends, and the host goes on forwarding for others when the gate is gone", async (w) => {
