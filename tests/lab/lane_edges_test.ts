@@ -1,5 +1,6 @@
 /**
- * Lanes at their edges: IPv6, two families, a node on the gate's own host, rates, a kernel that takes nothing more, and a host that forwards for others all the while. One gate, and four nodes that have no direct path:
+ * Lanes at their edges: IPv6, two families, a node on the gate's own host, rates, a kernel that takes nothing more, and a host
+ * that forwards for others all the while. One gate, and four nodes that have no direct path:
  *
  *     four   IPv4 alone          six, seven   UDP by IPv6 alone, and not to each other
  *     gate   runs a node too     box          a container behind the gate's host, whose traffic the host masquerades
