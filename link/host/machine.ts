@@ -99,14 +99,15 @@ export class Machine {
     const forwarding = new Forwarding({ runner: o.runner, tools: o.tools, iface: o.iface, file });
     await forwarding.recover();
     const { iface, runner, tools, log } = o;
-    const onChange = o.onChange === null ? null : await OnChange.open({ path: o.onChange, iface, runner });
+    const now = () => Date.now();
+    const onChange = o.onChange === null ? null : await OnChange.open({ path: o.onChange, iface, runner, now });
     const firewall = await FirewallDesk.open(o.firewall, {
       onChange,
       iface,
       runner,
       tools,
       log,
-      now: () => Date.now(),
+      now,
     });
     const device = await openDevice({
       name: o.iface,
