@@ -261,6 +261,7 @@ export class Parts {
         changed: d.reconcile,
         moved: d.moved,
         rearm: d.rearm,
+        log: o.log,
         now,
       },
       added: (id, wgNext) => {
