@@ -179,7 +179,11 @@ export class Machine {
     for (const use of routes) if (use.active) desired.push(routeWith(use.route.prefix, wanted));
     await this.ip.apply(planRoutes(desired, await this.ip.routes()));
     this.#uses = routes;
-    await this.#exit.apply(wanted.exit, wanted.addresses);
+    await this.#exit.apply(wanted.exit, {
+      addresses: wanted.addresses,
+      carried: wanted.routes.mine.map(({ prefix, lan }) => lan ?? prefix),
+      used: this.#uses.filter((use) => use.active).map((use) => use.route.prefix),
+    });
   }
 
   async #filter(wanted: Wanted): Promise<void> {

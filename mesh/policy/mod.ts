@@ -13,7 +13,7 @@ export {
   seenBy,
   sees,
 } from "./compile.ts";
-export { filterFor } from "./filter.ts";
+export { filterFor, internetBeyond } from "./filter.ts";
 export {
   addressEnd,
   allEnds,
