@@ -70,7 +70,7 @@ export function internetBeyond(compiled: Compiled): string[] {
 }
 
 /** The internet without what is somebody's in the network: machines' own addresses, and routes, which are always longer. */
-function internetOf({ machines, routes }: Compiled): Range[] {
+export function internetOf({ machines, routes }: Compiled): Range[] {
   const taken = [...[...machines.values()].flatMap(({ own }) => own), ...routes.map(({ range }) => range)];
   const near = taken.filter((range) => INTERNET.some((part) => intersect(part, range)));
   return near.length === 0 ? [...INTERNET] : INTERNET.flatMap((part) => subtract(part, near));

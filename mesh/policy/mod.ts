@@ -18,6 +18,7 @@ export {
   addressEnd,
   allEnds,
   type End,
+  internetEnds,
   machineEnd,
   meetsPorts,
   portsBetween,

@@ -168,7 +168,7 @@ export class World implements AsyncDisposable {
   }
 
   /** A machine that joins with a token and publishes its record; its id. */
-  async join(token: string, name: string, identity?: SigningKey): Promise<string> {
+  async join(token: string, name: string, identity?: SigningKey, routes: string[] = []): Promise<string> {
     const { net, key: seed } = decodeToken(token);
     const grantKey = await signingKeyFromSeed(fromBase64Url(seed));
     const key = identity ?? await signingKeyFromSeed(random(32));
@@ -186,7 +186,7 @@ export class World implements AsyncDisposable {
       ipv6: await ipv6Of(net, id),
       ipv4: await ipv4Of(net, id, 0, "100.64.0.0/10"),
       gates: [],
-      routes: [],
+      routes,
       tags: [],
       os: "linux",
       version: "0.1.0",

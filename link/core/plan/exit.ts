@@ -6,9 +6,9 @@
  * | rule | what | way |
  * |---|---|---|
  * | 0 | WireGuard's own packets, by its fwmark | as without the exit (table main) |
+ * | 0 | the network's own ranges and the routes in use, whether the exit is there or not | main but its default routes, then on |
  * | 1 | the daemon's sockets: by source port (ICE, questions about our own names), or by address, protocol and port (gates, coordinator) | main |
  * | 2 | link-local and container networks, and those that this machine carries; with `lan` all routes of main but the default ones | main |
- * | 2 | the network's own ranges and the routes in use, whether the exit is there or not | main but its default routes, then on |
  * | 3 | all else | the table: `default` into the tunnel, and behind it `unreachable`: for a family that the exit does not have, and for when the tunnel's device goes and the kernel takes its routes along |
  *
  * Rules by source port and by destination are looked at when a socket chooses its address, so its packets have the address
@@ -115,14 +115,15 @@ function familyState(wanted: DesiredExit, family: 4 | 6): ExitFamily {
   return {
     rules: [
       { order: 0, fwmark: EXIT_MARK, exit: false },
-      ...past,
-      ...near.map((to): ExitRule => ({ order: 2, to: canonicalPrefix(to), exit: false })),
+      // Not beside the rule for the LAN: the kernel takes one that says the same but names no destination for one of these.
       ...wanted.overlay.filter(mine).map((to): ExitRule => ({
-        order: 2,
+        order: 0,
         to: canonicalPrefix(to),
         suppress: 0,
         exit: false,
       })),
+      ...past,
+      ...near.map((to): ExitRule => ({ order: 2, to: canonicalPrefix(to), exit: false })),
       ...(wanted.lan ? [{ order: 2, suppress: 0, exit: false }] : []),
       { order: 3, exit: true },
     ],

@@ -8,6 +8,15 @@ Deno.test("parseExitRules() reads back what was planned, and nobody else's", () 
   const json = [
     { priority: 0, src: "all", table: "local" },
     { priority, src: "all", fwmark: "0x67680000", table: "main", protocol: "207" },
+    {
+      priority,
+      src: "all",
+      dst: "100.64.0.0",
+      dstlen: 10,
+      table: "main",
+      suppress_prefixlen: 0,
+      protocol: "207",
+    },
     { priority: priority + 1, src: "all", ipproto: "udp", sport: 51821, table: "main", protocol: "207" },
     {
       priority: priority + 1,
@@ -19,15 +28,6 @@ Deno.test("parseExitRules() reads back what was planned, and nobody else's", () 
       protocol: "207",
     },
     { priority: priority + 2, src: "all", dst: "172.17.0.0", dstlen: 16, table: "main", protocol: "207" },
-    {
-      priority: priority + 2,
-      src: "all",
-      dst: "100.64.0.0",
-      dstlen: 10,
-      table: "main",
-      suppress_prefixlen: 0,
-      protocol: "207",
-    },
     { priority: priority + 2, src: "all", table: "main", suppress_prefixlen: 0, protocol: "207" },
     { priority: priority + 3, src: "all", table: `${table}`, protocol: "207" },
     { priority: priority + 3, src: "all", table: "99" },
