@@ -1,7 +1,9 @@
 /** Where the daemon's socket and ghostctl's own folder are. */
-import { homeFor, runDirOf, systemRunDir, thisUser } from "../mesh/host/places.ts";
+import { homeFor, runDirOf, systemRunDir, systemStateDir, thisUser } from "../mesh/host/places.ts";
 import { GhostError } from "../mesh/wire/errors.ts";
 import type { Call } from "./call.ts";
+
+const DAEMONS = ["ghostlink", "ghostgate", "ghostmesh"];
 
 /**
  * The daemon's sockets in the order in which they are tried: `--socket`, GHOSTLINK_SOCKET, else the daemon of this user and then
@@ -16,9 +18,22 @@ export function socketPaths(call: Call): string[] {
   return [...dirs].map((dir) => `${dir}/ghostlink.sock`);
 }
 
-/** What a plugin never reads or writes, whatever was granted: the admin keys, and the secrets of daemons. */
+/**
+ * What a plugin never reads or writes, whatever was granted, and what is never signed as a policy's import: the admin keys, and
+ * the sockets, secrets and state of all daemons of this machine, also where a flag or the environment names other folders.
+ */
 export function closedPlaces(call: Call): string[] {
-  return [configDir(call), ...socketPaths(call).map((socket) => socket.slice(0, socket.lastIndexOf("/")) || "/")];
+  const user = thisUser();
+  const own = runDirOf(user);
+  const homes = [homeFor("config", user), homeFor("state", user)].filter((dir) => dir !== null);
+  const home = user.env("HOME");
+  // Root's daemons, and those of a shell that knows no XDG_ variables, keep to these.
+  if (home !== undefined) homes.push(`${home}/.config`, `${home}/.local/state`);
+  const state = DAEMONS.flatMap((role) => [systemStateDir(role, user.os), ...homes.map((dir) => `${dir}/${role}`)]);
+  const sockets = socketPaths(call).map((socket) => socket.slice(0, socket.lastIndexOf("/")) || "/");
+  const run = [...own === null ? [] : [own], systemRunDir(user.os)];
+  const config = homes.map((dir) => `${dir}/ghostctl`);
+  return [...new Set([configDir(call), ...config, ...sockets, ...run, ...state])];
 }
 
 /** ghostctl's own folder: `--config-dir`, GHOSTCTL_CONFIG_DIR, XDG_CONFIG_HOME/ghostctl, ~/.config/ghostctl; on Windows in APPDATA. */

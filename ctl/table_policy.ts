@@ -6,7 +6,7 @@ const row = { seq: 5, time: "2026-01-01T00:00:00.000Z", by: ["ann"], format: "to
 const file = { name: "file", summary: "the policy, such as acls.toml or policy.ts" };
 const fault = { line: 3, column: 8, message: 'Undefined group "group:opps"', mend: 'did you mean "group:ops"?' };
 const ts =
-  "A file whose name ends in .ts is run twice without any permission, network, clock or random numbers, and its default export is the policy.";
+  "A file whose name ends in .ts is run twice without network, clock or random numbers, and its default export is the policy. It may import files of its own folder and below, which others may read too (no links, nothing hidden, no keys), and nothing else.";
 
 export const POLICY_COMMANDS: readonly CommandSpec[] = [
   {

@@ -78,7 +78,7 @@ beside() { # beside POLICY
   done
 }
 
-# What a policy.ts imports is signed with it.
+# What a policy.ts imports is signed with it; ghostctl refuses what is not for all members to read.
 imported() { # imported POLICY
   [ -f "$1" ] && [ -r "$1" ] || return 0
   files=$("$deno" info --quiet --json --no-config --no-remote --no-npm --no-lock "$1" 2>/dev/null |
@@ -136,7 +136,7 @@ for argument in "$@"; do
     *)
       if [ "$role" = ctl ]; then
         case $words in 'ledger export ' | 'policy pull ') allow both "$value" ;; esac
-        # A policy.ts runs in a Deno of its own, which gets no permission at all.
+        # A policy.ts runs in a Deno of its own, which may read what is signed with it and nothing else.
         case "$words$value" in 'policy '*.ts)
           runs=$deno
           imported "$value"

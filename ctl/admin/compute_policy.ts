@@ -1,7 +1,9 @@
 /**
- * Runs a policy.ts: a process of its own without any permission, without remote modules, without clock and random source,
- * twice, and both must come to the same document. What it statically imports from local files it may read, nothing else.
+ * Runs a policy.ts: a process of its own, without remote modules, without clock and random source, twice, and both must come to
+ * the same document. Its only permission is to read itself and the files that are signed with it. It is loaded in a worker, where
+ * static imports need that permission as well, which is not so in the main thread.
  */
+import { encodeBase64 } from "@std/encoding/base64.js";
 import { pathToFileURL } from "node:url";
 import { systemRunner } from "../../mesh/host/runner.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
@@ -12,11 +14,13 @@ const MARK = "ghostctl policy document:";
 
 /**
  * The document that a policy.ts computes, as TOML.
+ * @param path absolute
+ * @param imports absolute paths of the files that it may import
  * @throws GhostError `bad_policy` with what it said when it failed
  */
-export async function computePolicy(path: string): Promise<string> {
-  const first = await runOnce(path);
-  if (first !== await runOnce(path)) {
+export async function computePolicy(path: string, imports: readonly string[]): Promise<string> {
+  const first = await runOnce(path, imports);
+  if (first !== await runOnce(path, imports)) {
     throw new GhostError("bad_policy", "Two runs computed two documents", {
       place: path,
       mend: "let it depend on nothing but its own text and its imports",
@@ -35,8 +39,9 @@ export async function computePolicy(path: string): Promise<string> {
   }
 }
 
-async function runOnce(path: string): Promise<string> {
+async function runOnce(path: string, imports: readonly string[]): Promise<string> {
   const args = ["run", "--quiet", "--no-prompt", "--no-config", "--no-remote", "--no-npm", "--no-lock"];
+  args.push(`--allow-read=${[path, ...imports].map((file) => file.replaceAll(",", ",,")).join(",")}`);
   const home = Deno.env.get("HOME");
   let result;
   try {
@@ -69,10 +74,31 @@ async function runOnce(path: string): Promise<string> {
   });
 }
 
-/** The main module; what it imports sees no clock and no random source. */
+/** The main module: it starts the worker and prints what that made, or why it failed. */
 function harness(url: string): string {
+  const worker = `data:application/javascript;base64,${encodeBase64(inWorker(url))}`;
   return `
-const print = console.log;
+const worker = new Worker(${JSON.stringify(worker)}, { type: "module" });
+const fail = (why) => {
+  console.error(why);
+  Deno.exit(1);
+};
+worker.onmessage = ({ data: { made, failed } }) => {
+  if (failed !== undefined) fail(failed);
+  console.log(${JSON.stringify(MARK)} + made);
+  Deno.exit(0);
+};
+worker.onerror = (event) => {
+  event.preventDefault();
+  fail("error: " + event.message);
+};
+`;
+}
+
+/** What is loaded in the worker; what it imports sees no clock and no random source. */
+function inWorker(url: string): string {
+  return `
+const tell = self.postMessage.bind(self);
 console.log = console.info = console.debug = console.error;
 const no = (name) => () => { throw new Error(name + " is not there: a policy has to come out the same every time"); };
 Math.random = no("Math.random");
@@ -87,8 +113,13 @@ performance.now = no("performance.now");
 crypto.getRandomValues = no("crypto.getRandomValues");
 crypto.randomUUID = no("crypto.randomUUID");
 if (globalThis.Temporal) Object.defineProperty(Temporal, "Now", { get: no("Temporal.Now") });
-const module = await import(${JSON.stringify(url)});
-const made = module.default;
-print(${JSON.stringify(MARK)} + JSON.stringify(typeof made === "function" ? await made() : made ?? null));
+Deno.exit = self.close = no("Deno.exit");
+try {
+  const module = await import(${JSON.stringify(url)});
+  const made = module.default;
+  tell({ made: JSON.stringify(typeof made === "function" ? await made() : made ?? null) ?? "null" });
+} catch (error) {
+  tell({ failed: String(error?.stack ?? error).replaceAll(/\\u001b\\[[0-9;]*m/g, "") });
+}
 `;
 }

@@ -4,6 +4,7 @@ import { namedFiles, parsePolicy, type Policy, runPolicyTests } from "../../mesh
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { LedgerBody } from "../../mesh/wire/ledger.ts";
 import type { Call } from "../call.ts";
+import { closedPlaces } from "../paths.ts";
 import { computePolicy } from "./compute_policy.ts";
 import { readImports } from "./policy_imports.ts";
 
@@ -27,14 +28,14 @@ export interface CheckedPolicy {
  * @throws GhostError `bad_policy` with the place
  */
 export async function readPolicyFile(path: string, call: Call): Promise<CheckedPolicy> {
-  const { source, computed, files, imports } = await loadPolicyFile(path);
+  const { source, computed, files, imports } = await loadPolicyFile(path, call);
   const text = computed ?? source;
   const checked = checkSource(text, { file: computed === undefined ? path : `${path} computed`, files, call });
   return { ...checked, source, ...(computed === undefined ? {} : { computed, imports: imports ?? {} }) };
 }
 
 /** A policy file as it would be signed, read and, when it is TypeScript, run, but not checked. @throws GhostError `bad_policy` */
-export async function loadPolicyFile(path: string): Promise<Omit<CheckedPolicy, "policy">> {
+export async function loadPolicyFile(path: string, call: Call): Promise<Omit<CheckedPolicy, "policy">> {
   let source: string;
   try {
     source = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(await Deno.readFile(path));
@@ -47,8 +48,9 @@ export async function loadPolicyFile(path: string): Promise<Omit<CheckedPolicy, 
     throw new GhostError("bad_policy", why, { place: path, mend: "check the file's name and its mode", cause: error });
   }
   if (!path.endsWith(".ts")) return { source, files: await readNamedFiles(source, dirname(path)) };
-  const computed = await computePolicy(resolve(path));
-  const imports = await readImports(resolve(path));
+  const main = resolve(path);
+  const imports = await readImports(main, closedPlaces(call));
+  const computed = await computePolicy(main, Object.keys(imports).map((name) => join(dirname(main), name)));
   return { source, computed, imports, files: await readNamedFiles(computed, dirname(path)) };
 }
 

@@ -7,7 +7,7 @@ import { printable } from "../output/text.ts";
 
 export async function run(call: Call): Promise<number> {
   const path = call.args[0]!;
-  const { source, computed, files } = await loadPolicyFile(path);
+  const { source, computed, files } = await loadPolicyFile(path, call);
   const text = computed ?? source;
   const { faults, warnings, policy } = checkPolicy(text, { file: path, files });
   const file = computed === undefined ? path : `${path} computed`;

@@ -9,6 +9,7 @@ export async function run(call: Call): Promise<void> {
   const file = call.args[0]!;
   const body = policyBody(await readPolicyFile(file, call));
   const sha256 = await policyHash(body);
+  const imports = Object.keys(body.imports ?? {});
   const network = await AdminNetwork.open(call);
   const pulled = new Pulled(network.store, network.known.network.id);
   const base = call.text("base") ?? await pulled.baseOf(file);
@@ -25,11 +26,11 @@ export async function run(call: Call): Promise<void> {
         },
       );
     }
+    // Before it is signed, and once however often that has to be tried.
+    if (imports.length > 0) call.out.remark(`signed with it, for all members to read: ${imports.splice(0).join(", ")}`);
     return { kind: "policy", body };
   });
   await pulled.remember(file, sha256);
-  const imports = Object.keys(body.imports ?? {});
-  if (changed && imports.length > 0) call.out.remark(`signed with it, for all members to read: ${imports.join(", ")}`);
   call.out.answer(
     { changed, sha256, ledgerSeq: ledger.head.seq },
     () => changed ? `${file} is in force (ledger entry ${ledger.head.seq})` : `${file} is in force already`,

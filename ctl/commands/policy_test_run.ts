@@ -6,7 +6,7 @@ import { printable } from "../output/text.ts";
 
 export async function run(call: Call): Promise<number> {
   const path = call.args[0]!;
-  const { source, computed, files } = await loadPolicyFile(path);
+  const { source, computed, files } = await loadPolicyFile(path, call);
   const file = computed === undefined ? path : `${path} computed`;
   const policy = parsePolicy(computed ?? source, { file, files });
   const failed = failedTests(policy);

@@ -247,7 +247,7 @@ export class Daemon {
         this.#o.log.error("This node is no longer admitted to the network; all tunnels are closed");
       }
       if (this.#parts.view.policyFault) {
-        this.#o.log.error("The policy in force cannot be used", { why: this.#parts.view.policyFault });
+        this.#o.log.error("The newest policy cannot be used", { why: this.#parts.view.policyFault });
       }
     }
     this.#parts.saver.records();

@@ -28,7 +28,6 @@ import {
   verifyGateRecord,
   verifyNodeRecord,
 } from "../../mesh/trust/record.ts";
-import { DEFAULT_ADMIT } from "../../mesh/wire/admit.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { RouteBody } from "../../mesh/wire/ledger.ts";
 import { canonicalPrefix } from "../core/plan/mod.ts";
@@ -148,11 +147,10 @@ export class NetworkView {
   }
 
   #context(): RecordContext {
-    const admit = this.#rules.policy?.admit ?? DEFAULT_ADMIT;
     return {
       ledger: this.ledger,
       now: this.#now(),
-      admit,
+      admit: this.#rules.admit,
       ...(this.#issuerKeys ? { issuerKeys: this.#issuerKeys } : {}),
     };
   }

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { signGateRecord, signNodeRecord } from "../../mesh/trust/record.ts";
 import { Ledger, signEntry } from "../../mesh/trust/ledger.ts";
 import { add, admin, gateRecordOf, network, nodeRecordOf, NOW, second } from "../../mesh/trust/testdata/network.ts";
-import { STARTER_POLICY } from "../../mesh/policy/mod.ts";
+import { AdmitRules, STARTER_POLICY } from "../../mesh/policy/mod.ts";
 import { ghost } from "../../mesh/trust/testdata/assert.ts";
 import type { NodeRecord } from "../../mesh/wire/record.ts";
 import { NetworkView } from "./network_view.ts";
@@ -78,6 +78,24 @@ Deno.test("NetworkView keeps the rules in force when the next policy is not one 
     { format: "toml", source: '[[allow]]\nfrom = ["tag:web"]\nto = ["tag:web"]\n[tags]\nweb = []\n' } as never,
   );
   assert.equal(v.policyFault, null);
+});
+
+Deno.test("NetworkView that starts with a policy it cannot use goes back to the last one in the ledger that it can", async () => {
+  const ledger = await network();
+  await add(ledger, "policy", { format: "toml", source: "[zones]\n" });
+  assert.equal(new NetworkView({ selfId: "x", ledger, now: () => NOW }).policyEntry, null);
+  await add(ledger, "policy", { format: "toml", source: STARTER_POLICY });
+  const usable = ledger.head.seq;
+  await add(ledger, "policy", { format: "toml", source: 'admit = []\n[[test]]\nfrom = "a@b.c"\naccept = ["*"]\n' });
+  await add(ledger, "policy", { format: "toml", source: "[zones]\n" });
+  const alice = await nodeRecordOf(ledger, "alice");
+  const v = new NetworkView({ selfId: alice.id, ledger, now: () => NOW });
+  await v.node(await signNodeRecord(alice.record, alice.key));
+  const bob = await join(v, "bob");
+  assert.match(v.policyFault!, /zones/, "the newest one's fault is told");
+  assert.equal(v.policyEntry, usable);
+  assert.deepEqual(v.peers().map((p) => p.id), [bob]);
+  assert.deepEqual(new AdmitRules().of(ledger.policy), [{ method: "static", revokesNodes: false }]);
 });
 
 Deno.test("NetworkView takes only newer records, and none that does not verify", async () => {

@@ -115,7 +115,10 @@ export class Report {
     const list: string[] = [];
     list.push(...admissionWarnings(view, Math.floor(Date.now() / 1000)));
     if (view.policyFault) {
-      list.push(`the newest policy cannot be used, the one before stays in force: ${view.policyFault}`);
+      const what = view.policyEntry === null
+        ? "no policy of the network can be used here, so nobody is let in"
+        : `the newest policy cannot be used, that of ledger entry ${view.policyEntry} stays in force`;
+      list.push(`${what}: ${view.policyFault}`);
     }
     if (this.#fault) list.push(`not everything could be set up: ${this.#fault}`);
     list.push(...overlaps(machine.routeUses.map((u) => u.route)), ...unused(machine.routeUses));

@@ -1,17 +1,11 @@
 /**
  * The policy in force on this machine and what it comes to for the nodes there are. A policy that cannot be used, or whose
- * own tests fall, changes nothing: the one before stays in force, and without one before nobody is let in.
+ * own tests fall, changes nothing: the one before it in the ledger stays in force, and without one before nobody is let in.
  */
-import {
-  compile,
-  type Compiled,
-  type Policy,
-  readSigned,
-  routesInForce,
-  runPolicyTests,
-} from "../../mesh/policy/mod.ts";
+import { compile, type Compiled, type Policy, policyInForce, routesInForce } from "../../mesh/policy/mod.ts";
 import type { Ledger, LedgerPolicy } from "../../mesh/trust/ledger.ts";
-import { GhostError } from "../../mesh/wire/errors.ts";
+import { type AdmitRule, DEFAULT_ADMIT } from "../../mesh/wire/admit.ts";
+import { errorLine } from "../../mesh/wire/errors.ts";
 import type { RouteBody } from "../../mesh/wire/ledger.ts";
 import type { KnownNode } from "./known_node.ts";
 
@@ -41,6 +35,14 @@ export class RulesInForce {
     return this.#policy;
   }
 
+  /**
+   * The ways in, those that mesh/policy's `AdmitRules` tells the coordinator and gates. Only where no policy was ever usable
+   * this is more: records stay known for the one that will be, and until then nobody is a peer.
+   */
+  get admit(): readonly AdmitRule[] {
+    return this.#policy?.admit ?? DEFAULT_ADMIT;
+  }
+
   /** The ledger entry of that policy. */
   get entry(): number | null {
     return this.#entry;
@@ -52,15 +54,10 @@ export class RulesInForce {
     if (!source || this.#source === source) return;
     this.#source = source;
     this.#compiled = null;
-    try {
-      const policy = readSigned(source, "policy");
-      runPolicyTests(policy);
-      this.#policy = policy;
-      this.#entry = source.seq;
-      this.#fault = null;
-    } catch (error) {
-      this.#fault = error instanceof GhostError ? error.line : String(error);
-    }
+    const { policy, signed, fault } = policyInForce<LedgerPolicy>(source);
+    this.#policy = policy;
+    this.#entry = signed?.seq ?? null;
+    this.#fault = fault === null ? null : errorLine(fault);
   }
 
   /** Who is a member, or what the ledger says of them, has changed. */

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { namedFiles } from "./admit.ts";
-import { AdmitRules } from "./ask.ts";
+import { AdmitRules, issuerSigners, type SignedPolicy } from "./ask.ts";
 import { compile, sees } from "./compile.ts";
 import { checkPolicy, parsePolicy } from "./parse.ts";
 import { failedTests } from "./tests_run.ts";
@@ -118,9 +118,20 @@ Deno.test("AdmitRules keeps the rules before when a policy cannot be read", () =
   const rules = new AdmitRules();
   assert.deepEqual(rules.of(null), [{ method: "static", revokesNodes: false }]);
   assert.deepEqual(rules.of({ format: "toml", source: "admit = [" }), []);
-  assert.deepEqual(rules.of({ format: "toml", source: "" }).map((r) => r.method), ["static"]);
-  assert.deepEqual(rules.of({ format: "toml", source: "admit = [" }).map((r) => r.method), ["static"]);
-  assert.deepEqual(rules.of({ format: "toml", source: "admit = []" }), []);
+  const good: SignedPolicy = { format: "toml", source: "" };
+  assert.deepEqual(rules.of(good).map((r) => r.method), ["static"]);
+  const bad: SignedPolicy = { format: "toml", source: "admit = [", before: good };
+  const falls: SignedPolicy = {
+    format: "toml",
+    source: 'admit = []\n[[test]]\nfrom = "a@b.c"\naccept = ["*"]\n',
+    before: bad,
+  };
+  for (const  of of[rules, new AdmitRules()]) { // one that has seen them all, and one that starts now
+    assert.deepEqual(of.of(bad).map((r) => r.method), ["static"]);
+    assert.deepEqual(of.of(falls).map((r) => r.method), ["static"]);
+  }
+  assert.deepEqual(rules.of({ format: "toml", source: "admit = []", before: falls }), []);
+  assert.deepEqual(issuerSigners(bad, "https://login.example.com"), []);
 });
 
 const node = (id: string, n: number, o: { user?: string; subject?: string; groups?: string[] }) => ({

@@ -3,6 +3,7 @@ import { type AdmitRule, DEFAULT_ADMIT } from "../wire/admit.ts";
 import { GhostError } from "../wire/errors.ts";
 import { parsePolicy } from "./parse.ts";
 import { intersect, isBad, parsePrefix } from "./prefix.ts";
+import { runPolicyTests } from "./tests_run.ts";
 import type { Policy } from "./types.ts";
 
 /** True when some rule reaches into this prefix or lets it reach somebody: without one, carrying it is of no use. */
@@ -21,6 +22,8 @@ export interface SignedPolicy {
   /** The document that a policy.ts produced when it was signed. */
   computed?: string | undefined;
   files?: Readonly<Record<string, string>> | undefined;
+  /** The one that it took the place of. */
+  readonly before?: SignedPolicy | null;
 }
 
 /**
@@ -42,8 +45,29 @@ export function readSigned(signed: SignedPolicy, file?: string): Policy {
 }
 
 /**
+ * The newest signed policy that can be read and passes its own tests, from `newest` back through the chain: whoever holds the
+ * chain comes to the same one, whenever it was started.
+ * @returns `fault`: why the newest cannot be used, null when it is the one in force
+ */
+export function policyInForce<S extends SignedPolicy>(
+  newest: S & { readonly before?: S | null },
+): { policy: Policy; signed: S; fault: unknown } | { policy: null; signed: null; fault: unknown } {
+  let fault: unknown = null;
+  for (let signed: S | null | undefined = newest; signed; signed = signed.before as S | null | undefined) {
+    try {
+      const policy = readSigned(signed, "policy");
+      runPolicyTests(policy);
+      return { policy, signed, fault };
+    } catch (error) {
+      fault ??= error;
+    }
+  }
+  return { policy: null, signed: null, fault };
+}
+
+/**
  * The ways in by the newest signed policy, for those who check admissions and need no more of it. A policy that cannot be
- * read changes nothing: the rules before it stay, and without any before nobody is let in.
+ * used changes nothing: the rules before it stay, and without any before nobody is let in.
  */
 export class AdmitRules {
   #source: SignedPolicy | null = null;
@@ -53,18 +77,18 @@ export class AdmitRules {
     if (policy === null) return DEFAULT_ADMIT;
     if (policy === this.#source) return this.#rules;
     this.#source = policy;
-    try {
-      this.#rules = readSigned(policy).admit;
-    } catch (error) {
-      if (!(error instanceof GhostError)) throw error;
-    }
-    return this.#rules;
+    return this.#rules = policyInForce(policy).policy?.admit ?? [];
   }
 }
 
 /** Keys that a signed policy lets sign `issuer` entries of the ledger besides the admins'; a policy that cannot be read names none. */
 export function issuerSigners(policy: SignedPolicy, issuer: string): readonly string[] {
-  return new AdmitRules().of(policy).flatMap((rule) =>
-    rule.method === "oidc" && rule.issuer === issuer ? rule.watchers : []
-  );
+  let admit: readonly AdmitRule[];
+  try {
+    admit = readSigned(policy).admit;
+  } catch (error) {
+    if (error instanceof GhostError) return [];
+    throw error;
+  }
+  return admit.flatMap((rule) => rule.method === "oidc" && rule.issuer === issuer ? rule.watchers : []);
 }

@@ -1,6 +1,14 @@
 /** Who may reach what: reading acls.toml, and turning it into visibility and packet filters. */
 export { namedFiles } from "./admit.ts";
-export { AdmitRules, documentOf, issuerSigners, readSigned, type SignedPolicy, usesPrefix } from "./ask.ts";
+export {
+  AdmitRules,
+  documentOf,
+  issuerSigners,
+  policyInForce,
+  readSigned,
+  type SignedPolicy,
+  usesPrefix,
+} from "./ask.ts";
 export { type Count, type Counted, readListing, type SeenFlow } from "./counted.ts";
 export {
   compile,

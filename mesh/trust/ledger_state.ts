@@ -17,8 +17,8 @@ import { key32, nodeId as nodeIdSchema } from "../wire/schema.ts";
 import { checkSigningKey } from "./keys.ts";
 import { contains, containsAddress, type Prefix, readPrefix } from "./prefix.ts";
 
-/** The signed policy in force, and the entry it came with. */
-export type LedgerPolicy = LedgerBody<"policy"> & { seq: number };
+/** The signed policy in force, the entry it came with, and the policy that it took the place of. */
+export type LedgerPolicy = LedgerBody<"policy"> & { seq: number; readonly before?: LedgerPolicy | null };
 
 /** What a `node` entry says of a node; the newest entry stands alone, so leaving a field out ends what an older one set. */
 export type NodeSettings = LedgerBody<"node">;
@@ -174,7 +174,8 @@ const KINDS: { [K in LedgerKind]: Apply<K> } = {
   },
 
   policy(s, { seq, body }) {
-    s.policy = { seq, ...body };
+    // Not enumerable: a policy is compared and told without its past.
+    s.policy = Object.defineProperty({ seq, ...body }, "before", { value: s.policy });
   },
 
   grant(s, { body, place, seq }) {

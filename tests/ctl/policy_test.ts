@@ -189,6 +189,51 @@ export default () => ({
   ok(await world.ctl("token", "create"));
 });
 
+Deno.test("a policy.ts signs no file that is not for all members to read: keys, private files, what lies elsewhere, links", async () => {
+  await using world = await World.make();
+  ok(await world.init());
+  const { network } = await ledgerOf(world);
+  await Deno.mkdir(`${world.dir}/here/.hidden`, { recursive: true });
+  await world.file("outside.json", "{}");
+  await world.file("here/private.json", "{}");
+  await Deno.chmod(`${world.dir}/here/private.json`, 0o600);
+  await world.file("here/.hidden/x.json", "{}");
+  await Deno.symlink(`${world.dir}/ctl/${network.id}.json`, `${world.dir}/here/linked.json`);
+  await Deno.symlink(`${world.dir}/ctl`, `${world.dir}/here/folder`);
+  const importing = (name: string) =>
+    `import k from "${name}" with { type: "json" };\nexport default { groups: {}, ...k && {} };\n`;
+  for (
+    const [file, name, why] of [
+      ["borrowed.ts", `./ctl/${network.id}.json`, /keys and the state of daemons lie there/],
+      ["here/p.ts", `../ctl/${network.id}.json`, /it lies outside of the policy's folder/],
+      ["here/p.ts", "../outside.json", /it lies outside of the policy's folder/],
+      ["here/p.ts", "./linked.json", /a link/],
+      ["here/p.ts", `./folder/${network.id}.json`, /a link/],
+      ["here/p.ts", "./private.json", /only you may read it; if all members may, say so: chmod go\+r/],
+      ["here/p.ts", "./.hidden/x.json", /it is hidden/],
+    ] as const
+  ) {
+    const policy = await world.file(file, importing(name));
+    for (const verb of ["check", "diff", "push"]) {
+      const { code, stderr } = await world.ctl("policy", verb, policy);
+      assert.equal(code, 1, `${verb} ${name}: ${stderr}`);
+      assert.match(stderr, why);
+    }
+  }
+  assert.equal((await ledgerOf(world)).head.seq, 1, "nothing was signed");
+  // What Deno does not see before the policy runs, it may not read when it does.
+  for (const hidden of ['import("./ctl/" + ID, J)', 'import(HERE + "/outside.json", J)']) {
+    const body =
+      `const ID = "${network.id}.json", HERE = "${world.dir}", J = { with: { type: "json" } };\nawait ${hidden};\nexport default {};\n`;
+    const { code, stderr } = await world.ctl("policy", "check", await world.file("late.ts", body));
+    assert.deepEqual([code, /Requires read access/.test(stderr)], [1, true], stderr);
+  }
+  await Deno.chmod(`${world.dir}/here/private.json`, 0o644);
+  const done = await world.ctl("policy", "push", await world.file("here/p.ts", importing("./private.json")));
+  ok(done);
+  assert.match(done.stderr, /signed with it, for all members to read: private\.json/);
+});
+
 Deno.test("a policy.ts gets at no file, variable, network, clock or random number", async () => {
   await using world = await World.make();
   await world.file("secret.txt", "x");
