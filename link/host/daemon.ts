@@ -77,7 +77,7 @@ export class Daemon {
   #meshUp = false;
   /** What the last run threw, or null. */
   #fault: unknown = null;
-  readonly #runs = new Coalesced(() => this.#reconcile().catch((error) => this.#failed(error)));
+  readonly #runs = new Coalesced(() => this.#reconcile().then(() => true, (error) => this.#failed(error)));
   readonly #looks = new Coalesced(() => this.#look().catch((error) => this.#notSeen(error)));
   readonly #timer = new DeadlineTimer(() => [
     this.#hub.nextDeadline(),
@@ -105,6 +105,7 @@ export class Daemon {
       presence: (node, up) => this.#presence(node, up),
       moved: (peer) => this.#say(peer),
       reconcile: () => this.reconcile(),
+      inLine: () => this.#runs.held(),
       rearm: () => this.#timer.arm(),
       meshUp: () => this.#meshUp,
       certificate: async () => await this.#certificate?.pair() ?? null,
@@ -119,6 +120,7 @@ export class Daemon {
     const { state, log } = this.#o;
     await this.#parts.names.recover();
     await this.#parts.exit.load();
+    await this.#parts.addresses.load();
     this.#certificate = await CertificateKeeper.open(state.dir, {
       own: this.#own,
       ledger: () => this.#parts.view.ledger,
@@ -196,7 +198,10 @@ export class Daemon {
         ...this.#o,
         meshUp: () => this.#meshUp,
         changed: () => this.#ownChanged(),
-        reconcile: () => this.reconcile(),
+        reconcile: async () => {
+          await this.reconcile();
+          if (this.#fault !== null) throw this.#fault;
+        },
       }),
       whois: (who) => Promise.resolve().then(() => whois(view, who)),
       change: async (change) => {
@@ -378,10 +383,11 @@ export class Daemon {
     return this.#runs.request();
   }
 
-  #failed(error: unknown): void {
+  #failed(error: unknown): false {
     this.#fault = error;
     this.#parts.report.fault(errorLine(error));
     this.#o.log.error("The machine could not be brought in line; what was in force stays", { why: errorLine(error) });
+    return false;
   }
 
   async #reconcile(): Promise<void> {
@@ -407,6 +413,8 @@ export class Daemon {
   async #audit(): Promise<void> {
     this.#machine.doubtTable();
     await this.reconcile(); // before all that waits for the coordinator
+    // Behind a kill switch names resolve once our resolver serves them, and the coordinator is reached once its name resolves.
+    if (this.#parts.surroundings.unresolved) void this.#looks.request();
     void this.#parts.admissions.review();
     await this.#parts.publisher.renew();
     if (await this.#certificate?.renew()) await this.#ownRenewed();

@@ -17,6 +17,7 @@ export function localHandlers(
     machine: Machine;
     meshUp(): boolean;
     changed(): Promise<void>;
+    /** Brings the machine in line. @throws what the run threw */
     reconcile(): Promise<void>;
   },
 ): LocalHandlers {

@@ -17,50 +17,29 @@ import {
   planRoutes,
   planWireGuard,
 } from "../core/plan/mod.ts";
-import type { Log } from "../../mesh/host/log.ts";
 import { type Egress, Forwarding } from "../../mesh/host/forwarding.ts";
-import type { Runner } from "../../mesh/host/runner.ts";
 import { CLOSED } from "../../mesh/policy/mod.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
 import { chooseRoutes, contains, type RouteUse } from "../core/routes/mod.ts";
 import { exitPrefixes, MachineExit } from "./exit/machine_exit.ts";
 import { FirewallDesk } from "./firewall/desk.ts";
 import { OnChange } from "./firewall/on_change.ts";
+import { freePort } from "./free_port.ts";
 import { IpTool } from "./ip.ts";
+import type { MachineOptions } from "./machine_options.ts";
 import { LinkTable } from "./nft.ts";
 import { Prober } from "./routes/prober.ts";
-import type { LinkTools } from "./tools.ts";
 import type { Wanted, WantedPeer } from "./wanted.ts";
 import { type Device, openDevice } from "./wg_device.ts";
 import { WireGuard } from "./wg.ts";
 
-export type { Wanted, WantedPeer };
+export type { MachineOptions, Wanted, WantedPeer };
 
 /** Addresses that only default routes lead to, for questions about the way there; nothing is sent. */
 const ANYWHERE: Record<string, string> = { "0.0.0.0/0": "1.1.1.1", "::/0": "2606:4700:4700::1111" };
 
 /** Seconds between WireGuard's own keepalives. */
 const KEEPALIVE = 25;
-
-/** What a machine is made of. */
-export interface MachineOptions {
-  iface: string;
-  owner: string;
-  port: number;
-  mtu: number;
-  /** Name of a back end (link/host/firewall/registry.ts). */
-  firewall: string;
-  /** A program that is told each filter; null without one. */
-  onChange: string | null;
-  stunPort: number;
-  stateDir: string;
-  runner: Runner;
-  tools: LinkTools;
-  log: Log;
-  onDeviceRestart: () => void | Promise<void>;
-  /** A router is gone, or back: the routes may be others now. */
-  onRouteHealth: () => void | Promise<void>;
-}
 
 /** The tunnel interface with all that belongs to it. */
 export class Machine {
@@ -79,6 +58,8 @@ export class Machine {
   #uses: readonly RouteUse[] = [];
   /** There may be routes past the tunnel; also those of a crash. */
   #exempts = true;
+  /** What the table in force guards. */
+  #guarded: readonly Egress[] = [];
   /** Who carries each prefix now. */
   #carriers: ReadonlyMap<string, string> = new Map();
   /** Somebody may have removed the table; the next run looks. */
@@ -151,10 +132,31 @@ export class Machine {
   }
 
   /**
-   * One run.
-   * @throws GhostError with what could not be done; nothing is opened by a run that failed
+   * One run. The kill switch comes first, and neither it nor the exit's rules wait for the tunnel's success: one bad route would
+   * leave them undone.
+   * @throws GhostError with the first thing that could not be done; nothing is opened by a run that failed
    */
   async apply(wanted: Wanted): Promise<void> {
+    const failures: unknown[] = [];
+    for (
+      const step of [
+        () => this.#exit.guard(wanted.exit),
+        () => this.#tunnel(wanted),
+        () =>
+          this.#exit.apply(wanted.exit, {
+            addresses: wanted.addresses,
+            carried: wanted.routes.mine.map(({ prefix, lan }) => lan ?? prefix),
+            used: this.#uses.filter((use) => use.active).map((use) => use.route.prefix),
+          }),
+      ]
+    ) {
+      await step().catch((error: unknown) => failures.push(error));
+    }
+    if (failures.length > 0) throw failures[0];
+  }
+
+  /** The tunnel with all that passes it. */
+  async #tunnel(wanted: Wanted): Promise<void> {
     const observed = await this.#observe();
     const routes = await this.#chooseRoutes(wanted);
     const peers = this.#peers(wanted, routes);
@@ -179,20 +181,28 @@ export class Machine {
     for (const use of routes) if (use.active) desired.push(routeWith(use.route.prefix, wanted));
     await this.ip.apply(planRoutes(desired, await this.ip.routes()));
     this.#uses = routes;
-    await this.#exit.apply(wanted.exit, {
-      addresses: wanted.addresses,
-      carried: wanted.routes.mine.map(({ prefix, lan }) => lan ?? prefix),
-      used: this.#uses.filter((use) => use.active).map((use) => use.route.prefix),
-    });
   }
 
   async #filter(wanted: Wanted): Promise<void> {
+    try {
+      await this.#load(wanted);
+    } catch (error) {
+      // Nothing forwards without its guard: only what the table in force knows of goes on.
+      await this.#forwarding.set(this.#table.inForce ? this.#guarded : []);
+      throw error;
+    }
+  }
+
+  async #load(wanted: Wanted): Promise<void> {
     await this.#ensureTable();
+    // Docker, say, has come since: the whole machine forwards for it, and is guarded no more. The load says the rest.
+    await this.#forwarding.yielded();
     const carried = wanted.routes.mine.map(({ prefix, snat, lan }) =>
       lan === undefined ? { prefix, snat } : { prefix, snat, lan }
     );
     const aliases = carried.flatMap(({ prefix, lan }) => lan === undefined ? [] : [{ prefix, lan }]);
-    const guards = await this.#forwarding.set(await this.#egress(carried.map((c) => c.lan ?? c.prefix)));
+    const egress = await this.#egress(carried.map((c) => c.lan ?? c.prefix));
+    const guards = await this.#forwarding.set(egress);
     const filter = behindAliases(wanted.filter ?? CLOSED, aliases);
     await this.firewall.apply(filter);
     await this.#table.load({
@@ -204,6 +214,7 @@ export class Machine {
       carried,
       guards,
     });
+    this.#guarded = egress;
     this.firewall.taken(filter, wanted.policy);
   }
 
@@ -332,14 +343,6 @@ export class Machine {
     }
     for (const failure of failures) this.#o.log.error("Could not clean up", { why: errorLine(failure) });
   }
-}
-
-/** A UDP port that nobody uses now: nftables has to know WireGuard's port before WireGuard has it. */
-function freePort(): number {
-  const socket = Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: 0 });
-  const { port } = socket.addr as Deno.NetAddr;
-  socket.close();
-  return port;
 }
 
 /** A route whose traffic has this machine's own address, not the resolver's. */

@@ -33,6 +33,11 @@ export class LinkTable {
     this.#beforeLoad = o.beforeLoad ?? (() => Promise.resolve());
   }
 
+  /** Whether a table of this process is in force, as far as it knows. */
+  get inForce(): boolean {
+    return this.#loaded !== null;
+  }
+
   /**
    * Makes the table say exactly `parts`, and what a crashed daemon left is replaced with it. Only bridges changed: elements
    * are changed and nothing is reloaded.

@@ -18,6 +18,7 @@ import type { GatesHost } from "./gates_host.ts";
 import { probeGates } from "./gate_probe.ts";
 import { GuessDesk } from "./guess.ts";
 import { Heads } from "./heads.ts";
+import { HostAddresses } from "./host_addresses.ts";
 import type { IceHub } from "./ice_hub.ts";
 import { LedgerDesk } from "./ledger_desk.ts";
 import type { CertificatePair } from "./login/certificate.ts";
@@ -70,6 +71,8 @@ export interface DaemonHooks {
   moved(peer: Peer): void;
   /** Brings the machine in line. */
   reconcile(): Promise<void>;
+  /** The same; resolves when a run has held. */
+  inLine(): Promise<void>;
   /** A deadline is sooner than it was. */
   rearm(): void;
   meshUp(): boolean;
@@ -90,6 +93,7 @@ export class Parts {
   readonly heads: Heads;
   readonly desk: LedgerDesk;
   readonly conversation: Conversation;
+  readonly addresses: HostAddresses;
   readonly surroundings: Surroundings;
   readonly collisions: Collisions;
   /** Null when the settings switch it off. */
@@ -205,7 +209,9 @@ export class Parts {
         d.rearm();
       },
     });
+    this.addresses = new HostAddresses({ state: o.state });
     this.surroundings = new Surroundings({
+      addresses: this.addresses,
       hub: p.hub,
       machine: p.machine,
       view: this.view,
@@ -258,7 +264,7 @@ export class Parts {
         crypto: stunCrypto,
         wgPort: () => p.machine.wgPort,
         signal: (to, body) => this.signals.send(to, body),
-        changed: d.reconcile,
+        changed: d.inLine,
         moved: d.moved,
         rearm: d.rearm,
         now,

@@ -28,7 +28,7 @@ export interface PeerHost {
   peerGates(): readonly string[];
   /** The relayed rungs; those of transports.ts unless said. */
   transports?: readonly Transport[];
-  /** What `wanted()` gives has changed; the promise resolves when the machine has been brought into line with it. */
+  /** What `wanted()` gives has changed; the promise resolves once the machine is in line with it, also after runs that failed. */
   changed(): Promise<void>;
   moved(peer: Peer): void;
   /** A deadline is sooner than it was. */

@@ -7,6 +7,7 @@
  * | identity.json | identity, WireGuard and sealing keys (secret) |
  * | network.json | server, CA, network id, own name, own record |
  * | ledger.jsonl | one ledger entry (JWS) a line, append-only; beside it how far it was checked, and forks |
+ * | addresses.json | addresses of the coordinator's and gates' names (host_addresses.ts) |
  * | contact.json | when the coordinator was last there |
  * | settings.json | whether the tunnel is to be up, what the record tells, the exit node in use |
  * | records.json | newest records of nodes and gates, as JWS |
@@ -48,6 +49,10 @@ const recordsFile = z.strictObject({
   marks: z.array(z.tuple([nodeId, z.int().min(1), seconds])).max(200_000).default([]),
 });
 
+const addressesFile = z.record(
+  z.string().min(1).max(255),
+  z.array(z.union([z.ipv4(), z.ipv6()])).max(64),
+);
 const contactFile = z.strictObject({ at: z.int().min(0) });
 /** What `ghostctl up`, `down` and `set` change. */
 const settingsFile = z.strictObject({
@@ -131,6 +136,15 @@ export class NodeState {
 
   async saveRecords(records: SavedRecords): Promise<void> {
     await this.#write("records.json", records);
+  }
+
+  /** Addresses by host name, as they last resolved. */
+  async addresses(): Promise<Record<string, string[]>> {
+    return await this.#read("addresses.json", addressesFile) ?? {};
+  }
+
+  async saveAddresses(addresses: Record<string, string[]>): Promise<void> {
+    await this.#write("addresses.json", addresses);
   }
 
   /** When the coordinator was last there, ms since 1970; null before the first time. */

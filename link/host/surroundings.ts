@@ -4,6 +4,7 @@ import { isHard } from "../core/nat/kind.ts";
 import { isInside } from "../core/portmap/mod.ts";
 import type { ExitService } from "../core/plan/mod.ts";
 import type { StunCrypto, TransportAddress } from "../core/stun/mod.ts";
+import type { HostAddresses } from "./host_addresses.ts";
 import type { IceHub } from "./ice_hub.ts";
 import type { Machine } from "./machine.ts";
 import type { Way } from "./portmap/protocol.ts";
@@ -24,6 +25,7 @@ export interface SurroundingsOptions {
   crypto: StunCrypto;
   /** The TURN servers that the config names. */
   turnServers: readonly TurnServer[];
+  addresses: HostAddresses;
   /** False: no STUN service is asked how this machine looks from outside. */
   stun: boolean;
 }
@@ -36,10 +38,6 @@ export class Surroundings {
   #services: (StunService & { gate: string })[] = [];
   #hard = false;
   #way: Way | null = null;
-  /** Addresses of those gates and of the coordinator whose names have been resolved. */
-  #resolved: ReadonlySet<string> = new Set();
-  /** Addresses of each host when it last had any. */
-  readonly #addresses = new Map<string, string[]>();
 
   constructor(o: SurroundingsOptions) {
     this.#o = o;
@@ -67,22 +65,22 @@ export class Surroundings {
 
   /** Brings the hub's candidates up to date. Returns true when this machine's own addresses are others than before. */
   async refresh(): Promise<boolean> {
-    const { hub, machine, view, server } = this.#o;
+    const { hub, machine, view, server, addresses: names } = this.#o;
     const addresses = (await machine.ip.hostAddresses()).map((a) => a.address).filter((a) => !view.isOverlay(a));
     hub.setHost(addresses, machine.wgPort);
     const services: (StunService & { gate: string })[] = [];
-    const found = new Set(await this.#resolve(server));
+    const found = new Set(await names.look(server));
     for (const gate of view.gates.values()) {
-      for (const address of (await Promise.all(gate.record.hosts.map((host) => this.#resolve(host)))).flat()) {
+      for (const address of (await Promise.all(gate.record.hosts.map((host) => names.look(host)))).flat()) {
         found.add(address);
         const base = (await machine.ip.routeTo(address))?.source;
         const { stun: port, stunAlternate: alternate = null } = gate.record;
         if (base) services.push({ gate: gate.id, server: { address, port }, alternate, base });
       }
     }
-    for (const { host } of this.#o.turnServers) for (const address of await this.#resolve(host)) found.add(address);
+    for (const { host } of this.#o.turnServers) for (const address of await names.look(host)) found.add(address);
     hub.setServers(this.#o.stun ? services : []);
-    this.#resolved = found;
+    await names.keep(this.#hosts());
     this.#way = await this.#findWay([...found].filter((address) => !address.includes(":")));
     if (JSON.stringify(services) !== JSON.stringify(this.#services)) {
       this.#services = services;
@@ -115,16 +113,14 @@ export class Surroundings {
     if (services === this.#services) this.#hard = isHard(kind.mapping);
   }
 
-  /** A name that does not resolve now keeps the addresses that it had: with an exit node in use they are the way back. */
-  async #resolve(host: string): Promise<string[]> {
-    const now = await resolve(host);
-    if (now.length > 0) this.#addresses.set(host, now);
-    return this.#addresses.get(host) ?? [];
+  /** Whether the coordinator, a gate or a TURN server has a name that does not resolve: `refresh()` may find it the next time. */
+  get unresolved(): boolean {
+    return this.#o.addresses.failing;
   }
 
   /** Whom the daemon itself talks to, past an exit node: the coordinator, each gate's services, the router's port mapping. */
   exitServices(): ExitService[] {
-    const of = (host: string) => ipaddr.isValid(host) ? [host] : this.#addresses.get(host) ?? [];
+    const of = (host: string) => this.#o.addresses.of(host);
     const at = (addresses: readonly string[], ports: readonly (readonly [ExitService["protocol"], number])[]) =>
       addresses.flatMap((address) => ports.map(([protocol, port]) => ({ address, protocol, port })));
     const { view, server, serverPort } = this.#o;
@@ -144,7 +140,7 @@ export class Surroundings {
 
   /** Addresses that no route into the tunnel may cover. */
   outside(): string[] {
-    return [...new Set([...this.#hosts().filter((host) => ipaddr.isValid(host)), ...this.#resolved])];
+    return [...new Set(this.#hosts().flatMap((host) => this.#o.addresses.of(host)))];
   }
 
   /** Names of gates and the coordinator, which are never resolved by way of the tunnel. */
@@ -157,11 +153,4 @@ export class Surroundings {
     const gates = [...view.gates.values()].flatMap((gate) => gate.record.hosts);
     return [...gates, ...turnServers.map(({ host }) => host), server];
   }
-}
-
-/** Addresses of a host name; an address is its own. A name that does not resolve now is asked again at the next change. */
-export async function resolve(host: string): Promise<string[]> {
-  if (ipaddr.isValid(host)) return [host];
-  const both = await Promise.allSettled([Deno.resolveDns(host, "A"), Deno.resolveDns(host, "AAAA")]);
-  return both.flatMap((answer) => answer.status === "fulfilled" ? answer.value : []);
 }

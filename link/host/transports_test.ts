@@ -8,6 +8,7 @@ import { TurnDesk } from "./turn_desk.ts";
 import { GuessDesk } from "./guess.ts";
 import { IceHub } from "./ice_hub.ts";
 import { Peer } from "./peer.ts";
+import type { PeerHost } from "./peer_host.ts";
 import { random } from "./random.ts";
 import type { Carrier, CarrierHost, Transport } from "./transport.ts";
 
@@ -47,7 +48,11 @@ class Toy implements Transport {
 }
 
 /** One machine: a peer of the real class, and a socket in the place of its WireGuard. */
-async function machine(selfId: string, peerId: string, transports: Toy[]) {
+async function machine(
+  [selfId, peerId]: [string, string],
+  transports: Toy[],
+  { changed = () => Promise.resolve(), signal = () => {} }: Partial<Pick<PeerHost, "changed" | "signal">> = {},
+) {
   const wireguard = open();
   const log = createLog("test", { write: () => {} });
   const now = () => Date.now();
@@ -95,10 +100,10 @@ async function machine(selfId: string, peerId: string, transports: Toy[]) {
     tieBreaker: 1n,
     accept: () => true,
     wgPort: () => portOf(wireguard),
-    signal: () => {},
+    signal,
     gates,
     transports,
-    changed: () => Promise.resolve(),
+    changed,
     moved: () => {},
     rearm: () => {},
     now,
@@ -122,8 +127,8 @@ async function machine(selfId: string, peerId: string, transports: Toy[]) {
 Deno.test("Peer carries WireGuard's packets over a transport that is one entry in the list, and over the next when it is down", async () => {
   const toys = { a: [new Toy("slow", 7), new Toy("toy", 1)], b: [new Toy("toy", 1), new Toy("slow", 7)] } as const;
   const of = (who: "a" | "b", rung: string) => toys[who].find((toy) => toy.rung === rung)!;
-  using a = await machine("a", "b", [...toys.a]);
-  using b = await machine("b", "a", [...toys.b]);
+  using a = await machine(["a", "b"], [...toys.a]);
+  using b = await machine(["b", "a"], [...toys.b]);
   const up = (rung: string) => {
     of("a", rung).to = portOf(of("b", rung).socket);
     of("b", rung).to = portOf(of("a", rung).socket);
@@ -148,4 +153,32 @@ Deno.test("Peer carries WireGuard's packets over a transport that is one entry i
   for (const who of ["a", "b"] as const) of(who, "toy").host.down();
   await cross(3);
   assert.deepEqual([a.peer.state.rung, of("a", "slow").carried, of("a", "toy").carried], ["slow", 2, 1]);
+});
+
+Deno.test("Peer says that it has moved only once the machine is in line", async () => {
+  const told: string[] = [];
+  let held = Promise.withResolvers<void>();
+  const toys = [new Toy("slow", 7), new Toy("toy", 1)] as const;
+  using a = await machine(["a", "b"], [...toys], {
+    changed: () => held.promise,
+    signal: (_to, body) => void (body.t === "moved" && told.push(`moved ${body.rung}`)),
+  });
+  const [slow, toy] = toys;
+  const turn = () => new Promise((r) => setTimeout(r, 1));
+  a.peer.event({ kind: "peerOnline" });
+  slow.host.up({ endpoint: "slow wire", rttMs: 1 });
+  toy.host.up({ endpoint: "toy wire", rttMs: 1 });
+  await turn();
+  assert.deepEqual(told, []);
+  held.resolve();
+  await turn();
+  assert.deepEqual(told, ["moved toy"]); // nothing of the rung that it has left again
+
+  held = Promise.withResolvers();
+  toy.host.down();
+  await turn();
+  assert.deepEqual(told, ["moved toy"]);
+  held.resolve();
+  await turn();
+  assert.deepEqual(told, ["moved toy", "moved slow"]);
 });

@@ -8,7 +8,7 @@ import type { NetworkView } from "./network_view.ts";
 import type { OwnRecord } from "./own_record.ts";
 import type { TurnServer } from "./turn_pipe.ts";
 import { probeTurn } from "./turn_probe.ts";
-import { resolve } from "./surroundings.ts";
+import { resolve } from "./host_addresses.ts";
 import { GateCredentials } from "./turn_credentials.ts";
 import { TurnDesk } from "./turn_desk.ts";
 import { choicesOf, choicesOfNamed, mayDial, type NamedServer, type TurnChoice } from "./turn_servers.ts";

@@ -41,7 +41,6 @@ export class MachineExit {
   readonly #rules: ExitRules;
   readonly #ip: IpTool;
   readonly #ports: KillSwitch["ports"];
-  #keep = false;
 
   /** @param o.ports sockets of the daemon, which go past the exit */
   constructor(o: ConstructorParameters<typeof ExitRules>[0] & { ip: IpTool; ports: KillSwitch["ports"] }) {
@@ -55,17 +54,22 @@ export class MachineExit {
     return this.#rules.recover();
   }
 
-  /** One run. The kill switch stands before the rules lead anything into the tunnel. */
+  /** The first step of a run: the kill switch, if there is to be one, before anything that could fail. */
+  async guard(exit: WantedExit | null): Promise<void> {
+    if (!exit?.killSwitch) return;
+    const { lan, containers, bridges } = await this.#ip.networks();
+    const kill = { ports: this.#ports, services: exit.services, lan: exit.lan ? lan : [], containers, bridges };
+    await this.#rules.kill(kill, { doubt: true });
+  }
+
+  /** The last step of a run: the rules, and a kill switch that is not to be goes. */
   async apply(exit: WantedExit | null, near: Near): Promise<void> {
-    this.#keep = exit?.killSwitch ?? false;
     if (!exit) {
       await this.#rules.apply(null, { uplinks: [] });
-      return await this.#rules.kill(null, { doubt: false });
+      return await this.#rules.kill(null);
     }
-    const { lan, containers, bridges, uplinks } = await this.#ip.networks();
+    const { containers, uplinks } = await this.#ip.networks();
     const { services, ipv4, ipv6 } = exit;
-    const kill = { ports: this.#ports, services, lan: exit.lan ? lan : [], containers, bridges };
-    await this.#rules.kill(exit.killSwitch ? kill : null, { doubt: true });
     const desired: DesiredExit = {
       ipv4,
       ipv6,
@@ -78,10 +82,11 @@ export class MachineExit {
       overlay: [...exit.overlay, ...near.used],
     };
     await this.#rules.apply(desired, { uplinks: [...new Set([...uplinks[4], ...uplinks[6]])] });
+    if (!exit.killSwitch) await this.#rules.kill(null);
   }
 
-  /** Takes everything away but a kill switch that is to outlive the daemon. */
+  /** Takes everything away but the kill switch: only a run that was told so removes it, so also a start that fails keeps it. */
   close(): Promise<void> {
-    return this.#rules.close({ keepKillSwitch: this.#keep });
+    return this.#rules.apply(null, { uplinks: [] });
   }
 }

@@ -111,7 +111,7 @@ export class ExitRules {
   }
 
   /** Loads the kill switch, or removes it; with `doubt` also when it was loaded: somebody may have flushed it. */
-  async kill(wanted: KillSwitch | null, o: { doubt: boolean }): Promise<void> {
+  async kill(wanted: KillSwitch | null, o = { doubt: false }): Promise<void> {
     const text = wanted ? renderKillSwitch(this.#iface, wanted) : removeKillSwitch(this.#iface);
     if (this.#kill === text && !(wanted && o.doubt && await this.#gone())) return;
     const result = await this.#runner.run(this.#tools.nft, ["-f", "-"], { stdin: text });
@@ -122,12 +122,6 @@ export class ExitRules {
   async #gone(): Promise<boolean> {
     const list = ["-t", "list", "table", "inet", killTable(this.#iface)];
     return (await this.#runner.run(this.#tools.nft, list)).code !== 0;
-  }
-
-  /** Takes rules and routes away; the kill switch stays, if it is to. */
-  async close(o: { keepKillSwitch: boolean }): Promise<void> {
-    await this.apply(null, { uplinks: [] });
-    if (!o.keepKillSwitch) await this.kill(null, { doubt: false });
   }
 }
 
