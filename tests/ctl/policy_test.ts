@@ -130,7 +130,7 @@ Deno.test("ghostctl policy diff and why tell which pairs open and close, and by 
     /No machine has or carries 8\.8\.8\.8/,
   );
   assert.match((await world.ctl("policy", "why", "web1", "internet")).stderr, /No machine is an exit node/);
-  await world.join(await token(), "way-out", undefined, ["0.0.0.0/0", "::/0"]);
+  await world.join(await token(), "way-out", { routes: ["0.0.0.0/0", "::/0"] });
   ok(await world.ctl("exit-node", "approve", "way-out"));
   const beyond = await world.file("c.toml", `${OPEN_SSH}[[allow]]\nfrom = ["tag:web"]\nto = ["internet"]\n`);
   ok(await world.ctl("policy", "push", beyond));
