@@ -170,8 +170,8 @@ export class Peer {
     }
   }
 
-  #remoteCandidates({ ufrag, candidates }: { ufrag: string; candidates: WireCandidate[] }): void {
-    this.#guess.named(candidates);
+  #remoteCandidates({ t, ufrag, candidates }: Extract<SignalBody, { candidates: WireCandidate[] }>): void {
+    this.#guess.named(candidates, { ufrag, offer: t === "ice" });
     for (const candidate of candidates) this.#iceEvent({ kind: "remoteCandidate", candidate, ufrag });
   }
 
