@@ -145,7 +145,12 @@ export class Machine {
       const step of [
         () => this.#exit.guard(wanted.exit),
         () => this.#tunnel(wanted),
-        () => this.#exit.apply(wanted.exit, wanted.addresses),
+        () =>
+          this.#exit.apply(wanted.exit, {
+            addresses: wanted.addresses,
+            carried: wanted.routes.mine.map(({ prefix, lan }) => lan ?? prefix),
+            used: this.#uses.filter((use) => use.active).map((use) => use.route.prefix),
+          }),
       ]
     ) {
       await step().catch((error: unknown) => failures.push(error));
