@@ -170,8 +170,8 @@ export class Peer {
     }
   }
 
-  #remoteCandidates({ ufrag, candidates }: { ufrag: string; candidates: WireCandidate[] }): void {
-    this.#guess.named(candidates);
+  #remoteCandidates({ t, ufrag, candidates }: Extract<SignalBody, { candidates: WireCandidate[] }>): void {
+    this.#guess.named(candidates, { ufrag, offer: t === "ice" });
     for (const candidate of candidates) this.#iceEvent({ kind: "remoteCandidate", candidate, ufrag });
   }
 
@@ -303,7 +303,7 @@ export class Peer {
     if (due(this.#ice.nextDeadline())) this.#iceEvent({ kind: "tick" });
     if (due(this.#path.nextDeadline())) this.event({ kind: "tick" });
     if (due(this.#guess.nextDeadline())) this.#guess.tick();
-    this.#rungs.each((carrier) => due(carrier.nextDeadline?.() ?? null) && carrier.tick?.());
+    this.#rungs.tick();
     const initiation = this.#tie.due(now);
     if (initiation) this.#send(initiation);
   }
