@@ -272,6 +272,7 @@ export class Parts {
         changed: d.inLine,
         moved: d.moved,
         rearm: d.rearm,
+        log: o.log,
         now,
       },
       added: (id, wgNext) => {
