@@ -19,6 +19,9 @@ export interface TurnServer {
 /** Bytes that may wait for the stream; a packet that does not fit is lost, as on any full link. */
 const MAX_WAITING = 1 << 20;
 
+/** How long the last words over TLS may take, in ms. */
+const LINGER = 1_000;
+
 /** A way that is open. */
 export interface TurnPipe {
   /** One message; what does not fit now is lost. */
@@ -186,6 +189,7 @@ function openTls(
       close: () => {
         closed = true;
         socket.end();
+        setTimeout(() => socket.destroy(), LINGER); // a server that does not close its half holds the socket no longer
       },
     });
   });
