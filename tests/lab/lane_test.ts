@@ -146,17 +146,3 @@ world("ghostgate leaves nothing on its host", async ({ host }) => {
   assert.equal((await host("gate").sh("nft list tables")).stdout.trim(), "");
   assert.equal((await host("gate").sh("sysctl -n net.ipv4.conf.eth0.forwarding")).stdout.trim(), "0");
 });
-
-world(
-  "a gate that was killed leaves nothing behind once it starts again, without lanes and without turn",
-  async ({ host }) => {
-    const gate = host("gate");
-    await startGate(gate);
-    await waitFor("both tables", async () => (await gate.sh("nft list tables")).stdout.trim().split("\n").length === 2);
-    await gate.sh("nft add table inet somebody_elses");
-    await gate.processes.findLast((p) => / ghostgate/.test(p.name))!.stop("SIGKILL", 10_000);
-    await startGate(gate, { config: `${GATE_TOML.replace('"turn", ', "")}lanes = ""\n` });
-    assert.equal((await gate.sh("nft list tables")).stdout.trim(), "table inet somebody_elses");
-    assert.equal((await gate.sh("sysctl -n net.ipv4.conf.eth0.forwarding")).stdout.trim(), "0");
-  },
-);

@@ -118,6 +118,7 @@ export class LaneService {
       log.warn("lanes go through this process, not the kernel: ghostgate check says what is missing", {
         error: errorLine(error),
       });
+      await forgetTable(this.#o.stateDir, `ghostgate_${ports.first}`);
       await this.#forwarding?.restore().catch(() => {});
       this.#forwarding = null;
     }

@@ -128,7 +128,8 @@ export class TurnRelay {
   }
 
   async #failed(error: unknown): Promise<void> {
-    await this.#stop().catch(() => {});
+    // A start that fails leaves no table.
+    await this.#stop().then(() => forgetTable(this.#o.stateDir, TURN_TABLE)).catch(() => {});
     if (!this.#over.signal.aborted) this.#without(errorLine(error));
   }
 
