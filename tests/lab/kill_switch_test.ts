@@ -4,7 +4,7 @@ import type { Host } from "../../scripts/lab/lab.ts";
 import { waitFor } from "../../scripts/lab/process.ts";
 import { runLink } from "../../scripts/lab/programs.ts";
 import { CAROL, ROUTER_A } from "../../scripts/lab/topology.ts";
-import { exitWorld } from "./exit_world.ts";
+import { exitWorld, WEB } from "./exit_world.ts";
 import { fixture } from "./support.ts";
 
 const test = fixture(() => exitWorld());
@@ -45,8 +45,64 @@ test("the kill switch outlives a start that fails, and comes first in a run that
   await alice.sh(`mv ${records}.good ${records}`);
   await runLink(alice).line(/ is up: /);
   await net.sees(alice, 4, CAROL);
+
+  // A boot with the tunnel down: the kernel has forgotten, the settings have not.
+  await alice.ctl(["down"]);
+  await stop(alice, "SIGTERM");
+  await alice.run(["nft", "delete", "table", "inet", "ghostkill_ghost0"]);
+  runLink(alice);
+  const note = async (text: RegExp) =>
+    text.test((await alice.ctl(["exit-node", "list", "--json"], { codes: "any" })).stdout);
+  await waitFor("the kill switch after a boot", () => note(/the kill switch holds/));
+  assert.deepEqual([await net.seen(alice, 4), await net.seen(alice, 6)], ["", ""]);
   assert.equal(await net.leaks(), leaks);
+
+  // A container's network that has come since, and what answers from a published port there, without a run in between.
+  await alice.sh(`ip netns add box; ip link add docker9 type veth peer name eth0 netns box
+    ip address add 172.31.9.1/24 dev docker9; ip link set docker9 up; sysctl -qw net.ipv4.ip_forward=1
+    ip netns exec box sh -c 'ip link set eth0 up; ip address add 172.31.9.2/24 dev eth0; ip route add default via 172.31.9.1'
+    nft 'table ip boxed { chain out { type nat hook postrouting priority srcnat; oifname eth0 masquerade; }; }'`);
+  const asked = await alice.sh(`ip netns exec box curl -s --max-time 2 http://${WEB[4]}/ || echo refused`);
+  assert.equal(asked.stdout.trim(), "refused");
+  assert.equal(await net.leaks(), leaks);
+  await alice.run(["nft", "delete", "table", "inet", "ghostkill_ghost0"]);
+  assert.ok(await note(/the kill switch is gone/));
+  await alice.sh(`ip netns exec box curl -s --max-time 1 http://${WEB[4]}/ || true`);
+  assert.ok(await net.leaks() > leaks, "without it, a container's packets do leave");
+
+  await alice.ctl(["up"]);
+  await net.sees(alice, 4, CAROL);
   await alice.ctl(["exit-node", "none"]);
   assert.doesNotMatch(await tables(alice), /ghostkill/);
   await net.sees(alice, 4, ROUTER_A);
+});
+
+test("a carrier's guard goes when somebody else forwards, and forwarding goes when the guard cannot be loaded", async (net) => {
+  const carol = net.host("carol");
+  await net.offered({ ipv4: true, ipv6: true });
+  const table = async () => (await carol.sh("nft list table inet ghostlink_ghost0 || true")).stdout;
+  const guarded = async () => /nfproto ipv4 iifname "eth0".* drop/.test(await table());
+  const forwards = async () => (await carol.sh("sysctl -n net.ipv4.conf.eth0.forwarding")).stdout.trim() === "1";
+  await waitFor("the guard", guarded);
+  assert.ok(await forwards());
+
+  await carol.ctl(["exit-node", "offer", "off"]);
+  await waitFor("no forwarding", async () => !await forwards());
+  // A table that another process owns lets nobody else load it.
+  const owner = carol.spawn("owner", [
+    "sh",
+    "-c",
+    `{ echo 'delete table inet ghostlink_ghost0'
+    echo 'add table inet ghostlink_ghost0 { flags owner; }'; sleep 600; } | nft -i`,
+  ]);
+  await waitFor("another owner", async () => /flags owner/.test(await table()));
+  await carol.ctl(["exit-node", "offer", "on"], { codes: "any" });
+  await waitFor("the fault", async () => /ghostlink_ghost0/.test((await carol.ctl(["status"])).stdout));
+  await waitFor("forwarding off again", async () => !await forwards());
+  await owner.stop("SIGKILL");
+  await waitFor("the guard again", guarded);
+
+  await carol.sh("sysctl -qw net.ipv4.ip_forward=1");
+  await waitFor("no guard for what is another's", async () => !await guarded());
+  assert.ok(await forwards());
 });
