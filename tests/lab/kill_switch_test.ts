@@ -76,33 +76,3 @@ test("the kill switch outlives a start that fails, and comes first in a run that
   assert.doesNotMatch(await tables(alice), /ghostkill/);
   await net.sees(alice, 4, ROUTER_A);
 });
-
-test("a carrier's guard goes when somebody else forwards, and forwarding goes when the guard cannot be loaded", async (net) => {
-  const carol = net.host("carol");
-  await net.offered({ ipv4: true, ipv6: true });
-  const table = async () => (await carol.sh("nft list table inet ghostlink_ghost0 || true")).stdout;
-  const guarded = async () => /nfproto ipv4 iifname "eth0".* drop/.test(await table());
-  const forwards = async () => (await carol.sh("sysctl -n net.ipv4.conf.eth0.forwarding")).stdout.trim() === "1";
-  await waitFor("the guard", guarded);
-  assert.ok(await forwards());
-
-  await carol.ctl(["exit-node", "offer", "off"]);
-  await waitFor("no forwarding", async () => !await forwards());
-  // A table that another process owns lets nobody else load it.
-  const owner = carol.spawn("owner", [
-    "sh",
-    "-c",
-    `{ echo 'delete table inet ghostlink_ghost0'
-    echo 'add table inet ghostlink_ghost0 { flags owner; }'; sleep 600; } | nft -i`,
-  ]);
-  await waitFor("another owner", async () => /flags owner/.test(await table()));
-  await carol.ctl(["exit-node", "offer", "on"], { codes: "any" });
-  await waitFor("the fault", async () => /ghostlink_ghost0/.test((await carol.ctl(["status"])).stdout));
-  await waitFor("forwarding off again", async () => !await forwards());
-  await owner.stop("SIGKILL");
-  await waitFor("the guard again", guarded);
-
-  await carol.sh("sysctl -qw net.ipv4.ip_forward=1");
-  await waitFor("no guard for what is another's", async () => !await guarded());
-  assert.ok(await forwards());
-});
