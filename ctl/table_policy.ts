@@ -38,10 +38,13 @@ export const POLICY_COMMANDS: readonly CommandSpec[] = [
     name: "policy diff",
     summary: "Tell which pairs of machines a policy would open and close (admin)",
     arguments: [file],
-    details: ["Compares with the policy in force, for the machines and routes that there are."],
+    details: [
+      "Compares with the policy in force, for the machines and routes that there are. Machines and gates that the new one would not let in any more are named first.",
+    ],
     examples: [{ line: "ghostctl policy diff acls.toml", what: "before it is pushed" }],
     json: {
       base: { seq: 5, sha256 },
+      putsOut: [{ name: "web3", what: "machine", why: "Its key has expired at 2026-01-01T00:00:00Z" }],
       changes: [{ from: ["ann-laptop"], to: ["web1", "web2"], before: "tcp/443", after: "tcp/22, tcp/443" }],
       firewall: [{ from: ["ann-laptop"], to: ["web1"], at: "target", does: "drops tcp/22", line: 30, change: "new" }],
       settings: ["from now   tag:router may be an exit node"],
@@ -57,9 +60,9 @@ export const POLICY_COMMANDS: readonly CommandSpec[] = [
       value: "SHA256",
       summary:
         "refuse when another policy than this one is in force (the one that the file was pulled from or pushed as)",
-    }],
+    }, { name: "force", summary: "also when it puts machines out, or undoes what another admin has signed" }],
     details: [
-      "Its tests run first. One that is in force already changes nothing.",
+      "Its tests run first. One that is in force already changes nothing. Without --force it is refused when machines or gates that are in would be put out by its [[admit]] or [expiry], and when the file was never pulled and the policy in force is another admin's.",
       ts +
       " Its source, the local files that it imports and its output are all signed; machines use the output and never run the source.",
     ],
@@ -105,7 +108,10 @@ export const POLICY_COMMANDS: readonly CommandSpec[] = [
     summary: "Say which rule lets one machine reach another, or what is missing (admin)",
     arguments: [
       { name: "src", summary: "a machine's name or id, or an address" },
-      { name: "dst[:port]", summary: "the same; with a port: web1:443, web1:udp/53, web1:icmp, [fd00::1]:22" },
+      {
+        name: "dst[:port]",
+        summary: "the same, or internet; with a port: web1:443, web1:udp/53, web1:icmp, [fd00::1]:22",
+      },
     ],
     details: ["The exit code is 1 when nothing lets it, or a firewall rule drops it."],
     examples: [{ line: "ghostctl policy why ann-laptop web1:443", what: "by which rule" }],

@@ -5,24 +5,17 @@
 import { collectLedger } from "../../mesh/client/collect_ledger.ts";
 import { MeshClient } from "../../mesh/client/mesh_client.ts";
 import type { LedgerFile } from "../../mesh/host/ledger_file.ts";
-import { AdmitRules, issuerSigners } from "../../mesh/policy/mod.ts";
+import { AdmitRules, issuerSigners, type Policy } from "../../mesh/policy/mod.ts";
 import { keepWhole, openKept } from "../../mesh/trust/kept_ledger.ts";
 import { Ledger, signEntry } from "../../mesh/trust/ledger.ts";
-import { IssuerBook } from "../../mesh/trust/admission/mod.ts";
-import { fetchJson } from "../../mesh/wire/fetch_json.ts";
-import {
-  readNodeRecord,
-  type VerifiedGate,
-  type VerifiedNode,
-  verifyGateRecord,
-  verifyNodeRecord,
-} from "../../mesh/trust/record.ts";
+import { type VerifiedGate, type VerifiedNode, verifyGateRecord } from "../../mesh/trust/record.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { LedgerBody, LedgerHead, LedgerKind } from "../../mesh/wire/ledger.ts";
 import type { Call } from "../call.ts";
 import { askDaemon } from "../daemon.ts";
 import { random, unixTime } from "./host.ts";
 import { type KnownNetwork, NetworkStore } from "./store.ts";
+import { newIssuers, type Refused, underPolicy, verifyNodes } from "./verify_records.ts";
 
 /** Times that a change is signed anew because somebody was faster. */
 const ATTEMPTS = 5;
@@ -45,6 +38,7 @@ export class AdminNetwork {
   readonly client: MeshClient;
   readonly store: NetworkStore;
   readonly #call: Call | null;
+  readonly #issuers = newIssuers();
   #ledger: Promise<Ledger | null> | null = null;
 
   /** `call` tells where this machine's own daemon may be. */
@@ -274,24 +268,19 @@ export class AdminNetwork {
     }
   }
 
-  /** All machines whose record holds, by name; `refused` says what the others lack. */
-  async nodes(ledger: Ledger): Promise<{ nodes: VerifiedNode[]; refused: string[] }> {
-    const nodes: VerifiedNode[] = [];
-    const refused: string[] = [];
-    const issuers = new IssuerBook({ fetchJson: (url) => fetchJson(url), now: unixTime });
+  /**
+   * All machines whose record holds, by name; `refused` are the others that the coordinator shows: those that time has put out
+   * since it last looked, and with `all` every one that it keeps.
+   */
+  async nodes(ledger: Ledger, o: { all?: boolean } = {}): Promise<{ nodes: VerifiedNode[]; refused: Refused[] }> {
     const admit = new AdmitRules().of(ledger.policy);
-    for (const jws of await this.client.nodes()) {
-      try {
-        const { proof } = (await readNodeRecord(jws)).record;
-        if (proof.kind === "oidc") await issuers.learn(proof.idToken, admit);
-        const issuerKeys = (issuer: string) => issuers.keysOf(issuer);
-        nodes.push(await verifyNodeRecord(jws, { ledger, now: unixTime(), admit, issuerKeys }));
-      } catch (error) {
-        if (!(error instanceof GhostError)) throw error;
-        refused.push(error.line);
-      }
-    }
-    return { nodes: nodes.sort((a, b) => a.name < b.name ? -1 : 1), refused };
+    return await verifyNodes(await this.client.nodes(o), { ledger, admit, issuers: this.#issuers });
+  }
+
+  /** Who is in now, held against a policy that is not signed yet. */
+  async under(policy: Policy, ledger: Ledger): Promise<Awaited<ReturnType<typeof underPolicy>>> {
+    const [{ nodes }, { gates }] = [await this.nodes(ledger), await this.gates(ledger)];
+    return await underPolicy({ nodes, gates }, { policy, ledger, issuers: this.#issuers });
   }
 
   /** All gates whose record holds, by name. */

@@ -14,7 +14,7 @@ export async function run(call: Call): Promise<void> {
   const ledger = await network.ledger();
   const { nodes, refused } = await network.nodes(ledger);
   const gates = await network.gates(ledger);
-  for (const line of [...refused, ...gates.refused]) {
+  for (const line of [...refused.map(({ error }) => error.line), ...gates.refused]) {
     call.out.remark(`a record that does not hold is left out: ${line}`);
   }
   const admissions = [

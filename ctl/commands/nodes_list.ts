@@ -1,14 +1,18 @@
 /** `ghostctl nodes list` */
 import { rfc3339 } from "../admin/host.ts";
 import { AdminNetwork } from "../admin/network.ts";
+import { list } from "../admin/policy_diff.ts";
+import type { Refused } from "../admin/verify_records.ts";
 import type { Call } from "../call.ts";
-import { ago, table } from "../output/text.ts";
+import { ago, printable, table } from "../output/text.ts";
 
 export async function run(call: Call): Promise<void> {
   const network = await AdminNetwork.open(call);
   const ledger = await network.ledger();
-  const { nodes, refused } = await network.nodes(ledger);
-  for (const line of refused) call.out.remark(`a record that does not hold is left out: ${line}`);
+  const { nodes, refused } = await network.nodes(ledger, { all: true });
+  // Who was revoked is out on purpose, and for good.
+  const out = refused.filter(({ key }) => key === null || !ledger.isRevoked("node", key));
+  for (const line of outLines(out)) call.out.remark(printable(line));
   const rows = nodes.map(({ id, name, tags, user, admission, record }) => ({
     name,
     id,
@@ -21,7 +25,16 @@ export async function run(call: Call): Promise<void> {
     seen: rfc3339(record.iat),
     expires: rfc3339(record.exp),
   }));
-  call.out.answer({ nodes: rows }, () => human(rows, call));
+  const notAdmitted = out.map(({ name, error }) => ({ name, why: error.line }));
+  call.out.answer({ nodes: rows, notAdmitted }, () => human(rows, { call, out: out.length }));
+}
+
+/** Machines that have a record and are not in, those with one reason together. */
+function outLines(out: readonly Refused[]): string[] {
+  return [...Map.groupBy(out, ({ error }) => error.line)].map(([why, some]) => {
+    const machines = some.length === 1 ? "1 machine is" : `${some.length} machines are`;
+    return `${machines} known and not admitted: ${list(some.map(({ name }) => name ?? "(unreadable)"))}: ${why}`;
+  });
 }
 
 type Row = {
@@ -37,8 +50,8 @@ type Row = {
   expires: string;
 };
 
-function human(rows: Row[], { out }: Call): string {
-  if (rows.length === 0) return "no machines yet: ghostctl token create";
+function human(rows: Row[], { call, out }: { call: Call; out: number }): string {
+  if (rows.length === 0) return out > 0 ? "no machine is admitted" : "no machines yet: ghostctl token create";
   return table(
     ["NAME", "ADDRESSES", "TAGS", "USER", "EPHEMERAL", "OS", "VERSION", "SEEN", "EXPIRES", "ID"],
     rows.map((r) => [
@@ -53,6 +66,6 @@ function human(rows: Row[], { out }: Call): string {
       r.expires.slice(0, 16),
       r.id,
     ]),
-    { colour: out.colour },
+    { colour: call.out.colour },
   );
 }

@@ -1,19 +1,25 @@
 /** `ghostctl policy push FILE` */
+import { AdmitRules, type Policy, STARTER_POLICY } from "../../mesh/policy/mod.ts";
+import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
+import { readEntry } from "../admin/entries.ts";
 import { AdminNetwork } from "../admin/network.ts";
 import { policyHash, Pulled } from "../admin/policies.ts";
 import { policyBody, readPolicyFile } from "../admin/policy_file.ts";
+import { putsOutLines, withoutTokens } from "../admin/verify_records.ts";
 import type { Call } from "../call.ts";
 
 export async function run(call: Call): Promise<void> {
   const file = call.args[0]!;
-  const body = policyBody(await readPolicyFile(file, call));
+  const checked = await readPolicyFile(file, call);
+  const body = policyBody(checked);
   const sha256 = await policyHash(body);
   const imports = Object.keys(body.imports ?? {});
   const network = await AdminNetwork.open(call);
   const pulled = new Pulled(network.store, network.known.network.id);
   const base = call.text("base") ?? await pulled.baseOf(file);
-  const { ledger, changed } = await network.change(async ({ policy }) => {
+  const { ledger, changed } = await network.change(async (ledger) => {
+    const { policy } = ledger;
     const now = policy === null ? null : await policyHash(policy);
     if (now === sha256) return null;
     if (base !== undefined && now !== base) {
@@ -26,6 +32,12 @@ export async function run(call: Call): Promise<void> {
         },
       );
     }
+    if (!call.flag("force")) {
+      if (base === undefined) refuseOthers(ledger, { file, own: network.known.admin.public, now });
+      await refuseFallen(network, { ledger, policy: checked.policy, file });
+    }
+    const tokens = withoutTokens(new AdmitRules().of(policy), checked.policy.admit);
+    if (tokens !== null) call.out.remark(tokens);
     // Before it is signed, and once however often that has to be tried.
     if (imports.length > 0) call.out.remark(`signed with it, for all members to read: ${imports.splice(0).join(", ")}`);
     return { kind: "policy", body };
@@ -35,4 +47,32 @@ export async function run(call: Call): Promise<void> {
     { changed, sha256, ledgerSeq: ledger.head.seq },
     () => changed ? `${file} is in force (ledger entry ${ledger.head.seq})` : `${file} is in force already`,
   );
+}
+
+/** A file that was never pulled does not undo unasked what another admin has signed, unless that is the starter. */
+function refuseOthers(ledger: Ledger, { file, own, now }: { file: string; own: string; now: string | null }): void {
+  const { policy } = ledger;
+  if (policy === null || policy.source === STARTER_POLICY) return;
+  if (readEntry(ledger.at(policy.seq)!).signer === own) return;
+  throw new GhostError(
+    "ledger_moved",
+    `This file was never pulled, and the policy in force is another admin's: entry ${policy.seq}`,
+    {
+      place: file,
+      mend: `see: ghostctl policy diff ${file}; then add --base ${now}, or --force to replace whatever it is`,
+    },
+  );
+}
+
+/** Nobody is put out of the network unasked. @throws GhostError `not_admitted` */
+async function refuseFallen(
+  network: AdminNetwork,
+  { ledger, policy, file }: { ledger: Ledger; policy: Policy; file: string },
+): Promise<void> {
+  const { putsOut } = await network.under(policy, ledger);
+  if (putsOut.length === 0) return;
+  throw new GhostError("not_admitted", `This policy puts out ${putsOutLines(putsOut).join("; ")}`, {
+    place: file,
+    mend: "change its [[admit]] or [expiry], or add --force to put them out",
+  });
 }

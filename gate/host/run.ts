@@ -251,6 +251,7 @@ class Gate {
     const overlay = this.#overlay;
     const publisher = new Publisher({ ...world, state: this.#o.state, network, client, key: this.#key, ledger });
     const publish = async () => {
+      if (this.#turn?.settled === false) return; // it calls again
       try {
         const facts = this.#facts(overlay);
         if (await publisher.update(facts)) world.log.info("record published", { hosts: facts.hosts.join(",") });

@@ -5,13 +5,15 @@ const LONGEST = 60_000;
 
 /** Runs `work` after each request, never twice at once; requests that come while one waits share it. */
 export class Coalesced {
-  readonly #work: () => Promise<void>;
+  readonly #work: () => Promise<boolean | void>;
   #running: Promise<void> = Promise.resolve();
   #queued: Promise<void> | null = null;
+  /** Who waits for a run that holds, from the next one on. */
+  #waiting: PromiseWithResolvers<void> | null = null;
   #stopped = false;
 
-  /** @param work must not throw */
-  constructor(work: () => Promise<void>) {
+  /** @param work must not throw; false says that it failed */
+  constructor(work: () => Promise<boolean | void>) {
     this.#work = work;
   }
 
@@ -19,9 +21,28 @@ export class Coalesced {
   request(): Promise<void> {
     this.#queued ??= this.#running.then(() => {
       this.#queued = null;
-      return this.#stopped ? undefined : this.#running = this.#work();
+      return this.#stopped ? undefined : this.#running = this.#run();
     });
     return this.#queued;
+  }
+
+  /** Asks for a run; resolves when one that began after this call has not failed, which may be one that is asked for much later. */
+  held(): Promise<void> {
+    this.#waiting ??= Promise.withResolvers();
+    const { promise } = this.#waiting;
+    void this.request();
+    return promise;
+  }
+
+  async #run(): Promise<void> {
+    const waiting = this.#waiting;
+    this.#waiting = null;
+    const failed = await this.#work() === false;
+    if (!waiting) return;
+    if (!failed) return waiting.resolve();
+    // Those who asked meanwhile wait for the same run.
+    const later: PromiseWithResolvers<void> = this.#waiting ??= waiting;
+    if (later !== waiting) void later.promise.then(waiting.resolve);
   }
 
   /** Begins no more runs; resolves when the one under way has ended. */

@@ -16,6 +16,31 @@ Deno.test("Coalesced runs once for requests that come together, and never twice 
   assert.equal(runs, 2);
 });
 
+Deno.test("Coalesced.held() waits past runs that fail, for one that began after it was asked", async () => {
+  const runs: PromiseWithResolvers<boolean>[] = [];
+  const work = new Coalesced(() => (runs.push(Promise.withResolvers()), runs.at(-1)!.promise));
+  const seen: string[] = [];
+  const turn = () => new Promise((r) => setTimeout(r, 1));
+  void work.held().then(() => seen.push("first"));
+  await turn();
+  void work.held().then(() => seen.push("second")); // the first run has begun without it
+  runs[0]!.resolve(false);
+  await turn();
+  assert.deepEqual([runs.length, seen], [2, []]);
+  runs[1]!.resolve(false);
+  await turn();
+  assert.deepEqual([runs.length, seen], [2, []]); // a failure is not tried again by itself
+  void work.held().then(() => seen.push("third"));
+  await turn();
+  void work.held().then(() => seen.push("fourth"));
+  runs[2]!.resolve(true);
+  await turn();
+  assert.deepEqual([runs.length, seen.sort()], [4, ["first", "second", "third"]]);
+  runs[3]!.resolve(true);
+  await turn();
+  assert.equal(seen.includes("fourth"), true);
+});
+
 Deno.test("Coalesced.stop() waits for the run under way and begins no other", async () => {
   const gate = Promise.withResolvers<void>();
   let runs = 0;

@@ -77,7 +77,7 @@ export class Daemon {
   #meshUp = false;
   /** What the last run threw, or null. */
   #fault: unknown = null;
-  readonly #runs = new Coalesced(() => this.#reconcile().catch((error) => this.#failed(error)));
+  readonly #runs = new Coalesced(() => this.#reconcile().then(() => true, (error) => this.#failed(error)));
   readonly #looks = new Coalesced(() => this.#look().catch((error) => this.#notSeen(error)));
   readonly #timer = new DeadlineTimer(() => [
     this.#hub.nextDeadline(),
@@ -105,6 +105,7 @@ export class Daemon {
       presence: (node, up) => this.#presence(node, up),
       moved: (peer) => this.#say(peer),
       reconcile: () => this.reconcile(),
+      inLine: () => this.#runs.held(),
       rearm: () => this.#timer.arm(),
       meshUp: () => this.#meshUp,
       certificate: async () => await this.#certificate?.pair() ?? null,
@@ -382,10 +383,11 @@ export class Daemon {
     return this.#runs.request();
   }
 
-  #failed(error: unknown): void {
+  #failed(error: unknown): false {
     this.#fault = error;
     this.#parts.report.fault(errorLine(error));
     this.#o.log.error("The machine could not be brought in line; what was in force stays", { why: errorLine(error) });
+    return false;
   }
 
   async #reconcile(): Promise<void> {

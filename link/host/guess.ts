@@ -75,6 +75,8 @@ export class Guess {
   #target: TransportAddress | null = null;
   #prober: Prober | null = null;
   #starting = false;
+  /** Counts what has begun or ended: what was begun before a change has nothing more to say. */
+  #generation = 0;
   #tries = 0;
   /** The port that belongs to the peer's address, for nftables. */
   join: Join | null = null;
@@ -104,16 +106,16 @@ export class Guess {
     }
     this.#tries++;
     this.#starting = true;
-    const samples = await sampleMappings(server, { crypto: this.#o.crypto, count: SAMPLES });
-    if (!this.#starting) return false; // stopped meanwhile
+    const generation = ++this.#generation;
+    const samples = await sampleMappings(server, { crypto: this.#o.crypto, count: SAMPLES }).catch(() => []);
+    if (generation !== this.#generation) return false; // stopped meanwhile; another one may have begun
     this.#starting = false;
     const address = samples[0]?.address;
     try {
       if (address === undefined) throw new Error("No STUN server answers");
-      this.#sockets = Array.from(
-        { length: SOCKETS },
-        () => Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: 0 }),
-      );
+      for (let n = 0; n < SOCKETS; n++) {
+        this.#sockets.push(Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: 0 }));
+      }
     } catch {
       this.#end(); // no server, or no more sockets for this process
       return false;
@@ -190,6 +192,7 @@ export class Guess {
   }
 
   #end(): void {
+    this.#generation++;
     this.#starting = false;
     this.#opener = null;
     this.#prober = null;

@@ -14,9 +14,12 @@ import {
   type TransportAddress,
 } from "../core/stun/mod.ts";
 import type { Log } from "../../mesh/host/log.ts";
+import { errorLine } from "../../mesh/wire/errors.ts";
 
 /** Requests under way that are remembered to find their answers' owner; the oldest is forgotten first. */
 const MAX_TRANSACTIONS = 4096;
+/** After a fault nothing is read for so long, in ms: one that stays must not take the whole processor. */
+const AFTER_FAULT = 20;
 /** User name fragments of one receiver. */
 const MAX_UFRAGS = 4;
 
@@ -50,6 +53,8 @@ export class IceHub {
   readonly #now: () => number;
   /** WireGuard's port, which is what the outside sees of every host candidate. */
   #wgPort = 0;
+  /** A fault of the socket has been told. */
+  #faulty = false;
   #hostAddresses: string[] = [];
   readonly #bindings = new Map<string, Binding>();
   #portMapped: { at: TransportAddress; base: string } | null = null;
@@ -78,11 +83,22 @@ export class IceHub {
     return (this.#socket.addr as Deno.NetAddr).port;
   }
 
+  /** What fails here fails for one datagram: without this socket no path is ever found again. */
   async #read(): Promise<void> {
-    for await (const [bytes, from] of this.#socket) {
-      if (from.transport !== "udp") continue;
-      const address = from.hostname.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, "");
-      this.#route({ address, port: from.port }, bytes);
+    for (;;) {
+      try {
+        const [bytes, from] = await this.#socket.receive();
+        if (from.transport !== "udp") continue;
+        const address = from.hostname.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, "");
+        this.#route({ address, port: from.port }, bytes);
+      } catch (error) {
+        if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return;
+        if (!this.#faulty) {
+          this.#log.warn("A datagram of the path checks could not be taken", { why: errorLine(error) });
+        }
+        this.#faulty = true;
+        await new Promise((resolve) => setTimeout(resolve, AFTER_FAULT));
+      }
     }
   }
 
@@ -120,9 +136,12 @@ export class IceHub {
       .catch((error) => this.#log.debug("a check could not be sent", { to: to.address, error }));
   }
 
-  /** Directs requests for this user name fragment to `receiver`; its last few stay, for checks to a generation before. */
+  /**
+   * Directs requests for this user name fragment to `receiver`; its last few stay, for checks to a generation before. One that
+   * another receiver holds stays there: a lane's fragment is the peer's choice, and it may have seen another pair's on the wire.
+   */
   listen(ufrag: string, receiver: StunReceiver): void {
-    if (this.#byUfrag.get(ufrag) === receiver) return;
+    if (this.#byUfrag.has(ufrag)) return;
     const own = [...this.#byUfrag].filter(([, r]) => r === receiver).map(([u]) => u);
     if (own.length >= MAX_UFRAGS) this.#byUfrag.delete(own[0]!);
     this.#byUfrag.set(ufrag, receiver);

@@ -64,8 +64,10 @@ export class Machine {
   #carriers: ReadonlyMap<string, string> = new Map();
   /** Somebody may have removed the table; the next run looks. */
   #doubt = false;
-  /** WireGuard may still send from an address that is gone. */
-  #stale = false;
+  /** How often this machine has moved: WireGuard may still send from an address that is gone. */
+  #moves = 0;
+  /** The move that WireGuard has been told of. */
+  #movesTold = 0;
 
   private constructor(
     o: MachineOptions,
@@ -99,14 +101,15 @@ export class Machine {
     const forwarding = new Forwarding({ runner: o.runner, tools: o.tools, iface: o.iface, file });
     await forwarding.recover();
     const { iface, runner, tools, log } = o;
-    const onChange = o.onChange === null ? null : await OnChange.open({ path: o.onChange, iface, runner });
+    const now = () => Date.now();
+    const onChange = o.onChange === null ? null : await OnChange.open({ path: o.onChange, iface, runner, now });
     const firewall = await FirewallDesk.open(o.firewall, {
       onChange,
       iface,
       runner,
       tools,
       log,
-      now: () => Date.now(),
+      now,
     });
     const device = await openDevice({
       name: o.iface,
@@ -142,7 +145,12 @@ export class Machine {
       const step of [
         () => this.#exit.guard(wanted.exit),
         () => this.#tunnel(wanted),
-        () => this.#exit.apply(wanted.exit, wanted.addresses),
+        () =>
+          this.#exit.apply(wanted.exit, {
+            addresses: wanted.addresses,
+            carried: wanted.routes.mine.map(({ prefix, lan }) => lan ?? prefix),
+            used: this.#uses.filter((use) => use.active).map((use) => use.route.prefix),
+          }),
       ]
     ) {
       await step().catch((error: unknown) => failures.push(error));
@@ -152,7 +160,8 @@ export class Machine {
 
   /** The tunnel with all that passes it. */
   async #tunnel(wanted: Wanted): Promise<void> {
-    const observed = await this.#observe();
+    const moves = this.#moves;
+    const observed = await this.#observe(moves);
     const routes = await this.#chooseRoutes(wanted);
     const peers = this.#peers(wanted, routes);
     const { publicKey } = wanted;
@@ -165,6 +174,7 @@ export class Machine {
       throw error;
     }
     await this.wg.apply(steps, wanted.privateKey);
+    this.#movesTold = moves;
     const state = await this.ip.addresses();
     const own = wanted.resolver === null ? wanted.addresses : [...wanted.addresses, wanted.resolver];
     const addresses = own.map((a) => `${a}/${a.includes(":") ? 128 : 32}`);
@@ -218,13 +228,12 @@ export class Machine {
    * sending from the address that it used towards it (measured with wireguard-go of 2022: no packet left any more).
    */
   addressesChanged(): void {
-    this.#stale = true;
+    this.#moves++;
   }
 
-  async #observe(): Promise<ObservedWireGuard> {
+  async #observe(moves: number): Promise<ObservedWireGuard> {
     const observed = await this.wg.show();
-    if (!this.#stale) return observed;
-    this.#stale = false;
+    if (moves === this.#movesTold) return observed;
     return { ...observed, peers: observed.peers.map((peer) => ({ ...peer, endpoint: null })) };
   }
 

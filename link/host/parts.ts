@@ -71,6 +71,8 @@ export interface DaemonHooks {
   moved(peer: Peer): void;
   /** Brings the machine in line. */
   reconcile(): Promise<void>;
+  /** The same; resolves when a run has held. */
+  inLine(): Promise<void>;
   /** A deadline is sooner than it was. */
   rearm(): void;
   meshUp(): boolean;
@@ -262,9 +264,10 @@ export class Parts {
         crypto: stunCrypto,
         wgPort: () => p.machine.wgPort,
         signal: (to, body) => this.signals.send(to, body),
-        changed: d.reconcile,
+        changed: d.inLine,
         moved: d.moved,
         rearm: d.rearm,
+        log: o.log,
         now,
       },
       added: (id, wgNext) => {

@@ -34,6 +34,10 @@ export class Peer {
   readonly #rungs: PeerRungs;
   readonly #held: HeldPackets;
   #use: { rung: Rung; wireguard: Endpoint | null } = { rung: "none", wireguard: null };
+  /** Resolves when the machine is in line with the newest `use`. */
+  #settled: Promise<void> = Promise.resolve();
+  /** Serial of the `moved` that waits for that. */
+  #untold: number | null = null;
   #bridge: { remote: TransportAddress; local: string | null } | null = null;
   /** The generation whose `ice` message has been sent; later candidates trickle. */
   #offered: string | null = null;
@@ -166,8 +170,8 @@ export class Peer {
     }
   }
 
-  #remoteCandidates({ ufrag, candidates }: { ufrag: string; candidates: WireCandidate[] }): void {
-    this.#guess.named(candidates);
+  #remoteCandidates({ t, ufrag, candidates }: Extract<SignalBody, { candidates: WireCandidate[] }>): void {
+    this.#guess.named(candidates, { ufrag, offer: t === "ice" });
     for (const candidate of candidates) this.#iceEvent({ kind: "remoteCandidate", candidate, ufrag });
   }
 
@@ -235,23 +239,19 @@ export class Peer {
   }
 
   #pathActions(actions: PathAction[]): void {
-    let settled: Promise<void> | null = null;
     for (const action of actions) {
       switch (action.kind) {
         case "use":
           this.#use = { rung: action.rung, wireguard: action.wireguard };
-          settled = this.#host.changed();
+          this.#settled = this.#host.changed();
           break;
         case "bridgeLateRelayed":
           this.#bridge = action.on ? { remote: action.remote, local: action.local } : null;
-          settled = this.#host.changed();
+          this.#settled = this.#host.changed();
           break;
-        case "sendMoved": {
-          // Only when it is true: after WireGuard sends on the new rung.
-          const { rung, serial } = action;
-          void (settled ?? Promise.resolve()).then(() => this.#host.signal(this.id, { t: "moved", rung, serial }));
+        case "sendMoved":
+          this.#tellMoved(action.rung, action.serial);
           break;
-        }
         case "sendMovedAck":
           this.#host.signal(this.id, { t: "moved-ack", rung: action.rung, serial: action.serial });
           break;
@@ -266,7 +266,7 @@ export class Peer {
         case "release": {
           // Only when WireGuard has been set once more: what was late may have made it roam back.
           const { rung } = action;
-          void (settled ?? Promise.resolve()).then(() => this.#rungs.release(rung));
+          void this.#settled.then(() => rung !== this.#use.rung && this.#rungs.release(rung));
           break;
         }
         case "notify":
@@ -277,6 +277,17 @@ export class Peer {
           break;
       }
     }
+  }
+
+  /** Only when it is true: after WireGuard sends on the new rung. A run that failed keeps it back, and its repetitions. */
+  #tellMoved(rung: Rung, serial: number): void {
+    if (this.#untold === serial) return;
+    this.#untold = serial;
+    void this.#settled.then(() => {
+      if (this.#untold !== serial) return; // moved on meanwhile
+      this.#untold = null;
+      if (rung === this.#use.rung) this.#host.signal(this.id, { t: "moved", rung, serial });
+    });
   }
 
   /** What there is to see, for people. */
@@ -292,7 +303,7 @@ export class Peer {
     if (due(this.#ice.nextDeadline())) this.#iceEvent({ kind: "tick" });
     if (due(this.#path.nextDeadline())) this.event({ kind: "tick" });
     if (due(this.#guess.nextDeadline())) this.#guess.tick();
-    this.#rungs.each((carrier) => due(carrier.nextDeadline?.() ?? null) && carrier.tick?.());
+    this.#rungs.tick();
     const initiation = this.#tie.due(now);
     if (initiation) this.#send(initiation);
   }

@@ -8,6 +8,7 @@ import { GUESS_AFTER } from "../core/guess/mod.ts";
 import type { Join } from "../core/plan/mod.ts";
 import type { StunCrypto, TransportAddress } from "../core/stun/mod.ts";
 import type { SignalBody, WireCandidate } from "../../mesh/wire/signal.ts";
+import { errorLine } from "../../mesh/wire/errors.ts";
 import { Guess, type GuessDesk } from "./guess.ts";
 
 /** After a hit ICE has this long to make a pair of it. */
@@ -37,7 +38,9 @@ export interface PeerGuessHost {
 export class PeerGuess {
   readonly #o: PeerGuessHost;
   readonly #guess: Guess;
-  #named = new Map<string, WireCandidate>();
+  readonly #named = new Map<string, WireCandidate>();
+  /** The peer's generation that named them. */
+  #namedBy: string | null = null;
   /** When a guess may begin; null while it would be of no use. */
   #due: number | null = null;
   /** ICE has said that it failed, and that is kept back until then; null when it has not. */
@@ -75,8 +78,13 @@ export class PeerGuess {
     return [...this.#named.values()];
   }
 
-  /** Candidates of the peer. */
-  named(candidates: readonly WireCandidate[]): void {
+  /** Candidates of the peer's generation `ufrag`: an offer begins one, and what was named before is where the peer was. */
+  named(candidates: readonly WireCandidate[], { ufrag, offer }: { ufrag: string; offer: boolean }): void {
+    if (ufrag !== this.#namedBy) {
+      if (!offer) return;
+      this.#named.clear();
+      this.#namedBy = ufrag;
+    }
     for (const c of candidates) if (this.#named.size < MAX_NAMED) this.#named.set(`${c.address} ${c.port}`, c);
   }
 
@@ -103,6 +111,7 @@ export class PeerGuess {
 
   networkChanged(): void {
     this.#guess.reset({ forgive: true });
+    this.#named.clear();
     this.#keptBack = null;
   }
 
@@ -139,7 +148,7 @@ export class PeerGuess {
     const now = this.#o.now();
     if (this.#due !== null && this.#due <= now) {
       this.#due = null;
-      void this.#open();
+      void this.#open().catch((error) => this.#o.note(`guess: ${errorLine(error)}`));
     }
     this.#guess.tick();
     if (this.#keptBack && this.#keptBack.until <= now) {

@@ -27,7 +27,7 @@ function easySide(o: { enabled?: boolean; hard?: boolean } = {}) {
     rearm: () => {},
     now: () => now,
   });
-  guess.named([NAMED]);
+  guess.named([NAMED], { ufrag: "abcd", offer: true });
   const second = () => {
     for (const end = now + 1000; now < end; now++) guess.tick();
   };
@@ -69,4 +69,16 @@ Deno.test("PeerGuess probes for one peer at a time, ends at the cap, and guesses
     for (let s = 0; s < 20; s++) second();
   }
   assert.equal(sent.length, 3 * 1_800);
+});
+
+Deno.test("PeerGuess forgets what a generation before has named, and what was named before this machine moved", () => {
+  const { guess } = easySide();
+  const newer = { ...NAMED, address: "203.0.113.3" };
+  guess.named([newer], { ufrag: "wxyz", offer: false }); // late, or too early: no offer has named that generation
+  assert.deepEqual(guess.remotes, [NAMED]);
+  guess.named([newer], { ufrag: "wxyz", offer: true });
+  guess.named([NAMED], { ufrag: "abcd", offer: false });
+  assert.deepEqual(guess.remotes, [newer]);
+  guess.networkChanged();
+  assert.deepEqual(guess.remotes, []);
 });

@@ -25,27 +25,28 @@ export interface Seen {
 
 /** A socket that asks. */
 export class StunAsker implements Disposable {
-  readonly #socket: Deno.DatagramConn;
+  /** Null where this machine gives none: it has no such IP, or no socket is left. */
+  readonly #socket: Deno.DatagramConn | null;
   readonly #crypto: StunCrypto;
   readonly #waiting = new Map<string, (mapped: TransportAddress) => void>();
 
   /** @param o.family which IP */
   constructor(o: { crypto: StunCrypto; family: 4 | 6 }) {
     this.#crypto = o.crypto;
-    this.#socket = Deno.listenDatagram({ transport: "udp", hostname: o.family === 4 ? "0.0.0.0" : "::", port: 0 });
-    void this.#read();
+    this.#socket = bind(o.family === 4 ? "0.0.0.0" : "::");
+    if (this.#socket) void this.#read(this.#socket);
   }
 
-  /** The socket's own port. */
+  /** The socket's own port; 0 without one. */
   get port(): number {
-    return (this.#socket.addr as Deno.NetAddr).port;
+    return (this.#socket?.addr as Deno.NetAddr | undefined)?.port ?? 0;
   }
 
-  async #read(): Promise<void> {
+  async #read(socket: Deno.DatagramConn): Promise<void> {
     for (;;) {
       let got: [Uint8Array, Deno.Addr];
       try {
-        got = await this.#socket.receive();
+        got = await socket.receive();
       } catch (error) {
         if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return;
         continue; // an ICMP error for an earlier request
@@ -63,8 +64,10 @@ export class StunAsker implements Disposable {
     }
   }
 
-  /** Asks one server; null when it does not answer. `fields` go into the request. */
+  /** Asks one server; null when it does not answer, or cannot be asked. `fields` go into the request. */
   async ask(server: TransportAddress, fields: Field[] = []): Promise<Seen | null> {
+    const socket = this.#socket;
+    if (!socket) return null;
     const transaction = this.#crypto.random(12);
     const answer = Promise.withResolvers<TransportAddress>();
     this.#waiting.set(transaction.toString(), answer.resolve);
@@ -73,7 +76,7 @@ export class StunAsker implements Disposable {
     try {
       for (const wait of WAITS) {
         const at = performance.now();
-        await this.#socket.send(bytes, { transport: "udp", hostname: server.address, port: server.port })
+        await socket.send(bytes, { transport: "udp", hostname: server.address, port: server.port })
           .catch(() => {}); // no route: as good as no answer
         const late = Promise.withResolvers<null>();
         const timer = setTimeout(() => late.resolve(null), wait);
@@ -88,6 +91,14 @@ export class StunAsker implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#socket.close();
+    this.#socket?.close();
+  }
+}
+
+function bind(hostname: string): Deno.DatagramConn | null {
+  try {
+    return Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
+  } catch {
+    return null;
   }
 }

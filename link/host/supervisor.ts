@@ -85,7 +85,6 @@ export class Supervisor implements Control {
     this.#o.signal.addEventListener("abort", abort);
     try {
       this.#fault = null;
-      await this.#syncSshKeys();
       await this.#o.session({
         ...this.#o,
         signal: this.#stop.signal,
@@ -95,6 +94,10 @@ export class Supervisor implements Control {
           if (session === null) return;
           await this.#serve();
           this.#turned();
+          // Only now: a start that fails changes nothing.
+          void this.#syncSshKeys().catch((error) =>
+            this.#o.log.warn("The SSH host keys are not told to others", { why: errorLine(error) })
+          );
         },
       });
       this.feeds.event("state", "the tunnel is down", { state: "down" });

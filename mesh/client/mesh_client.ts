@@ -119,9 +119,9 @@ export class MeshClient {
     return parse(recordAnswer, await this.#post("/v1/gates", { record }), "answer");
   }
 
-  /** Records of the nodes that this key may see, unverified. */
-  async nodes(): Promise<string[]> {
-    return parse(recordList, await this.#get("/v1/nodes"), "nodes").records;
+  /** Records of the nodes that this key may see, unverified; for an admin with `all` also those that do not hold. */
+  async nodes({ all = false }: { all?: boolean } = {}): Promise<string[]> {
+    return parse(recordList, await this.#get(`/v1/nodes${all ? "?all" : ""}`), "nodes").records;
   }
 
   /** Records of all gates, unverified. */

@@ -61,7 +61,8 @@ Deno.test("ghostctl token list, revoke: who is vouched for stays, nobody else co
   await assert.rejects(world.join(token, "bob"), /revoked/);
 
   const policy = await world.file("acls.toml", '[[admit]]\nmethod = "static"\nrevokes_nodes = true\n');
-  ok(await world.ctl("policy", "push", policy));
+  assert.match((await world.ctl("policy", "push", policy)).stderr, /puts out alice \(The token was revoked\)/);
+  ok(await world.ctl("policy", "push", policy, "--force"));
   assert.deepEqual((await world.json("nodes", "list")).nodes, []);
 });
 
@@ -122,7 +123,7 @@ Deno.test("ghostctl ledger: an empty coordinator is brought back from a copy, an
   const { token } = await world.json("token", "create", "--expires", "1s");
   const { key: seed } = decodeToken(token);
   const identity = await signingKeyFromSeed(fromBase64Url(seed).map((b) => b ^ 1));
-  const id = await world.join(token, "alice", identity);
+  const id = await world.join(token, "alice", { identity });
   for (let i = 0; i < 12; i++) ok(await world.ctl("token", "create"));
   const before = await ledgerOf(world);
   const copy = `${world.dir}/ledger.jsonl`;

@@ -9,7 +9,7 @@ Deno.test("MeshClient.sync() gives a snapshot, then changes, and resumes from it
   await world.init();
   const { token } = await world.json("token", "create", "--uses", "3");
   const key = await signingKeyFromSeed(crypto.getRandomValues(new Uint8Array(32)));
-  await world.join(token, "alice", key);
+  await world.join(token, "alice", { identity: key });
   using client = await world.client(decodeToken(token).net, key);
 
   const first = new AbortController();

@@ -167,8 +167,12 @@ export class World implements AsyncDisposable {
     return new MeshClient({ server: this.server, ca: await this.#ca(), net, key, now: () => Date.now(), random });
   }
 
-  /** A machine that joins with a token and publishes its record; its id. */
-  async join(token: string, name: string, identity?: SigningKey): Promise<string> {
+  /** A machine that joins with a token, some seconds `ago`, and publishes its record; its id. */
+  async join(
+    token: string,
+    name: string,
+    { identity, ago = 0, routes = [] }: { identity?: SigningKey; ago?: number; routes?: string[] } = {},
+  ): Promise<string> {
     const { net, key: seed } = decodeToken(token);
     const grantKey = await signingKeyFromSeed(fromBase64Url(seed));
     const key = identity ?? await signingKeyFromSeed(random(32));
@@ -186,11 +190,11 @@ export class World implements AsyncDisposable {
       ipv6: await ipv6Of(net, id),
       ipv4: await ipv4Of(net, id, 0, "100.64.0.0/10"),
       gates: [],
-      routes: [],
+      routes,
       tags: [],
       os: "linux",
       version: "0.1.0",
-      proof: await makeTokenProof({ grantKey, net, sub: key.public, iat }),
+      proof: await makeTokenProof({ grantKey, net, sub: key.public, iat: iat - ago }),
     }, key);
     using client = await this.client(net, key);
     await client.publishNode(record);

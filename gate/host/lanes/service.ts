@@ -62,10 +62,13 @@ export class LaneService {
   #forwarding: Forwarding | null = null;
   /** Every lane that there is. */
   readonly #lanes = new Map<number, Way | null>();
+  /** Numbers of the nodes that have lanes. */
   readonly #payers = new Map<string, number>();
+  #payerSerial = 0;
   #handle: (event: GateEvent) => void = () => {};
   #timer: ReturnType<typeof setInterval> | undefined;
-  #looking: Promise<void> = Promise.resolve();
+  /** The look under way: while the kernel's tools hang there is no second one. */
+  #looking: Promise<void> | null = null;
 
   private constructor(o: LaneServiceOptions) {
     this.#o = o;
@@ -79,7 +82,7 @@ export class LaneService {
     const service = new LaneService(o);
     // A gate that only this machine can reach has nothing to forward in the kernel.
     if (!o.loopOnly && service.#locals().length > 0) await service.#openKernel();
-    const look = () => service.#looking = service.#looking.then(() => service.#look());
+    const look = () => service.#looking ??= service.#look().finally(() => service.#looking = null);
     service.#timer = setInterval(look, Math.min(LOOK, o.idle / 4));
     return service;
   }
@@ -179,7 +182,7 @@ export class LaneService {
   }
 
   #payer(node: string): number {
-    const number = this.#payers.get(node) ?? this.#payers.size + 1;
+    const number = this.#payers.get(node) ?? ++this.#payerSerial;
     this.#payers.set(node, number);
     return number;
   }
@@ -216,7 +219,14 @@ export class LaneService {
     }
   }
 
+  /** Nodes whose lanes have all ended are forgotten. */
+  #forgetPayers(): void {
+    const paying = new Set([...this.#lanes.values()].flatMap((way) => way?.nodes ?? []));
+    for (const node of this.#payers.keys()) if (!paying.has(node)) this.#payers.delete(node);
+  }
+
   async #look(): Promise<void> {
+    this.#forgetPayers();
     const ports = this.#loops.used();
     const kernel = this.#kernel;
     try {

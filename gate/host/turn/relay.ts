@@ -35,7 +35,7 @@ export class TurnRelay {
   #told = "";
 
   readonly #work = new InTurn();
-  #closed = false;
+  readonly #over = new AbortController();
 
   /** Nothing runs before the first `audit`. */
   constructor(o: TurnRelayOptions) {
@@ -52,7 +52,7 @@ export class TurnRelay {
 
   /** Brings it in line with the host: other addresses, rules that somebody has flushed, and what did not work before. */
   audit(): Promise<void> {
-    return this.#work.run(() => this.#closed ? Promise.resolve() : this.#audit());
+    return this.#work.run(() => this.#over.signal.aborted ? Promise.resolve() : this.#audit());
   }
 
   async #audit(): Promise<void> {
@@ -92,6 +92,7 @@ export class TurnRelay {
       },
       runner,
       log,
+      signal: this.#over.signal,
     });
     this.#plan = plan;
     this.#told = "";
@@ -125,7 +126,7 @@ export class TurnRelay {
 
   async #failed(error: unknown): Promise<void> {
     await this.#stop().catch(() => {});
-    this.#without(errorLine(error));
+    if (!this.#over.signal.aborted) this.#without(errorLine(error));
   }
 
   #without(why: string): void {
@@ -151,7 +152,7 @@ export class TurnRelay {
   }
 
   close(): Promise<void> {
-    this.#closed = true;
+    this.#over.abort();
     return this.#work.run(() => this.#stop());
   }
 }

@@ -1,4 +1,7 @@
-/** POST /v1/nodes: a node's own record. GET /v1/nodes: all for admins, for a node those that it may see. */
+/**
+ * POST /v1/nodes: a node's own record. GET /v1/nodes: all that hold for admins, for a node those that it may see;
+ * GET /v1/nodes?all: for admins also those that do not hold (revoked, or put out by a policy).
+ */
 import { Hono } from "hono";
 import { recordRequest } from "../../wire/api.ts";
 import { type Env, seconds } from "../context.ts";
@@ -15,7 +18,9 @@ export const nodes: Hono<Env> = new Hono<Env>()
   .get("/v1/nodes", proven, only("admin", "node"), (c) => {
     const { view, caller, deps } = c.var;
     const records = caller.roles.includes("admin")
-      ? allRecords(view.nodes)
+      ? c.req.query("all") === undefined
+        ? allRecords(view.nodes)
+        : [...view.nodes.values()].map((slot) => slot.stored.jws)
       : visibleNodes(view, caller.id, seconds(deps));
     return c.json({ records });
   });

@@ -1,0 +1,106 @@
+/** Records of machines and gates held against a policy's ways in: the one in force, or one that is still to be signed. */
+import type { Policy } from "../../mesh/policy/mod.ts";
+import { IssuerBook } from "../../mesh/trust/admission/mod.ts";
+import type { Ledger } from "../../mesh/trust/ledger.ts";
+import {
+  readNodeRecord,
+  type VerifiedGate,
+  type VerifiedNode,
+  verifyGateRecord,
+  verifyNodeRecord,
+} from "../../mesh/trust/record.ts";
+import type { AdmitRule } from "../../mesh/wire/admit.ts";
+import { GhostError } from "../../mesh/wire/errors.ts";
+import { fetchJson } from "../../mesh/wire/fetch_json.ts";
+import { unixTime } from "./host.ts";
+
+/** A record that does not hold, and why. */
+export interface Refused {
+  jws: string;
+  /** What it calls itself; null when not even that can be read. */
+  name: string | null;
+  /** Its identity key. */
+  key: string | null;
+  error: GhostError;
+}
+
+/** What a record is held against. */
+export interface Against {
+  ledger: Ledger;
+  admit: readonly AdmitRule[];
+  issuers: IssuerBook;
+}
+
+/** Keys of identity providers, fetched when a log-in asks for them. */
+export function newIssuers(): IssuerBook {
+  return new IssuerBook({ fetchJson: (url) => fetchJson(url), now: unixTime });
+}
+
+/** Machines whose record holds, by name, and the records that do not. */
+export async function verifyNodes(
+  records: readonly string[],
+  { ledger, admit, issuers }: Against,
+): Promise<{ nodes: VerifiedNode[]; refused: Refused[] }> {
+  const nodes: VerifiedNode[] = [];
+  const refused: Refused[] = [];
+  for (const jws of records) {
+    let said: Pick<Refused, "name" | "key"> = { name: null, key: null };
+    try {
+      const { key, record } = await readNodeRecord(jws);
+      said = { name: record.name, key };
+      if (record.proof.kind === "oidc") await issuers.learn(record.proof.idToken, admit);
+      const issuerKeys = (issuer: string) => issuers.keysOf(issuer);
+      nodes.push(await verifyNodeRecord(jws, { ledger, now: unixTime(), admit, issuerKeys }));
+    } catch (error) {
+      if (!(error instanceof GhostError)) throw error;
+      refused.push({ jws, ...said, error });
+    }
+  }
+  return { nodes: nodes.sort((a, b) => a.name < b.name ? -1 : 1), refused };
+}
+
+/** Somebody whom a policy that is not signed yet would put out of the network. */
+export interface Fallen {
+  name: string;
+  what: "machine" | "gate";
+  why: string;
+}
+
+/** Holds those who are in against another policy's ways in: the machines that stay, as it sees them, and who falls. */
+export async function underPolicy(
+  { nodes, gates }: { nodes: readonly VerifiedNode[]; gates: readonly VerifiedGate[] },
+  { policy, ledger, issuers }: { policy: Policy; ledger: Ledger; issuers: IssuerBook },
+): Promise<{ nodes: VerifiedNode[]; putsOut: Fallen[] }> {
+  const { admit } = policy;
+  const stay = await verifyNodes(nodes.map(({ jws }) => jws), { ledger, admit, issuers });
+  const names = new Map(nodes.map(({ jws, name }) => [jws, name]));
+  const putsOut = stay.refused.map(({ jws, error }): Fallen => ({
+    name: names.get(jws)!,
+    what: "machine",
+    why: error.message,
+  }));
+  for (const { jws, name } of gates) {
+    try {
+      await verifyGateRecord(jws, { ledger, now: unixTime(), admit });
+    } catch (error) {
+      if (!(error instanceof GhostError)) throw error;
+      putsOut.push({ name, what: "gate", why: error.message });
+    }
+  }
+  return { nodes: stay.nodes, putsOut };
+}
+
+/** `puts out web1, web2 (Its key has expired ...)`: a line for each reason. */
+export function putsOutLines(all: readonly Fallen[]): string[] {
+  return [...Map.groupBy(all, ({ what, why }) => `${what} ${why}`).values()].map((some) => {
+    const names = some.map(({ name }) => name).join(", ");
+    return `${some[0]!.what === "gate" ? `gate ${names}` : names} (${some[0]!.why})`;
+  });
+}
+
+/** What a new policy hardly means: that join tokens, by which all have come in so far, let in nobody any more; else null. */
+export function withoutTokens(before: readonly AdmitRule[], after: readonly AdmitRule[]): string | null {
+  const has = (rules: readonly AdmitRule[]) => rules.some(({ method }) => method === "static");
+  if (!has(before) || has(after)) return null;
+  return 'with this policy join tokens let in no machine any more; to keep them, add [[admit]] method = "static"';
+}
