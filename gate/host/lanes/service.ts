@@ -147,6 +147,7 @@ export class LaneService {
       case "lane-open":
         this.#lanes.set(action.port, null);
         if (this.mode === "loop") this.#loop(action.port);
+        else this.#hold(action.port);
         return;
       case "lane-path":
         this.#lanes.set(action.port, action);
@@ -178,6 +179,11 @@ export class LaneService {
     }
     this.#kernel?.set(port, null);
     if (this.#loop(port)) this.#loops.set(port, path, nodes);
+  }
+
+  /** No path is proved yet. */
+  #hold(port: number): void {
+    this.#kernel?.set(port, { port, path: null, payers: [0, 0] });
   }
 
   #carried(port: number, path: LanePath, nodes: readonly [string, string]): Carried {
@@ -218,7 +224,10 @@ export class LaneService {
     this.#o.log.info("the kernel takes lanes again");
     for (const [port, way] of this.#lanes) {
       if (way) this.#carry(port, way);
-      else this.#loops.close(port);
+      else {
+        this.#hold(port);
+        this.#loops.close(port);
+      }
     }
   }
 
