@@ -172,14 +172,17 @@ function openTls(
     if (open && !take(new Uint8Array(chunk))) end("what comes is no TURN");
   });
   socket.once("secureConnect", async () => {
-    if (pinned && await fingerprint(socket) !== server.cert) {
+    if (closed) return; // it was given up, and tells nothing of its certificate any more
+    // What has ended meanwhile may throw here, and nobody waits for this function.
+    const shown = pinned ? await fingerprint(socket).catch(() => null) : undefined;
+    if (closed) return;
+    if (shown !== server.cert) {
       closed = true;
       clearTimeout(timer);
       socket.destroy();
       const message = "The TURN server shows another certificate than the gate's record names";
       return reject(new GhostError("unauthorized", message, { place }));
     }
-    if (closed) return;
     clearTimeout(timer);
     open = true;
     resolve({
