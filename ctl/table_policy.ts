@@ -109,7 +109,10 @@ export const POLICY_COMMANDS: readonly CommandSpec[] = [
     summary: "Say which rule lets one machine reach another, or what is missing (admin)",
     arguments: [
       { name: "src", summary: "a machine's name or id, or an address" },
-      { name: "dst[:port]", summary: "the same; with a port: web1:443, web1:udp/53, web1:icmp, [fd00::1]:22" },
+      {
+        name: "dst[:port]",
+        summary: "the same, or internet; with a port: web1:443, web1:udp/53, web1:icmp, [fd00::1]:22",
+      },
     ],
     details: ["The exit code is 1 when nothing lets it, or a firewall rule drops it."],
     examples: [{ line: "ghostctl policy why ann-laptop web1:443", what: "by which rule" }],

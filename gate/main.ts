@@ -7,7 +7,7 @@ import { checkHost, findingLines } from "./host/check.ts";
 import { loadGateConfig } from "./host/config.ts";
 import { runGate } from "./host/run.ts";
 import { GateState } from "./host/state.ts";
-import { runMain } from "../mesh/host/exit.ts";
+import { outliveStrays, runMain } from "../mesh/host/exit.ts";
 import { createLog } from "../mesh/host/log.ts";
 import { systemRunner } from "../mesh/host/runner.ts";
 import { openStateDir } from "../mesh/host/state_dir.ts";
@@ -66,6 +66,8 @@ async function main(): Promise<number> {
   const auth = o.auth === undefined ? undefined : await readAuth(o.auth);
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => stop.abort());
+  const log = createLog("ghostgate");
+  outliveStrays(log);
   await runGate({
     config,
     file: o.config ?? "ghostgate.toml",
@@ -76,7 +78,7 @@ async function main(): Promise<number> {
     server: o.server,
     signal: stop.signal,
     world: {
-      log: createLog("ghostgate"),
+      log,
       now: () => Date.now(),
       random: (n) => crypto.getRandomValues(new Uint8Array(n)),
       hostname: () => Deno.hostname(),

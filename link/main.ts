@@ -15,7 +15,7 @@ import { type Platform, thisPlatform } from "./host/platform.ts";
 import { random } from "./host/random.ts";
 import { runDaemon } from "./host/run.ts";
 import { NodeState } from "./host/state.ts";
-import { runMain } from "../mesh/host/exit.ts";
+import { outliveStrays, runMain } from "../mesh/host/exit.ts";
 import { thisUser } from "../mesh/host/places.ts";
 import { openStateDir } from "../mesh/host/state_dir.ts";
 import { oneLineUsage, usageExitCode } from "../mesh/host/usage.ts";
@@ -54,6 +54,7 @@ async function serve(
 ): Promise<void> {
   const { platform } = o;
   const feeds = new Feeds({ write: (line) => console.error(line) });
+  outliveStrays(feeds.log);
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => stop.abort());
   await runDaemon({

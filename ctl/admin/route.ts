@@ -26,7 +26,7 @@ export async function signRoute(call: Call, o: { announced: boolean }): Promise<
   const network = await AdminNetwork.open(call);
   let carrier: VerifiedNode | undefined;
   const { ledger, changed } = await network.change(async (ledger) => {
-    await refuseOverlap(prefix, ledger);
+    for (const one of new Set([behind, prefix])) await refuseOverlap(one, ledger);
     carrier = await network.node(ledger, name);
     const { id } = carrier;
     if (o.announced) requireAnnounced(carrier, prefix.text);

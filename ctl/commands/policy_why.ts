@@ -6,6 +6,7 @@ import {
   type End,
   firewallBetween,
   firewallText,
+  internetEnds,
   isBad,
   machineEnd,
   meetsPorts,
@@ -31,7 +32,7 @@ export async function run(call: Call): Promise<number> {
   const signed = await signedPolicy(ledger, undefined);
   const { nodes } = await network.nodes(ledger);
   const compiled = compileWith(policyOf(signed), ledger, nodes);
-  const [sources, targets] = [endsOf(compiled, from), endsOf(compiled, to)];
+  const [sources, targets] = [endsOf(compiled, from, "from"), endsOf(compiled, to, "to")];
   const pairs = sources.flatMap((source) => targets.map((target) => ({ source, target })));
   const all = [...new Set(pairs.flatMap(({ source, target }) => rulesBetween(compiled, source, target)))].sort((a, b) =>
     a - b
@@ -107,8 +108,8 @@ function reasons(
   ].slice(0, 12);
 }
 
-/** A machine by name or id, or an address. */
-function endsOf(compiled: Compiled, text: string): End[] {
+/** A machine by name or id, an address, or where one goes the internet. */
+function endsOf(compiled: Compiled, text: string, side: "from" | "to"): End[] {
   const named = [...compiled.machines.values()].filter(({ node }) =>
     node.id === text || node.name === text.toLowerCase()
   );
@@ -116,6 +117,14 @@ function endsOf(compiled: Compiled, text: string): End[] {
   const range = parsePrefix(text);
   const ends = isBad(range) ? [] : addressEnd(compiled, range);
   if (ends.length > 0) return ends;
+  const internet = text === "internet";
+  if (side === "to" && (internet || !isBad(range))) {
+    const beyond = internetEnds(compiled, isBad(range) ? null : range);
+    if (beyond.length > 0) return beyond;
+  }
+  if (side === "to" && internet) {
+    throw new GhostError("not_found", "No machine is an exit node", { mend: "ghostctl exit-node approve NAME" });
+  }
   throw new GhostError("not_found", isBad(range) ? `No machine "${text}"` : `No machine has or carries ${text}`, {
     mend: isBad(range) ? "see: ghostctl nodes list" : "see: ghostctl route list",
   });

@@ -6,13 +6,16 @@
  * wait for buffer space, so a slow node fills its own bounded queues in the core and holds up nobody else.
  */
 import { ControlReader, encodeControl, type FromGate, type FromNode, fromNode } from "../../mesh/wire/gate_session.ts";
-import { errorLine } from "../../mesh/wire/errors.ts";
+import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
 import { Turns } from "../../mesh/host/turns.ts";
 import { CLOSE, type CloseCode } from "../core/event.ts";
 import { splitFrame } from "../core/frame.ts";
 
 /** How long a node may take to read the last message before its connection is closed, in ms. */
 const LINGER = 1_000;
+
+/** A connection that fails tells why within so long, in ms, or not at all. */
+const REASON_PATIENCE = 100;
 
 /** What a line reports and asks for. */
 export interface LineHooks {
@@ -42,11 +45,15 @@ export class Line {
 
   /** Reads until the connection is gone. */
   start(): void {
-    this.#conn.closed.then(
+    const gone = this.#conn.closed.then(
       (info) => this.#gone(info.reason || `closed with code ${info.closeCode}`),
       (error) => this.#gone(errorLine(error)),
     );
-    const broken = (error: unknown) => this.end(CLOSE.protocol, { reason: errorLine(error), flush: false });
+    const broken = async (error: unknown) => {
+      // A connection that ends fails reading first and says why a moment later; what the node sent wrongly says it itself.
+      if (!(error instanceof GhostError)) await within(gone, REASON_PATIENCE);
+      this.end(CLOSE.protocol, { reason: errorLine(error), flush: false });
+    };
     this.#readControl().catch(broken);
     this.#readDatagrams().catch(broken);
   }
@@ -138,4 +145,11 @@ export class Line {
     clearTimeout(this.#linger);
     this.#hooks.closed(this.#ending?.reason ?? reason);
   }
+}
+
+/** Waits for `done`, but no longer than `ms`. */
+async function within(done: Promise<void>, ms: number): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  await Promise.race([done, new Promise<void>((resolve) => timer = setTimeout(resolve, ms))]);
+  clearTimeout(timer);
 }

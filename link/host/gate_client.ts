@@ -20,6 +20,9 @@ const QUEUE = 512;
 /** Questions whose answers are waited for. */
 const MAX_PINGS = 64;
 
+/** A connection that fails tells why within so long, in ms, or not at all. */
+const REASON_PATIENCE = 100;
+
 /** What the owner of a session hears. */
 export interface GateEvents {
   signal(from: string, box: string): void;
@@ -66,6 +69,8 @@ export class GateClient {
   heardAt: number;
   readonly #line: GateLine;
   readonly #now: () => number;
+  /** Why the connection ended, once it has. */
+  readonly #gone: Promise<string>;
   #events: GateEvents | null = null;
   #closed = false;
   #queue: Uint8Array[] = [];
@@ -82,6 +87,11 @@ export class GateClient {
     this.#line = line;
     this.#now = o.now;
     this.heardAt = o.now();
+    // It rejects when nobody said goodbye: the gate forgot the connection (a reset) or went silent.
+    this.#gone = line.conn.closed.then(
+      (info) => info.reason || `closed with code ${info.closeCode}`,
+      (error) => errorText(error),
+    );
   }
 
   /**
@@ -116,19 +126,8 @@ export class GateClient {
         if (turn) await turn;
       }
     };
-    // It rejects when nobody said goodbye: the gate forgot the connection (a reset) or went silent.
-    const closed = line.conn.closed.then(
-      (info) => info.reason || `closed with code ${info.closeCode}`,
-      (error) => String(error?.message ?? error),
-    );
-    // Whichever fails first when the connection ends: why it did is what the gate said last.
-    const why = (error: unknown) =>
-      Promise.race([
-        closed,
-        new Promise<string>((resolve) => setTimeout(() => resolve(String((error as Error)?.message ?? error)), 100)),
-      ]);
-    Promise.race([readControl(), readDatagrams(), closed]).catch(why)
-      .then((reason) => this.#end(reason));
+    Promise.race([readControl(), readDatagrams(), this.#gone]).then((reason) => this.#end(reason))
+      .catch((error) => this.#broken(error));
     this.ping();
   }
 
@@ -169,7 +168,7 @@ export class GateClient {
   /** Sends a control message; a session that is over swallows it, as the wire would. */
   send(message: FromNode): void {
     if (this.#closed) return;
-    this.#line.send(message).catch((error) => this.#end(String(error?.message ?? error)));
+    this.#line.send(message).catch((error) => this.#broken(error));
   }
 
   /** Measures the round trip. */
@@ -200,7 +199,8 @@ export class GateClient {
         await conn.sendDatagram(next);
       } catch (error) {
         // The path's size can shrink between the check and the send: that packet is lost as on any network.
-        if (!/too large/i.test(String(error))) this.#end(String((error as Error)?.message ?? error));
+        if (/too large/i.test(String(error))) continue;
+        await this.#broken(error);
       }
     }
     this.#pumping = false;
@@ -211,6 +211,14 @@ export class GateClient {
     this.#end(reason);
   }
 
+  /** Reading or writing failed, as it does first when the connection ends: why it did is what the gate said last. */
+  async #broken(error: unknown): Promise<void> {
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const late = new Promise<string>((resolve) => timer = setTimeout(() => resolve(errorText(error)), REASON_PATIENCE));
+    this.#end(await Promise.race([this.#gone, late]));
+    clearTimeout(timer);
+  }
+
   #end(reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
@@ -219,4 +227,8 @@ export class GateClient {
     // Never inside connect(): its caller does not hold the session yet.
     queueMicrotask(() => this.#events?.closed(reason));
   }
+}
+
+function errorText(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }

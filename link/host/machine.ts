@@ -101,14 +101,15 @@ export class Machine {
     const forwarding = new Forwarding({ runner: o.runner, tools: o.tools, iface: o.iface, file });
     await forwarding.recover();
     const { iface, runner, tools, log } = o;
-    const onChange = o.onChange === null ? null : await OnChange.open({ path: o.onChange, iface, runner });
+    const now = () => Date.now();
+    const onChange = o.onChange === null ? null : await OnChange.open({ path: o.onChange, iface, runner, now });
     const firewall = await FirewallDesk.open(o.firewall, {
       onChange,
       iface,
       runner,
       tools,
       log,
-      now: () => Date.now(),
+      now,
     });
     const device = await openDevice({
       name: o.iface,
@@ -144,7 +145,12 @@ export class Machine {
       const step of [
         () => this.#exit.guard(wanted.exit),
         () => this.#tunnel(wanted),
-        () => this.#exit.apply(wanted.exit, wanted.addresses),
+        () =>
+          this.#exit.apply(wanted.exit, {
+            addresses: wanted.addresses,
+            carried: wanted.routes.mine.map(({ prefix, lan }) => lan ?? prefix),
+            used: this.#uses.filter((use) => use.active).map((use) => use.route.prefix),
+          }),
       ]
     ) {
       await step().catch((error: unknown) => failures.push(error));

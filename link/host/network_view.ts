@@ -14,6 +14,7 @@ import {
   exitsFor,
   type Filter,
   filterFor,
+  internetBeyond,
   NO_DNS,
   routesFor,
   sees,
@@ -29,6 +30,7 @@ import {
 } from "../../mesh/trust/record.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { RouteBody } from "../../mesh/wire/ledger.ts";
+import { canonicalPrefix } from "../core/plan/mod.ts";
 import { claim, findNode, type KnownNode } from "./known_node.ts";
 import { Marks, type SavedMark } from "./marks.ts";
 import { type RefusedNode, RefusedRecords } from "./refused_records.ts";
@@ -357,6 +359,18 @@ export class NetworkView {
     const compiled = this.#compile();
     if (!compiled || this.#adrift || !this.#isMember()) return [];
     return exitsFor(compiled, this.selfId).filter(({ node }) => this.#nodes.get(node)?.keyed);
+  }
+
+  /** What lies beyond the network, and so is nobody's in it. */
+  beyond(): string[] {
+    const compiled = this.#compile();
+    return compiled === null ? [] : internetBeyond(compiled);
+  }
+
+  /** The network's own ranges: that of its IPv4 addresses and, once this node is known, the /48 of its IPv6 ones (mesh/trust/address.ts). */
+  ranges(): string[] {
+    const self = this.#nodes.get(this.selfId);
+    return [this.ledger.network.ipv4, ...(self ? [canonicalPrefix(`${self.ipv6}/48`)] : [])];
   }
 
   /** Routes in force that this node carries itself, and those of others that policy lets it use. */

@@ -303,7 +303,7 @@ export class Peer {
     if (due(this.#ice.nextDeadline())) this.#iceEvent({ kind: "tick" });
     if (due(this.#path.nextDeadline())) this.event({ kind: "tick" });
     if (due(this.#guess.nextDeadline())) this.#guess.tick();
-    this.#rungs.each((carrier) => due(carrier.nextDeadline?.() ?? null) && carrier.tick?.());
+    this.#rungs.tick();
     const initiation = this.#tie.due(now);
     if (initiation) this.#send(initiation);
   }

@@ -1,4 +1,5 @@
 /** What a peer needs, and what it says of its path. */
+import type { Log } from "../../mesh/host/log.ts";
 import type { Rung } from "../../mesh/wire/local.ts";
 import type { SignalBody } from "../../mesh/wire/signal.ts";
 import type { StunCrypto } from "../core/stun/mod.ts";
@@ -31,6 +32,7 @@ export interface PeerHost {
   /** What `wanted()` gives has changed; the promise resolves once the machine is in line with it, also after runs that failed. */
   changed(): Promise<void>;
   moved(peer: Peer): void;
+  log: Log;
   /** A deadline is sooner than it was. */
   rearm(): void;
   now(): number;

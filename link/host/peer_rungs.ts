@@ -1,4 +1,5 @@
 /** One peer's relayed rungs: a carrier of each transport, what those that are up have said, and sending by the best. */
+import type { Log } from "../../mesh/host/log.ts";
 import type { PathEvent } from "../core/path/event.ts";
 import type { TransportAddress } from "../core/stun/mod.ts";
 import type { Rung } from "../../mesh/wire/local.ts";
@@ -8,6 +9,7 @@ import type { Carrier, CarrierHost, Transport, Up } from "./transport.ts";
 export interface RungsHost extends Omit<CarrierHost, "up" | "down"> {
   /** Tells the peer's path machine. */
   event(event: PathEvent): void;
+  log: Log;
   /** A rung that this process sends by has come up. */
   carries(): void;
 }
@@ -20,7 +22,12 @@ interface RungState {
   /** Where WireGuard sent while it was up last, and before it moved there. */
   last: TransportAddress | null;
   before: TransportAddress | null;
+  /** After a fault of its own it is not asked for deadlines before this, in ms. */
+  restsUntil: number;
 }
+
+/** How long a rung rests that has thrown, in ms: what is due at once would throw again at once. */
+const REST = 1_000;
 
 /** The rungs, best first. */
 export class PeerRungs {
@@ -50,13 +57,31 @@ export class PeerRungs {
         host.event({ kind: "relayDown", rung });
       },
     });
-    const entry: RungState = { transport, carrier, up: null, last: null, before: null };
+    const entry: RungState = { transport, carrier, up: null, last: null, before: null, restsUntil: 0 };
     this.#rungs.push(entry);
   }
 
-  /** Does something with each carrier, best first. */
+  /** Does something with each carrier, best first; what one of them throws costs neither the others nor the daemon. */
   each(act: (carrier: Carrier) => void): void {
-    for (const { carrier } of this.#rungs) act(carrier);
+    for (const rung of this.#rungs) this.#guarded(rung, act);
+  }
+
+  #guarded(rung: RungState, act: (carrier: Carrier) => void): void {
+    try {
+      act(rung.carrier);
+    } catch (error) {
+      rung.restsUntil = this.#host.now() + REST;
+      this.#host.log.error("A rung has a fault", { rung: rung.transport.rung, peer: this.#host.peerId, error });
+    }
+  }
+
+  /** Runs the timers that are due. */
+  tick(): void {
+    const now = this.#host.now();
+    for (const rung of this.#rungs) {
+      const due = dueAt(rung);
+      if (due !== null && due <= now) this.#guarded(rung, (carrier) => carrier.tick?.());
+    }
   }
 
   /** Sends by the rung in use, or by the best that is up while WireGuard is still on another one; false when none takes it. */
@@ -91,12 +116,17 @@ export class PeerRungs {
 
   /** When each is due, in ms; null when it waits for nothing. */
   deadlines(): (number | null)[] {
-    return this.#rungs.map(({ carrier }) => carrier.nextDeadline?.() ?? null);
+    return this.#rungs.map(dueAt);
   }
 }
 
 function same(a: TransportAddress, b: TransportAddress): boolean {
   return a.address === b.address && a.port === b.port;
+}
+
+function dueAt({ carrier, restsUntil }: RungState): number | null {
+  const due = carrier.nextDeadline?.() ?? null;
+  return due === null ? null : Math.max(due, restsUntil);
 }
 
 /** True when the rung took the packet. */

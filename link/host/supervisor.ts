@@ -52,6 +52,7 @@ export class Supervisor implements Control {
           mend: "run: ghostlink join --server HOST --auth TOKEN",
         });
       }
+      await this.#holdKillSwitch();
       while (!signal.aborted) {
         if (await state.network() !== null && (await state.settings()).up) await this.#runSession();
         else await this.#serve();
@@ -64,6 +65,16 @@ export class Supervisor implements Control {
     }
   }
 
+  /** A boot took it away; whether the tunnel is to be up or not, nothing leaves meanwhile. */
+  async #holdKillSwitch(): Promise<void> {
+    const { state, platform, config, log } = this.#o;
+    const { exit } = await state.settings();
+    if (!exit?.killSwitch) return;
+    await platform.holdKillSwitch(config.interface, exit).catch((error: unknown) =>
+      log.error("The kill switch could not be loaded", { why: errorLine(error) })
+    );
+  }
+
   /** Set by `up` while the session before is still ending. */
   #again = false;
 
@@ -74,7 +85,6 @@ export class Supervisor implements Control {
     this.#o.signal.addEventListener("abort", abort);
     try {
       this.#fault = null;
-      await this.#syncSshKeys();
       await this.#o.session({
         ...this.#o,
         signal: this.#stop.signal,
@@ -84,6 +94,10 @@ export class Supervisor implements Control {
           if (session === null) return;
           await this.#serve();
           this.#turned();
+          // Only now: a start that fails changes nothing.
+          void this.#syncSshKeys().catch((error) =>
+            this.#o.log.warn("The SSH host keys are not told to others", { why: errorLine(error) })
+          );
         },
       });
       this.feeds.event("state", "the tunnel is down", { state: "down" });

@@ -23,11 +23,17 @@ class Toy implements Transport {
   readonly socket = open();
   carried = 0;
   to = 0;
+  /** Set: it throws at every timer and signal. */
+  broken = false;
   host!: CarrierHost;
 
   constructor(rung: string, rank: number) {
     this.rung = rung;
     this.rank = rank;
+  }
+
+  #break(): void {
+    if (this.broken) throw new Error("this toy is broken");
   }
 
   open(host: CarrierHost): Carrier {
@@ -42,6 +48,9 @@ class Toy implements Transport {
         this.socket.send(packet, { ...LOOPBACK, port: this.to }).catch(() => {});
         return true;
       },
+      signal: () => this.#break(),
+      tick: () => this.#break(),
+      nextDeadline: () => this.broken ? 0 : null,
       close: () => this.socket.close(),
     };
   }
@@ -106,6 +115,7 @@ async function machine(
     changed,
     moved: () => {},
     rearm: () => {},
+    log,
     now,
   });
   peer.configured();
@@ -153,6 +163,23 @@ Deno.test("Peer carries WireGuard's packets over a transport that is one entry i
   for (const who of ["a", "b"] as const) of(who, "toy").host.down();
   await cross(3);
   assert.deepEqual([a.peer.state.rung, of("a", "slow").carried, of("a", "toy").carried], ["slow", 2, 1]);
+});
+
+Deno.test("Peer outlives a rung that throws: it rests, and the others work on", async () => {
+  const [broken, sound] = [new Toy("broken", 1), new Toy("sound", 7)];
+  using a = await machine(["a", "b"], [broken, sound]);
+  broken.broken = true;
+  const before = Date.now();
+  a.peer.signal({ t: "turn", gate: null, address: "203.0.113.1", port: 1, key: "A".repeat(43), ask: false }, 1);
+  assert.ok(a.peer.nextDeadline()! > before, "it is not due again at once");
+  a.peer.tick();
+  const other = open();
+  sound.to = portOf(other);
+  sound.host.up({ endpoint: "wire", rttMs: 1 });
+  const packet = Uint8Array.from({ length: 80 }, (_, i) => i === 0 ? 4 : 9);
+  await a.send(packet);
+  assert.deepEqual((await other.receive())[0], packet);
+  other.close();
 });
 
 Deno.test("Peer says that it has moved only once the machine is in line", async () => {

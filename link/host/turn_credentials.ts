@@ -11,6 +11,8 @@ import type { TurnGrantedCredentials } from "../../mesh/wire/turn.ts";
 
 /** Waits behind each ask, in ms; then the gate is given up for now. */
 const ASK_WAITS = [1_500, 3_000];
+/** Mailed asks of one gate whose answers are still taken; older ones are forgotten. */
+const MAX_ASKED = 8;
 /** Credentials that end sooner than this, in seconds, are not begun with. */
 const ENOUGH = 120;
 
@@ -82,6 +84,7 @@ export class GateCredentials {
     this.#at = Math.max(now(), this.#at + 1);
     const asked = this.#asked.get(gate) ?? new Set();
     this.#asked.set(gate, asked.add(this.#at));
+    if (asked.size > MAX_ASKED) asked.delete(asked.values().next().value!);
     const ask = { v: 1 as const, net, gate, at: this.#at };
     const box = await makeTurnAsk({ ask, record: this.#host.record(), key });
     await this.#host.mail(gate, box).catch((cause) => {

@@ -7,7 +7,7 @@ import { GateCredentials } from "./turn_credentials.ts";
 const NET = "a".repeat(32);
 const seed = (n: number) => new Uint8Array(32).fill(n);
 
-async function scene(o: { session: boolean }) {
+async function scene(o: { session: boolean; lost?: boolean }) {
   const [key, gateKey, box] = [
     await signingKeyFromSeed(seed(1)),
     await signingKeyFromSeed(seed(2)),
@@ -25,7 +25,10 @@ async function scene(o: { session: boolean }) {
     record: () => "re.co.rd",
     gate: () => gate,
     ask: () => o.session && ++asked > 0,
-    mail: (_, mail) => Promise.resolve(void mails.push(mail)),
+    mail: (_, mail) => {
+      mails.push(mail);
+      return o.lost ? Promise.reject(new Error("away")) : Promise.resolve();
+    },
     dropped: (_, why) => dropped.push(why),
     now: () => 1_000_000,
   });
@@ -60,4 +63,14 @@ Deno.test("attack: GateCredentials takes a mailed answer to its own ask, once, a
   assert.equal((await waiting).password, "p");
   await credentials.mailed(gate, right);
   assert.equal(dropped.length, 4);
+});
+
+Deno.test("GateCredentials remembers a few asks that nobody answers, the newest, and no more", async () => {
+  const { credentials, gate, gateId, mails, dropped, grant } = await scene({ session: false, lost: true });
+  for (let i = 0; i < 9; i++) await assert.rejects(credentials.of(gateId), /Nobody carries/);
+  const asks = await Promise.all(mails.map(readTurnAsk));
+  await credentials.mailed(gate, await grant(asks[0]!.ask.at));
+  assert.equal(dropped.length, 1);
+  for (const { ask } of asks.slice(1)) await credentials.mailed(gate, await grant(ask.at));
+  assert.equal(dropped.length, 1);
 });

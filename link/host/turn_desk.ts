@@ -6,7 +6,7 @@
 import type { Log } from "../../mesh/host/log.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
 import { Hold } from "../core/path/hold.ts";
-import { endpointText, type TransportAddress } from "../core/stun/mod.ts";
+import { endpointText, isStun, type TransportAddress } from "../core/stun/mod.ts";
 import type { RelayedAddress } from "../core/turn/mod.ts";
 import { TurnConnection } from "./turn_connection.ts";
 import type { TurnChoice } from "./turn_servers.ts";
@@ -23,6 +23,8 @@ const RETRY = { firstMs: 500, longestMs: 60_000, healthyMs: 60_000 };
 
 /** Somebody who needs the address: a peer's carrier. */
 export interface RelayUser {
+  /** Its peer has proved by a check that it is at the address that it named. */
+  readonly proved: boolean;
   /** The address is there; null when it is gone. */
   relay(own: RelayedAddress | null, text: string): void;
   permitted(peer: TransportAddress): void;
@@ -52,7 +54,10 @@ interface Won {
 export class TurnDesk {
   readonly #host: TurnDeskHost;
   readonly #users = new Map<RelayUser, string | null>();
-  readonly #owners = new Map<string, RelayUser>();
+  /** Who has named each address: any peer may name any, so several may name one, and nobody takes it from another. */
+  readonly #owners = new Map<string, Set<RelayUser>>();
+  /** Addresses that the server lets through. */
+  readonly #permitted = new Set<string>();
   readonly #hold = new Hold(RETRY);
   #live: Won | null = null;
   #racing: AbortController | null = null;
@@ -90,7 +95,7 @@ export class TurnDesk {
 
   release(user: RelayUser): void {
     if (!this.#users.delete(user)) return;
-    for (const [key, owner] of this.#owners) if (owner === user) this.#owners.delete(key);
+    for (const [key, users] of this.#owners) if (users.delete(user) && users.size === 0) this.#disown(key);
     if (this.#users.size > 0) return;
     clearTimeout(this.#timer);
     this.#racing?.abort();
@@ -98,15 +103,23 @@ export class TurnDesk {
   }
 
   permit(user: RelayUser, peer: TransportAddress): void {
-    this.#owners.set(endpointText(peer), user);
-    this.#live?.connection.permit(peer);
+    const key = endpointText(peer);
+    this.#owners.set(key, (this.#owners.get(key) ?? new Set()).add(user));
+    if (this.#permitted.has(key)) user.permitted(peer);
+    else this.#live?.connection.permit(peer);
   }
 
   forget(user: RelayUser, peer: TransportAddress): void {
     const key = endpointText(peer);
-    if (this.#owners.get(key) !== user) return;
-    this.#owners.delete(key);
+    const users = this.#owners.get(key);
+    if (!users?.delete(user) || users.size > 0) return;
+    this.#disown(key);
     this.#live?.connection.forget(peer);
+  }
+
+  #disown(key: string): void {
+    this.#owners.delete(key);
+    this.#permitted.delete(key);
   }
 
   /** Sends to a peer's address; false while the server would not pass it on. */
@@ -190,9 +203,17 @@ export class TurnDesk {
     const options = { server, credentials: { username, password }, now: this.#host.now, ...(family && { family }) };
     const connection = new TurnConnection(options, {
       allocated: resolve,
-      permitted: (peer) => this.#owner(connection, peer)?.permitted(peer),
-      denied: (peer, reason) => this.#owner(connection, peer)?.denied(peer, reason),
-      packet: (peer, bytes) => this.#owner(connection, peer)?.datagram(bytes),
+      permitted: (peer) => {
+        const users = this.#named(connection, peer);
+        if (users.length > 0) this.#permitted.add(endpointText(peer));
+        for (const user of users) user.permitted(peer);
+      },
+      denied: (peer, reason) => {
+        const users = this.#named(connection, peer);
+        if (users.length > 0) this.#disown(endpointText(peer));
+        for (const user of users) user.denied(peer, reason);
+      },
+      packet: (peer, bytes) => this.#packet(this.#named(connection, peer), bytes),
       ended: (reason) => {
         reject(new Error(`${choice.text}: ${reason}`));
         if (/says (?:401|438|441)/.test(reason)) this.#host.refused(choice, username);
@@ -213,8 +234,14 @@ export class TurnDesk {
     }
   }
 
-  #owner(connection: TurnConnection, peer: TransportAddress): RelayUser | undefined {
-    return this.#live?.connection === connection ? this.#owners.get(endpointText(peer)) : undefined;
+  #named(connection: TurnConnection, peer: TransportAddress): RelayUser[] {
+    return this.#live?.connection === connection ? [...this.#owners.get(endpointText(peer)) ?? []] : [];
+  }
+
+  /** Checks are known by their keys, packets are not: where several peers name one address, these are the one's who proved it. */
+  #packet(users: RelayUser[], bytes: Uint8Array): void {
+    const proved = users.length > 1 && !isStun(bytes) ? users.filter((user) => user.proved) : users;
+    for (const user of proved) user.datagram(bytes);
   }
 
   #begin(won: Won): void {
@@ -230,6 +257,7 @@ export class TurnDesk {
     const { text } = this.#live.choice;
     this.#live = null;
     this.#owners.clear();
+    this.#permitted.clear();
     if (this.#closed || this.#users.size === 0) return;
     this.#host.log.info("The address at a TURN server is gone", { server: text, why: reason });
     for (const user of [...this.#users.keys()]) user.relay(null, "");

@@ -19,6 +19,9 @@ export interface TurnServer {
 /** Bytes that may wait for the stream; a packet that does not fit is lost, as on any full link. */
 const MAX_WAITING = 1 << 20;
 
+/** How long the last words over TLS may take, in ms. */
+const LINGER = 1_000;
+
 /** A way that is open. */
 export interface TurnPipe {
   /** One message; what does not fit now is lost. */
@@ -169,14 +172,17 @@ function openTls(
     if (open && !take(new Uint8Array(chunk))) end("what comes is no TURN");
   });
   socket.once("secureConnect", async () => {
-    if (pinned && await fingerprint(socket) !== server.cert) {
+    if (closed) return; // it was given up, and tells nothing of its certificate any more
+    // What has ended meanwhile may throw here, and nobody waits for this function.
+    const shown = pinned ? await fingerprint(socket).catch(() => null) : undefined;
+    if (closed) return;
+    if (shown !== server.cert) {
       closed = true;
       clearTimeout(timer);
       socket.destroy();
       const message = "The TURN server shows another certificate than the gate's record names";
       return reject(new GhostError("unauthorized", message, { place }));
     }
-    if (closed) return;
     clearTimeout(timer);
     open = true;
     resolve({
@@ -186,6 +192,7 @@ function openTls(
       close: () => {
         closed = true;
         socket.end();
+        setTimeout(() => socket.destroy(), LINGER); // a server that does not close its half holds the socket no longer
       },
     });
   });

@@ -72,6 +72,10 @@ class TurnCarrier implements Carrier, RelayUser {
     return up && peer !== null && this.#host.turn.send(peer, packet);
   }
 
+  get proved(): boolean {
+    return this.#end.up;
+  }
+
   // The desk's word -------------------------------------------------------------------------------
 
   relay(own: RelayedAddress | null, text: string): void {

@@ -64,8 +64,13 @@ function exitLines(compiled: Compiled, machine: Machine, others: readonly Machin
   });
 }
 
+/** What lies beyond the network, as prefixes: what an exit node may send to those who use it, and get of them. */
+export function internetBeyond(compiled: Compiled): string[] {
+  return toPrefixes(internetOf(compiled));
+}
+
 /** The internet without what is somebody's in the network: machines' own addresses, and routes, which are always longer. */
-function internetOf({ machines, routes }: Compiled): Range[] {
+export function internetOf({ machines, routes }: Compiled): Range[] {
   const taken = [...[...machines.values()].flatMap(({ own }) => own), ...routes.map(({ range }) => range)];
   const near = taken.filter((range) => INTERNET.some((part) => intersect(part, range)));
   return near.length === 0 ? [...INTERNET] : INTERNET.flatMap((part) => subtract(part, near));

@@ -94,10 +94,11 @@ export function firewallBetween(policy: Policy, source: End, target: End): Met[]
 }
 
 /** The addresses of an end: all, those that a side of a rule matches, and those that are left. */
-function missed(side: readonly Selector[] | null, { machine, behind }: End) {
+function missed(side: readonly Selector[] | null, { machine, behind, beyond }: End) {
   const all = behind ?? machine.own;
   const hit = side === null ? all : side.flatMap((selector) => {
     if (selector.kind === "addresses") return intersectAll(all, [selector.range]);
+    if (selector.kind === "internet") return beyond ? all : [];
     return behind === null ? partOf(selector, machine) : [];
   });
   return { all, hit, left: all.flatMap((range) => subtract(range, hit)) };

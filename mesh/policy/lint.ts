@@ -74,7 +74,7 @@ function coversAll(a: readonly Selector[], b: readonly Selector[]): boolean {
 }
 
 function coversSelector(a: Selector, b: Selector): boolean {
-  if (a.kind === "all") return b.kind !== "addresses";
+  if (a.kind === "all") return b.kind !== "addresses" && b.kind !== "internet";
   if (a.kind === "users" && b.kind === "users") return b.users.every((user) => a.users.includes(user));
   if (a.kind === "addresses" && b.kind === "addresses") {
     return a.range.family === b.range.family && a.range.first <= b.range.first && b.range.last <= a.range.last;

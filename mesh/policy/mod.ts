@@ -21,11 +21,12 @@ export {
   seenBy,
   sees,
 } from "./compile.ts";
-export { filterFor } from "./filter.ts";
+export { filterFor, internetBeyond } from "./filter.ts";
 export {
   addressEnd,
   allEnds,
   type End,
+  internetEnds,
   machineEnd,
   meetsPorts,
   portsBetween,

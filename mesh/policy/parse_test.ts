@@ -258,4 +258,8 @@ Deno.test("checkPolicy() warns of a rule that another covers, and of no other", 
   assert.equal(covered(wide, `from = ["10.0.0.0/8"]\nto = ["tag:web"]\nports = ["tcp/80"]`), 0);
   assert.equal(covered(`${wide}\nposture = ["p"]`, wide), 1);
   assert.equal(covered(`${FROM}to = ["10.0.0.0/8"]`, `${FROM}to = ["10.0.0.0/8"]\nvia = ["tag:web"]`), 1);
+  // Whoever reaches every machine goes through none of them into the internet.
+  assert.equal(covered(`${FROM}to = ["*"]`, `${FROM}to = ["internet"]`), 0);
+  assert.equal(covered(`${FROM}to = ["*"]`, `${FROM}to = ["internet"]\nvia = ["tag:web"]`), 0);
+  assert.equal(covered(`${FROM}to = ["*", "internet"]`, `${FROM}to = ["internet"]\nvia = ["tag:web"]`), 1);
 });

@@ -2,7 +2,8 @@
 import { carriedPart, type Compiled, type CompiledRoute, type Machine, ownPart, sameUser } from "./compile.ts";
 import { joinPorts, opens, samples } from "./ports.ts";
 import { intersectAll, type Range } from "./prefix.ts";
-import { has } from "./prepare.ts";
+import { internetOf } from "./filter.ts";
+import { familyIndex, has } from "./prepare.ts";
 import type { Ports } from "./types.ts";
 
 /** One end of a flow: a machine itself, or a part of a network behind one. */
@@ -12,6 +13,8 @@ export interface End {
   machine: Machine;
   /** What of the carrier's networks is meant; null: the machine itself. */
   behind: readonly Range[] | null;
+  /** What is meant lies beyond the network: the machine is an exit node. */
+  beyond?: true;
 }
 
 /** A machine itself. */
@@ -42,9 +45,24 @@ export function addressEnd(compiled: Compiled, address: Range): End[] {
     .map((route) => routeEnd(compiled, route)).filter((e) => e !== undefined).map((e) => ({ ...e, behind: [address] }));
 }
 
+/** The internet, or a part of it, through each exit node. */
+export function internetEnds(compiled: Compiled, wanted: Range | null): End[] {
+  const meant = wanted === null ? internetOf(compiled) : intersectAll(internetOf(compiled), [wanted]);
+  return [...compiled.exits].flatMap(([id, families]): End[] => {
+    const machine = compiled.machines.get(id);
+    const behind = meant.filter((range) => families[familyIndex(range)]);
+    if (!machine || behind.length === 0) return [];
+    return [{ label: `internet via ${machine.node.name}`, machine, behind, beyond: true }];
+  });
+}
+
 /** The addresses of an end that stand on one side of rule `i`. */
-function part(compiled: Compiled, { machine, behind }: End, i: number, side: "from" | "to"): readonly Range[] {
+function part(compiled: Compiled, { machine, behind, beyond }: End, i: number, side: "from" | "to"): readonly Range[] {
   if (behind === null) return ownPart(machine, i, side);
+  if (beyond) {
+    const reached = side === "to" && has(compiled.prepared.internet, i) && has(machine.ends.carries, i);
+    return reached ? behind : [];
+  }
   return intersectAll(carriedPart(compiled, machine, i, side), behind);
 }
 
@@ -60,6 +78,8 @@ export function rulesBetween(compiled: Compiled, source: End, target: End): numb
   compiled.policy.rules.forEach((_, i) => {
     const from = part(compiled, source, i, "from");
     if (from.length === 0) return;
+    // Machines themselves use an exit node, not what they carry.
+    if (target.beyond && source.behind !== null) return;
     const own = target.behind === null && source.behind === null && has(compiled.prepared.self, i) &&
       sameUser(source.machine, target.machine);
     const to = own ? target.machine.own : part(compiled, target, i, "to");

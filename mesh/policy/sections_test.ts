@@ -1,8 +1,10 @@
 /** `[routes]`, `[dns]`, `[expiry]` and the internet in rules. */
 import assert from "node:assert/strict";
 import { compile, type Compiled, exitsFor, routesFor, sees } from "./compile.ts";
-import { filterFor } from "./filter.ts";
+import { filterFor, internetBeyond } from "./filter.ts";
 import { checkPolicy, parsePolicy } from "./parse.ts";
+import { intersectAll, parsePrefix, type Range } from "./prefix.ts";
+import { internetEnds, machineEnd, rulesBetween } from "./reach.ts";
 import { renderFilter } from "./render_nft.ts";
 import { failedTests } from "./tests_run.ts";
 import { routesInForce } from "./routes.ts";
@@ -121,6 +123,30 @@ Deno.test("an exit node is used by those whom a rule lets into the internet, and
   assert.deepEqual(filterFor(compiled, "a").peers, ["100.64.0.120/32", "fd12:3456:789a::120/128"]);
   assert.ok(filterFor(compiled, "a", { exit: "x" }).peers.includes("1.0.0.0/8"));
   assert.ok(!filterFor(compiled, "a", { exit: "y" }).peers.includes("1.0.0.0/8"));
+});
+
+Deno.test("rulesBetween() answers for the internet through each exit node, and internetBeyond() is nobody's in the network", () => {
+  const nodes = [
+    node("a", { user: "ann@example.com" }),
+    node("b", { user: "bob@example.com" }),
+    node("x", { tags: ["tag:exit"], announces: both }),
+    node("z", { tags: ["tag:exit", "tag:router"], announces: ["0.0.0.0/0"] }),
+  ];
+  const compiled = network(`${EXIT}via = ["tag:router"]\n`, nodes);
+  const by = (source: string, wanted: string | null) =>
+    internetEnds(compiled, wanted === null ? null : parsePrefix(wanted) as Range)
+      .map((end) => `${end.label}: ${rulesBetween(compiled, machineEnd(compiled, source)!, end)}`);
+  assert.deepEqual(by("a", null), ["internet via x: ", "internet via z: 0"]);
+  assert.deepEqual(by("a", "9.9.9.9"), ["internet via x: ", "internet via z: 0"]);
+  assert.deepEqual(by("a", "2606:4700::1"), ["internet via x: "]);
+  assert.deepEqual(by("b", "9.9.9.9"), ["internet via x: ", "internet via z: "]);
+  for (const near of ["10.1.1.1", "8.8.8.8", "fd12:3456:789a::97"]) assert.deepEqual(by("a", near), [], near);
+  const beyond = internetBeyond(compiled);
+  assert.ok(beyond.includes("8.9.0.0/16") && beyond.includes("9.0.0.0/8"));
+  const taken = ["8.8.0.0/16", "10.0.0.0/8", "100.64.0.0/10", "fd12:3456:789a::/48"].map((p) =>
+    parsePrefix(p) as Range
+  );
+  assert.deepEqual(intersectAll(beyond.map((p) => parsePrefix(p) as Range), taken), []);
 });
 
 Deno.test("an exit node of one family is one of that family, and via chooses among several", () => {

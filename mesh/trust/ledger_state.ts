@@ -194,16 +194,21 @@ const KINDS: { [K in LedgerKind]: Apply<K> } = {
     if (contains(s.range4, prefix) || contains(s.range6, prefix)) {
       throw bad(`"${body.prefix}" lies within the network's own addresses`, at);
     }
+    let usable = true;
     if (body.lan !== undefined) {
       const lan = readPrefix(body.lan, { place: `${place}.body.lan`, code: "bad_ledger" });
       if (lan.address.kind() !== prefix.address.kind() || lan.length !== prefix.length || lan.length === 0) {
         throw bad(`"${body.lan}" and "${body.prefix}" must be of one family and length`, `${place}.body.lan`);
       }
+      // An alias of the network's own addresses would lead past the policy, by the carrier's. Such an entry may be in a chain
+      // already, so it is not refused, but no route comes of it.
+      usable = ![s.range4, s.range6].some((own) => contains(own, lan) || contains(lan, own));
     }
     const key = `${body.prefix} ${body.node}`;
     if (body.op === "remove") return void s.routes.delete(key);
     refuseRevoked(s, body.node, place);
-    s.routes.set(key, body);
+    if (usable) s.routes.set(key, body);
+    else s.routes.delete(key);
   },
 
   node(s, { body, place }) {

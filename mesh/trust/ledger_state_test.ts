@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import type { LedgerBody } from "../wire/ledger.ts";
+import { networkPrefix6 } from "./address.ts";
 import { nodeIdOf } from "./keys.ts";
 import { Ledger, signEntry } from "./ledger.ts";
 import { ghost } from "./testdata/assert.ts";
@@ -75,6 +76,21 @@ Deno.test("route: added, changed and removed by prefix and node", async () => {
   await add(ledger, "route", { ...route, op: "remove" });
   await add(ledger, "route", { ...route, op: "remove" });
   assert.deepEqual(ledger.routes.map((r) => r.node), [idB]);
+});
+
+Deno.test("route: of an alias of the network's own addresses no route comes, and the chain goes on", async () => {
+  const ledger = await network();
+  const alias = { ...route, prefix: "10.201.0.0/24", lan: "10.9.1.0/24" };
+  const own4 = { ...route, prefix: "10.202.0.0/24", lan: "100.64.7.0/24" };
+  const own6 = { ...route, prefix: "fd01::/64", lan: (await networkPrefix6(ledger.network.id)).replace("/48", "/64") };
+  const over = { ...route, prefix: "20.0.0.0/8", lan: "100.0.0.0/8" };
+  for (const body of [alias, own4, own6, over]) await add(ledger, "route", body);
+  assert.deepEqual(ledger.routes, [alias]);
+  await add(ledger, "route", { ...alias, lan: own4.lan }); // the newest statement counts
+  assert.deepEqual(ledger.routes, []);
+  await add(ledger, "route", alias);
+  const again = await Ledger.open([...ledger.entries], { net: ledger.network.id });
+  assert.deepEqual([again.head, again.routes], [ledger.head, [alias]]);
 });
 
 Deno.test("route: the network's own addresses cannot be rerouted", async () => {

@@ -195,6 +195,11 @@ Deno.test("ghostctl route add, list and remove change the routes in force", asyn
   assert.match((await world.ctl("route", "list")).stdout, /10\.201\.0\.0\/24 \(there 10\.9\.1\.0\/24\) +dave/);
   const uneven = await world.ctl("route", "add", "10.9.1.0/24", "--as", "10.201.0.0/16", "via", "dave");
   assert.deepEqual([uneven.code, /must be of one family and length/.test(uneven.stderr)], [2, true]);
+  for (const lan of ["100.64.7.0/24", "100.0.0.0/8"]) {
+    const as = lan.endsWith("/8") ? "20.0.0.0/8" : "10.202.0.0/24";
+    const own = await world.ctl("route", "add", lan, "--as", as, "via", "dave");
+    assert.match(own.stderr, new RegExp(`${lan} overlaps 100\\.64\\.0\\.0/10, the addresses of the network itself`));
+  }
   ok(await world.ctl("route", "remove", "10.9.1.0/24"));
 
   const unsure = await world.ctl("route", "remove", "10.1.1.0/24");

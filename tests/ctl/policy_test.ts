@@ -125,6 +125,21 @@ Deno.test("ghostctl policy diff and why tell which pairs open and close, and by 
   ]);
   ok(await world.ctl("policy", "push", next));
   assert.equal((await why("web1", "10.1.1.7:22"))[0], 0);
+  assert.match(
+    (await world.ctl("policy", "why", "web1", "8.8.8.8:443")).stderr,
+    /No machine has or carries 8\.8\.8\.8/,
+  );
+  assert.match((await world.ctl("policy", "why", "web1", "internet")).stderr, /No machine is an exit node/);
+  await world.join(await token(), "way-out", { routes: ["0.0.0.0/0", "::/0"] });
+  ok(await world.ctl("exit-node", "approve", "way-out"));
+  const beyond = await world.file("c.toml", `${OPEN_SSH}[[allow]]\nfrom = ["tag:web"]\nto = ["internet"]\n`);
+  ok(await world.ctl("policy", "push", beyond));
+  for (const to of ["internet", "8.8.8.8:443", "[2606:4700::1]:443"]) {
+    const [code, told] = await why("web1", to);
+    assert.equal(code, 0, to);
+    assert.match(`${told}`, /^yes: the rule in line \d+ of the policy \(ledger entry \d+\) lets web1 reach /);
+  }
+  assert.match((await world.ctl("policy", "why", "web1", "192.168.7.7")).stderr, /No machine has or carries/);
   assert.match((await world.ctl("policy", "why", "ghost", "web1")).stderr, /No machine "ghost"/);
 });
 

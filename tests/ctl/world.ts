@@ -171,7 +171,7 @@ export class World implements AsyncDisposable {
   async join(
     token: string,
     name: string,
-    { identity, ago = 0 }: { identity?: SigningKey; ago?: number } = {},
+    { identity, ago = 0, routes = [] }: { identity?: SigningKey; ago?: number; routes?: string[] } = {},
   ): Promise<string> {
     const { net, key: seed } = decodeToken(token);
     const grantKey = await signingKeyFromSeed(fromBase64Url(seed));
@@ -190,7 +190,7 @@ export class World implements AsyncDisposable {
       ipv6: await ipv6Of(net, id),
       ipv4: await ipv4Of(net, id, 0, "100.64.0.0/10"),
       gates: [],
-      routes: [],
+      routes,
       tags: [],
       os: "linux",
       version: "0.1.0",

@@ -4,7 +4,7 @@ import type { Host } from "../../scripts/lab/lab.ts";
 import { waitFor } from "../../scripts/lab/process.ts";
 import { runLink, waitForRung } from "../../scripts/lab/programs.ts";
 import { CAROL, COORDINATOR, GATE, ROUTER_A } from "../../scripts/lab/topology.ts";
-import { CAROL_6, exitWorld, ROUTER_LAN } from "./exit_world.ts";
+import { ACLS, CAROL_6, exitWorld, ROUTER_LAN } from "./exit_world.ts";
 import { connected, fixture } from "./support.ts";
 
 const test = fixture(() => exitWorld());
@@ -39,6 +39,10 @@ test("all traffic of both families leaves by the exit node, and past it only wha
   await net.sees(alice, 6, CAROL_6);
   const wayTo = async (...to: string[]) => (await alice.run(["ip", "route", "get", ...to])).stdout;
   assert.match(await wayTo(GATE), / dev ghost0 .*src 100\./);
+  // Whose address it is decides about a packet's sender: the exit node has none of the network's own.
+  const allowed = (await alice.run(["wg", "show", "ghost0", "allowed-ips"])).stdout.split(/\s/);
+  assert.ok(allowed.includes("8.0.0.0/7"));
+  assert.deepEqual(allowed.filter((p) => /^(0\.0\.0\.0|::|10\.|100\.64\.0\.0)/.test(p)), []);
   assert.match(await wayTo(COORDINATOR, "ipproto", "tcp", "dport", "7777"), / dev eth0 src 10\.9\.1\.2/);
   const lan = ["ping", "-c", "1", "-W", "1", ROUTER_LAN];
   assert.notEqual((await alice.run(lan, { codes: "any" })).code, 0);
@@ -53,6 +57,34 @@ test("all traffic of both families leaves by the exit node, and past it only wha
   assert.equal(await ways(alice), before);
   await net.sees(alice, 4, ROUTER_A);
   await net.sees(alice, 6, "2001:db8:9::2");
+});
+
+test("nothing leaves in clear while the tunnel's device is gone, and a network that is carried stays so", async (net) => {
+  const [alice, carol] = [net.host("alice"), net.host("carol")];
+  await net.offered({ ipv4: true, ipv6: true });
+  await alice.write("carry.toml", ACLS.replace('"internet"]', '"internet", "10.9.1.0/24"]'));
+  await alice.ctl(["policy", "push", "carry.toml"]);
+  await alice.ctl(["route", "add", "10.9.1.0/24", "via", "alice"]);
+  await alice.ctl(["exit-node", "use", "carol"]);
+  await net.sees(alice, 4, CAROL);
+  await net.sees(alice, 6, CAROL_6);
+  const carried = ["ping", "-c", "1", "-W", "1", ROUTER_LAN];
+  await waitFor("alice's LAN", async () => (await carol.run(carried, { codes: "any" })).code === 0);
+  await alice.ctl(["route", "remove", "10.9.1.0/24", "via", "alice"]);
+  await alice.write("as_before.toml", ACLS);
+  await alice.ctl(["policy", "push", "as_before.toml"]);
+  const leaks = await net.leaks();
+  const daemon = alice.processes.findLast((p) => p.name.includes("ghostlink"))!;
+  daemon.kill("SIGSTOP");
+  await alice.sh("ip link del ghost0");
+  assert.deepEqual([await net.seen(alice, 4), await net.seen(alice, 6)], ["", ""]);
+  assert.equal(await net.leaks(), leaks);
+  daemon.kill("SIGCONT");
+  await net.sees(alice, 4, CAROL);
+  await net.sees(alice, 6, CAROL_6);
+  assert.equal(await net.leaks(), leaks);
+  await alice.ctl(["exit-node", "none"]);
+  await net.sees(alice, 4, ROUTER_A);
 });
 
 test("an exit node outlives the daemon that was killed, and is given up by the next one as well", async (net) => {
@@ -111,6 +143,8 @@ test("an admin approves an exit node that the policy does not, and takes it back
   await alice.ctl(["exit-node", "approve", "carol", "--remove"]);
   await waitFor("nothing to leave", async () => await net.seen(alice, 4) === "");
   assert.match((await alice.ctl(["status"])).stdout, /nothing leaves/);
+  const peers = await alice.ctlJson<{ peers: { addresses: string[] }[] }>(["peers"]);
+  for (const address of peers.peers[0]!.addresses) await alice.run(["ping", "-c", "1", "-W", "3", address]);
   await alice.ctl(["exit-node", "none"]);
   await net.sees(alice, 4, ROUTER_A);
   await carol.ctl(["exit-node", "offer", "off"]);

@@ -48,7 +48,7 @@ labTest("a symmetric NAT and a home router meet directly by guessing, without a 
       "endpoint-independent",
       "address-and-port-dependent",
     ]);
-    assert.deepEqual([easy.verdict, easy.gates.map(({ rungs }) => rungs)], [[], [["quic"]]]);
+    assert.deepEqual([easy.verdict, easy.gates.map(({ rungs }) => rungs)], [[], [["quic", "turn"]]]);
     type Path = { rung: string; why: null; guess: string; timeline: { what: string }[] };
     const path = await alice.ctlJson<Path>(["debug", "path", "bob"]);
     assert.deepEqual([path.rung, path.why], ["direct", null]);
@@ -62,7 +62,7 @@ labTest("a symmetric NAT and a home router meet directly by guessing, without a 
   }
 });
 
-labTest("netcheck says so plainly when UDP is blocked and only the coordinator's HTTPS is left", async () => {
+labTest("netcheck says so plainly when UDP is blocked, and what is left", async () => {
   await using lab = new Lab();
   await buildHomes(lab);
   const alice = lab.host("alice");
@@ -75,5 +75,5 @@ labTest("netcheck says so plainly when UDP is blocked and only the coordinator's
   await link.line(/No session with a gate/);
   const { stdout } = await alice.ctl(["netcheck"]);
   assert.match(stdout, /^UDP +no answer from any gate$/m, stdout);
-  assert.match(stdout, /^everything but the coordinator's HTTPS is blocked/m, stdout);
+  assert.match(stdout, /^no session with a gate: packets go through a gate's TURN service over TLS and TCP$/m, stdout);
 });

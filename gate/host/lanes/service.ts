@@ -13,6 +13,7 @@ import type { LanePath } from "../../core/lanes/lane.ts";
 import type { PortRange } from "../../core/lanes/ports.ts";
 import { type Carried, kernelCarries } from "../../core/lanes/rules.ts";
 import { sourceOf } from "../../core/source.ts";
+import { forgetTable, noteTable } from "../leftovers.ts";
 import { ControlSockets } from "./control.ts";
 import { KernelLanes } from "./kernel.ts";
 import { Loops } from "./loops.ts";
@@ -62,10 +63,13 @@ export class LaneService {
   #forwarding: Forwarding | null = null;
   /** Every lane that there is. */
   readonly #lanes = new Map<number, Way | null>();
+  /** Numbers of the nodes that have lanes. */
   readonly #payers = new Map<string, number>();
+  #payerSerial = 0;
   #handle: (event: GateEvent) => void = () => {};
   #timer: ReturnType<typeof setInterval> | undefined;
-  #looking: Promise<void> = Promise.resolve();
+  /** The look under way: while the kernel's tools hang there is no second one. */
+  #looking: Promise<void> | null = null;
 
   private constructor(o: LaneServiceOptions) {
     this.#o = o;
@@ -79,7 +83,7 @@ export class LaneService {
     const service = new LaneService(o);
     // A gate that only this machine can reach has nothing to forward in the kernel.
     if (!o.loopOnly && service.#locals().length > 0) await service.#openKernel();
-    const look = () => service.#looking = service.#looking.then(() => service.#look());
+    const look = () => service.#looking ??= service.#look().finally(() => service.#looking = null);
     service.#timer = setInterval(look, Math.min(LOOK, o.idle / 4));
     return service;
   }
@@ -105,6 +109,7 @@ export class LaneService {
       const table = `ghostgate_${ports.first}`;
       const rules = { table, ports, control: ports.first, nodeRate, networkRate, guards };
       const kernel = new KernelLanes({ runner, nft, log, rules, lost: () => this.#fall() });
+      await noteTable(this.#o.stateDir, table);
       await kernel.load();
       this.#kernel = kernel;
       this.#control.follow(this.#locals().map(({ address }) => address));
@@ -113,6 +118,7 @@ export class LaneService {
       log.warn("lanes go through this process, not the kernel: ghostgate check says what is missing", {
         error: errorLine(error),
       });
+      await forgetTable(this.#o.stateDir, `ghostgate_${ports.first}`);
       await this.#forwarding?.restore().catch(() => {});
       this.#forwarding = null;
     }
@@ -141,6 +147,7 @@ export class LaneService {
       case "lane-open":
         this.#lanes.set(action.port, null);
         if (this.mode === "loop") this.#loop(action.port);
+        else this.#hold(action.port);
         return;
       case "lane-path":
         this.#lanes.set(action.port, action);
@@ -174,12 +181,17 @@ export class LaneService {
     if (this.#loop(port)) this.#loops.set(port, path, nodes);
   }
 
+  /** No path is proved yet. */
+  #hold(port: number): void {
+    this.#kernel?.set(port, { port, path: null, payers: [0, 0] });
+  }
+
   #carried(port: number, path: LanePath, nodes: readonly [string, string]): Carried {
     return { port, path, payers: [this.#payer(nodes[0]), this.#payer(nodes[1])] };
   }
 
   #payer(node: string): number {
-    const number = this.#payers.get(node) ?? this.#payers.size + 1;
+    const number = this.#payers.get(node) ?? ++this.#payerSerial;
     this.#payers.set(node, number);
     return number;
   }
@@ -212,11 +224,21 @@ export class LaneService {
     this.#o.log.info("the kernel takes lanes again");
     for (const [port, way] of this.#lanes) {
       if (way) this.#carry(port, way);
-      else this.#loops.close(port);
+      else {
+        this.#hold(port);
+        this.#loops.close(port);
+      }
     }
   }
 
+  /** Nodes whose lanes have all ended are forgotten. */
+  #forgetPayers(): void {
+    const paying = new Set([...this.#lanes.values()].flatMap((way) => way?.nodes ?? []));
+    for (const node of this.#payers.keys()) if (!paying.has(node)) this.#payers.delete(node);
+  }
+
   async #look(): Promise<void> {
+    this.#forgetPayers();
     const ports = this.#loops.used();
     const kernel = this.#kernel;
     try {
@@ -245,13 +267,19 @@ export class LaneService {
     };
   }
 
+  async #removeTable(): Promise<void> {
+    if (!this.#kernel) return;
+    await this.#kernel.close();
+    await forgetTable(this.#o.stateDir, `ghostgate_${this.#o.ports.first}`);
+  }
+
   /** Ends all lanes and puts the host back as it was. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#looking;
     this.#control.close();
     this.#loops.closeAll();
-    for (const step of [() => this.#forwarding?.restore(), () => this.#kernel?.close()]) {
+    for (const step of [() => this.#forwarding?.restore(), () => this.#removeTable()]) {
       await step()?.catch((error: unknown) => this.#o.log.error("could not clean up", { error: errorLine(error) }));
     }
   }

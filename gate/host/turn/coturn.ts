@@ -33,6 +33,8 @@ export interface CoturnOptions {
   tools: { turnserver: string; nft: string; setpriv: string | null };
   runner: Runner;
   log: Log;
+  /** Ends a start that is under way; what runs is ended by `close`. */
+  signal?: AbortSignal;
 }
 
 export class Coturn {
@@ -69,6 +71,10 @@ export class Coturn {
     }
     coturn.#supervision = coturn.#supervise();
     return coturn;
+  }
+
+  get #over(): boolean {
+    return this.#closed || (this.#o.signal?.aborted ?? false);
   }
 
   /** Its process, for tests and reports; null between two lives. */
@@ -123,13 +129,15 @@ export class Coturn {
     // coturn would make them readable for others; nothing is kept in them, but nobody should have to know that.
     for (const file of ["turndb", "turnserver.pid"]) await writeSecret(`${dir}/${file}`, "");
     this.#said = [];
+    // Nobody would end a child that came after the end: from here to `#child` nothing waits.
+    if (this.#over) throw new GhostError("unreachable", "coturn is not started any more");
     const argv = [...leash(tools.setpriv), tools.turnserver, "-c", `${dir}/turnserver.conf`];
     const child = runner.spawn(argv[0]!, argv.slice(1), { onLine: (line) => this.#hear(line) });
     this.#child = child;
     let ended = false;
     void child.status.then(() => ended = true);
     for (const end = Date.now() + PATIENCE; !await answers(plan);) {
-      if (!ended && Date.now() < end && !this.#closed) {
+      if (!ended && Date.now() < end && !this.#over) {
         await new Promise((resolve) => setTimeout(resolve, POLL));
         continue;
       }

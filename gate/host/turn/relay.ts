@@ -11,6 +11,8 @@ import type { TurnPlan } from "../../core/turn/config.ts";
 import { hostsOf } from "../addresses.ts";
 import type { Certificate } from "../certificate.ts";
 import type { GateConfig } from "../config.ts";
+import { TURN_TABLE } from "../../core/turn/egress.ts";
+import { forgetTable, noteTable } from "../leftovers.ts";
 import { Coturn } from "./coturn.ts";
 
 export interface TurnRelayOptions {
@@ -35,7 +37,7 @@ export class TurnRelay {
   #told = "";
 
   readonly #work = new InTurn();
-  #closed = false;
+  readonly #over = new AbortController();
 
   /** Nothing runs before the first `audit`. */
   constructor(o: TurnRelayOptions) {
@@ -52,7 +54,7 @@ export class TurnRelay {
 
   /** Brings it in line with the host: other addresses, rules that somebody has flushed, and what did not work before. */
   audit(): Promise<void> {
-    return this.#work.run(() => this.#closed ? Promise.resolve() : this.#audit());
+    return this.#work.run(() => this.#over.signal.aborted ? Promise.resolve() : this.#audit());
   }
 
   async #audit(): Promise<void> {
@@ -80,6 +82,7 @@ export class TurnRelay {
     const port = this.#port;
     const tls = config.turn_tls === 0 || !this.#free(config.turn_tls, addresses) ? null : config.turn_tls;
     const plan = { listen: addresses, relay: addresses, port, tls, ports: config.turn_ports, overlay };
+    await noteTable(stateDir, TURN_TABLE);
     this.#coturn = await Coturn.start({
       plan,
       dir: `${stateDir}/turn`,
@@ -92,6 +95,7 @@ export class TurnRelay {
       },
       runner,
       log,
+      signal: this.#over.signal,
     });
     this.#plan = plan;
     this.#told = "";
@@ -124,8 +128,9 @@ export class TurnRelay {
   }
 
   async #failed(error: unknown): Promise<void> {
-    await this.#stop().catch(() => {});
-    this.#without(errorLine(error));
+    // A start that fails leaves no table.
+    await this.#stop().then(() => forgetTable(this.#o.stateDir, TURN_TABLE)).catch(() => {});
+    if (!this.#over.signal.aborted) this.#without(errorLine(error));
   }
 
   #without(why: string): void {
@@ -141,7 +146,9 @@ export class TurnRelay {
   async #stop(): Promise<void> {
     const coturn = this.#coturn;
     this.#coturn = null;
-    await coturn?.close();
+    if (!coturn) return;
+    await coturn.close();
+    await forgetTable(this.#o.stateDir, TURN_TABLE);
   }
 
   /** From now on another secret counts; whoever holds an allocation loses it. */
@@ -151,7 +158,7 @@ export class TurnRelay {
   }
 
   close(): Promise<void> {
-    this.#closed = true;
+    this.#over.abort();
     return this.#work.run(() => this.#stop());
   }
 }

@@ -21,13 +21,15 @@ export interface TurnServiceOptions
 export class TurnService {
   readonly #desk: TurnDesk;
   readonly #relay: TurnRelay;
+  /** False until it is known whether coturn runs here. */
+  #settled = false;
 
   private constructor(desk: TurnDesk, relay: TurnRelay) {
     this.#desk = desk;
     this.#relay = relay;
   }
 
-  /** Starts coturn; what stands in its way is logged and tried again by `follow`. */
+  /** Nothing runs before `follow`. */
   static async open(o: TurnServiceOptions): Promise<TurnService> {
     const { judge, client } = o;
     const desk = new TurnDesk({
@@ -39,8 +41,12 @@ export class TurnService {
       rotated: (secret) => relay.rotate(secret),
     });
     const relay = new TurnRelay({ ...o, secret: desk.secret });
-    await relay.audit();
     return new TurnService(desk, relay);
+  }
+
+  /** Whether `facts` are more than a beginning: a record that is made before would take the service back for a moment. */
+  get settled(): boolean {
+    return this.#settled;
   }
 
   /** What the record says; undefined while there is no service. */
@@ -67,14 +73,15 @@ export class TurnService {
     return this.#desk.review();
   }
 
-  /** Keeps coturn and its walls up; `changed` is told when the record has to say something else. */
+  /** Starts coturn and keeps it and its walls up; `changed` is told when the record has to say something else, and once at first. */
   async follow(signal: AbortSignal, changed: () => Promise<void>): Promise<void> {
-    while (true) {
-      await sleep(AUDIT, signal);
-      if (signal.aborted) return;
-      const before = JSON.stringify(this.facts);
+    while (!signal.aborted) {
+      const before = this.#settled && JSON.stringify(this.facts);
       await this.#relay.audit();
+      if (signal.aborted) return;
+      this.#settled = true;
       if (JSON.stringify(this.facts) !== before) await changed();
+      await sleep(AUDIT, signal);
     }
   }
 

@@ -6,9 +6,10 @@
  * | rule | what | way |
  * |---|---|---|
  * | 0 | WireGuard's own packets, by its fwmark | as without the exit (table main) |
+ * | 0 | the network's own ranges and the routes in use, whether the exit is there or not | main but its default routes, then on |
  * | 1 | the daemon's sockets: by source port (ICE, questions about our own names), or by address, protocol and port (gates, coordinator) | main |
- * | 2 | link-local and container networks; with `lan` all routes of main but the default ones | main |
- * | 3 | all else | the table: `default` into the tunnel; a family that the exit does not have is unreachable |
+ * | 2 | link-local and container networks, and those that this machine carries; with `lan` all routes of main but the default ones | main |
+ * | 3 | all else | the table: `default` into the tunnel, and behind it `unreachable`: for a family that the exit does not have, and for when the tunnel's device goes and the kernel takes its routes along |
  *
  * Rules by source port and by destination are looked at when a socket chooses its address, so its packets have the address
  * of the way that they take. A mark set by nft in a route chain comes too late for that: the packet would leave with the
@@ -18,8 +19,8 @@ import { canonicalAddress, canonicalPrefix, familyOf } from "./prefix.ts";
 
 /** WireGuard's fwmark: "gh" in the upper half, none of the bits that Docker and Kubernetes use. */
 export const EXIT_MARK = 0x67680000;
-/** Metric of the table's routes. */
-const METRIC = 18_800;
+/** Metrics of the table's routes: what is unreachable stands behind the tunnel. */
+const METRIC = { tunnel: 18_700, unreachable: 18_900 };
 const PROTOCOL = 207;
 const LINK_LOCAL = ["fe80::/10", "ff00::/8"];
 
@@ -44,6 +45,10 @@ export interface DesiredExit {
   services: readonly ExitService[];
   /** Networks of this machine's own containers and virtual machines. */
   containers: readonly string[];
+  /** Networks that this machine carries for others. */
+  carried: readonly string[];
+  /** What the network has itself: its ranges, and the routes in use. */
+  overlay: readonly string[];
 }
 
 /** A rule, without its family. */
@@ -61,20 +66,23 @@ export interface ExitRule {
   exit: boolean;
 }
 
-/** The table's default route. */
-export type ExitRoute = { kind: "tunnel"; source: string | null } | { kind: "unreachable" };
+/** A default route of the table. */
+export type ExitRoute = { kind: "tunnel"; source: string | null; metric: number } | {
+  kind: "unreachable";
+  metric: number;
+};
 
 /** One family of what is there, or should be. */
 export interface ExitFamily {
   rules: readonly ExitRule[];
-  route: ExitRoute | null;
+  routes: readonly ExitRoute[];
 }
 
 /** Both families, IPv4 first. */
 export type ExitState = readonly [ExitFamily, ExitFamily];
 
 /** Nothing at all. */
-export const NO_EXIT: ExitState = [{ rules: [], route: null }, { rules: [], route: null }];
+export const NO_EXIT: ExitState = [{ rules: [], routes: [] }, { rules: [], routes: [] }];
 
 /** Numbers of a tunnel: the first rule's priority, and the table. */
 export function exitNumbers(iface: string): { priority: number; table: number } {
@@ -101,18 +109,28 @@ function familyState(wanted: DesiredExit, family: 4 | 6): ExitFamily {
       exit: false,
     })),
   ];
-  const near = [...(family === 6 ? LINK_LOCAL : []), ...wanted.containers.filter(mine)];
+  const near = [...(family === 6 ? LINK_LOCAL : []), ...[...wanted.containers, ...wanted.carried].filter(mine)];
   const through = family === 4 ? wanted.ipv4 : wanted.ipv6;
   const source = family === 4 && wanted.source !== null ? canonicalAddress(wanted.source) : null;
   return {
     rules: [
       { order: 0, fwmark: EXIT_MARK, exit: false },
+      // Not beside the rule for the LAN: the kernel takes one that says the same but names no destination for one of these.
+      ...wanted.overlay.filter(mine).map((to): ExitRule => ({
+        order: 0,
+        to: canonicalPrefix(to),
+        suppress: 0,
+        exit: false,
+      })),
       ...past,
       ...near.map((to): ExitRule => ({ order: 2, to: canonicalPrefix(to), exit: false })),
       ...(wanted.lan ? [{ order: 2, suppress: 0, exit: false }] : []),
       { order: 3, exit: true },
     ],
-    route: through ? { kind: "tunnel", source } : { kind: "unreachable" },
+    routes: [
+      { kind: "unreachable", metric: METRIC.unreachable },
+      ...(through ? [{ kind: "tunnel" as const, source, metric: METRIC.tunnel }] : []),
+    ],
   };
 }
 
@@ -127,27 +145,33 @@ export function planExit(iface: string, desired: ExitState, observed: ExitState)
     const sorted = (of: Map<string, number>, without: Map<string, number>) =>
       [...of].filter(([text]) => !without.has(text)).sort(([, a], [, b]) => a - b).map(([text]) => text);
     const flag = f === 0 ? "-4" : "-6";
+    const routes = routeLines(iface, desired[f].routes, observed[f].routes);
     return [
-      ...routeLines(iface, desired[f].route, observed[f].route).map((line) => `${flag} ${line}`),
+      ...routes.add.map((line) => `${flag} ${line}`),
       ...sorted(want, have).map((text) => `${flag} rule add ${text}`),
       ...sorted(have, want).reverse().map((text) => `${flag} rule del ${text}`),
+      ...routes.del.map((line) => `${flag} ${line}`),
     ];
   });
 }
 
-function routeLines(iface: string, desired: ExitRoute | null, observed: ExitRoute | null): string[] {
+/** Nothing goes before what stands for it is there, nor before the rules that lead to it. */
+function routeLines(iface: string, desired: readonly ExitRoute[], observed: readonly ExitRoute[]) {
   const { table } = exitNumbers(iface);
   const text = (route: ExitRoute) =>
     route.kind === "unreachable"
-      ? `unreachable default table ${table} proto ${PROTOCOL} metric ${METRIC}`
-      : `default dev ${iface} table ${table} proto ${PROTOCOL} metric ${METRIC}${
+      ? `unreachable default table ${table} proto ${PROTOCOL} metric ${route.metric}`
+      : `default dev ${iface} table ${table} proto ${PROTOCOL} metric ${route.metric}${
         route.source === null ? "" : ` src ${route.source}`
       }`;
-  const [want, have] = [desired && text(desired), observed && text(observed)];
-  if (want === have) return [];
-  // A route of the other kind does not replace one.
-  const before = observed && (desired === null || desired.kind !== observed.kind) ? [`route del ${have}`] : [];
-  return [...before, ...(desired ? [`route replace ${want}`] : [])];
+  const there = observed.map(text);
+  // One of the same kind and metric is replaced, so it is not there to be deleted any more.
+  const stays = (route: ExitRoute) =>
+    desired.some(({ kind, metric }) => kind === route.kind && metric === route.metric);
+  return {
+    add: desired.map(text).filter((line) => !there.includes(line)).map((line) => `route replace ${line}`),
+    del: observed.filter((route) => !stays(route)).map((route) => `route del ${text(route)}`),
+  };
 }
 
 function ruleText(iface: string, rule: ExitRule): string {

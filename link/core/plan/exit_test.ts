@@ -15,21 +15,29 @@ const EXIT: DesiredExit = {
     port: 3478,
   }],
   containers: ["172.17.0.0/16"],
+  carried: ["10.7.0.0/16"],
+  overlay: ["100.64.0.0/10", "fd12:3456:789a::/48", "10.1.1.0/24"],
 };
 const { priority: p, table } = exitNumbers("ghost0");
 
 Deno.test("planExit() lets the daemon past before it leads all else into the tunnel, in both families", () => {
   const lines = planExit("ghost0", exitState(EXIT), NO_EXIT);
   assert.deepEqual(lines, [
-    `-4 route replace default dev ghost0 table ${table} proto 207 metric 18800 src 100.64.0.1`,
+    `-4 route replace unreachable default table ${table} proto 207 metric 18900`,
+    `-4 route replace default dev ghost0 table ${table} proto 207 metric 18700 src 100.64.0.1`,
     `-4 rule add pref ${p} fwmark 0x67680000 lookup main protocol 207`,
+    `-4 rule add pref ${p} to 100.64.0.0/10 lookup main suppress_prefixlength 0 protocol 207`,
+    `-4 rule add pref ${p} to 10.1.1.0/24 lookup main suppress_prefixlength 0 protocol 207`,
     `-4 rule add pref ${p + 1} ipproto udp sport 51821 lookup main protocol 207`,
     `-4 rule add pref ${p + 1} ipproto udp sport 40000 lookup main protocol 207`,
     `-4 rule add pref ${p + 1} to 203.0.113.9/32 ipproto tcp dport 7777 lookup main protocol 207`,
     `-4 rule add pref ${p + 2} to 172.17.0.0/16 lookup main protocol 207`,
+    `-4 rule add pref ${p + 2} to 10.7.0.0/16 lookup main protocol 207`,
     `-4 rule add pref ${p + 3} lookup ${table} protocol 207`,
-    `-6 route replace default dev ghost0 table ${table} proto 207 metric 18800`,
+    `-6 route replace unreachable default table ${table} proto 207 metric 18900`,
+    `-6 route replace default dev ghost0 table ${table} proto 207 metric 18700`,
     `-6 rule add pref ${p} fwmark 0x67680000 lookup main protocol 207`,
+    `-6 rule add pref ${p} to fd12:3456:789a::/48 lookup main suppress_prefixlength 0 protocol 207`,
     `-6 rule add pref ${p + 1} ipproto udp sport 51821 lookup main protocol 207`,
     `-6 rule add pref ${p + 1} ipproto udp sport 40000 lookup main protocol 207`,
     `-6 rule add pref ${p + 1} to 2001:db8::9/128 ipproto udp dport 3478 lookup main protocol 207`,
@@ -44,9 +52,10 @@ Deno.test("planExit() takes ::/0 away with the rest, and first what leads into t
   const lines = planExit("ghost0", NO_EXIT, exitState(EXIT));
   for (const flag of ["-4", "-6"]) {
     const own = lines.filter((line) => line.startsWith(flag));
-    assert.match(own[0]!, /^-[46] route del default dev ghost0/);
-    assert.match(own[1]!, new RegExp(`rule del pref ${p + 3} `));
-    assert.match(own.at(-1)!, new RegExp(`rule del pref ${p} fwmark`));
+    assert.match(own[0]!, new RegExp(`rule del pref ${p + 3} `));
+    assert.match(own.at(-3)!, new RegExp(`rule del pref ${p} fwmark`));
+    assert.match(own.at(-2)!, /route del unreachable default/);
+    assert.match(own.at(-1)!, /route del default dev ghost0/);
   }
   assert.equal(lines.length, planExit("ghost0", exitState(EXIT), NO_EXIT).length);
 });
@@ -55,9 +64,8 @@ Deno.test("planExit() blocks the family that the exit lacks, and lets the LAN by
   const lines = planExit("ghost0", exitState({ ...EXIT, ipv6: false, lan: true }), exitState(EXIT));
   assert.deepEqual(lines, [
     `-4 rule add pref ${p + 2} lookup main suppress_prefixlength 0 protocol 207`,
-    `-6 route del default dev ghost0 table ${table} proto 207 metric 18800`,
-    `-6 route replace unreachable default table ${table} proto 207 metric 18800`,
     `-6 rule add pref ${p + 2} lookup main suppress_prefixlength 0 protocol 207`,
+    `-6 route del default dev ghost0 table ${table} proto 207 metric 18700`,
   ]);
 });
 
@@ -89,19 +97,39 @@ Deno.test("planExit() leads from any state to any other, and never deletes what 
       { maxLength: 4 },
     ),
     containers: fc.subarray(["172.17.0.0/16", "fd00::/64"]),
+    carried: fc.subarray(["10.7.0.0/16", "fd07::/64"]),
+    overlay: fc.subarray(["100.64.0.0/10", "fd12:3456:789a::/48"]),
   });
   const state = fc.option(exit).map((wanted): ExitState => exitState(wanted));
   fc.assert(fc.property(state, state, (a, b) => {
     const there = applied(planExit("ghost0", a, NO_EXIT), []);
-    // A route that replaces one of its kind leaves none behind, as in the kernel.
+    // A route that replaces one of its metric leaves none behind, as in the kernel.
     const lines = planExit("ghost0", b, a);
-    const routes = lines.filter((l) => / route replace /.test(l)).map((l) => l.slice(0, 2));
-    const left = there.filter((key) =>
-      !(key.slice(3, 8) === "route" && routes.includes(key.slice(0, 2))) ||
-      lines.includes(key.replace(" route ", " route del "))
-    );
+    const place = (line: string) => `${line.slice(0, 2)} ${/ metric \d+/.exec(line)}`;
+    const replaced = lines.filter((l) => / route replace /.test(l)).map(place);
+    const left = there.filter((key) => key.slice(3, 8) !== "route" || !replaced.includes(place(key)));
     assert.deepEqual(applied(lines, left), applied(planExit("ghost0", b, NO_EXIT), []));
   }));
+});
+
+Deno.test("planExit() never leaves a family with a rule but without a route: what is unreachable comes first and goes last", () => {
+  const blocked = { ...EXIT, ipv4: false, ipv6: false };
+  assert.deepEqual(planExit("ghost0", exitState(EXIT), exitState(blocked)).map((line) => line.slice(0, 28)), [
+    "-4 route replace default dev",
+    "-6 route replace default dev",
+  ]);
+  assert.deepEqual(planExit("ghost0", exitState(blocked), exitState(EXIT)).map((line) => line.slice(0, 24)), [
+    "-4 route del default dev",
+    "-6 route del default dev",
+  ]);
+  // As an older version left it.
+  const [four, six] = exitState(EXIT);
+  const old = { rules: four.rules, routes: [{ kind: "unreachable" as const, metric: 18_800 }] };
+  assert.deepEqual(planExit("ghost0", exitState(EXIT), [old, six]).map((line) => line.replace(/ proto.*metric/, "")), [
+    `-4 route replace unreachable default table ${table} 18900`,
+    `-4 route replace default dev ghost0 table ${table} 18700 src 100.64.0.1`,
+    `-4 route del unreachable default table ${table} 18800`,
+  ]);
 });
 
 Deno.test("renderKillSwitch() replaces one table and names what may pass, the rest is refused", () => {
@@ -110,7 +138,7 @@ Deno.test("renderKillSwitch() replaces one table and names what may pass, the re
     services: EXIT.services,
     lan: ["10.9.1.0/24"],
     containers: ["172.17.0.0/16"],
-    bridges: ["docker0"],
+    uplinks: ["br-wan"],
   });
   assert.ok(text.startsWith(removeKillSwitch("my-vpn")));
   assert.equal(killTable("my-vpn"), "ghostkill_my/vpn");
@@ -118,4 +146,8 @@ Deno.test("renderKillSwitch() replaces one table and names what may pass, the re
   assert.match(text, /ip6 daddr \. meta l4proto \. th dport \{ 2001:db8::9 \. udp \. 3478 \} accept/);
   assert.match(text, /set near4 .*10\.9\.1\.0\/24, 172\.17\.0\.0\/16/);
   assert.match(text, /counter reject\n {2}\}\n {2}chain containers/);
+  assert.match(text, /iifname \{ "br-wan" \} return\n[^]*iifname "docker\*" jump beyond\n/);
+  assert.doesNotMatch(text, /ct direction/, "answers are refused as well");
+  const down = renderKillSwitch("my-vpn", { ports: null, services: [], lan: [], containers: [], uplinks: [] });
+  assert.doesNotMatch(down, /udp sport \{|dport 53/);
 });

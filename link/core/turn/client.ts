@@ -125,8 +125,7 @@ export class TurnClient {
       case "message":
         return this.#message(event.bytes, now);
       case "permit":
-        if (this.#peers.add(canonical(event.peer, "peer"), now)) this.#tick(now);
-        return;
+        return this.#permit(event.peer, now);
       case "forget":
         return this.#peers.remove(event.peer, now);
       case "probe":
@@ -138,6 +137,17 @@ export class TurnClient {
       case "tick":
         return this.#tick(now);
     }
+  }
+
+  #permit(peer: TransportAddress, now: number): void {
+    let address: TransportAddress;
+    try {
+      address = canonical(peer, "peer");
+    } catch (error) {
+      if (!(error instanceof GhostError)) throw error;
+      return void this.#actions.push({ kind: "denied", peer, code: 400, reason: error.message });
+    }
+    if (this.#peers.add(address, now)) this.#tick(now);
   }
 
   #tick(now: number): void {

@@ -287,3 +287,15 @@ function craft(
   body[1] = o.type & 0xff;
   return body;
 }
+
+Deno.test("TurnClient denies an address that is none, and goes on", () => {
+  const pair = new Pair();
+  pair.event({ kind: "start" });
+  const peers = ["::ffff:203.0.113.20", "1.2.3", ""].map((address) => ({ address, port: 61_001 }));
+  for (const peer of peers) pair.event({ kind: "permit", peer });
+  pair.event({ kind: "permit", peer: { ...BOB, port: 0 } });
+  const denied = pair.seen.flatMap((a) => a.kind === "denied" ? [a.peer] : []);
+  assert.deepEqual(denied, [...peers, { ...BOB, port: 0 }]);
+  pair.event({ kind: "permit", peer: BOB });
+  assert.deepEqual(pair.seen.at(-1), { kind: "permitted", peer: BOB });
+});

@@ -55,7 +55,7 @@ export type TurnAction =
   | { kind: "allocated"; relayed: TransportAddress; mapped: TransportAddress | null }
   /** Packets to this peer are passed on from now on. Comes once a permit. */
   | { kind: "permitted"; peer: TransportAddress }
-  /** The server does not let us talk to this peer (403 and others). */
+  /** The server does not let us talk to this peer (403 and others), or its address is none (400, by ourselves). */
   | { kind: "denied"; peer: TransportAddress; code: number; reason: string }
   /** A packet of a peer that was permitted. */
   | { kind: "data"; peer: TransportAddress; bytes: Uint8Array }

@@ -9,10 +9,12 @@
 import { fromBase64Url, toBase64Url } from "../../../mesh/wire/encoding.ts";
 import { GhostError } from "../../../mesh/wire/errors.ts";
 import {
+  canonical,
   decodeStun,
   encodeStun,
   field,
   isStun,
+  isUsable,
   sameAddress,
   type StunCrypto,
   type StunMessage,
@@ -166,16 +168,17 @@ export class RelayEnd {
   }
 
   #offered(offer: RelayOffer, now: number): void {
-    const { address, port } = offer;
+    const address = usable(offer);
+    if (!address) return;
     const key = fromBase64Url(offer.key);
     const old = this.#peer;
-    const news = !old || !sameAddress(old.address, offer) || toBase64Url(old.key) !== offer.key;
+    const news = !old || !sameAddress(old.address, address) || toBase64Url(old.key) !== offer.key;
     if (news) {
       this.#news = this.#news.filter((at) => at > now - NEWS_SPAN);
       if (this.#news.length >= MAX_NEWS) return; // who means it says it again
       this.#news.push(now);
       this.#drop();
-      this.#peer = { address: { address, port }, key, permitted: false };
+      this.#peer = { address, key, permitted: false };
       if (this.#want && this.#own) this.#out.push({ kind: "permit", peer: this.#peer.address });
     } else if (this.#check && !this.up) this.#check = { ...this.#check, tries: 0, due: now };
     const due = this.#offers.sentAt + ANSWER_AGAIN;
@@ -258,6 +261,17 @@ export class RelayEnd {
 }
 
 type StunFields = Parameters<typeof encodeStun>[0]["fields"];
+
+/** The one spelling of an address that some server can hold; null for what a peer must not make us handle at all. */
+function usable({ address, port }: TransportAddress): TransportAddress | null {
+  try {
+    const plain = canonical({ address, port });
+    return isUsable(plain.address) ? plain : null;
+  } catch (error) {
+    if (error instanceof GhostError) return null;
+    throw error;
+  }
+}
 
 /** A STUN message, or null for what does not read. */
 function read(bytes: Uint8Array): StunMessage | null {

@@ -195,3 +195,31 @@ Deno.test("attack: RelayEnd follows a peer that names address after address for 
   }
   assert.equal(permits, 6);
 });
+
+Deno.test("RelayEnd takes no offer of an address where no server's address can be, and every spelling of one as one", () => {
+  const end = new RelayEnd({ crypto });
+  const key = "A".repeat(43);
+  end.handle({ kind: "want", on: true }, T0);
+  end.handle({ kind: "relay", relay: A }, T0);
+  const offered = (address: string) =>
+    end.handle({ kind: "offered", offer: { gate: null, address, port: 61_002, key, ask: false } }, T0)
+      .filter(({ kind }) => kind === "permit");
+  for (
+    const address of [
+      "::ffff:203.0.113.21",
+      "::ffff:cb00:7115",
+      "::",
+      "::1",
+      "127.0.0.1",
+      "0.0.0.0",
+      "224.0.0.1",
+      "ff02::1",
+    ]
+  ) {
+    assert.deepEqual(offered(address), [], address);
+    assert.equal(end.peer, null, address);
+  }
+  const peer = { address: "2001:db8::1", port: 61_002 };
+  assert.deepEqual(offered("2001:DB8:0:0::1"), [{ kind: "permit", peer }]);
+  assert.deepEqual(end.peer, peer);
+});

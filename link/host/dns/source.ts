@@ -1,6 +1,5 @@
 /** What the network view says of names. */
 import { resolverAddress } from "../../../mesh/trust/address.ts";
-import { canonicalPrefix } from "../../core/plan/mod.ts";
 import type { NetworkView } from "../network_view.ts";
 import type { NamesSource } from "./names.ts";
 
@@ -12,15 +11,13 @@ export function resolverOf(view: NetworkView): string | null {
 /** This node and the peers that policy lets it see. `own`: host names of gates and the coordinator. */
 export function namesSource(view: NetworkView, own: readonly string[]): NamesSource {
   const self = view.nodes.get(view.selfId);
-  const { suffix, ipv4 } = view.ledger.network;
+  const { suffix } = view.ledger.network;
   const hosts = [...(self ? [self] : []), ...view.peers()];
-  // The /48 that all IPv6 addresses of a network lie in (mesh/trust/address.ts).
-  const net6 = hosts[0] === undefined ? [] : [canonicalPrefix(`${hosts[0].ipv6}/48`)];
   const { upstreams, search, split, names } = view.dns;
   return {
     suffix,
     hosts,
-    ranges: [ipv4, ...net6],
+    ranges: view.ranges(),
     own,
     given: [...names].map(([name, addresses]) => ({
       name: name.includes(".") ? name : `${name}.${suffix}`,

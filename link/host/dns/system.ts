@@ -84,12 +84,17 @@ async function resolved(o: SystemPlaces): Promise<SystemWay | null> {
   if (resolvectl === null || !parseResolvConf(await readText(o.resolvConf)).nameservers.includes(STUB)) return null;
   const run = (...args: string[]) => runTool(o.runner, [resolvectl, ...args]);
   let last = "";
+  /** What it was told of a link goes with the interface, which may have been made anew since: `Link 7 (ghost0): 192.0.2.1`. */
+  const holds = async (server: string) => {
+    const { code, stdout } = await o.runner.run(resolvectl, ["dns", o.iface]);
+    return code === 0 && stdout.trim().split(/\s+/).includes(server);
+  };
   return {
     name: "resolved",
     async apply({ server, search, domains }) {
       const list = [...search, ...domains.filter((d) => !search.includes(d)).map((d) => `~${d}`)];
       const key = [server, ...list].join(" ");
-      if (key === last) return;
+      if (key === last && await holds(server)) return;
       await run("dns", o.iface, server);
       await run("domain", o.iface, ...list);
       await run("default-route", o.iface, "false");
@@ -121,19 +126,21 @@ async function resolvconf(o: SystemPlaces): Promise<SystemWay | null> {
   const name = older ? `lo.ghostlink-${o.iface}` : `${o.iface}.ghostlink`;
   let last = "";
   const remove = () => runTool(o.runner, [program, ...older ? [] : ["-f"], "-d", name]);
-  /** What others have told it. */
-  const others = async () => {
+  /** What others have told it, and whether it has ours. */
+  const look = async () => {
     const { stdout } = await o.runner.run(program, ["-l"]);
     const records = stdout.split(/^# resolv\.conf from /m).slice(1);
-    return parseResolvConf(records.filter((text) => !text.startsWith(`${name}\n`)).join("\n"));
+    const others = records.filter((text) => !text.startsWith(`${name}\n`));
+    return { ours: others.length < records.length, others: parseResolvConf(others.join("\n")) };
   };
   await remove(); // what a crash left
   return {
     name: "resolvconf",
     async apply({ server, search }) {
-      const domains = older ? search : [...new Set([...search, ...(await others()).search])];
+      const { ours, others } = await look();
+      const domains = older ? search : [...new Set([...search, ...others.search])];
       const stdin = `nameserver ${server}\n${domains.length > 0 ? `search ${domains.join(" ")}\n` : ""}`;
-      if (stdin === last) return;
+      if (stdin === last && ours) return;
       await runTool(o.runner, [program, ...older ? [] : ["-x"], "-a", name], { stdin });
       last = stdin;
     },
@@ -141,7 +148,7 @@ async function resolvconf(o: SystemPlaces): Promise<SystemWay | null> {
       if (last !== "") await remove();
       last = "";
     },
-    upstreams: async () => (await others()).nameservers,
+    upstreams: async () => (await look()).others.nameservers,
   };
 }
 

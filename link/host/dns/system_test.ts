@@ -32,14 +32,15 @@ async function machine(tools: string[], text: string, answers: Record<string, ()
 }
 
 Deno.test("systemWay() tells systemd-resolved of our domains alone, once, and takes it back", async () => {
-  await using m = await machine(["resolvectl", "resolvconf"], "nameserver 127.0.0.53\n");
+  const answers = { dns: () => "Link 7 (ghost0): 100.127.255.254\n" };
+  await using m = await machine(["resolvectl", "resolvconf"], "nameserver 127.0.0.53\n", answers);
   const way = await m.open();
   await way.apply(WANTED);
   await way.apply(WANTED);
   await Deno.writeTextFile(m.uplinks, "nameserver 192.0.2.53\n");
   assert.deepEqual(await way.upstreams(), ["192.0.2.53"]);
   await way.restore();
-  assert.deepEqual(m.ran, [
+  assert.deepEqual(m.ran.filter((line) => line !== "/usr/bin/resolvectl dns ghost0"), [
     "/usr/bin/resolvectl dns ghost0 100.127.255.254",
     "/usr/bin/resolvectl domain ghost0 home.ghost ~corp.example ~64.100.in-addr.arpa",
     "/usr/bin/resolvectl default-route ghost0 false",
@@ -48,6 +49,33 @@ Deno.test("systemWay() tells systemd-resolved of our domains alone, once, and ta
     "/usr/bin/resolvectl revert ghost0",
   ]);
   assert.equal(await m.read(), "nameserver 127.0.0.53\n");
+});
+
+Deno.test("systemWay() tells them again when the interface was made anew, or somebody took our record out", async () => {
+  let link = "Link 7 (ghost0): 100.127.255.254\n";
+  let records = RECORDS;
+  const answers = { dns: () => link, "--version": () => "openresolv 3.12.0\n", "-l": () => records };
+  for (
+    const [tools, text, told] of [
+      [["resolvectl"], "nameserver 127.0.0.53\n", /resolvectl default-route/],
+      [["resolvconf"], "nameserver 192.0.2.53\n", /resolvconf -x -a/],
+    ] as const
+  ) {
+    await using m = await machine([...tools], text, answers);
+    const way = await m.open();
+    const times = () => m.ran.filter((line) => told.test(line)).length;
+    await way.apply(WANTED);
+    await way.apply(WANTED);
+    assert.equal(times(), 1, "nothing is lost");
+    link = "Link 8 (ghost0):\n";
+    records = RECORDS.slice(0, RECORDS.indexOf("\n\n") + 1);
+    await way.apply(WANTED);
+    assert.equal(times(), 2, tools[0]);
+    link = "Link 8 (ghost0): 100.127.255.254\n";
+    records = RECORDS;
+    await way.apply(WANTED);
+    assert.equal(times(), 2);
+  }
 });
 
 const RECORDS = `# resolv.conf from eth0.dhcp

@@ -59,6 +59,8 @@ export class ExitDesk {
       node: found?.node ?? null,
       ipv4: found?.ipv4 ?? false,
       ipv6: found?.ipv6 ?? false,
+      internet: found ? this.#o.view.beyond() : [],
+      overlay: this.#o.view.ranges(),
       lan,
       killSwitch,
       services: this.#o.services(),

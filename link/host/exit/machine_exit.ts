@@ -1,4 +1,5 @@
 /** An exit node in use as a part of the machine: what WireGuard, rules and the kill switch are to be by it, in one place. */
+import { EXIT_PREFIXES } from "../../../mesh/policy/mod.ts";
 import type { DesiredExit, ExitService, KillSwitch } from "../../core/plan/mod.ts";
 import type { IpTool } from "../ip.ts";
 import { ExitRules } from "./rules.ts";
@@ -9,6 +10,10 @@ export interface WantedExit {
   node: string | null;
   ipv4: boolean;
   ipv6: boolean;
+  /** What lies beyond the network: no address or route of its own, so that each of those stays bound to its peer. */
+  internet: readonly string[];
+  /** The network's own ranges. */
+  overlay: readonly string[];
   lan: boolean;
   killSwitch: boolean;
   /** Whom the daemon itself talks to. */
@@ -18,17 +23,27 @@ export interface WantedExit {
 /** Prefixes that a peer gets beside its own, if it is the exit node in use. */
 export function exitPrefixes(exit: WantedExit | null, peer: string): string[] {
   if (exit === null || exit.node !== peer) return [];
-  return [...(exit.ipv4 ? ["0.0.0.0/0"] : []), ...(exit.ipv6 ? ["::/0"] : [])];
+  return exit.internet.filter((prefix) => prefix.includes(":") ? exit.ipv6 : exit.ipv4);
+}
+
+/** What of this machine's is to be as without the exit. */
+export interface Near {
+  /** Its own addresses in the network. */
+  addresses: readonly string[];
+  /** Networks that it carries, as they are here. */
+  carried: readonly string[];
+  /** Prefixes that peers carry for it. */
+  used: readonly string[];
 }
 
 /** What a machine has of exit nodes. */
 export class MachineExit {
   readonly #rules: ExitRules;
   readonly #ip: IpTool;
-  readonly #ports: KillSwitch["ports"];
+  readonly #ports: NonNullable<KillSwitch["ports"]>;
 
   /** @param o.ports sockets of the daemon, which go past the exit */
-  constructor(o: ConstructorParameters<typeof ExitRules>[0] & { ip: IpTool; ports: KillSwitch["ports"] }) {
+  constructor(o: ConstructorParameters<typeof ExitRules>[0] & { ip: IpTool; ports: NonNullable<KillSwitch["ports"]> }) {
     this.#rules = new ExitRules(o);
     this.#ip = o.ip;
     this.#ports = o.ports;
@@ -42,13 +57,19 @@ export class MachineExit {
   /** The first step of a run: the kill switch, if there is to be one, before anything that could fail. */
   async guard(exit: WantedExit | null): Promise<void> {
     if (!exit?.killSwitch) return;
-    const { lan, containers, bridges } = await this.#ip.networks();
-    const kill = { ports: this.#ports, services: exit.services, lan: exit.lan ? lan : [], containers, bridges };
+    const { lan, containers, uplinks } = await this.#ip.networks();
+    const kill: KillSwitch = {
+      ports: this.#ports,
+      services: exit.services,
+      lan: exit.lan ? lan : [],
+      containers,
+      uplinks: [...uplinks[4], ...uplinks[6]],
+    };
     await this.#rules.kill(kill, { doubt: true });
   }
 
   /** The last step of a run: the rules, and a kill switch that is not to be goes. */
-  async apply(exit: WantedExit | null, addresses: readonly string[]): Promise<void> {
+  async apply(exit: WantedExit | null, near: Near): Promise<void> {
     if (!exit) {
       await this.#rules.apply(null, { uplinks: [] });
       return await this.#rules.kill(null);
@@ -59,10 +80,12 @@ export class MachineExit {
       ipv4,
       ipv6,
       lan: exit.lan,
-      source: addresses.find((address) => !address.includes(":")) ?? null,
+      source: near.addresses.find((address) => !address.includes(":")) ?? null,
       ports: [this.#ports.ice, this.#ports.names],
       services,
       containers,
+      carried: near.carried.filter((prefix) => !EXIT_PREFIXES.includes(prefix)),
+      overlay: [...exit.overlay, ...near.used],
     };
     await this.#rules.apply(desired, { uplinks: [...new Set([...uplinks[4], ...uplinks[6]])] });
     if (!exit.killSwitch) await this.#rules.kill(null);

@@ -43,6 +43,7 @@ const routeList = z.array(z.object({
   dev: text.optional(),
   table: text.optional(),
   prefsrc: text.optional(),
+  metric: z.int().default(0),
 })).max(100_000);
 
 /** Exit rules of one tunnel. */
@@ -85,10 +86,15 @@ export class ExitRules {
 
   /** Both families in one list: `ip -batch` takes the family as an option of the line's own. */
   async #batch(lines: readonly string[]): Promise<void> {
+    const failures: unknown[] = [];
     for (const flag of ["-4", "-6"]) {
       const own = lines.filter((line) => line.startsWith(flag)).map((line) => `${line.slice(3)}\n`).join("");
-      if (own !== "") await runTool(this.#runner, [this.#tools.ip, flag, "-batch", "-"], { stdin: own });
+      if (own === "") continue;
+      // Without the tunnel's device its route fails: what blocks all else stands nevertheless.
+      await runTool(this.#runner, [this.#tools.ip, "-force", flag, "-batch", "-"], { stdin: own })
+        .catch((error: unknown) => failures.push(error));
     }
+    if (failures.length > 0) throw failures[0];
   }
 
   async #observe(): Promise<ExitState> {
@@ -99,7 +105,7 @@ export class ExitRules {
     const family = async (flag: "-4" | "-6") => {
       const rules = parseExitRules(await read(flag, ["rule", "show"]), this.#iface);
       const routes = await read(flag, ["route", "show", "table", "all", "proto", `${ROUTE_PROTOCOL}`]);
-      return { rules, route: parseExitRoute(routes, this.#iface) };
+      return { rules, routes: parseExitRoutes(routes, this.#iface) };
     };
     return [await family("-4"), await family("-6")];
   }
@@ -136,10 +142,11 @@ export function parseExitRules(json: unknown, iface: string): ExitRule[] {
   }));
 }
 
-/** Reads `ip -json route show table all`: the default route of a tunnel's exit table. */
-export function parseExitRoute(json: unknown, iface: string): ExitRoute | null {
+/** Reads `ip -json route show table all`: the default routes of a tunnel's exit table. */
+export function parseExitRoutes(json: unknown, iface: string): ExitRoute[] {
   const { table } = exitNumbers(iface);
-  const found = parse(routeList, json, "ip route").find((r) => r.table === `${table}` && r.dst === "default");
-  if (!found) return null;
-  return found.type === "unreachable" ? { kind: "unreachable" } : { kind: "tunnel", source: found.prefsrc ?? null };
+  const own = parse(routeList, json, "ip route").filter((r) => r.table === `${table}` && r.dst === "default");
+  return own.map(({ type, prefsrc, metric }) =>
+    type === "unreachable" ? { kind: "unreachable", metric } : { kind: "tunnel", source: prefsrc ?? null, metric }
+  );
 }

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { exitNumbers, exitState } from "../../core/plan/mod.ts";
-import { parseExitRoute, parseExitRules } from "./rules.ts";
+import { parseExitRoutes, parseExitRules } from "./rules.ts";
 
 const { priority, table } = exitNumbers("ghost0");
 
@@ -8,6 +8,15 @@ Deno.test("parseExitRules() reads back what was planned, and nobody else's", () 
   const json = [
     { priority: 0, src: "all", table: "local" },
     { priority, src: "all", fwmark: "0x67680000", table: "main", protocol: "207" },
+    {
+      priority,
+      src: "all",
+      dst: "100.64.0.0",
+      dstlen: 10,
+      table: "main",
+      suppress_prefixlen: 0,
+      protocol: "207",
+    },
     { priority: priority + 1, src: "all", ipproto: "udp", sport: 51821, table: "main", protocol: "207" },
     {
       priority: priority + 1,
@@ -33,18 +42,22 @@ Deno.test("parseExitRules() reads back what was planned, and nobody else's", () 
     ports: [51821],
     services: [{ address: "203.0.113.9", protocol: "tcp", port: 7777 }],
     containers: ["172.17.0.0/16"],
+    carried: [],
+    overlay: ["100.64.0.0/10"],
   });
   assert.deepEqual(parseExitRules(json, "ghost0"), [...want.rules]);
 });
 
-Deno.test("parseExitRoute() finds the default route of its own table", () => {
+Deno.test("parseExitRoutes() finds the default routes of its own table", () => {
   const rows = [
     { dst: "default", dev: "eth0", table: "main" },
     { dst: "10.1.1.0/24", dev: "ghost0", table: `${table}` },
   ];
-  assert.equal(parseExitRoute(rows, "ghost0"), null);
-  const tunnel = { dst: "default", dev: "ghost0", table: `${table}`, prefsrc: "100.64.0.1" };
-  assert.deepEqual(parseExitRoute([...rows, tunnel], "ghost0"), { kind: "tunnel", source: "100.64.0.1" });
-  const blocked = { type: "unreachable", dst: "default", dev: "lo", table: `${table}` };
-  assert.deepEqual(parseExitRoute([blocked], "ghost0"), { kind: "unreachable" });
+  assert.deepEqual(parseExitRoutes(rows, "ghost0"), []);
+  const tunnel = { dst: "default", dev: "ghost0", table: `${table}`, metric: 18_700, prefsrc: "100.64.0.1" };
+  const blocked = { type: "unreachable", dst: "default", dev: "lo", table: `${table}`, metric: 18_900 };
+  assert.deepEqual(parseExitRoutes([...rows, tunnel, blocked], "ghost0"), [
+    { kind: "tunnel", source: "100.64.0.1", metric: 18_700 },
+    { kind: "unreachable", metric: 18_900 },
+  ]);
 });

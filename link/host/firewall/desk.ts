@@ -91,7 +91,7 @@ export class FirewallDesk {
     this.#chains.inForce = this.#chains.last;
     if (fresh) this.#totals.clear();
     this.#inForce = { filter, entry, since: fresh ? this.#now() : this.#inForce.since };
-    this.#onChange?.tell(filter, entry);
+    void this.#onChange?.tell(filter, entry);
   }
 
   /** Takes over what the kernel is about to forget. */

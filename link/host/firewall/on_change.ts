@@ -5,7 +5,7 @@
  *
  * `filter` is mesh/policy's `Filter`, which holds addresses, ports and line numbers, and nothing secret; `state` is "down" when
  * the tunnel ends. The filter is in force before the program starts and stays so whatever comes of it; when several come while one
- * runs, it is told the last one.
+ * runs, it is told the last one. After a failure it is told again by the next audit.
  *
  * It runs with the daemon's rights, so it has to be root's: the permission set names its path (fixed when the launcher is
  * installed), and before each run neither the file nor its folder may be anybody else's or be writable by others.
@@ -17,6 +17,8 @@ import { Coalesced } from "../coalesced.ts";
 
 /** How long it may take, in ms. */
 const LIMIT = 10_000;
+/** After a failure it is not told the same sooner than this, in ms: a machine may be brought in line often, and is audited every 10 s. */
+const AGAIN = 5000;
 /** Folders of the programs that a script calls. */
 const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
@@ -25,6 +27,7 @@ export interface OnChangeOptions {
   path: string;
   iface: string;
   runner: Runner;
+  now: () => number;
 }
 
 /** See the head of this file. */
@@ -32,6 +35,7 @@ export class OnChange {
   readonly #o: OnChangeOptions;
   #text = "";
   #told = "";
+  #failed = { text: "", at: 0 };
   #fault: string | null = null;
   readonly #runs = new Coalesced(() => this.#run());
 
@@ -54,9 +58,9 @@ export class OnChange {
     return this.#fault;
   }
 
-  /** A filter is in force. */
-  tell(filter: Filter, entry: number | null): void {
-    this.#say("up", filter, entry);
+  /** A filter is in force; resolves when the program has been told so, or has failed. */
+  tell(filter: Filter, entry: number | null): Promise<void> {
+    return this.#say("up", filter, entry);
   }
 
   /** The tunnel is gone; resolves when the program has been told so. */
@@ -67,7 +71,10 @@ export class OnChange {
 
   #say(state: "up" | "down", filter: Filter, entry: number | null): Promise<void> {
     this.#text = JSON.stringify({ version: 1, state, interface: this.#o.iface, entry, filter });
-    return this.#text === this.#told ? Promise.resolve() : this.#runs.request();
+    const { text, at } = this.#failed;
+    const since = this.#o.now() - at; // negative: the clock was set
+    if (this.#text === this.#told || (this.#text === text && since >= 0 && since < AGAIN)) return Promise.resolve();
+    return this.#runs.request();
   }
 
   async #run(): Promise<void> {
@@ -80,6 +87,8 @@ export class OnChange {
       this.#fault = null;
     } catch (error) {
       this.#fault = errorLine(error);
+      this.#told = "";
+      this.#failed = { text, at: this.#o.now() };
     }
   }
 

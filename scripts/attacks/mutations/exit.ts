@@ -27,14 +27,14 @@ export const EXIT: readonly Mutation[] = [
     "a family that the exit node lacks is blocked",
     "row 14: nothing leaks",
     "link/core/plan/exit.ts",
-    'route: through ? { kind: "tunnel", source } : { kind: "unreachable" },',
-    'route: through ? { kind: "tunnel", source } : null,',
+    '{ kind: "unreachable", metric: METRIC.unreachable },',
+    "",
   ),
   one(
     "leaving takes both families away",
     "row 14: leaving an exit node",
     "link/core/plan/exit.ts",
     "if (wanted === null) return NO_EXIT;",
-    "if (wanted === null) return [NO_EXIT[0], familyState({ ipv4: false, ipv6: false, lan: false, source: null, ports: [], services: [], containers: [] }, 6)];",
+    "if (wanted === null) return [NO_EXIT[0], familyState({ ipv4: false, ipv6: false, lan: false, source: null, ports: [], services: [], containers: [], carried: [], overlay: [] }, 6)];",
   ),
 ];

@@ -32,10 +32,16 @@ const test = fixture(async () => {
   await net.offered({ ipv4: true, ipv6: true });
   const ask = async (address: string) =>
     (await alice.run(["curl", "-s", "--max-time", "2", `http://${address}/`], { codes: "any" })).stdout.trim();
-  return { ...net, alice, carol, ask };
+  /** As who sends what the own WireGuard would not: whoever is root there can. */
+  const force = async (address: string) => {
+    const key = (await alice.run(["wg", "show", "ghost0", "peers"])).stdout.trim();
+    await alice.run(["wg", "set", "ghost0", "peer", key, "allowed-ips", "0.0.0.0/0,::/0"]);
+    return await ask(address);
+  };
+  return { ...net, alice, carol, ask, force };
 });
 
-test("row 13: an exit node opens no private network and no service of its own", async ({ alice, carol, ask, sees }) => {
+test("row 13: an exit node opens no private network and no service of its own", async ({ alice, carol, force, sees }) => {
   await waitFor(
     "the honest request",
     async () => /inside/.test((await carol.run(["curl", "-s", "http://192.168.7.2/"], { codes: "any" })).stdout),
@@ -44,7 +50,7 @@ test("row 13: an exit node opens no private network and no service of its own", 
   await sees(alice, 4, CAROL);
   // Both are what the exit route covers; so are carol's own addresses, where a server listens.
   for (const address of ["192.168.7.2", "10.66.0.2", "192.168.7.1", CAROL, `[${CAROL_6}]`]) {
-    assert.equal(await ask(address), "", address);
+    assert.equal(await force(address), "", address);
   }
   await alice.ctl(["exit-node", "none"]);
 });
