@@ -99,6 +99,7 @@ export const POLICY_COMMANDS: readonly CommandSpec[] = [
     name: "policy rollback",
     summary: "Sign an earlier policy anew (admin)",
     arguments: [{ name: "entry", summary: "the number of its ledger entry" }],
+    options: [{ name: "force", summary: "also when it puts machines out that are in" }],
     examples: [{ line: "ghostctl policy rollback 3", what: "as policy history numbers them" }],
     json: { changed: true, seq: 3, sha256, ledgerSeq: 7 },
     load: () => import("./commands/policy_rollback.ts"),

@@ -90,12 +90,18 @@ export async function underPolicy(
   return { nodes: stay.nodes, putsOut };
 }
 
-/** `puts out web1, web2 (Its key has expired ...)`: a line for each reason. */
+/** `web1, web2 (Its key has expired ...)`: a line for each reason. */
 export function putsOutLines(all: readonly Fallen[]): string[] {
   return [...Map.groupBy(all, ({ what, why }) => `${what} ${why}`).values()].map((some) => {
     const names = some.map(({ name }) => name).join(", ");
     return `${some[0]!.what === "gate" ? `gate ${names}` : names} (${some[0]!.why})`;
   });
+}
+
+/** Nobody is put out of the network unasked. @throws GhostError `not_admitted` */
+export function refuseFallen({ putsOut }: { putsOut: readonly Fallen[] }, o: { place: string; mend: string }): void {
+  if (putsOut.length === 0) return;
+  throw new GhostError("not_admitted", `This policy puts out ${putsOutLines(putsOut).join("; ")}`, o);
 }
 
 /** What a new policy hardly means: that join tokens, by which all have come in so far, let in nobody any more; else null. */

@@ -1,12 +1,12 @@
 /** `ghostctl policy push FILE` */
-import { AdmitRules, type Policy, STARTER_POLICY } from "../../mesh/policy/mod.ts";
+import { AdmitRules, STARTER_POLICY } from "../../mesh/policy/mod.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import { readEntry } from "../admin/entries.ts";
 import { AdminNetwork } from "../admin/network.ts";
 import { policyHash, Pulled } from "../admin/policies.ts";
 import { policyBody, readPolicyFile } from "../admin/policy_file.ts";
-import { putsOutLines, withoutTokens } from "../admin/verify_records.ts";
+import { refuseFallen, withoutTokens } from "../admin/verify_records.ts";
 import type { Call } from "../call.ts";
 
 export async function run(call: Call): Promise<void> {
@@ -34,7 +34,8 @@ export async function run(call: Call): Promise<void> {
     }
     if (!call.flag("force")) {
       if (base === undefined) refuseOthers(ledger, { file, own: network.known.admin.public, now });
-      await refuseFallen(network, { ledger, policy: checked.policy, file });
+      const mend = "change its [[admit]] or [expiry], or add --force to put them out";
+      refuseFallen(await network.under(checked.policy, ledger), { place: file, mend });
     }
     const tokens = withoutTokens(new AdmitRules().of(policy), checked.policy.admit);
     if (tokens !== null) call.out.remark(tokens);
@@ -62,17 +63,4 @@ function refuseOthers(ledger: Ledger, { file, own, now }: { file: string; own: s
       mend: `see: ghostctl policy diff ${file}; then add --base ${now}, or --force to replace whatever it is`,
     },
   );
-}
-
-/** Nobody is put out of the network unasked. @throws GhostError `not_admitted` */
-async function refuseFallen(
-  network: AdminNetwork,
-  { ledger, policy, file }: { ledger: Ledger; policy: Policy; file: string },
-): Promise<void> {
-  const { putsOut } = await network.under(policy, ledger);
-  if (putsOut.length === 0) return;
-  throw new GhostError("not_admitted", `This policy puts out ${putsOutLines(putsOut).join("; ")}`, {
-    place: file,
-    mend: "change its [[admit]] or [expiry], or add --force to put them out",
-  });
 }

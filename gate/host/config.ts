@@ -58,7 +58,10 @@ const schema = z.strictObject({
     stun: z.int().min(1).max(65535).optional(),
     /** UDP ports of lanes, "first-last"; "" is no lanes. The first one is for proofs of address. */
     lanes: lanes.prefault("40000-49999"),
-    /** What one node may send over all its lanes, and all nodes together, in Mbit/s; left out is as much as they can. */
+    /**
+     * What one node may send over all its lanes, and all nodes together, in Mbit/s; left out is as much as they can. A second's
+     * worth may come at once. Lanes in the kernel and lanes through this process count apart.
+     */
     lane_mbit: z.number().positive().max(1_000_000).optional(),
     lanes_mbit: z.number().positive().max(1_000_000).optional(),
     /** How many lanes one node may have, and all nodes of a network. */

@@ -19,6 +19,7 @@ import type { GateConfig } from "./config.ts";
 import { enrol, overlayOf } from "./enrol.ts";
 import { LaneService } from "./lanes/service.ts";
 import { openIssuers } from "./issuers.ts";
+import { clearLeftovers } from "./leftovers.ts";
 import { LedgerJudge } from "./judge.ts";
 import { serveMetrics } from "./metrics.ts";
 import { Membership, sleep } from "./membership.ts";
@@ -71,6 +72,7 @@ export async function runGate(o: RunOptions): Promise<void> {
   const { config, world } = o;
   using _lock = await o.state.lock();
   using sockets = openSockets(config, o.file);
+  await clearLeftovers({ ...world, stateDir: o.state.dir });
   const key = await o.state.identity(world.random);
   const certificate = await openCertificate(o.state.dir, world);
   const gate = new Gate(o, { sockets, key, certificate });

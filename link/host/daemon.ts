@@ -11,7 +11,7 @@ import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
 import type { SignalBody } from "../../mesh/wire/signal.ts";
 import { Coalesced, DeadlineTimer } from "./coalesced.ts";
 import type { LinkConfig } from "./config.ts";
-import { follow } from "./follow.ts";
+import { follow, STREAM_WAITS } from "./follow.ts";
 import { Grace } from "./grace.ts";
 import type { IceHub } from "./ice_hub.ts";
 import { addressesOf, type Machine as MachineFacts } from "./join.ts";
@@ -27,6 +27,7 @@ import { type Ground, Parts } from "./parts.ts";
 import type { Peer } from "./peer.ts";
 import type { Platform } from "./platform.ts";
 import type { NodeState } from "./state.ts";
+import { Waits } from "./waits.ts";
 
 /** How often the machine is compared with what it should be even if nothing is known to have changed, in ms. */
 const AUDIT_EVERY = 10_000;
@@ -75,6 +76,7 @@ export class Daemon {
   /** Peers on the direct rung: one that leaves it may do so because the router forgot us. */
   readonly #direct = new Set<string>();
   #meshUp = false;
+  readonly #streamWaits = new Waits(STREAM_WAITS);
   /** What the last run threw, or null. */
   #fault: unknown = null;
   readonly #runs = new Coalesced(() => this.#reconcile().then(() => true, (error) => this.#failed(error)));
@@ -104,6 +106,7 @@ export class Daemon {
       met: (node) => this.#parts.peers.tellReach(node),
       presence: (node, up) => this.#presence(node, up),
       moved: (peer) => this.#say(peer),
+      networkMoved: () => this.#networkMoved(),
       reconcile: () => this.reconcile(),
       inLine: () => this.#runs.held(),
       rearm: () => this.#timer.arm(),
@@ -164,6 +167,7 @@ export class Daemon {
         client: this.#parts.mesh,
         view: this.#parts.view,
         signal: this.#stop.signal,
+        waits: this.#streamWaits,
         random: Math.random,
         events: {
           changed: (change) => this.#changed(change),
@@ -359,13 +363,19 @@ export class Daemon {
     await this.reconcile();
   }
 
+  /** Everything learnt about paths is void, and what sleeps because it did not get through may now. */
+  #networkMoved(): void {
+    this.#parts.turn.desk.networkChanged();
+    this.#parts.gates.networkChanged();
+    this.#streamWaits.hurry();
+    this.#machine.addressesChanged();
+    for (const peer of this.#parts.peers.all.values()) peer.networkChanged();
+    void this.reconcile(); // now, not when all names have been asked for
+    this.#timer.arm();
+  }
+
   async #look(): Promise<void> {
-    if (await this.#parts.surroundings.refresh()) {
-      this.#parts.turn.desk.networkChanged();
-      this.#parts.gates.networkChanged();
-      this.#machine.addressesChanged();
-      for (const peer of this.#parts.peers.all.values()) peer.networkChanged();
-    }
+    await this.#parts.surroundings.refresh();
     await this.#parts.collisions.refresh();
     // An exit node in use is gone past by addresses, which may be others now.
     if (this.#parts.exit.node !== undefined) void this.reconcile();

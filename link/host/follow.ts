@@ -6,9 +6,10 @@ import type { MeshClient } from "../../mesh/client/mod.ts";
 import type { SyncEvent } from "../../mesh/wire/api.ts";
 import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
 import type { Change, NetworkView } from "./network_view.ts";
+import type { Waits } from "./waits.ts";
 
-const FIRST_WAIT = 250;
-const LONGEST_WAIT = 10_000;
+/** Between two streams, in ms. */
+export const STREAM_WAITS = { first: 250, longest: 10_000 };
 
 /** What the follower reports. */
 export interface FollowEvents {
@@ -27,9 +28,16 @@ export interface FollowEvents {
 
 /** Keeps a view in step with the coordinator until the signal aborts. */
 export async function follow(
-  o: { client: MeshClient; view: NetworkView; events: FollowEvents; signal: AbortSignal; random(): number },
+  o: {
+    client: MeshClient;
+    view: NetworkView;
+    events: FollowEvents;
+    /** Of STREAM_WAITS. */
+    waits: Waits;
+    signal: AbortSignal;
+    random(): number;
+  },
 ): Promise<void> {
-  let wait = FIRST_WAIT;
   let cursor: string | undefined;
   let connected = false;
   while (!o.signal.aborted) {
@@ -47,7 +55,7 @@ export async function follow(
         }
         if (event.type === "synced") {
           if (event.snapshot) sweep(o.view, seen, o.events);
-          wait = FIRST_WAIT;
+          o.waits.reset();
           o.events.synced();
         } else {
           const subject = await take(o.view, event, o.events);
@@ -65,8 +73,7 @@ export async function follow(
       if (connected) o.events.connected(false, errorLine(error));
       connected = false;
     }
-    await sleep(wait * (0.75 + o.random() / 2), o.signal);
-    wait = Math.min(wait * 2, LONGEST_WAIT);
+    await o.waits.wait({ spread: 0.75 + o.random() / 2 }, o.signal);
   }
 }
 
@@ -104,18 +111,4 @@ function sweep(view: NetworkView, seen: Set<string>, events: FollowEvents): void
   for (const id of [...view.nodes.keys(), ...view.gates.keys()]) {
     if (!seen.has(id)) events.changed(view.forget(id));
   }
-}
-
-/** Waits; ends early without an error when the signal aborts. */
-export function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const done = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    };
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done);
-  });
 }

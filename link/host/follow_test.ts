@@ -3,8 +3,9 @@ import type { MeshClient } from "../../mesh/client/mod.ts";
 import { network, NOW } from "../../mesh/trust/testdata/network.ts";
 import type { SyncEvent } from "../../mesh/wire/api.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
-import { follow } from "./follow.ts";
+import { follow, STREAM_WAITS } from "./follow.ts";
 import { NetworkView } from "./network_view.ts";
+import { Waits } from "./waits.ts";
 
 Deno.test("follow() says when the coordinator refuses this node, and does not insist on its cursor then", async () => {
   const view = new NetworkView({ selfId: "self", ledger: await network(), now: () => NOW });
@@ -30,6 +31,7 @@ Deno.test("follow() says when the coordinator refuses this node, and does not in
     client: client as MeshClient,
     view,
     signal: stop.signal,
+    waits: new Waits(STREAM_WAITS),
     random: () => 0,
     events: {
       entry: async (jws) => void await view.entry(jws),

@@ -3,11 +3,11 @@ import { errorLine } from "../../mesh/wire/errors.ts";
 import { GATE_REPLACED } from "../../mesh/wire/gate_session.ts";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
 import { Liveness } from "../core/gates/mod.ts";
-import { sleep } from "./follow.ts";
 import { GateClient, type GateConnectOptions, type GateEvents } from "./gate_client.ts";
+import { Waits } from "./waits.ts";
 
-const FIRST_WAIT = 250;
-const LONGEST_WAIT = 8_000;
+/** Between two sessions, in ms. */
+const WAITS = { first: 250, longest: 8_000 };
 /** A session that lasted less than this, in ms, before another one of this very identity took its place, was no restart. */
 const SHORT = 60_000;
 /** As often as that in a row: somewhere else a daemon runs with a copy of our identity. Then both go easy, in ms. */
@@ -50,6 +50,7 @@ export class GateKeeper {
   readonly lanes: Set<string> = new Set();
   readonly #host: KeeperHost;
   readonly #abort = new AbortController();
+  readonly #waits = new Waits(WAITS);
   #live = new Liveness(0);
   #usedAt = -Infinity;
 
@@ -63,6 +64,11 @@ export class GateKeeper {
     return this.gate.id;
   }
 
+  /** This machine is on another network: what did not get through may now. */
+  hurry(): void {
+    this.#waits.hurry();
+  }
+
   /** Ends it for good. */
   leave(reason: string): void {
     this.#abort.abort();
@@ -72,12 +78,12 @@ export class GateKeeper {
   async #keep(): Promise<void> {
     const { signal } = this.#abort;
     const { clones } = this.#host;
-    let wait = FIRST_WAIT;
     while (!signal.aborted) {
+      let atLeast = 0;
       const ended = Promise.withResolvers<string>();
       const client = await this.#connect(ended.resolve);
       if (client && !signal.aborted) {
-        wait = FIRST_WAIT;
+        this.#waits.reset();
         const { now } = this.#host.dial(this.gate);
         const since = now();
         this.client = client;
@@ -85,12 +91,12 @@ export class GateKeeper {
         this.#host.session(this, { up: true, reason: null, failed: false });
         const reason = await ended.promise;
         clones.ended(reason, now() - since);
-        if (clones.cloned && reason.includes(GATE_REPLACED)) wait = CLONED_WAIT;
+        if (clones.cloned && reason.includes(GATE_REPLACED)) atLeast = CLONED_WAIT;
         this.client = null;
         this.#host.session(this, { up: false, reason, failed: !signal.aborted });
       } else client?.close();
-      await sleep(wait * (0.75 + this.#host.dial(this.gate).random(1)[0]! / 512), signal);
-      wait = Math.min(wait * 2, LONGEST_WAIT);
+      const spread = 0.75 + this.#host.dial(this.gate).random(1)[0]! / 512;
+      await this.#waits.wait({ spread, atLeast }, signal);
     }
   }
 

@@ -33,6 +33,10 @@ export class Gates {
     ...[...this.#keepers.values()].map((keeper) => keeper.nextDeadline()),
   ], () => this.#tick());
   #measuring = false;
+  /** Gates whose turn came meanwhile. */
+  readonly #toMeasure = new Set<string>();
+  /** How often this machine has moved: what was asked from a network before says nothing here. */
+  #networks = 0;
   #closed = false;
 
   constructor(host: GatesHost) {
@@ -88,6 +92,8 @@ export class Gates {
 
   /** This machine is on another network: what was measured says nothing any more. */
   networkChanged(): void {
+    this.#networks++;
+    for (const keeper of this.#keepers.values()) keeper.hurry();
     this.#event({ kind: "networkChanged" });
   }
 
@@ -118,14 +124,20 @@ export class Gates {
   }
 
   async #measure(ids: readonly string[]): Promise<void> {
+    for (const id of ids) this.#toMeasure.add(id);
     if (this.#measuring) return;
     this.#measuring = true;
-    try {
-      const gates = ids.flatMap((id) => this.#known.get(id) ?? []);
-      await this.#host.measure(gates, (gate, rttMs) => this.#event({ kind: "measured", gate, rttMs }));
-    } finally {
-      this.#measuring = false;
+    while (this.#toMeasure.size > 0 && !this.#closed) {
+      const gates = [...this.#toMeasure].flatMap((id) => this.#known.get(id) ?? []);
+      this.#toMeasure.clear();
+      const network = this.#networks;
+      const measured = (gate: string, rttMs: number | null) => {
+        if (network === this.#networks) this.#event({ kind: "measured", gate, rttMs });
+      };
+      // One that cannot be carried out has measured nothing, and the next one comes.
+      await this.#host.measure(gates, measured).catch(() => {});
     }
+    this.#measuring = false;
     this.#pairs.changed();
   }
 

@@ -9,6 +9,8 @@ import type { NodeState } from "./state.ts";
 
 /** Addresses of one host that are kept, and hosts. */
 const MOST = { addresses: 64, hosts: 1000 };
+/** An answer is waited for so long, in ms: on a new network the resolver may still be the one of the network before. */
+const PATIENCE = 1_000;
 
 export interface HostAddressesOptions {
   state: Pick<NodeState, "addresses" | "saveAddresses">;
@@ -21,6 +23,9 @@ export class HostAddresses {
   #known = new Map<string, string[]>();
   /** Names that gave no address when they were last asked for. */
   readonly #failing = new Set<string>();
+  #questions = 0;
+  /** Number of the question that was answered last, by host. */
+  readonly #answered = new Map<string, number>();
   #saved = "";
 
   constructor(o: HostAddressesOptions) {
@@ -39,18 +44,36 @@ export class HostAddresses {
     return ipaddr.isValid(host) ? [host] : this.#known.get(host) ?? [];
   }
 
-  /** Asks for a name. One that does not resolve now keeps the addresses that it had: with an exit node in use they are the way back. */
+  /**
+   * Asks for a name, and waits a moment. One that does not resolve by then keeps the addresses that it had: with an exit node in
+   * use they are the way back. An answer that comes later counts for whoever looks next.
+   */
   async look(host: string): Promise<readonly string[]> {
-    const now = await (this.#o.resolve ?? resolve)(host);
-    if (now.length === 0) this.#failing.add(host);
-    else this.#failing.delete(host);
-    if (now.length > 0 && !ipaddr.isValid(host)) this.#known.set(host, now.slice(0, MOST.addresses));
+    if (ipaddr.isValid(host)) return [host];
+    const late = Promise.withResolvers<boolean>();
+    const timer = setTimeout(() => late.resolve(false), PATIENCE);
+    const found = await Promise.race([this.#ask(host, ++this.#questions), late.promise]);
+    clearTimeout(timer);
+    if (found) this.#failing.delete(host);
+    else this.#failing.add(host);
     return this.of(host);
+  }
+
+  async #ask(host: string, question: number): Promise<boolean> {
+    const now = await (this.#o.resolve ?? resolve)(host).catch(() => []);
+    if (now.length === 0) return false;
+    // What a silent resolver says at last is no news where another one has answered since.
+    if (question < (this.#answered.get(host) ?? 0)) return true;
+    this.#answered.set(host, question);
+    this.#known.set(host, now.slice(0, MOST.addresses));
+    return true;
   }
 
   /** Keeps what is known of these hosts for the next start. */
   async keep(hosts: readonly string[]): Promise<void> {
-    for (const host of this.#failing) if (!hosts.includes(host)) this.#failing.delete(host);
+    for (const  of of[this.#failing, this.#answered]) {
+      for (const host of of.keys()) if (!hosts.includes(host)) of.delete(host);
+    }
     const named = [...new Set(hosts)].toSorted().filter((host) => this.#known.has(host)).slice(0, MOST.hosts);
     const addresses = Object.fromEntries(named.map((host) => [host, this.#known.get(host)!.toSorted()]));
     const text = JSON.stringify(addresses);

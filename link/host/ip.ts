@@ -8,6 +8,7 @@ import { GhostError } from "../../mesh/wire/errors.ts";
 import { parseJson } from "../../mesh/wire/encoding.ts";
 import { parse, z } from "../../mesh/wire/schema.ts";
 import {
+  CONTAINER_NAMES,
   EXIT_MARK,
   type HostRoute,
   type IpStep,
@@ -78,8 +79,6 @@ export interface RouteTo {
 export interface LocalNetworks {
   lan: string[];
   containers: string[];
-  /** Interfaces of containers and virtual machines. */
-  bridges: string[];
   uplinks: Record<4 | 6, string[]>;
 }
 
@@ -165,16 +164,15 @@ export class IpTool {
    * which interfaces the default routes leave, for each family.
    */
   async networks(): Promise<LocalNetworks> {
-    const found: LocalNetworks = { lan: [], containers: [], bridges: [], uplinks: { 4: [], 6: [] } };
+    const found: LocalNetworks = { lan: [], containers: [], uplinks: { 4: [], 6: [] } };
     for (const family of [4, 6] as const) {
       const rows = parse(routeList, await this.#json([`-${family}`, "route", "show", "table", "main"]), "ip route");
+      const uplink = (dev: string) => rows.some((row) => row.dst === "default" && row.dev === dev);
       for (const { dst, dev, protocol } of rows) {
         if (dev === undefined || dev === this.iface || isOurRoute({ protocol })) continue;
         if (dst === "default") found.uplinks[family].push(dev);
-        else if (CONTAINER.test(dev)) {
-          found.containers.push(dst);
-          found.bridges.push(dev);
-        } else if (!dst.startsWith("fe80:") && lengthOf(dst) > 1) found.lan.push(dst);
+        else if (CONTAINER.test(dev) && !uplink(dev)) found.containers.push(dst);
+        else if (!dst.startsWith("fe80:") && lengthOf(dst) > 1) found.lan.push(dst);
       }
     }
     return found;
@@ -270,8 +268,7 @@ export function parseOtherRoutes(json: unknown, family: 4 | 6, tunnel: string): 
 }
 
 /** Bridges and ends of containers and virtual machines: their addresses are the same on many machines and lead nowhere. */
-const CONTAINER =
-  /^(docker|br-|veth|cni|cilium|virbr|vboxnet|vmnet|mpqemubr|flannel|vxlan\.|cali|weave|podman|lxc|lxd|incus|vnet|kube-|nodelocaldns|waydroid|hassio)/;
+const CONTAINER = { test: (iface: string) => CONTAINER_NAMES.some((name) => iface.startsWith(name)) };
 /**
  * Kinds of other VPNs' tunnels. A path inside one could work, but its packets are smaller than ours, what does not fit is lost
  * without a word, and it is never shorter than the path that the tunnel itself takes.

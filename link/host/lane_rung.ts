@@ -96,8 +96,10 @@ class LaneCarrier implements Carrier {
       this.#refusal = laneRefusal(reason, this.#host.gates.nameOf(gate));
       if (this.#refusal !== null) this.#host.note(`lane: ${this.#refusal}`);
       this.#dataAt = -Infinity;
-      this.#tell({ kind: "ended", missed: reason !== LANE_IDLE && this.#path.rung !== "direct" });
-      this.#want(false); // until there is data again
+      const missed = reason !== LANE_IDLE && this.#path.rung !== "direct";
+      if (!missed) this.#wanted = false; // until there is data again
+      this.#tell({ kind: "ended", missed });
+      this.#want(false);
     }
   }
 

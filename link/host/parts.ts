@@ -69,6 +69,8 @@ export interface DaemonHooks {
   presence(node: string, up: boolean): void;
   /** A peer's path is another one. */
   moved(peer: Peer): void;
+  /** This machine is on another network. */
+  networkMoved(): void;
   /** Brings the machine in line. */
   reconcile(): Promise<void>;
   /** The same; resolves when a run has held. */
@@ -220,6 +222,8 @@ export class Parts {
       crypto: stunCrypto,
       stun: o.config.fallback.includes("stun"),
       turnServers: p.turnServers.flatMap(({ transports }) => transports),
+      moved: d.networkMoved,
+      log: o.log,
     });
     this.collisions = new Collisions({ ip: p.machine.ip, view: this.view, log: o.log });
     this.portMap = !o.config.portmap ? null : portMapping({
@@ -248,6 +252,7 @@ export class Parts {
       gates: () => this.gates,
       mesh: this.mesh,
       meshUp: d.meshUp,
+      addressesOf: (host) => this.addresses.look(host),
       log: o.log,
       now,
     });

@@ -25,6 +25,10 @@ export interface Platform {
   ping(address: string): Promise<number | null>;
   /** Number of a group of users. @throws GhostError `bad_config` when there is none */
   groupNumber(name: string): Promise<number>;
+  /** Loads a tunnel's kill switch if there is none, as it is while the tunnel is down. @throws GhostError */
+  holdKillSwitch(iface: string, o: { lan: boolean }): Promise<void>;
+  /** Whether a tunnel's kill switch is there. @throws GhostError `missing_tool` */
+  killSwitchHolds(iface: string): Promise<boolean>;
   /** Takes a tunnel's kill switch away, there or not. @throws GhostError `missing_tool` */
   releaseKillSwitch(iface: string): Promise<void>;
   /** Public host keys of this machine's SSH server; none without one. */

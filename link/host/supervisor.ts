@@ -52,6 +52,7 @@ export class Supervisor implements Control {
           mend: "run: ghostlink join --server HOST --auth TOKEN",
         });
       }
+      await this.#holdKillSwitch();
       while (!signal.aborted) {
         if (await state.network() !== null && (await state.settings()).up) await this.#runSession();
         else await this.#serve();
@@ -62,6 +63,16 @@ export class Supervisor implements Control {
     } finally {
       await this.#local?.close();
     }
+  }
+
+  /** A boot took it away; whether the tunnel is to be up or not, nothing leaves meanwhile. */
+  async #holdKillSwitch(): Promise<void> {
+    const { state, platform, config, log } = this.#o;
+    const { exit } = await state.settings();
+    if (!exit?.killSwitch) return;
+    await platform.holdKillSwitch(config.interface, exit).catch((error: unknown) =>
+      log.error("The kill switch could not be loaded", { why: errorLine(error) })
+    );
   }
 
   /** Set by `up` while the session before is still ending. */

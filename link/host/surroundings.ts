@@ -10,6 +10,8 @@ import type { Machine } from "./machine.ts";
 import type { Way } from "./portmap/protocol.ts";
 import { probeNat, type StunService } from "./nat_probe.ts";
 import type { TurnServer } from "./turn_pipe.ts";
+import type { Log } from "../../mesh/host/log.ts";
+import { errorLine } from "../../mesh/wire/errors.ts";
 import type { NetworkView } from "./network_view.ts";
 
 /** NAT-PMP and PCP (RFC 6886, RFC 6887). */
@@ -28,12 +30,16 @@ export interface SurroundingsOptions {
   addresses: HostAddresses;
   /** False: no STUN service is asked how this machine looks from outside. */
   stun: boolean;
+  /** This machine's own addresses, or its way out, are others than before. */
+  moved(): void;
+  log: Log;
 }
 
 /** Looks around and tells the ICE hub. */
 export class Surroundings {
   readonly #o: SurroundingsOptions;
-  #last = "";
+  /** Null before the first look. */
+  #last: string | null = null;
   #lastWay = "";
   #services: (StunService & { gate: string })[] = [];
   #hard = false;
@@ -63,36 +69,51 @@ export class Surroundings {
     return this.#services.find(({ server }) => !server.address.includes(":"))?.server ?? null;
   }
 
-  /** Brings the hub's candidates up to date. Returns true when this machine's own addresses are others than before. */
-  async refresh(): Promise<boolean> {
-    const { hub, machine, view, server, addresses: names } = this.#o;
+  /**
+   * Brings the hub's candidates up to date: first with the addresses of gates and coordinator that are known, because on a new
+   * network nobody can wait for a resolver that is out of reach, then with what their names say now.
+   */
+  async refresh(): Promise<void> {
+    const { addresses: names } = this.#o;
+    const hosts = [...new Set(this.#hosts())];
+    const known = new Map(hosts.map((host) => [host, names.of(host)]));
+    const first = this.#last === null;
+    if (!first) await this.#look(known);
+    const named = new Map(await Promise.all(hosts.map(async (host) => [host, await names.look(host)] as const)));
+    if (first || JSON.stringify([...named]) !== JSON.stringify([...known])) await this.#look(named);
+    await names.keep(hosts);
+  }
+
+  async #look(hosts: ReadonlyMap<string, readonly string[]>): Promise<void> {
+    const { hub, machine, view } = this.#o;
     const addresses = (await machine.ip.hostAddresses()).map((a) => a.address).filter((a) => !view.isOverlay(a));
     hub.setHost(addresses, machine.wgPort);
     const services: (StunService & { gate: string })[] = [];
-    const found = new Set(await names.look(server));
+    const found = new Set([...hosts.values()].flat());
     for (const gate of view.gates.values()) {
-      for (const address of (await Promise.all(gate.record.hosts.map((host) => names.look(host)))).flat()) {
-        found.add(address);
+      for (const address of gate.record.hosts.flatMap((host) => hosts.get(host) ?? [])) {
         const base = (await machine.ip.routeTo(address))?.source;
         const { stun: port, stunAlternate: alternate = null } = gate.record;
         if (base) services.push({ gate: gate.id, server: { address, port }, alternate, base });
       }
     }
-    for (const { host } of this.#o.turnServers) for (const address of await names.look(host)) found.add(address);
     hub.setServers(this.#o.stun ? services : []);
-    await names.keep(this.#hosts());
     this.#way = await this.#findWay([...found].filter((address) => !address.includes(":")));
     if (JSON.stringify(services) !== JSON.stringify(this.#services)) {
       this.#services = services;
-      if (this.#o.stun) void this.#judgeNat();
+      if (this.#o.stun) {
+        void this.#judgeNat().catch((error) =>
+          this.#o.log.warn("What kind of NAT this is could not be found out", { why: errorLine(error) })
+        );
+      }
     }
     const key = addresses.toSorted().join(" ");
     // With another way out the addresses may be the same, but how the outside sees them is not.
     const way = this.#way === null ? this.#lastWay : `${this.#way.gateway} ${this.#way.source}`;
-    const moved = (this.#last !== "" && key !== this.#last) || (this.#lastWay !== "" && way !== this.#lastWay);
+    const moved = (this.#last !== null && key !== this.#last) || (this.#lastWay !== "" && way !== this.#lastWay);
     this.#last = key;
     this.#lastWay = way;
-    return moved;
+    if (moved) this.#o.moved();
   }
 
   /** By the way towards gates and the coordinator, of which one counts. A public address of one's own needs no router's. */
@@ -151,6 +172,6 @@ export class Surroundings {
   #hosts(): string[] {
     const { view, server, turnServers } = this.#o;
     const gates = [...view.gates.values()].flatMap((gate) => gate.record.hosts);
-    return [...gates, ...turnServers.map(({ host }) => host), server];
+    return [server, ...gates, ...turnServers.map(({ host }) => host)];
   }
 }

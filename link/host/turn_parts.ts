@@ -8,7 +8,6 @@ import type { NetworkView } from "./network_view.ts";
 import type { OwnRecord } from "./own_record.ts";
 import type { TurnServer } from "./turn_pipe.ts";
 import { probeTurn } from "./turn_probe.ts";
-import { resolve } from "./host_addresses.ts";
 import { GateCredentials } from "./turn_credentials.ts";
 import { TurnDesk } from "./turn_desk.ts";
 import { choicesOf, choicesOfNamed, mayDial, type NamedServer, type TurnChoice } from "./turn_servers.ts";
@@ -23,6 +22,8 @@ export interface TurnPartsOptions {
   gates(): Gates;
   mesh: MeshClient;
   meshUp(): boolean;
+  /** Addresses of a host; those of before when its name is not answered now. */
+  addressesOf(host: string): Promise<readonly string[]>;
   log: Log;
   now(): number;
 }
@@ -33,10 +34,10 @@ function turnFirst(words: LinkConfig["fallback"]): boolean {
 }
 
 /** Over UDP answers are known by the address that they come from; TLS needs the name for the certificate. */
-async function byAddress(choice: TurnChoice): Promise<TurnChoice> {
+async function byAddress(choice: TurnChoice, addressesOf: TurnPartsOptions["addressesOf"]): Promise<TurnChoice> {
   const { server } = choice;
   if (server.transport !== "udp") return choice;
-  return { ...choice, server: { ...server, host: (await resolve(server.host))[0] ?? server.host } };
+  return { ...choice, server: { ...server, host: (await addressesOf(server.host))[0] ?? server.host } };
 }
 
 export class TurnParts {
@@ -83,15 +84,15 @@ export class TurnParts {
 
   /** All servers by all transports: the gate `prefer`, those with a session, the others, and those of the config. */
   async choices(prefer: string | null): Promise<TurnChoice[]> {
-    const { view, named } = this.#o;
+    const { view, named, addressesOf } = this.#o;
     const rank = (id: string) => id === prefer ? 0 : this.#o.gates().has(id) ? 1 : 2;
     const gates = [...view.gates.values()].filter(({ record }) => record.turn).sort((a, b) => rank(a.id) - rank(b.id));
     const own = await Promise.all(gates.map(async (gate) => {
-      const found = (await Promise.all(gate.record.hosts.map(resolve))).flat();
+      const found = (await Promise.all(gate.record.hosts.map(addressesOf))).flat();
       const addresses = found.filter((address) => mayDial(address, (overlay) => view.isOverlay(overlay)));
       return choicesOf(gate, { addresses, credentials: () => this.credentials.of(gate.id) });
     }));
-    const others = await Promise.all(named.flatMap(choicesOfNamed).map(byAddress));
+    const others = await Promise.all(named.flatMap(choicesOfNamed).map((choice) => byAddress(choice, addressesOf)));
     return [...own.flat(), ...others];
   }
 

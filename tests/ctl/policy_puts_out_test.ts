@@ -55,6 +55,12 @@ Deno.test("a first [[admit]] that leaves tokens out puts all machines out: diff 
   const back = await world.ctl("nodes", "list");
   assert.match(ok(back), /^alice .*\nbob /m);
   assert.equal(back.stderr, "");
+  const past = await world.ctl("policy", "rollback", `${before + 1}`);
+  assert.deepEqual([past.code, /This policy puts out alice, bob .*; add --force to put them out/.test(past.stderr)], [
+    1,
+    true,
+  ]);
+  assert.equal((await world.json("policy", "rollback", "1")).changed, true);
   // Who was revoked is out on purpose.
   ok(await world.ctl("nodes", "revoke", "bob"));
   assert.equal((await world.ctl("nodes", "list")).stderr, "");

@@ -4,7 +4,7 @@ import type { Host } from "../../scripts/lab/lab.ts";
 import { waitFor } from "../../scripts/lab/process.ts";
 import { runLink } from "../../scripts/lab/programs.ts";
 import { CAROL, ROUTER_A } from "../../scripts/lab/topology.ts";
-import { exitWorld } from "./exit_world.ts";
+import { exitWorld, WEB } from "./exit_world.ts";
 import { fixture } from "./support.ts";
 
 const test = fixture(() => exitWorld());
@@ -45,7 +45,33 @@ test("the kill switch outlives a start that fails, and comes first in a run that
   await alice.sh(`mv ${records}.good ${records}`);
   await runLink(alice).line(/ is up: /);
   await net.sees(alice, 4, CAROL);
+
+  // A boot with the tunnel down: the kernel has forgotten, the settings have not.
+  await alice.ctl(["down"]);
+  await stop(alice, "SIGTERM");
+  await alice.run(["nft", "delete", "table", "inet", "ghostkill_ghost0"]);
+  runLink(alice);
+  const note = async (text: RegExp) =>
+    text.test((await alice.ctl(["exit-node", "list", "--json"], { codes: "any" })).stdout);
+  await waitFor("the kill switch after a boot", () => note(/the kill switch holds/));
+  assert.deepEqual([await net.seen(alice, 4), await net.seen(alice, 6)], ["", ""]);
   assert.equal(await net.leaks(), leaks);
+
+  // A container's network that has come since, and what answers from a published port there, without a run in between.
+  await alice.sh(`ip netns add box; ip link add docker9 type veth peer name eth0 netns box
+    ip address add 172.31.9.1/24 dev docker9; ip link set docker9 up; sysctl -qw net.ipv4.ip_forward=1
+    ip netns exec box sh -c 'ip link set eth0 up; ip address add 172.31.9.2/24 dev eth0; ip route add default via 172.31.9.1'
+    nft 'table ip boxed { chain out { type nat hook postrouting priority srcnat; oifname eth0 masquerade; }; }'`);
+  const asked = await alice.sh(`ip netns exec box curl -s --max-time 2 http://${WEB[4]}/ || echo refused`);
+  assert.equal(asked.stdout.trim(), "refused");
+  assert.equal(await net.leaks(), leaks);
+  await alice.run(["nft", "delete", "table", "inet", "ghostkill_ghost0"]);
+  assert.ok(await note(/the kill switch is gone/));
+  await alice.sh(`ip netns exec box curl -s --max-time 1 http://${WEB[4]}/ || true`);
+  assert.ok(await net.leaks() > leaks, "without it, a container's packets do leave");
+
+  await alice.ctl(["up"]);
+  await net.sees(alice, 4, CAROL);
   await alice.ctl(["exit-node", "none"]);
   assert.doesNotMatch(await tables(alice), /ghostkill/);
   await net.sees(alice, 4, ROUTER_A);

@@ -68,13 +68,13 @@ class World {
     });
   }
 
-  /** The gate ends and starts anew; both ends have a session again a moment later. */
-  restart(): void {
+  /** The gate ends and starts anew; both ends have a session again after `ms`. */
+  restart(ms: number): void {
     this.#path = null;
     this.lanes = this.#gate(this.#crypto);
     for (const who of ["a", "b"] as const) {
       this.tell(who, { kind: "gate", gate: null, fresh: false });
-      this.later(() => this.tell(who, { kind: "gate", gate: { id: "g", addresses: [GATE] }, fresh: true }), 500);
+      this.later(() => this.tell(who, { kind: "gate", gate: { id: "g", addresses: [GATE] }, fresh: true }), ms);
     }
   }
 
@@ -195,16 +195,39 @@ Deno.test("LaneEnd gives the lane back when it is no longer wanted", () => {
   assert.deepEqual([w.ends.a.end.up, w.ends.b.end.up], [false, false]);
 });
 
-Deno.test("LaneEnd has another lane a moment after its gate has started anew", () => {
-  for (let seed = 1; seed <= 20; seed++) {
-    const w = new World(seed, 0);
-    w.begin();
-    w.run(8_000);
-    w.restart();
-    w.run(2_000);
-    const log = ["up", "down", "up"];
-    assert.deepEqual([w.ends.a.log, w.ends.b.log], [log, log], `seed ${seed}`);
+for (const [away, ms] of [["at once", 500], ["once its death was noticed", 9_000]] as const) {
+  Deno.test(`LaneEnd has another lane a moment after its gate is back, ${away}`, () => {
+    for (let seed = 1; seed <= 20; seed++) {
+      const w = new World(seed, 0);
+      w.begin();
+      w.run(8_000);
+      w.restart(ms);
+      w.run(ms + 1_500);
+      const log = ["up", "down", "up"];
+      assert.deepEqual([w.ends.a.log, w.ends.b.log], [log, log], `seed ${seed}`);
+    }
+  });
+}
+
+Deno.test("LaneEnd asks for nothing after an idle end until it is wanted anew", () => {
+  const w = new World(5, 0);
+  w.begin();
+  w.run(8_000);
+  for (const who of ["a", "b"] as const) {
+    assert.deepEqual(w.ends[who].end.handle({ kind: "ended", missed: false }, w.now), [{ kind: "down" }]);
   }
+});
+
+Deno.test("LaneEnd tries again when the end that leads does, whatever it was waiting for", () => {
+  const w = new World(5, 0);
+  w.begin();
+  w.run(8_000);
+  w.tell("b", { kind: "ended", missed: true });
+  w.run(6_000);
+  assert.deepEqual([w.ends.a.end.up, w.ends.b.end.up], [false, false]);
+  w.tell("a", { kind: "networkChanged" });
+  w.run(2_000);
+  assert.deepEqual([w.ends.a.log, w.ends.b.log], [["up", "down", "up"], ["up", "down", "up"]]);
 });
 
 Deno.test("LaneEnd asks for an idle lane again as soon as it is wanted again", () => {

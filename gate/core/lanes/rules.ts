@@ -20,6 +20,8 @@ import type { PortRange } from "./ports.ts";
 /** Upper half of the marks; the lower half is the lane's port. */
 export const LANE_MARK = 0x47470000;
 const COOKIE = "0x2112a442";
+/** What may always come at once, in KiB. */
+const LEAST_BURST = 256;
 
 export interface RuleOptions {
   /** Name of the table. */
@@ -34,10 +36,11 @@ export interface RuleOptions {
   guards: readonly { iface: string | null; family: Family }[];
 }
 
-/** A lane that the kernel carries. */
+/** A lane that the kernel carries, or is about to. */
 export interface Carried {
   port: number;
-  path: LanePath;
+  /** Null while no path is proved: what comes is dropped before conntrack or a socket sees it. */
+  path: LanePath | null;
   /** Numbers of the two nodes, for their rates. */
   payers: readonly [number, number];
 }
@@ -66,6 +69,8 @@ export function renderLaneTable(o: RuleOptions, lanes: Iterable<Carried>): strin
     `counter forwarded { }`,
     `counter unproved { }`,
     `counter limited { }`,
+    // One for both families.
+    ...(o.networkRate === null ? [] : [`limit everybody { ${over(o.networkRate)} }`]),
     `set active { type inet_service; }`,
     `set data { type inet_service; size 65535; flags dynamic; counter; }`,
     `map marks { type inet_service : mark; }`,
@@ -112,19 +117,26 @@ function familySets(family: Family): string[] {
   ];
 }
 
+/**
+ * A bound on bytes a second. nftables lets through a second's worth at once, and `burst` on top of it (Linux, nft_limit.c), which
+ * is asked for only where the second's worth is less than a few joined packets.
+ */
+function over(rate: number): string {
+  const kbytes = Math.max(1, Math.ceil(rate / 1024));
+  const burst = kbytes < LEAST_BURST ? ` burst ${LEAST_BURST - kbytes} kbytes` : "";
+  return `rate over ${kbytes} kbytes/second${burst}`;
+}
+
 function carryChain(family: Family, o: RuleOptions): string[] {
   const ip = family === 4 ? "ip" : "ip6";
   const from = `${ip} saddr . udp sport . udp dport`;
-  const burst = (rate: number) => `burst ${Math.max(256, Math.ceil(rate / 10 / 1024))} kbytes`;
-  const rate = (bytes: number) =>
-    `limit rate over ${Math.max(1, Math.ceil(bytes / 1024))} kbytes/second ${burst(bytes)}`;
   return [
     `chain carry${family} {`,
     ...(o.nodeRate === null ? [] : [
       `  meta mark set ${from} map @payer${family}`,
-      `  update @rates { meta mark ${rate(o.nodeRate)} } counter name limited drop`,
+      `  update @rates { meta mark limit ${over(o.nodeRate)} } counter name limited drop`,
     ]),
-    ...(o.networkRate === null ? [] : [`  ${rate(o.networkRate)} counter name limited drop`]),
+    ...(o.networkRate === null ? [] : [`  limit name "everybody" counter name limited drop`]),
     // WireGuard's transport data with something in it (type 4; 40 bytes are an empty one, a keepalive).
     `  @th,64,32 0x04000000 udp length > 40 update @data { udp dport }`,
     `  counter name forwarded`,
@@ -164,40 +176,46 @@ const from = (a: LaneAddress, port: number) => `${a.address} . ${a.port} . ${por
 const markOf = (port: number) => `${LANE_MARK + port}`;
 
 /** Elements for packets of each end, from `own` to `other`. */
-function each(lane: Carried, family: Family, make: (own: 0 | 1, other: 0 | 1) => Element): Element[] {
-  if (familyOf(lane.path[0].address) !== family) return [];
-  return [make(0, 1), make(1, 0)];
+function each(
+  { path }: Carried,
+  family: Family,
+  make: (path: LanePath, own: 0 | 1, other: 0 | 1) => Element,
+): Element[] {
+  if (path === null || familyOf(path[0].address) !== family) return [];
+  return [make(path, 0, 1), make(path, 1, 0)];
 }
+
+const once = (lane: Carried, element: Element): Element[] => lane.path === null ? [] : [element];
 
 const SETS: { name: string; elements(lane: Carried): Element[] }[] = [
   { name: "active", elements: (l) => [[`${l.port}`, null]] },
-  { name: "data", elements: (l) => [[`${l.port}`, null]] },
-  { name: "marks", elements: (l) => [[`${l.port}`, markOf(l.port)]] },
-  { name: "ports", elements: (l) => [[markOf(l.port), `${l.port}`]] },
+  { name: "data", elements: (l) => once(l, [`${l.port}`, null]) },
+  { name: "marks", elements: (l) => once(l, [`${l.port}`, markOf(l.port)]) },
+  { name: "ports", elements: (l) => once(l, [markOf(l.port), `${l.port}`]) },
   ...([4, 6] as const).flatMap((family) => [
     {
       name: `addr${family}`,
-      elements: (l: Carried) => each(l, family, (own, other) => [from(l.path[own], l.port), l.path[other].address]),
+      elements: (l: Carried) => each(l, family, (path, own, other) => [from(path[own], l.port), path[other].address]),
     },
     {
       name: `port${family}`,
-      elements: (l: Carried) => each(l, family, (own, other) => [from(l.path[own], l.port), `${l.path[other].port}`]),
+      elements: (l: Carried) => each(l, family, (path, own, other) => [from(path[own], l.port), `${path[other].port}`]),
     },
     {
       name: `payer${family}`,
-      elements: (l: Carried) => each(l, family, (own) => [from(l.path[own], l.port), `${l.payers[own]}`]),
+      elements: (l: Carried) => each(l, family, (path, own) => [from(path[own], l.port), `${l.payers[own]}`]),
     },
     {
       name: `from${family}`,
       elements: (l: Carried) =>
-        each(l, family, (own) => {
-          const { address, port, local } = l.path[own];
+        each(l, family, (path, own) => {
+          const { address, port, local } = path[own];
           return [`${markOf(l.port)} . ${address} . ${port}`, local];
         }),
     },
     {
       name: `ends${family}`,
-      elements: (l: Carried) => each(l, family, (own) => [from(l.path[own], l.port), null]),
+      elements: (l: Carried) => each(l, family, (path, own) => [from(path[own], l.port), null]),
     },
   ]),
 ];

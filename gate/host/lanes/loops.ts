@@ -93,7 +93,7 @@ export class Loops {
   }
 }
 
-/** A tenth of a second at once, as in the kernel's rules, and never less than 256 KiB. */
+/** A second's worth at once, as in the kernel's rules, and never less than 256 KiB. */
 function bucketOf(rate: number | null, now: number): Bucket | null {
-  return rate === null ? null : new Bucket({ rate, burst: Math.max(256 << 10, rate / 10) }, now);
+  return rate === null ? null : new Bucket({ rate, burst: Math.max(256 << 10, rate) }, now);
 }

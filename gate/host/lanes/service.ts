@@ -13,6 +13,7 @@ import type { LanePath } from "../../core/lanes/lane.ts";
 import type { PortRange } from "../../core/lanes/ports.ts";
 import { type Carried, kernelCarries } from "../../core/lanes/rules.ts";
 import { sourceOf } from "../../core/source.ts";
+import { forgetTable, noteTable } from "../leftovers.ts";
 import { ControlSockets } from "./control.ts";
 import { KernelLanes } from "./kernel.ts";
 import { Loops } from "./loops.ts";
@@ -108,6 +109,7 @@ export class LaneService {
       const table = `ghostgate_${ports.first}`;
       const rules = { table, ports, control: ports.first, nodeRate, networkRate, guards };
       const kernel = new KernelLanes({ runner, nft, log, rules, lost: () => this.#fall() });
+      await noteTable(this.#o.stateDir, table);
       await kernel.load();
       this.#kernel = kernel;
       this.#control.follow(this.#locals().map(({ address }) => address));
@@ -116,6 +118,7 @@ export class LaneService {
       log.warn("lanes go through this process, not the kernel: ghostgate check says what is missing", {
         error: errorLine(error),
       });
+      await forgetTable(this.#o.stateDir, `ghostgate_${ports.first}`);
       await this.#forwarding?.restore().catch(() => {});
       this.#forwarding = null;
     }
@@ -144,6 +147,7 @@ export class LaneService {
       case "lane-open":
         this.#lanes.set(action.port, null);
         if (this.mode === "loop") this.#loop(action.port);
+        else this.#hold(action.port);
         return;
       case "lane-path":
         this.#lanes.set(action.port, action);
@@ -175,6 +179,11 @@ export class LaneService {
     }
     this.#kernel?.set(port, null);
     if (this.#loop(port)) this.#loops.set(port, path, nodes);
+  }
+
+  /** No path is proved yet. */
+  #hold(port: number): void {
+    this.#kernel?.set(port, { port, path: null, payers: [0, 0] });
   }
 
   #carried(port: number, path: LanePath, nodes: readonly [string, string]): Carried {
@@ -215,7 +224,10 @@ export class LaneService {
     this.#o.log.info("the kernel takes lanes again");
     for (const [port, way] of this.#lanes) {
       if (way) this.#carry(port, way);
-      else this.#loops.close(port);
+      else {
+        this.#hold(port);
+        this.#loops.close(port);
+      }
     }
   }
 
@@ -255,13 +267,19 @@ export class LaneService {
     };
   }
 
+  async #removeTable(): Promise<void> {
+    if (!this.#kernel) return;
+    await this.#kernel.close();
+    await forgetTable(this.#o.stateDir, `ghostgate_${this.#o.ports.first}`);
+  }
+
   /** Ends all lanes and puts the host back as it was. */
   async close(): Promise<void> {
     clearInterval(this.#timer);
     await this.#looking;
     this.#control.close();
     this.#loops.closeAll();
-    for (const step of [() => this.#forwarding?.restore(), () => this.#kernel?.close()]) {
+    for (const step of [() => this.#forwarding?.restore(), () => this.#removeTable()]) {
       await step()?.catch((error: unknown) => this.#o.log.error("could not clean up", { error: errorLine(error) }));
     }
   }

@@ -11,6 +11,8 @@ import type { TurnPlan } from "../../core/turn/config.ts";
 import { hostsOf } from "../addresses.ts";
 import type { Certificate } from "../certificate.ts";
 import type { GateConfig } from "../config.ts";
+import { TURN_TABLE } from "../../core/turn/egress.ts";
+import { forgetTable, noteTable } from "../leftovers.ts";
 import { Coturn } from "./coturn.ts";
 
 export interface TurnRelayOptions {
@@ -80,6 +82,7 @@ export class TurnRelay {
     const port = this.#port;
     const tls = config.turn_tls === 0 || !this.#free(config.turn_tls, addresses) ? null : config.turn_tls;
     const plan = { listen: addresses, relay: addresses, port, tls, ports: config.turn_ports, overlay };
+    await noteTable(stateDir, TURN_TABLE);
     this.#coturn = await Coturn.start({
       plan,
       dir: `${stateDir}/turn`,
@@ -125,7 +128,8 @@ export class TurnRelay {
   }
 
   async #failed(error: unknown): Promise<void> {
-    await this.#stop().catch(() => {});
+    // A start that fails leaves no table.
+    await this.#stop().then(() => forgetTable(this.#o.stateDir, TURN_TABLE)).catch(() => {});
     if (!this.#over.signal.aborted) this.#without(errorLine(error));
   }
 
@@ -142,7 +146,9 @@ export class TurnRelay {
   async #stop(): Promise<void> {
     const coturn = this.#coturn;
     this.#coturn = null;
-    await coturn?.close();
+    if (!coturn) return;
+    await coturn.close();
+    await forgetTable(this.#o.stateDir, TURN_TABLE);
   }
 
   /** From now on another secret counts; whoever holds an allocation loses it. */

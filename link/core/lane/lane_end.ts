@@ -41,7 +41,7 @@ export type LaneEvent =
   /** What the gate says. */
   | { kind: "granted"; port: number; end: EndNumber; token: Uint8Array }
   | { kind: "ready"; port: number; family: 4 | 6 }
-  /** There is none any more; one that nobody misses may be asked for again as soon as it is wanted. */
+  /** There is none any more; one that nobody misses is asked for again when it is wanted anew, and not before. */
   | { kind: "ended"; missed: boolean }
   | { kind: "datagram"; from: TransportAddress; bytes: Uint8Array }
   /** Addresses of this machine changed: prove them at once. */
@@ -149,6 +149,8 @@ export class LaneEnd {
         return;
       case "gate":
         this.#gate = event.gate;
+        // What failed has most likely failed with the session before.
+        if (event.fresh) this.#retry.lift();
         if (event.fresh && this.#grant && event.gate?.id === this.#offer?.gate) this.#ask(true);
         return;
       case "offered":
@@ -156,6 +158,8 @@ export class LaneEnd {
         if (this.#offer?.ufrag === event.ufrag) return;
         this.#offer = { gate: event.gate, ufrag: event.ufrag, pwd: event.pwd };
         this.#out.push({ kind: "listen", ufrag: this.#ufrag("own") });
+        // The end that leads says when it is tried again: two waits of their own would never meet.
+        this.#retry.lift();
         if (this.#check) this.#check.tries = this.#check.due = 0;
         return;
       case "granted":
@@ -163,8 +167,10 @@ export class LaneEnd {
       case "ready":
         return this.#ready(event, now);
       case "ended":
-        if (!event.missed) this.#stop(false);
-        else if (this.#asked || this.#grant) this.#failed(now);
+        if (!event.missed) {
+          this.#want = false;
+          this.#stop(false);
+        } else if (this.#asked || this.#grant) this.#failed(now);
         return;
       case "datagram":
         return this.#datagram(event.from, event.bytes, now);

@@ -138,7 +138,7 @@ Deno.test("renderKillSwitch() replaces one table and names what may pass, the re
     services: EXIT.services,
     lan: ["10.9.1.0/24"],
     containers: ["172.17.0.0/16"],
-    bridges: ["docker0"],
+    uplinks: ["br-wan"],
   });
   assert.ok(text.startsWith(removeKillSwitch("my-vpn")));
   assert.equal(killTable("my-vpn"), "ghostkill_my/vpn");
@@ -146,4 +146,8 @@ Deno.test("renderKillSwitch() replaces one table and names what may pass, the re
   assert.match(text, /ip6 daddr \. meta l4proto \. th dport \{ 2001:db8::9 \. udp \. 3478 \} accept/);
   assert.match(text, /set near4 .*10\.9\.1\.0\/24, 172\.17\.0\.0\/16/);
   assert.match(text, /counter reject\n {2}\}\n {2}chain containers/);
+  assert.match(text, /iifname \{ "br-wan" \} return\n[^]*iifname "docker\*" jump beyond\n/);
+  assert.doesNotMatch(text, /ct direction/, "answers are refused as well");
+  const down = renderKillSwitch("my-vpn", { ports: null, services: [], lan: [], containers: [], uplinks: [] });
+  assert.doesNotMatch(down, /udp sport \{|dport 53/);
 });

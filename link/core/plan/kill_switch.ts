@@ -8,22 +8,29 @@
  * - DHCP, neighbour discovery and router solicitation, without which the machine would lose its addresses;
  * - with `lan`, the networks that routes of this machine lead to.
  *
- * It does not cover what this machine forwards for other machines, nor the time between the boot and the daemon's first start.
+ * Containers and virtual machines are known by the names of their interfaces (CONTAINER_NAMES), whenever they come. It covers
+ * neither those behind an interface of another name, nor what this machine forwards for other machines, nor the time between
+ * the boot and the daemon's first start.
  */
 import { EXIT_MARK, type ExitService } from "./exit.ts";
 import { canonicalAddress, canonicalPrefix, familyOf } from "./prefix.ts";
 
+/** How names of interfaces of containers and virtual machines begin. */
+export const CONTAINER_NAMES =
+  "docker br- veth cni cilium virbr vboxnet vmnet mpqemubr flannel vxlan. cali weave podman lxc lxd incus vnet kube- nodelocaldns waydroid hassio"
+    .split(" ");
+
 /** What may pass. */
 export interface KillSwitch {
-  /** WireGuard's port, the ICE socket's, and the one from which our own names are asked for. */
-  ports: { wireguard: number; ice: number; names: number };
+  /** WireGuard's port, the ICE socket's, and the one from which our own names are asked for; null while the tunnel is down. */
+  ports: { wireguard: number; ice: number; names: number } | null;
   services: readonly ExitService[];
   /** Networks that are reached as before; empty without `lan`. */
   lan: readonly string[];
   /** Networks of this machine's own containers. */
   containers: readonly string[];
-  /** Interfaces of containers and virtual machines. */
-  bridges: readonly string[];
+  /** Interfaces that default routes leave by: never a container's, whatever they are called. */
+  uplinks: readonly string[];
 }
 
 /** Name of the table that belongs to a tunnel interface. */
@@ -56,7 +63,7 @@ export function renderKillSwitch(iface: string, k: KillSwitch): string {
     const elements = list.length === 0 ? "" : ` elements = { ${list.join(", ")} }`;
     return `  set near${family} { type ipv${family}_addr; flags interval; auto-merge;${elements} }`;
   });
-  const bridges = [...new Set(k.bridges)].map((name) => `"${name}"`).join(", ");
+  const uplinks = [...new Set(k.uplinks)].map((name) => `"${name}"`).join(", ");
   const chain = (
     name: string,
     lines: readonly string[],
@@ -67,8 +74,10 @@ export function renderKillSwitch(iface: string, k: KillSwitch): string {
       "type filter hook output priority filter + 10; policy accept;",
       `oifname { "lo", "${iface}" } accept`,
       `meta mark 0x${EXIT_MARK.toString(16)} accept`,
-      `udp sport { ${[...new Set([k.ports.wireguard, k.ports.ice])].join(", ")} } accept`,
-      `udp sport ${k.ports.names} udp dport 53 accept`,
+      ...(k.ports === null ? [] : [
+        `udp sport { ${[...new Set([k.ports.wireguard, k.ports.ice])].join(", ")} } accept`,
+        `udp sport ${k.ports.names} udp dport 53 accept`,
+      ]),
       ...services,
       "udp sport 68 udp dport 67 accept",
       "udp sport 546 udp dport 547 accept",
@@ -76,11 +85,19 @@ export function renderKillSwitch(iface: string, k: KillSwitch): string {
       ...nets,
       "counter reject",
     ]),
-    ...(bridges === "" ? [] : chain("containers", [
+    // Answers of published ports as well: those of the machine itself are refused, too.
+    ...chain("containers", [
       "type filter hook forward priority filter + 10; policy accept;",
-      `iifname { ${bridges} } oifname != { ${bridges}, "${iface}" } ct direction original jump beyond`,
-    ])),
-    ...(bridges === "" ? [] : chain("beyond", [...nets, "counter reject"])),
+      ...(uplinks === "" ? [] : [`iifname { ${uplinks} } return`]),
+      ...CONTAINER_NAMES.map((name) => `iifname "${name}*" jump beyond`),
+    ]),
+    ...chain("beyond", [
+      `oifname "${iface}" return`,
+      ...(uplinks === "" ? [] : [`oifname { ${uplinks} } goto shut`]),
+      ...CONTAINER_NAMES.map((name) => `oifname "${name}*" return`),
+      "goto shut",
+    ]),
+    ...chain("shut", [...nets, "counter reject"]),
   ];
   return `${removeKillSwitch(iface)}table inet ${killTable(iface)} {\n${body.join("\n")}\n}\n`;
 }

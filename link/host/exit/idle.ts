@@ -7,7 +7,7 @@ import type { NodeState } from "../state.ts";
 /** What `ghostctl exit-node` gets. @throws GhostError `not_supported` for what needs the tunnel */
 export async function idleExit(
   request: LocalExitRequest | null,
-  o: { state: NodeState; platform: Pick<Platform, "releaseKillSwitch">; iface: string },
+  o: { state: NodeState; platform: Pick<Platform, "releaseKillSwitch" | "killSwitchHolds">; iface: string },
 ): Promise<LocalExit> {
   if (request && !("use" in request && request.use === null)) {
     throw new GhostError("not_supported", "The tunnel is down", { mend: "type: ghostctl up" });
@@ -18,7 +18,13 @@ export async function idleExit(
   }
   const { exit, offer } = await o.state.settings();
   const notes = ["the tunnel is down: ghostctl up"];
-  if (exit?.killSwitch) notes.push("the kill switch holds: nothing leaves (ghostctl exit-node none)");
+  if (exit?.killSwitch) {
+    notes.push(
+      await o.platform.killSwitchHolds(o.iface)
+        ? "the kill switch holds: nothing leaves (ghostctl exit-node none)"
+        : "the kill switch is gone, so traffic leaves as before: ghostctl up",
+    );
+  }
   return {
     use: exit && { ...exit, ipv4: false, ipv6: false, why: "the tunnel is down" },
     offer: { on: offer ?? false, announced: [], approved: [] },

@@ -40,10 +40,10 @@ export interface Near {
 export class MachineExit {
   readonly #rules: ExitRules;
   readonly #ip: IpTool;
-  readonly #ports: KillSwitch["ports"];
+  readonly #ports: NonNullable<KillSwitch["ports"]>;
 
   /** @param o.ports sockets of the daemon, which go past the exit */
-  constructor(o: ConstructorParameters<typeof ExitRules>[0] & { ip: IpTool; ports: KillSwitch["ports"] }) {
+  constructor(o: ConstructorParameters<typeof ExitRules>[0] & { ip: IpTool; ports: NonNullable<KillSwitch["ports"]> }) {
     this.#rules = new ExitRules(o);
     this.#ip = o.ip;
     this.#ports = o.ports;
@@ -57,8 +57,14 @@ export class MachineExit {
   /** The first step of a run: the kill switch, if there is to be one, before anything that could fail. */
   async guard(exit: WantedExit | null): Promise<void> {
     if (!exit?.killSwitch) return;
-    const { lan, containers, bridges } = await this.#ip.networks();
-    const kill = { ports: this.#ports, services: exit.services, lan: exit.lan ? lan : [], containers, bridges };
+    const { lan, containers, uplinks } = await this.#ip.networks();
+    const kill: KillSwitch = {
+      ports: this.#ports,
+      services: exit.services,
+      lan: exit.lan ? lan : [],
+      containers,
+      uplinks: [...uplinks[4], ...uplinks[6]],
+    };
     await this.#rules.kill(kill, { doubt: true });
   }
 

@@ -73,7 +73,7 @@ export const GATE: readonly Mutation[] = [
     "a broken session is made again",
     "row 18: malformed control messages",
     "link/host/gate_keeper.ts",
-    "wait = Math.min(wait * 2, LONGEST_WAIT);",
-    "return void (wait = 0);",
+    "await this.#waits.wait({ spread, atLeast }, signal);",
+    "return void (spread + atLeast);",
   ),
 ];
