@@ -8,7 +8,8 @@
  * runs, it is told the last one. After a failure it is told again by the next audit.
  *
  * It runs with the daemon's rights, so it has to be root's: the permission set names its path (fixed when the launcher is
- * installed), and before each run neither the file nor its folder may be anybody else's or be writable by others.
+ * installed), and before each run neither the file nor its folder may be anybody else's or be writable by others. The folders
+ * above are looked at when it is installed: to look at one at run time, the daemon would have to be let read all that is in it.
  */
 import type { Runner } from "../../../mesh/host/runner.ts";
 import { CLOSED, type Filter } from "../../../mesh/policy/mod.ts";
