@@ -71,8 +71,8 @@ export class HostAddresses {
 
   /** Keeps what is known of these hosts for the next start. */
   async keep(hosts: readonly string[]): Promise<void> {
-    for (const  of of[this.#failing, this.#answered]) {
-      for (const host of of.keys()) if (!hosts.includes(host)) of.delete(host);
+    for (const noted of [this.#failing, this.#answered]) {
+      for (const host of noted.keys()) if (!hosts.includes(host)) noted.delete(host);
     }
     const named = [...new Set(hosts)].toSorted().filter((host) => this.#known.has(host)).slice(0, MOST.hosts);
     const addresses = Object.fromEntries(named.map((host) => [host, this.#known.get(host)!.toSorted()]));
