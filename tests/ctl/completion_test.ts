@@ -60,6 +60,9 @@ async function typed(shell: keyof typeof SHELLS, lines: readonly string[]): Prom
         PATH: `${dir}/bin:${Deno.env.get("PATH")}`,
         HOME: dir,
         TERM: "xterm",
+        // npx says vi, and zsh would take that for the keys that somebody likes.
+        EDITOR: "emacs",
+        VISUAL: "emacs",
         DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
         GHOSTMESH_DENO: Deno.execPath(),
         GHOSTLINK_SOCKET: `${dir}/sockets/ghostlink.sock`,
