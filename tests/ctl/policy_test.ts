@@ -143,6 +143,39 @@ Deno.test("ghostctl policy diff and why tell which pairs open and close, and by 
   assert.match((await world.ctl("policy", "why", "ghost", "web1")).stderr, /No machine "ghost"/);
 });
 
+Deno.test("ghostctl policy diff tells of networks that only one of two policies lets a machine carry", async () => {
+  await using world = await World.make();
+  ok(await world.init());
+  const rules = '[[allow]]\nfrom = ["*"]\nto = ["*", "10.1.0.0/16"]\nports = ["tcp/80"]\n';
+  const approving = `[tags]\nrouter = []\n[routes]\n"10.1.0.0/16" = ["tag:router"]\n${rules}`;
+  const [without, withThem] = [await world.file("a.toml", rules), await world.file("b.toml", approving)];
+  const dropping = await world.file(
+    "c.toml",
+    `${approving}[[firewall]]\non = ["tag:router"]\nto = ["10.1.1.0/24"]\naction = "drop"\n`,
+  );
+  ok(await world.ctl("policy", "push", withThem));
+  const token = async (...more: string[]) => ok(await world.ctl("token", "create", ...more)).trim();
+  await world.join(await token("--tag", "tag:router"), "nas", { routes: ["10.1.1.0/24", "10.9.0.0/16"] });
+  await world.join(await token(), "web1");
+  const diff = async (file: string) => ok(await world.ctl("policy", "diff", file)).trim().split("\n");
+  const may = "tag:router may carry 10.1.0.0/16 and all within it";
+  assert.deepEqual(await diff(withThem), ["nothing opens or closes between the machines that there are"]);
+  assert.deepEqual(await diff(without), ["closes  web1 -> 10.1.1.0/24 via nas: tcp/80", `no longer  ${may}`]);
+  ok(await world.ctl("policy", "push", "--force", without));
+  assert.deepEqual(await diff(withThem), ["opens   web1 -> 10.1.1.0/24 via nas: tcp/80", `from now   ${may}`]);
+  assert.deepEqual(await diff(dropping), [
+    "opens   web1 -> 10.1.1.0/24 via nas: tcp/80",
+    "now drops everything, web1 -> 10.1.1.0/24 via nas, at the target",
+    `from now   ${may}`,
+  ]);
+  ok(await world.ctl("policy", "push", dropping));
+  assert.deepEqual(await diff(without), [
+    "closes  web1 -> 10.1.1.0/24 via nas: tcp/80",
+    "no longer drops everything, web1 -> 10.1.1.0/24 via nas, at the target",
+    `no longer  ${may}`,
+  ]);
+});
+
 Deno.test("ghostctl policy push signs what a policy.ts computes, with its source", async () => {
   await using world = await World.make();
   ok(await world.init());
