@@ -222,9 +222,9 @@ export class GateServer {
   }
 
   /** Hands TURN credentials to a node's session; false when it has none. */
-  tellTurn(node: string, credentials: TurnGrantedCredentials): boolean {
-    const conn = [...this.#members].find(([, member]) => member.node === node)?.[0];
-    if (conn === undefined) return false;
+  tellTurn(net: string, node: string, credentials: TurnGrantedCredentials): boolean {
+    const conn = this.#o.core.connOf(net, node);
+    if (conn === null) return false;
     this.handle({ t: "tell", conn, message: { t: "turn", ...credentials } });
     return true;
   }

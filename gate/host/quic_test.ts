@@ -71,6 +71,22 @@ Deno.test("a gate lets a node's newer session replace its older one", async () =
   assert.equal(closed.code, CLOSE.replaced);
 });
 
+Deno.test("a gate tells TURN credentials to a node's live session, not to one that came to nothing", async () => {
+  await using w = await GateWorld.create({ sessions: 1 });
+  const first = await w.join("first");
+  const { node, client } = await w.join("second");
+  assert.equal(client.of("refused")[0]?.code, "too_many"); // its connection stays for a moment
+  await first.client.close();
+  await until("a free place", () => w.core.counts().sessions === 0);
+  const credentials = { username: "u", password: "p", expires: seconds() + 60 };
+  assert.equal(w.server.tellTurn(w.network.id, node.id, credentials), false);
+  const again = await TestClient.join(w.gate, node);
+  w.clients.push(again);
+  assert.equal(w.server.tellTurn(w.network.id, node.id, credentials), true);
+  await until("the credentials", () => again.of("turn")[0]);
+  assert.equal(w.server.tellTurn("b".repeat(32), node.id, credentials), false);
+});
+
 Deno.test("a gate refuses nodes that its ledger does not admit, and says why", async () => {
   await using w = await GateWorld.create();
   const other = await TestNetwork.create();

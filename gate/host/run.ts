@@ -243,7 +243,7 @@ class Gate {
         stateDir: this.#o.state.dir,
         certificate: this.#certificate,
         overlay: this.#overlay,
-        tell: (node, credentials) => this.#server?.tellTurn(node, credentials) ?? false,
+        tell: (node, credentials) => this.#server?.tellTurn(network.net, node, credentials) ?? false,
       });
       membership.onMail = (from, box) => this.#turn?.mailed(from, box);
     }
