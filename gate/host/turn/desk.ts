@@ -110,8 +110,11 @@ export class TurnDesk {
     for (const [id, holder] of this.#holders) if (holder.key === key && this.#gone(id)) return this.#rotate();
   }
 
-  /** The ledger has changed what records are judged by: looks at all who hold credentials. */
-  review(): Promise<void> {
+  /**
+   * The ledger has changed what records are judged by: looks at all who hold credentials.
+   * @param held those whose records have just been checked, by these
+   */
+  review(held: ReadonlyMap<string, Member> = new Map()): Promise<void> {
     return this.#reviews.run(async () => {
       let gone = false;
       for (const [id, { key, record }] of [...this.#holders]) {
@@ -119,7 +122,7 @@ export class TurnDesk {
           this.#holders.delete(id);
           continue;
         }
-        const member = await this.#o.recheck({ key, record }).catch(() => null);
+        const member = held.get(record) ?? await this.#o.recheck({ key, record }).catch(() => null);
         if (member === null) gone = this.#gone(id) || gone;
         else gone = this.#shortened(id, { key, record, expires: member.expires }) || gone;
       }
