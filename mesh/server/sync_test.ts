@@ -102,6 +102,33 @@ Deno.test("GET /v1/sync: a route makes its carrier seen by those whose rules use
   await world.app.close();
 });
 
+Deno.test("GET /v1/sync: what a machine announces counts for as long as the policy approves it of this machine", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const policy = `[tags]
+web = []
+router = []
+[routes]
+"10.1.0.0/16" = ["tag:router"]
+[[allow]]
+from = ["tag:web"]
+to = ["10.1.1.0/24"]
+`;
+  const world = await World.make({ kv, policy });
+  const a = await world.node("a", await world.grant({ tags: ["tag:web"] }));
+  const r = await world.machine("r", await world.grant());
+  await ok(await r.publish({ routes: ["10.1.1.0/24"] }));
+  const eyes = await a.sync({ ledger: 99 });
+  assert.deepEqual(brief(await eyes.upTo("synced"), [a, r]), ["snapshot"]);
+  const seen = async () => (await ok(await world.call(a.key, "/v1/nodes"))).records.length;
+  await world.append("node", { node: r.id, tags: ["tag:router"] });
+  assert.equal(await seen(), 1);
+  assert.deepEqual(brief([await eyes.next(), await eyes.next()], [a, r]), ["ledger", "node r"]);
+  await world.append("node", { node: r.id, tags: [] });
+  assert.equal(await seen(), 0);
+  assert.deepEqual(brief([await eyes.next(), await eyes.next()], [a, r]), ["ledger", "node-gone r"]);
+  await world.app.close();
+});
+
 Deno.test("GET /v1/sync: Last-Event-ID brings only what was missed, from any instance", async () => {
   using kv = await Deno.openKv(":memory:");
   const world = await World.make({ kv });
