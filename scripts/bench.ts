@@ -1,7 +1,7 @@
-/** `deno task bench [paths|idle|policy] [OPTIONS]`: each bench is a program of its own, which starts itself again inside a world. */
+/** `deno task bench [paths|gate|flood|times|idle|policy] [OPTIONS]`: each bench is a program of its own, which starts itself again inside a world. */
 import { Failure, main } from "./lib/run.ts";
 
-const BENCHES = ["paths", "idle", "policy"];
+const BENCHES = ["paths", "gate", "flood", "times", "idle", "policy"];
 
 const [first = "paths"] = Deno.args;
 const name = first.startsWith("-") ? "paths" : first;
