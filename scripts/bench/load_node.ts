@@ -5,6 +5,7 @@ import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
 import { boxKeyFromSeed, nodeIdOf, type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
 import { signNodeRecord, type VerifiedGate } from "../../mesh/trust/record.ts";
 import { type Bytes, fromBase64Url, fromUtf8 } from "../../mesh/wire/encoding.ts";
+import type { LedgerHead } from "../../mesh/wire/ledger.ts";
 import type { GateRecord } from "../../mesh/wire/record.ts";
 import { decodeToken, type JoinToken } from "../../mesh/wire/token.ts";
 
@@ -74,6 +75,24 @@ export class Loader {
 
   get net(): string {
     return this.#token.net;
+  }
+
+  get head(): LedgerHead {
+    return this.#token.head;
+  }
+
+  /** The gate as its record shows it. */
+  get gate(): GateRecord {
+    return this.#gate.record;
+  }
+
+  get gateKey(): string {
+    return this.#gate.key;
+  }
+
+  /** SHA-256 of what its QUIC server shows. */
+  get certificate(): Bytes {
+    return fromBase64Url(this.gate.cert);
   }
 
   /** A node that nobody has seen before. @param grant another key than the token's makes one that the gate refuses */

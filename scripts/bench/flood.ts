@@ -1,0 +1,122 @@
+/**
+ * Floods a gate as a stranger would, for `bench flood`: datagrams at a steady rate (flood_packets.ts), or connections as fast as the gate
+ * and this machine let them, from several addresses. Tells when it flows, and now and then how much has gone.
+ */
+import { type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
+import { signSession } from "../../mesh/trust/session.ts";
+import { toBase64Url } from "../../mesh/wire/encoding.ts";
+import { ControlReader, encodeControl, fromGate, type FromNode, GATE_ALPN } from "../../mesh/wire/gate_session.ts";
+import { PACKETS, type Packets } from "./flood_packets.ts";
+import { Loader, type LoadTarget, random, readOrder, say } from "./load_node.ts";
+
+/** What the bench wants. */
+export interface FloodOrder extends LoadTarget {
+  kind: string;
+  /** Datagrams a second. */
+  rate: number;
+  /** Own addresses to come from. */
+  sources: string[];
+}
+
+/** Connections that are on their way at once, of all sources. */
+const AT_ONCE = 128;
+
+/** A connection whose other end nobody checks. */
+class Stranger {
+  readonly #conn: Deno.QuicConn;
+  readonly #endpoint: Deno.QuicEndpoint;
+
+  private constructor(conn: Deno.QuicConn, endpoint: Deno.QuicEndpoint) {
+    this.#conn = conn;
+    this.#endpoint = endpoint;
+  }
+
+  static async connect(hostname: string): Promise<Stranger> {
+    const endpoint = new Deno.QuicEndpoint({ hostname, port: 0 });
+    const options: Deno.ConnectQuicOptions<false> & { serverCertificateHashes: unknown } = {
+      hostname: order.host,
+      port: loader.gate.quic!,
+      serverName: "ghostgate",
+      alpnProtocols: [GATE_ALPN],
+      serverCertificateHashes: [{ algorithm: "sha-256", value: loader.certificate }],
+      endpoint,
+    };
+    try {
+      return new Stranger(await Deno.connectQuic(options), endpoint);
+    } catch (error) {
+      endpoint.close({ closeCode: 0, reason: "" });
+      throw error;
+    }
+  }
+
+  /** Says hello; what comes next is answered by `auth`, or not at all. */
+  async talk(auth?: (nonces: [string, string]) => Promise<FromNode>): Promise<void> {
+    const stream = await this.#conn.createBidirectionalStream();
+    const [writer, control, nonce] = [
+      stream.writable.getWriter(),
+      new ControlReader(fromGate),
+      toBase64Url(random(32)),
+    ];
+    await writer.write(encodeControl({ t: "hello", net: loader.net, key: key.public, nonce }));
+    for await (const chunk of stream.readable) {
+      for (const message of control.push(chunk)) {
+        if (message.t === "challenge" && auth) await writer.write(encodeControl(await auth([nonce, message.nonce])));
+        if (message.t === "refused") return;
+      }
+    }
+  }
+
+  end(): void {
+    this.#endpoint.close({ closeCode: 0, reason: "" });
+  }
+}
+
+const CONNECTIONS: Record<string, (stranger: Stranger) => Promise<void>> = {
+  /** Whole handshakes, and nothing after them. */
+  "QUIC handshakes": () => Promise.resolve(),
+  /** Nothing after hello, until the gate has had enough. */
+  "half-open sessions": (stranger) => stranger.talk(),
+  /** A whole log-in, rightly signed, with a record that no admin's grant covers. */
+  "wrong credentials": (stranger) =>
+    stranger.talk(async (nonces) => {
+      const claims = { net: loader.net, gate: loader.gateKey, node: key.public, cert: loader.gate.cert, nonces };
+      const proof = await signSession({ role: "node", ...claims }, key);
+      return { t: "auth", record: node.record, proof, head: loader.head };
+    }),
+};
+
+const order = await readOrder<FloodOrder>();
+const loader = await Loader.of(order);
+const node = await loader.node("mallory", await signingKeyFromSeed(random(32)));
+const key: SigningKey = node.key;
+let sent = 0;
+setInterval(() => say({ t: "sent", sent }), 250);
+
+async function datagrams({ port, make }: Packets): Promise<void> {
+  const sockets = order.sources.map((hostname) => Deno.listenDatagram({ transport: "udp", hostname, port: 0 }));
+  const to: Deno.NetAddr = { transport: "udp", hostname: order.host, port };
+  const started = performance.now();
+  while (true) {
+    const due = Math.floor((performance.now() - started) / 1000 * order.rate);
+    for (; sent < due; sent++) await sockets[sent % sockets.length]!.send(make(), to).catch(() => {});
+    await new Promise((resolve) => setTimeout(resolve, 1));
+  }
+}
+
+async function connections(once: (stranger: Stranger) => Promise<void>, hostname: string): Promise<void> {
+  for (;; sent++) {
+    try {
+      const stranger = await Stranger.connect(hostname);
+      await once(stranger).finally(() => stranger.end());
+    } catch { /* refused, or lost: the next one */ }
+    await new Promise((resolve) => setTimeout(resolve)); // a refusal without a wait in it must not stop the others
+  }
+}
+
+say({ t: "flowing" });
+const packets = PACKETS[order.kind];
+if (packets) await datagrams(packets);
+else {
+  const sourceOf = (i: number) => order.sources[i % order.sources.length]!;
+  await Promise.all(Array.from({ length: AT_ONCE }, (_, i) => connections(CONNECTIONS[order.kind]!, sourceOf(i))));
+}
