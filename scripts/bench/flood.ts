@@ -18,8 +18,8 @@ export interface FloodOrder extends LoadTarget {
   sources: string[];
 }
 
-/** Connections that are on their way at once, of all sources. */
-const AT_ONCE = 128;
+/** Connections that are on their way at once, of all sources; of those that only wait, more than a gate lets wait. */
+const [AT_ONCE, WAITING] = [128, 640];
 
 /** A connection whose other end nobody checks. */
 class Stranger {
@@ -104,9 +104,10 @@ async function datagrams({ port, make }: Packets): Promise<void> {
 }
 
 async function connections(once: (stranger: Stranger) => Promise<void>, hostname: string): Promise<void> {
-  for (;; sent++) {
+  while (true) {
     try {
       const stranger = await Stranger.connect(hostname);
+      sent++;
       await once(stranger).finally(() => stranger.end());
     } catch { /* refused, or lost: the next one */ }
     await new Promise((resolve) => setTimeout(resolve)); // a refusal without a wait in it must not stop the others
@@ -118,5 +119,6 @@ const packets = PACKETS[order.kind];
 if (packets) await datagrams(packets);
 else {
   const sourceOf = (i: number) => order.sources[i % order.sources.length]!;
-  await Promise.all(Array.from({ length: AT_ONCE }, (_, i) => connections(CONNECTIONS[order.kind]!, sourceOf(i))));
+  const length = order.kind === "half-open sessions" ? WAITING : AT_ONCE;
+  await Promise.all(Array.from({ length }, (_, i) => connections(CONNECTIONS[order.kind]!, sourceOf(i))));
 }

@@ -7,11 +7,13 @@ import { random } from "./load_node.ts";
 const COOKIE = 0x2112a442;
 /** RFC 8489 sections 5 and 18, RFC 8656 section 18. */
 const [BINDING, ALLOCATE] = [0x0001, 0x0003];
-const [USERNAME, INTEGRITY, REALM, NONCE, TRANSPORT] = [0x0006, 0x0008, 0x0014, 0x0015, 0x0019];
+const [USERNAME, INTEGRITY, REALM, NONCE, TRANSPORT, SOFTWARE] = [0x0006, 0x0008, 0x0014, 0x0015, 0x0019, 0x8022];
 const UDP = Uint8Array.of(17, 0, 0, 0);
 
 const hmac: Hmac = (key, data) => createHmac("sha256", key).update(data).digest();
 const text = (value: string) => new TextEncoder().encode(value);
+/** As long as links make theirs: a shorter request never reaches coturn (gate/core/turn/ingress.ts). */
+const FILLER = text("x".repeat(96));
 
 /** A STUN request; the last attribute may need the bytes before it. */
 function stun(
@@ -69,13 +71,13 @@ export const PACKETS: Record<string, Packets> = {
     port: 40_001,
     make: () => encodeLaneRequest({ end: 0, transaction: laneTransaction(40_001, random(6)) }, random(32), hmac),
   },
-  "TURN allocations": { port: GATE_PORT + 2, make: () => stun(ALLOCATE, [[TRANSPORT, UDP]]) },
+  "TURN allocations": { port: GATE_PORT + 2, make: () => stun(ALLOCATE, [[TRANSPORT, UDP], [SOFTWARE, FILLER]]) },
   "TURN, wrong credentials": {
     port: GATE_PORT + 2,
     make: () => {
       const [user, realm] = [`${Math.floor(Date.now() / 1000) + 3_600}:x`, "ghostmesh"];
       const key = createHash("md5").update(`${user}:${realm}:wrong`).digest();
-      return stun(ALLOCATE, [[TRANSPORT, UDP], [USERNAME, text(user)], [REALM, text(realm)], [
+      return stun(ALLOCATE, [[TRANSPORT, UDP], [SOFTWARE, FILLER], [USERNAME, text(user)], [REALM, text(realm)], [
         NONCE,
         text("0".repeat(16)),
       ]], key);
