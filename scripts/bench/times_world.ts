@@ -39,9 +39,12 @@ const EVERY = 10;
 /** A path that is not direct by then never will be, in ms. */
 const PATIENCE = 30_000;
 
+/** So long after both are up, peers were pinged first where others were measured (their daemons had no traffic before either), in ms. */
+const LATER = 3_000;
+
 /** What became of a fresh pair, in ms; Infinity for never. */
 export interface PairTimes {
-  /** From the first ping, sent when the second machine says that it is up. */
+  /** From the first ping that was sent. */
   firstReply: number;
   /** From that word until both have a direct path. */
   direct: number;
@@ -106,8 +109,11 @@ export class TimesWorld implements AsyncDisposable {
     return Number(/= [\d.]+\/([\d.]+)/.exec(stdout)?.[1]);
   }
 
-  /** Two machines that have never seen each other, from nothing to a direct path. They run on as the pair in hand. */
-  async pair(): Promise<PairTimes> {
+  /**
+   * Two machines that have never seen each other, from nothing to a direct path. They run on as the pair in hand.
+   * @param when the first ping is sent: at the very moment when the second says that it is up, or some seconds later
+   */
+  async pair(when: "at once" | "later"): Promise<PairTimes> {
     await Promise.all(this.#links.map((link) => link.stop()));
     const number = this.#pairs++;
     this.#names = [`a${number}`, `b${number}`];
@@ -121,6 +127,7 @@ export class TimesWorld implements AsyncDisposable {
     this.#links = [first, second];
     const { at: start, match } = await second.line(/ is up: ([^ ,]+)/);
     this.#address = match[1]!;
+    if (when === "later") await new Promise((resolve) => setTimeout(resolve, LATER));
     const ping = new Ping(this.#host("alice"), this.#address, EVERY);
     const direct = (link: Process, peer: string) => link.line(new RegExp(`^${peer}: direct`), { timeout: PATIENCE });
     const both = await Promise.all([direct(first, this.#names[1]), direct(second, this.#names[0])])
@@ -166,28 +173,22 @@ export class TimesWorld implements AsyncDisposable {
     return await this.#gap(() => alice.sh(script, from, to, address, via), () => this.#rung("direct"));
   }
 
-  /** Lets no direct path be from now on, with a second gate at hand. */
+  /** Lets no direct path be from now on, with a second gate at hand, and waits for a lane. */
   async relayOnly(): Promise<void> {
     await this.#startGate("g2");
     if (this.#onLte) await this.roam();
     await blockUdp(this.#host("na"), ROUTER_B);
-    await this.#rung("lane").catch(() => this.#rung("quic"));
+    await this.#gap(() => this.#rung("lane"), () => Promise.resolve());
   }
 
   /** The machine of the gate that carries the pair dies without a word; gives the gap. It is back afterwards. */
   async gateDies(): Promise<number> {
-    const ping = new Ping(this.#host("alice"), this.#address, EVERY); // a lane comes under data only
     const gate = await this.#rung("lane") as GateName;
-    const other = () =>
-      waitFor("a lane at the other gate", async () => {
-        const now = await this.#rung("lane");
-        return now !== gate;
-      }, { timeout: 60_000, every: 200 });
+    const other = () => waitFor("a lane at the other gate", async () => await this.#rung("lane") !== gate);
     const gap = await this.#gap(async () => {
       await this.#host(gate).run(["ip", "link", "set", "eth0", "down"]);
       await this.#gates.get(gate)!.stop("SIGKILL");
     }, other);
-    await ping.stop();
     await this.#host(gate).run(["ip", "link", "set", "eth0", "up"]);
     await this.#startGate(gate);
     return gap;
