@@ -29,6 +29,7 @@ import {
   ROUTER_B,
   ruleSet,
 } from "../lab/topology.ts";
+import { latency } from "./measure.ts";
 import { firstReply } from "./times.ts";
 
 const LTE = "203.0.113.4";
@@ -105,8 +106,7 @@ export class TimesWorld implements AsyncDisposable {
 
   /** The round trip between alice and a gate, in ms, without any tunnel. */
   async gateRtt(): Promise<number> {
-    const { stdout } = await this.#host("alice").run(["ping", "-n", "-c", "20", "-i", "0.05", GATE]);
-    return Number(/= [\d.]+\/([\d.]+)/.exec(stdout)?.[1]);
+    return (await latency(this.#host("alice"), GATE, 50)).p50;
   }
 
   /**
