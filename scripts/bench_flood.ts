@@ -1,5 +1,5 @@
 /**
- * `deno task bench flood [--rounds N] [--seconds N] [--rate N] [--out FILE]`: what strangers who flood a gate do to those who have sessions
+ * `deno task bench flood [--rounds N] [--seconds N] [--rate N] [--connections N] [--out FILE]`: what strangers who flood a gate do to those who have sessions
  * there, in a throw-away world: loss and round trips over the direct path, a lane in the kernel, and quic, side by side with none;
  * what it costs the gate, and how many bytes came back for each that was sent. The flood comes from 16 addresses, of a program on the
  * same two cores: `into a closed port` shows what that alone does.
@@ -54,7 +54,10 @@ function rowsOf(samples: Map<string, Sample[]>, pings: number): string[][] {
 }
 
 await main(async () => {
-  const { rounds, seconds, own: { rate }, out } = benchOptions("flood", { rounds: 2, seconds: 2 }, { rate: 5_000 });
+  const { rounds, seconds, own: { rate, connections }, out } = benchOptions("flood", { rounds: 2, seconds: 2 }, {
+    rate: 5_000,
+    connections: 500,
+  });
   await enterWorld();
   const say = (line: string) => console.log(line);
   await using lab = new Lab();
@@ -64,7 +67,7 @@ await main(async () => {
   for (const address of SOURCES) await mallory.run(["ip", "address", "add", `${address}/24`, "dev", "eth0"]);
   const pings = seconds * 200;
   const measure = async (name: string): Promise<Sample> => {
-    const order: FloodOrder = { ...target, kind: name, rate, sources: SOURCES };
+    const order: FloodOrder = { ...target, kind: name, rate, connections, sources: SOURCES };
     const load = name === NONE ? null : Load.start(mallory, { file: "flood.ts", order });
     await load?.told("flowing");
     await load?.told("sent", { fresh: true });
@@ -97,6 +100,6 @@ await main(async () => {
     table(rowsOf(samples, pings)),
     `sessions of machines that ended meanwhile: ${ended}`,
   ];
-  const json = { version: 1, rounds, seconds, rate, ended, floods: Object.fromEntries(samples) };
+  const json = { version: 1, rounds, seconds, rate, connections, ended, floods: Object.fromEntries(samples) };
   await tell(parts.join("\n\n"), { out, json });
 });

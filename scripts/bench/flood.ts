@@ -1,6 +1,5 @@
 /**
- * Floods a gate as a stranger would, for `bench flood`: datagrams at a steady rate (flood_packets.ts), or connections as fast as the gate
- * and this machine let them, from several addresses. Tells when it flows, and now and then how much has gone.
+ * Floods a gate as a stranger would, for `bench flood`: datagrams (flood_packets.ts) or connections at a steady rate, from several addresses. Tells when it flows, and now and then how much has gone.
  */
 import { type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
 import { signSession } from "../../mesh/trust/session.ts";
@@ -12,8 +11,9 @@ import { Loader, type LoadTarget, random, readOrder, say } from "./load_node.ts"
 /** What the bench wants. */
 export interface FloodOrder extends LoadTarget {
   kind: string;
-  /** Datagrams a second. */
+  /** Datagrams a second, and connections. */
   rate: number;
+  connections: number;
   /** Own addresses to come from. */
   sources: string[];
 }
@@ -89,28 +89,36 @@ const order = await readOrder<FloodOrder>();
 const loader = await Loader.of(order);
 const node = await loader.node("mallory", await signingKeyFromSeed(random(32)));
 const key: SigningKey = node.key;
+const started = performance.now();
 let sent = 0;
 setInterval(() => say({ t: "sent", sent }), 250);
 
 async function datagrams({ port, make }: Packets): Promise<void> {
   const sockets = order.sources.map((hostname) => Deno.listenDatagram({ transport: "udp", hostname, port: 0 }));
   const to: Deno.NetAddr = { transport: "udp", hostname: order.host, port };
-  const started = performance.now();
   while (true) {
-    const due = Math.floor((performance.now() - started) / 1000 * order.rate);
-    for (; sent < due; sent++) await sockets[sent % sockets.length]!.send(make(), to).catch(() => {});
+    const wanted = Math.floor((performance.now() - started) / 1000 * order.rate);
+    for (; sent < wanted; sent++) await sockets[sent % sockets.length]!.send(make(), to).catch(() => {});
     await new Promise((resolve) => setTimeout(resolve, 1));
   }
 }
 
+let begun = 0;
+
+/** Waits until the next connection is due. */
+async function due(): Promise<void> {
+  const wait = started + begun++ / order.connections * 1000 - performance.now();
+  await new Promise((resolve) => setTimeout(resolve, Math.max(0, wait)));
+}
+
 async function connections(once: (stranger: Stranger) => Promise<void>, hostname: string): Promise<void> {
   while (true) {
+    await due();
     try {
       const stranger = await Stranger.connect(hostname);
       sent++;
       await once(stranger).finally(() => stranger.end());
     } catch { /* refused, or lost: the next one */ }
-    await new Promise((resolve) => setTimeout(resolve)); // a refusal without a wait in it must not stop the others
   }
 }
 
