@@ -199,8 +199,13 @@ export class LaneService {
     else this.#loops.send(port, bytes, address);
   }
 
-  #carry(port: number, { path, nodes }: Way): void {
-    if (this.mode === "kernel" && kernelCarries(path, new Set(this.#o.addresses().map((a) => a.address)))) {
+  /** The gate's own addresses. */
+  #own(): Set<string> {
+    return new Set(this.#o.addresses().map(({ address }) => address));
+  }
+
+  #carry(port: number, { path, nodes }: Way, own: ReadonlySet<string> = this.#own()): void {
+    if (this.mode === "kernel" && kernelCarries(path, own)) {
       this.#kernel!.set(port, this.#carried(port, path, nodes));
       return this.#loops.close(port);
     }
@@ -249,8 +254,9 @@ export class LaneService {
       return this.#o.log.debug("still no lanes in the kernel", { error: errorLine(error) });
     }
     this.#o.log.info("the kernel takes lanes again");
+    const own = this.#own();
     for (const [port, way] of this.#lanes) {
-      if (way) this.#carry(port, way);
+      if (way) this.#carry(port, way, own);
       else {
         this.#hold(port);
         this.#loops.close(port);
