@@ -46,6 +46,6 @@ export function checkPorts(path: string, relay: GateConfig): void {
   }
   for (const [key, range] of [["lanes", lanes], ["turn_ports", turnPorts]] as const) {
     const inside = range && single.find((port) => port >= range.first && port <= range.last);
-    if (inside) refuse(key, `Port ${inside} is used for something else`, "leave it out");
+    if (inside) refuse(key, `Port ${inside} is used for something else`, "choose a range without it");
   }
 }
