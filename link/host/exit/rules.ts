@@ -19,8 +19,8 @@ import {
   planExit,
   removeKillSwitch,
   renderKillSwitch,
+  ROUTE_PROTOCOL,
 } from "../../core/plan/mod.ts";
-import { ROUTE_PROTOCOL } from "../ip.ts";
 import { type LinkTools, MAX_TOOL_OUTPUT, runTool, toolError } from "../tools.ts";
 
 const text = z.string().max(256);
