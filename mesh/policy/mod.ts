@@ -21,7 +21,8 @@ export {
   seenBy,
   sees,
 } from "./compile.ts";
-export { filterFor, internetBeyond } from "./filter.ts";
+export { filterFor } from "./filter.ts";
+export { internetBeyond } from "./internet.ts";
 export {
   addressEnd,
   allEnds,
