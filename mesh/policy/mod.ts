@@ -37,6 +37,7 @@ export {
 export { portsText, readService } from "./ports.ts";
 export { isBad, parsePrefix } from "./prefix.ts";
 export { NO_DNS } from "./dns.ts";
+export { networkOf, policyNode } from "./members.ts";
 export { DEFAULT_GRACE } from "./network.ts";
 export { durationText } from "./duration.ts";
 export { approvalOf, EXIT_PREFIXES, routesInForce } from "./routes.ts";
