@@ -1,12 +1,11 @@
 /** What a policy is compiled for: a network's machines as their statements tell of them, and its routes in force. */
 import type { RouteBody } from "../wire/ledger.ts";
-import type { NodeRecord } from "../wire/record.ts";
 import { routesInForce } from "./routes.ts";
 import type { Policy, PolicyNode } from "./types.ts";
 
 /** A machine as it was verified: what admins and its admission say of it, and its own record. */
 export interface Member extends Required<Pick<PolicyNode, "id" | "name" | "tags" | "user" | "subject" | "groups">> {
-  record: Pick<NodeRecord, "ipv4" | "ipv6" | "os" | "version" | "routes">;
+  record: Required<Pick<PolicyNode, "ipv4" | "ipv6" | "os" | "version">> & { routes: readonly string[] };
 }
 
 /** The policy's side of a machine. */
