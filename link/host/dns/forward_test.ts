@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { Buffer } from "node:buffer";
+import type { Buffer } from "node:buffer";
 // @ts-types="@types/dns-packet"
 import { encode } from "dns-packet";
 import { type Query, readQuery } from "./codec.ts";

@@ -170,7 +170,7 @@ export class ExitDesk {
       }
       exit = choice;
     }
-    await state.saveSettings({ ...await state.settings(), exit });
+    await state.changeSettings({ exit });
     this.#use = exit;
   }
 
@@ -189,7 +189,7 @@ export class ExitDesk {
         mend: "let it join by a token without prefixes",
       });
     }
-    await state.saveSettings({ ...await state.settings(), offer: on });
+    await state.changeSettings({ offer: on });
     this.#offer = on;
   }
 
