@@ -25,7 +25,7 @@ import { exitPrefixes, MachineExit } from "./exit/machine_exit.ts";
 import { FirewallDesk } from "./firewall/desk.ts";
 import { OnChange } from "./firewall/on_change.ts";
 import { freePort } from "./free_port.ts";
-import { IpTool } from "./ip.ts";
+import { IpTool, type LocalNetworks } from "./ip.ts";
 import type { MachineOptions } from "./machine_options.ts";
 import { LinkTable } from "./nft.ts";
 import { Prober } from "./routes/prober.ts";
@@ -141,15 +141,17 @@ export class Machine {
    */
   async apply(wanted: Wanted): Promise<void> {
     const failures: unknown[] = [];
+    let networks: LocalNetworks | null = null;
     for (
       const step of [
-        () => this.#exit.guard(wanted.exit),
+        async () => void (networks = await this.#exit.guard(wanted.exit)),
         () => this.#tunnel(wanted),
         () =>
           this.#exit.apply(wanted.exit, {
             addresses: wanted.addresses,
             carried: wanted.routes.mine.map(({ prefix, lan }) => lan ?? prefix),
             used: this.#uses.filter((use) => use.active).map((use) => use.route.prefix),
+            networks,
           }),
       ]
     ) {
