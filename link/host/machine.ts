@@ -204,9 +204,7 @@ export class Machine {
     await this.#ensureTable();
     // Docker, say, has come since: the whole machine forwards for it, and is guarded no more. The load says the rest.
     await this.#forwarding.yielded();
-    const carried = wanted.routes.mine.map(({ prefix, snat, lan }) =>
-      lan === undefined ? { prefix, snat } : { prefix, snat, lan }
-    );
+    const carried = wanted.routes.mine;
     const aliases = carried.flatMap(({ prefix, lan }) => lan === undefined ? [] : [{ prefix, lan }]);
     const egress = await this.#egress(carried.map((c) => c.lan ?? c.prefix));
     const guards = await this.#forwarding.set(egress);
