@@ -181,7 +181,7 @@ export const COMMANDS: readonly CommandSpec[] = [
         seen: "2026-01-01T00:00:00.000Z",
         expires: "2026-02-01T00:00:00.000Z",
       }],
-      notAdmitted: [{ name: "bob", why: "record.proof: The network's policy admits nobody by token" }],
+      notAdmitted: [{ name: "bob", id, why: "record.proof: The network's policy admits nobody by token" }],
     },
     load: () => import("./commands/nodes_list.ts"),
   },

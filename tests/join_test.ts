@@ -72,8 +72,9 @@ Deno.test("an expired key is refused at the door, and a new token renews it with
       await assert.rejects(mesh.publishNode(own.jws), { code: "not_admitted", message: /key has expired/ });
 
       const grant = await world.grant({ uses: 1, tags: ["tag:web"] });
-      const auth = encodeToken({ server, net: world.net, head: world.ledger.head, key: grant.seed });
-      assert.equal(await renewByToken(state, { auth, socket: "/nonexistent/ghostlink.sock", now }), "alice");
+      const { head } = world.ledger;
+      const renew = (auth: string) => renewByToken(state, { auth, socket: "/nonexistent/ghostlink.sock", now });
+      assert.equal(await renew(encodeToken({ server, net: world.net, head, key: grant.seed })), "alice");
       const { record } = (await state.network())!;
       const verified = await verifyNodeRecord(record, {
         ledger: world.ledger,
@@ -81,8 +82,12 @@ Deno.test("an expired key is refused at the door, and a new token renews it with
         admit: new AdmitRules().of(world.ledger.policy),
       });
       assert.deepEqual([verified.id, verified.tags], [id, ["tag:web"]]);
-      // Another network's token, and one that is used up, change nothing.
-      await assert.rejects(renewByToken(state, { auth: auth.slice(0, -4), socket: "/nonexistent/x", now }));
+      // A token that does not read, and another network's, change nothing.
+      using kv = await Deno.openKv(":memory:");
+      const { net: elsewhere } = await World.make({ kv });
+      const foreign = encodeToken({ server, net: elsewhere, head, key: grant.seed });
+      await assert.rejects(renew(foreign.slice(0, -4)), { code: "bad_token" });
+      await assert.rejects(renew(foreign), { code: "token_foreign" });
       assert.equal((await state.network())!.record, record);
     },
   );

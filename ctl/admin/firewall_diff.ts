@@ -2,15 +2,8 @@
  * What a new policy's firewall rules do to flows between the machines that there are, and what they no longer do, in words. A
  * rule that only moved within the file is no change.
  */
-import {
-  allEnds,
-  type Compiled,
-  firewallBetween,
-  firewallPlace,
-  firewallText,
-  rulesBetween,
-} from "../../mesh/policy/mod.ts";
-import { classesOf, keyOf, list } from "./policy_diff.ts";
+import { type Compiled, firewallBetween, firewallPlace, firewallText, rulesBetween } from "../../mesh/policy/mod.ts";
+import { classesOf, endsByKey, keyOf, list, pairsOf } from "./policy_diff.ts";
 
 /** Something that is done to flows between two groups of ends that are treated alike. */
 export interface FirewallDiffRow {
@@ -47,21 +40,19 @@ function effectsOf(
   const effects = new Map<string, Omit<FirewallDiffRow, "change">>();
   const { policy } = compiled;
   if (policy.firewall.length === 0) return effects;
-  const own = new Map(allEnds(compiled).map((end) => [keyOf(end), end]));
+  const own = endsByKey(compiled);
   const classes = classesOf(
     before,
     after,
     (end) => [before, after].map((one) => firewallPlace(one.policy, end)).join("/"),
   );
-  for (const from of classes) {
-    for (const to of classes) {
-      const [source, target] = [from[0], from === to ? to[1] : to[0]].map((end) => end && own.get(keyOf(end)));
-      if (!source || !target || rulesBetween(compiled, source, target).length === 0) continue;
-      for (const { rule, at, whole } of firewallBetween(policy, source, target)) {
-        const does = `${firewallText(rule)}${whole ? "" : " (for some of the addresses)"}`;
-        const row = { from: from.map((e) => e.label), to: to.map((e) => e.label), at, does, line: rule.line };
-        effects.set(JSON.stringify([row.from, row.to, at, does]), row);
-      }
+  for (const { from, to, ...pair } of pairsOf(classes)) {
+    const [source, target] = [own.get(keyOf(pair.source)), own.get(keyOf(pair.target))];
+    if (!source || !target || rulesBetween(compiled, source, target).length === 0) continue;
+    for (const { rule, at, whole } of firewallBetween(policy, source, target)) {
+      const does = `${firewallText(rule)}${whole ? "" : " (for some of the addresses)"}`;
+      const row = { from: from.map((e) => e.label), to: to.map((e) => e.label), at, does, line: rule.line };
+      effects.set(JSON.stringify([row.from, row.to, at, does]), row);
     }
   }
   return effects;

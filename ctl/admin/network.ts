@@ -15,6 +15,7 @@ import type { Call } from "../call.ts";
 import { askDaemon } from "../daemon.ts";
 import { random, unixTime } from "./host.ts";
 import { type KnownNetwork, NetworkStore } from "./store.ts";
+import { fitting, type Named, theOne } from "./the_one.ts";
 import { newIssuers, type Refused, underPolicy, verifyNodes } from "./verify_records.ts";
 
 /** Times that a change is signed anew because somebody was faster. */
@@ -22,6 +23,7 @@ const ATTEMPTS = 5;
 /** Entries handed to the coordinator at once, and their characters. */
 const MAX_ENTRIES = 64;
 const MAX_SIZE = 700_000;
+const MACHINES = { what: "machine", see: "ghostctl nodes list" } as const;
 
 /** A ledger entry to be signed. */
 export type Draft = { [K in LedgerKind]: { kind: K; body: LedgerBody<K> } }[LedgerKind];
@@ -300,18 +302,30 @@ export class AdminNetwork {
   }
 
   /**
-   * The one machine of this name or id.
+   * The one machine of this name, id or identity key.
    * @throws GhostError `not_found`, `bad_input` when several have the name
    */
-  async node(ledger: Ledger, nameOrId: string): Promise<VerifiedNode> {
-    const { nodes } = await this.nodes(ledger);
-    const fitting = nodes.filter((n) => n.id === nameOrId || n.name === nameOrId.toLowerCase());
-    if (fitting.length === 1) return fitting[0]!;
-    if (fitting.length === 0) {
-      throw new GhostError("not_found", `No machine "${nameOrId}"`, { mend: "see: ghostctl nodes list" });
-    }
-    throw new GhostError("bad_input", `Several machines are called "${nameOrId}"`, {
-      mend: `name one by its id: ${fitting.map((n) => n.id).join(", ")}`,
+  async node(ledger: Ledger, wanted: string): Promise<VerifiedNode> {
+    return theOne((await this.nodes(ledger)).nodes, wanted, MACHINES);
+  }
+
+  /**
+   * As `node`, or one that is not in (any more): anybody's record may claim a name, so such a machine is found by its name
+   * only if an admin has said something of it before, else by its id or key.
+   */
+  async nodeOrOut(ledger: Ledger, wanted: string): Promise<Named> {
+    const { nodes, refused } = await this.nodes(ledger, { all: true });
+    if (fitting(nodes, wanted).length > 0) return theOne(nodes, wanted, MACHINES);
+    const out = refused.flatMap(({ who }) =>
+      who ? [{ ...who, name: ledger.nodeSettings(who.id)?.name ?? who.name }] : []
+    );
+    const claiming = fitting(out, wanted);
+    const sure = claiming.filter(({ id, key }) => id === wanted || key === wanted || ledger.nodeSettings(id));
+    if (sure.length > 0 || claiming.length === 0) return theOne(sure, wanted, MACHINES);
+    throw new GhostError("not_found", `No machine "${wanted}" is admitted`, {
+      mend: `one that calls itself so has the id ${
+        claiming.map(({ id }) => id).join(", ")
+      }; name it by that if you know it`,
     });
   }
 

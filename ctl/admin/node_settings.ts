@@ -1,15 +1,17 @@
 /** What an admin says of a machine: `node` entries. The newest stands alone, so each repeats what is to stay. */
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import type { VerifiedNode } from "../../mesh/trust/record.ts";
+import { GhostError } from "../../mesh/wire/errors.ts";
 import type { LedgerBody } from "../../mesh/wire/ledger.ts";
 import type { Call } from "../call.ts";
 import { AdminNetwork } from "./network.ts";
+import type { Named } from "./the_one.ts";
 
 type Settings = LedgerBody<"node">;
 
 /** How `changeNode` ended. */
 export interface NodeChange {
-  node: VerifiedNode;
+  node: Named;
   changed: boolean;
   ledger: Ledger;
 }
@@ -22,10 +24,27 @@ export async function changeNode(
   call: Call,
   change: (before: Settings, node: VerifiedNode) => Settings | null,
 ): Promise<NodeChange> {
+  return await changeFound(call, { find: (network, ...wanted) => network.node(...wanted), change });
+}
+
+/** As `changeNode`, for a machine that may be out, so that it comes in again. */
+export async function changeNodeOrOut(call: Call, change: (before: Settings) => Settings | null): Promise<NodeChange> {
+  return await changeFound(call, { find: (network, ...wanted) => network.nodeOrOut(...wanted), change });
+}
+
+async function changeFound<T extends Named>(call: Call, { find, change }: {
+  find(network: AdminNetwork, ledger: Ledger, wanted: string): Promise<T>;
+  change(before: Settings, node: T): Settings | null;
+}): Promise<NodeChange> {
   const network = await AdminNetwork.open(call);
-  let node: VerifiedNode | undefined;
+  let node: T | undefined;
   const { ledger, changed } = await network.change(async (ledger) => {
-    node = await network.node(ledger, call.args[0]!);
+    node = await find(network, ledger, call.args[0]!);
+    if (ledger.isRevoked("node", node.key)) {
+      throw new GhostError("revoked", `${node.name} was revoked, which is for good`, {
+        mend: "let it join anew: ghostctl token create",
+      });
+    }
     const before = ledger.nodeSettings(node.id);
     const after = change(before ?? { node: node.id }, node);
     return after === null || (before && same(before, after)) ? null : { kind: "node", body: after };

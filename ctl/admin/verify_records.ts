@@ -13,14 +13,13 @@ import type { AdmitRule } from "../../mesh/wire/admit.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import { fetchJson } from "../../mesh/wire/fetch_json.ts";
 import { unixTime } from "./host.ts";
+import type { Named } from "./the_one.ts";
 
 /** A record that does not hold, and why. */
 export interface Refused {
   jws: string;
-  /** What it calls itself; null when not even that can be read. */
-  name: string | null;
-  /** Its identity key. */
-  key: string | null;
+  /** Whose it is, by the name that it gives itself; null when not even that can be read. */
+  who: Named | null;
   error: GhostError;
 }
 
@@ -44,16 +43,16 @@ export async function verifyNodes(
   const nodes: VerifiedNode[] = [];
   const refused: Refused[] = [];
   for (const jws of records) {
-    let said: Pick<Refused, "name" | "key"> = { name: null, key: null };
+    let who: Named | null = null;
     try {
-      const { key, record } = await readNodeRecord(jws);
-      said = { name: record.name, key };
+      const { id, key, record } = await readNodeRecord(jws);
+      who = { id, key, name: record.name };
       if (record.proof.kind === "oidc") await issuers.learn(record.proof.idToken, admit);
       const issuerKeys = (issuer: string) => issuers.keysOf(issuer);
       nodes.push(await verifyNodeRecord(jws, { ledger, now: unixTime(), admit, issuerKeys }));
     } catch (error) {
       if (!(error instanceof GhostError)) throw error;
-      refused.push({ jws, ...said, error });
+      refused.push({ jws, who, error });
     }
   }
   return { nodes: nodes.sort((a, b) => a.name < b.name ? -1 : 1), refused };

@@ -1,6 +1,6 @@
 /** `ghostctl gate drain NAME` */
-import { findGate } from "../admin/gates_by_name.ts";
 import { AdminNetwork } from "../admin/network.ts";
+import { theOne } from "../admin/the_one.ts";
 import type { Call } from "../call.ts";
 
 export async function run(call: Call): Promise<void> {
@@ -11,7 +11,7 @@ export async function run(call: Call): Promise<void> {
   let others = 0;
   const { ledger, changed } = await network.change(async (ledger) => {
     const { gates } = await network.gates(ledger);
-    const { key, name } = findGate(gates, wanted);
+    const { key, name } = theOne(gates, wanted, { what: "gate", see: "ghostctl gate list" });
     gate = { key, name };
     others = gates.filter((g) => g.key !== key && !g.draining).length;
     if (ledger.isDraining(key) === on) return null;

@@ -1,7 +1,7 @@
 /** `ghostctl nodes expire NAME TIME` */
 import { parseDuration } from "../admin/duration.ts";
 import { rfc3339, unixTime } from "../admin/host.ts";
-import { changeNode, reportNode } from "../admin/node_settings.ts";
+import { changeNodeOrOut, reportNode } from "../admin/node_settings.ts";
 import type { Call } from "../call.ts";
 
 export async function run(call: Call): Promise<void> {
@@ -11,7 +11,7 @@ export async function run(call: Call): Promise<void> {
     throw call.wrong(`Expected now, never or a time such as 30d, got "${when}"`);
   }
   const expires = seconds === null ? null : unixTime() + seconds;
-  const done = await changeNode(
+  const done = await changeNodeOrOut(
     call,
     ({ expires: before, ...rest }) => expires !== null ? { ...rest, expires } : before === undefined ? null : rest,
   );

@@ -11,7 +11,7 @@ export async function run(call: Call): Promise<void> {
   const ledger = await network.ledger();
   const { nodes, refused } = await network.nodes(ledger, { all: true });
   // Who was revoked is out on purpose, and for good.
-  const out = refused.filter(({ key }) => key === null || !ledger.isRevoked("node", key));
+  const out = refused.filter(({ who }) => who === null || !ledger.isRevoked("node", who.key));
   for (const line of outLines(out)) call.out.remark(printable(line));
   const rows = nodes.map(({ id, name, tags, user, admission, record }) => ({
     name,
@@ -25,7 +25,7 @@ export async function run(call: Call): Promise<void> {
     seen: rfc3339(record.iat),
     expires: rfc3339(record.exp),
   }));
-  const notAdmitted = out.map(({ name, error }) => ({ name, why: error.line }));
+  const notAdmitted = out.map(({ who, error }) => ({ name: who?.name ?? null, id: who?.id ?? null, why: error.line }));
   call.out.answer({ nodes: rows, notAdmitted }, () => human(rows, { call, out: out.length }));
 }
 
@@ -33,7 +33,7 @@ export async function run(call: Call): Promise<void> {
 function outLines(out: readonly Refused[]): string[] {
   return [...Map.groupBy(out, ({ error }) => error.line)].map(([why, some]) => {
     const machines = some.length === 1 ? "1 machine is" : `${some.length} machines are`;
-    return `${machines} known and not admitted: ${list(some.map(({ name }) => name ?? "(unreadable)"))}: ${why}`;
+    return `${machines} known and not admitted: ${list(some.map(({ who }) => who?.name ?? "(unreadable)"))}: ${why}`;
   });
 }
 

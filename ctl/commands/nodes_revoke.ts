@@ -5,7 +5,7 @@ import type { Call } from "../call.ts";
 export async function run(call: Call): Promise<void> {
   await revokeMachine(call, {
     what: "node",
-    find: async (network, ledger, wanted) => (await network.node(ledger, wanted)),
+    find: (network, ledger, wanted) => network.nodeOrOut(ledger, wanted),
     effect: "every machine closes its tunnel",
   });
 }

@@ -18,6 +18,12 @@ export async function run(call: Call): Promise<void> {
   const network = await AdminNetwork.open(call);
   const pulled = new Pulled(network.store, network.known.network.id);
   const base = call.text("base") ?? await pulled.baseOf(file);
+  const told = new Set<string>();
+  const remark = (text: string | null) => {
+    if (text === null || told.has(text)) return;
+    told.add(text);
+    call.out.remark(text);
+  };
   const { ledger, changed } = await network.change(async (ledger) => {
     const { policy } = ledger;
     const now = policy === null ? null : await policyHash(policy);
@@ -37,10 +43,9 @@ export async function run(call: Call): Promise<void> {
       const mend = "change its [[admit]] or [expiry], or add --force to put them out";
       refuseFallen(await network.under(checked.policy, ledger), { place: file, mend });
     }
-    const tokens = withoutTokens(new AdmitRules().of(policy), checked.policy.admit);
-    if (tokens !== null) call.out.remark(tokens);
     // Before it is signed, and once however often that has to be tried.
-    if (imports.length > 0) call.out.remark(`signed with it, for all members to read: ${imports.splice(0).join(", ")}`);
+    remark(withoutTokens(new AdmitRules().of(policy), checked.policy.admit));
+    remark(imports.length === 0 ? null : `signed with it, for all members to read: ${imports.join(", ")}`);
     return { kind: "policy", body };
   });
   await pulled.remember(file, sha256);

@@ -108,6 +108,7 @@ export class ControlQueue {
 
   clear(): void {
     this.#first = [];
+    this.#turn = null;
     this.#pongs = [];
     this.#heads = [];
     this.#ledger = [];

@@ -70,6 +70,11 @@ export class GateCore {
     return this.#board.at(conn, "live")?.member ?? null;
   }
 
+  /** The live session of a node; null when it has none. */
+  connOf(net: string, node: string): ConnId | null {
+    return this.#board.networks.get(net)?.members.get(node)?.conn ?? null;
+  }
+
   /** The next control message for a connection, taken from its queue. */
   nextControl(conn: ConnId): FromGate | undefined {
     return this.#board.all.get(conn)?.control.shift();

@@ -222,6 +222,8 @@ Deno.test("GateCore lets a newer session of a node take the older one's place wi
   assert.deepEqual(out.filter((a) => a.t === "end").map((a) => [a.conn, a.code]), [[1, CLOSE.replaced]]);
   assert.equal(w.core.datagram(2, frame(id(10)), w.now), 3);
   assert.equal(w.core.datagram(1, frame(id(11)), w.now), undefined);
+  assert.deepEqual([w.core.connOf(NET, id(10)), w.core.connOf(NET, id(12))], [3, null]);
+  assert.equal(w.core.connOf(OTHER_NET, id(10)), null);
   w.handle({ t: "closed", conn: 1 });
   assert.deepEqual(w.sent(2), []);
   assert.equal(w.core.counts().sessions, 2);

@@ -1,13 +1,16 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { FRAME_HEADER, FRAME_PACKET } from "../../mesh/wire/gate_session.ts";
+import { FRAME_HEADER, FRAME_PACKET, type FromGate } from "../../mesh/wire/gate_session.ts";
 import { toBase32 } from "../../mesh/wire/encoding.ts";
 import { Bucket } from "./bucket.ts";
+import { ControlQueue } from "./control_queue.ts";
 import { Directory } from "./directory.ts";
 import { splitFrame } from "./frame.ts";
 import { PacketQueue } from "./packet_queue.ts";
 import { Retry } from "./retry.ts";
 import { sourceOf } from "./source.ts";
+
+const HEAD = { seq: 1, hash: "h" };
 
 Deno.test("PacketQueue keeps the newest within both bounds, in order", () => {
   fc.assert(fc.property(fc.array(fc.oneof(fc.integer({ min: 1, max: 60 }), fc.constant(null))), (steps) => {
@@ -34,6 +37,31 @@ Deno.test("PacketQueue refuses a packet that could never fit", () => {
   queue.push(new Uint8Array(10));
   queue.push(new Uint8Array(101));
   assert.deepEqual([queue.length, queue.dropped], [1, 1]);
+});
+
+Deno.test("ControlQueue has nothing of any kind left when it is cleared", () => {
+  const queue = new ControlQueue({ signals: 4, signalBytes: 100, pongs: 4, ledger: 4 });
+  const fill = () => {
+    for (
+      const message of [
+        { t: "welcome", observed: "192.0.2.1:1", head: HEAD },
+        { t: "turn", username: "u", password: "p", expires: 1 },
+        { t: "pong", n: 1 },
+        { t: "head", head: HEAD },
+        { t: "entries", entries: [] },
+        { t: "lane-ended", node: "n" },
+        { t: "presence", node: "n", up: true },
+        { t: "signal", from: "n", box: "b" },
+      ] as FromGate[]
+    ) queue.push(message);
+  };
+  fill();
+  let count = 0;
+  while (queue.shift()) count++;
+  assert.equal(count, 8);
+  fill();
+  queue.clear();
+  assert.equal(queue.shift(), undefined);
 });
 
 Deno.test("Directory finds by text and by frame, also when the first four bytes collide", () => {

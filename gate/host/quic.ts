@@ -207,24 +207,33 @@ export class GateServer {
     }
   }
 
-  /** Checks every live session's record anew, after the ledger has changed what records are judged by. */
-  async recheckAll(): Promise<void> {
+  /**
+   * Checks every live session's record anew, after the ledger has changed what records are judged by.
+   * @returns those that held, by their records
+   */
+  async recheckAll(): Promise<Map<string, Member>> {
+    const held = new Map<string, Member>();
     for (const [conn, { record }] of [...this.#members]) {
-      const member = this.#o.core.memberOf(conn);
-      if (!member) continue;
+      const known = this.#o.core.memberOf(conn);
+      if (!known) continue;
+      let verdict: GateEvent;
       try {
-        await this.#o.judge.recheck({ key: member.key, record });
+        const member = await this.#o.judge.recheck({ key: known.key, record });
+        held.set(record, member);
+        verdict = { t: "verified", conn, member }; // it may end at another time
       } catch (error) {
-        // Only if it still stands on that record: a newer one may have come meanwhile.
-        if (this.#members.get(conn)?.record === record) this.handle({ t: "cut", conn, message: errorLine(error) });
+        verdict = { t: "cut", conn, message: errorLine(error) };
       }
+      // Only if it still stands on that record: a newer one may have come meanwhile.
+      if (this.#members.get(conn)?.record === record) this.handle(verdict);
     }
+    return held;
   }
 
   /** Hands TURN credentials to a node's session; false when it has none. */
-  tellTurn(node: string, credentials: TurnGrantedCredentials): boolean {
-    const conn = [...this.#members].find(([, member]) => member.node === node)?.[0];
-    if (conn === undefined) return false;
+  tellTurn(net: string, node: string, credentials: TurnGrantedCredentials): boolean {
+    const conn = this.#o.core.connOf(net, node);
+    if (conn === null) return false;
     this.handle({ t: "tell", conn, message: { t: "turn", ...credentials } });
     return true;
   }

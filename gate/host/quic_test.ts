@@ -6,7 +6,7 @@ import { signSession, verifySession } from "../../mesh/trust/session.ts";
 import type { GhostError } from "../../mesh/wire/errors.ts";
 import { FRAME_FIRST, FRAME_HEADER, FRAME_SECOND, frameNodeId } from "../../mesh/wire/gate_session.ts";
 import { CLOSE } from "../core/event.ts";
-import { random, seconds, TestClient, TestNetwork, until } from "./testing.ts";
+import { random, seconds, TestClient, TestNetwork, type TestNode, until } from "./testing.ts";
 import { GateWorld } from "./testing_gate.ts";
 
 Deno.test("a gate welcomes nodes and forwards their signals and packets, all of them", async () => {
@@ -69,6 +69,22 @@ Deno.test("a gate lets a node's newer session replace its older one", async () =
   assert(again.welcome);
   const closed = await until("the older one's end", () => a.client.closed);
   assert.equal(closed.code, CLOSE.replaced);
+});
+
+Deno.test("a gate tells TURN credentials to a node's live session, not to one that came to nothing", async () => {
+  await using w = await GateWorld.create({ sessions: 1 });
+  const first = await w.join("first");
+  const { node, client } = await w.join("second");
+  assert.equal(client.of("refused")[0]?.code, "too_many"); // its connection stays for a moment
+  await first.client.close();
+  await until("a free place", () => w.core.counts().sessions === 0);
+  const credentials = { username: "u", password: "p", expires: seconds() + 60 };
+  assert.equal(w.server.tellTurn(w.network.id, node.id, credentials), false);
+  const again = await TestClient.join(w.gate, node);
+  w.clients.push(again);
+  assert.equal(w.server.tellTurn(w.network.id, node.id, credentials), true);
+  await until("the credentials", () => again.of("turn")[0]);
+  assert.equal(w.server.tellTurn("b".repeat(32), node.id, credentials), false);
 });
 
 Deno.test("a gate refuses nodes that its ledger does not admit, and says why", async () => {
@@ -222,6 +238,18 @@ Deno.test("a gate cuts sessions whose record no longer holds against a longer le
   await w.server.recheckAll();
   assert.equal((await until("the end", () => a.client.closed)).code, CLOSE.cut);
   assert.equal(b.client.closed, null);
+});
+
+Deno.test("a gate ends sessions when their membership does, also when that was cut short meanwhile", async () => {
+  await using w = await GateWorld.create();
+  const [a, b] = [await w.join("a"), await w.join("b")];
+  const ends = (node: TestNode) => w.core.memberOf(w.core.connOf(w.network.id, node.id)!)!.expires;
+  const [before, end] = [ends(b.node), seconds() + 1_000];
+  await w.network.append("node", { node: a.node.id, expires: end });
+  const held = await w.server.recheckAll();
+  assert.deepEqual([ends(a.node), ends(b.node)], [end, before]);
+  assert.deepEqual([...held.keys()].sort(), [a.node.record, b.node.record].sort());
+  assert.equal(held.get(a.node.record)!.expires, end);
 });
 
 Deno.test("a gate bounds strangers: those who say nothing, say nonsense, or come in crowds", async () => {

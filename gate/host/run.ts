@@ -233,8 +233,9 @@ class Gate {
     });
     const gate = await nodeIdOf(this.#key.public);
     if (config.fallback.includes("turn")) {
-      this.#turn = await TurnService.open({
+      this.#turn = new TurnService({
         ...world,
+        gate,
         config,
         net: network.net,
         key: this.#key,
@@ -243,7 +244,7 @@ class Gate {
         stateDir: this.#o.state.dir,
         certificate: this.#certificate,
         overlay: this.#overlay,
-        tell: (node, credentials) => this.#server?.tellTurn(node, credentials) ?? false,
+        tell: (node, credentials) => this.#server?.tellTurn(network.net, node, credentials) ?? false,
       });
       membership.onMail = (from, box) => this.#turn?.mailed(from, box);
     }
@@ -334,8 +335,7 @@ class Gate {
       server?.handle({ t: "ledger", net, head: membership.ledger.head });
       if (entries.some(({ kind }) => RECHECK.has(kind))) {
         checking = checking.then(async () => {
-          await server?.recheckAll();
-          await turn?.review();
+          await turn?.review(await server?.recheckAll());
         });
       }
     };

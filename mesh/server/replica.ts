@@ -6,10 +6,10 @@
 import { type FeedItem, type Head, readFeed, readHead, readLedger, readMachine, readMachines } from "../store/mod.ts";
 import { GhostError } from "../wire/errors.ts";
 import { Ledger } from "../trust/ledger.ts";
-import { AdmitRules, issuerSigners, type PolicyNode, recompile } from "../policy/mod.ts";
+import { AdmitRules, approvalOf, issuerSigners, type Policy, type PolicyNode, recompile } from "../policy/mod.ts";
 import { nodeRecord } from "../wire/record.ts";
 import type { IssuerBook } from "../trust/admission/mod.ts";
-import type { RecordContext } from "../trust/record.ts";
+import type { RecordContext, VerifiedNode } from "../trust/record.ts";
 import { gateSlot, nodeSlot, payloadOf } from "./slots.ts";
 import { entryOf, touch, type Touched, untouched } from "./touch.ts";
 import { compileFor, type GateSlot, type NodeSlot, policyNode, readPolicy, selectorsOf, type View } from "./view.ts";
@@ -163,9 +163,8 @@ export class Replica {
       if (slot === null) nodes.delete(id);
       else nodes.set(id, slot);
       const machine = slot?.machine ?? null;
-      const announced = (of: typeof machine) => of?.record.routes.join() ?? "";
-      if (before.policy?.routes.length && announced(old) !== announced(machine)) {
-        // The policy may approve it: then others may see each other by it, and what it takes from a shorter route is its own.
+      if (approvedRoutes(before.policy, old) !== approvedRoutes(before.policy, machine)) {
+        // Others may see each other by such a route, and what it takes from a shorter one is its own.
         touched.routes = touched.all = true;
       }
       if ((old && selectorsOf(old)) !== (machine && selectorsOf(machine))) {
@@ -205,6 +204,13 @@ export class Replica {
     for (const listener of this.#listeners) listener(step);
     return step.after;
   }
+}
+
+/** What a machine announces and the policy approves of it, as one text to compare: that goes by who the machine is, too. */
+function approvedRoutes(policy: Policy | null, machine: VerifiedNode | null): string {
+  if (!policy?.routes.length || machine === null) return "";
+  const node = policyNode(machine);
+  return machine.record.routes.filter((prefix) => approvalOf(policy.routes, node, prefix)).join();
 }
 
 async function inBatches<T>(source: AsyncIterable<T>, work: (item: T) => Promise<void>): Promise<void> {

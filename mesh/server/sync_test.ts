@@ -1,6 +1,9 @@
 import assert from "node:assert/strict";
+import { appendLedger } from "../store/mod.ts";
 import { twin } from "../store/testing.ts";
+import { signEntry } from "../trust/ledger.ts";
 import { type Machine, newApp, ok, type Received, refused, World } from "./testing.ts";
+import { toNewEntry } from "./touch.ts";
 
 /** Events as short texts: what they are and whom they concern. */
 function brief(events: (Received | null)[], machines: Machine[]): string[] {
@@ -99,6 +102,66 @@ Deno.test("GET /v1/sync: a route makes its carrier seen by those whose rules use
   assert.deepEqual(brief([await eyes.next(), await eyes.next()], [a, carol]), ["ledger", "node carol"]);
   await world.append("route", { ...route, op: "remove" });
   assert.deepEqual(brief([await eyes.next(), await eyes.next()], [a, carol]), ["ledger", "node-gone carol"]);
+  await world.app.close();
+});
+
+Deno.test("GET /v1/sync: what a machine announces counts for as long as the policy approves it of this machine", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const policy = `[tags]
+web = []
+router = []
+[routes]
+"10.1.0.0/16" = ["tag:router"]
+[[allow]]
+from = ["tag:web"]
+to = ["10.1.1.0/24"]
+`;
+  const world = await World.make({ kv, policy });
+  const a = await world.node("a", await world.grant({ tags: ["tag:web"] }));
+  const r = await world.machine("r", await world.grant());
+  await ok(await r.publish({ routes: ["10.1.1.0/24"] }));
+  const eyes = await a.sync({ ledger: 99 });
+  assert.deepEqual(brief(await eyes.upTo("synced"), [a, r]), ["snapshot"]);
+  const seen = async () => (await ok(await world.call(a.key, "/v1/nodes"))).records.length;
+  await world.append("node", { node: r.id, tags: ["tag:router"] });
+  assert.equal(await seen(), 1);
+  assert.deepEqual(brief([await eyes.next(), await eyes.next()], [a, r]), ["ledger", "node r"]);
+  await world.append("node", { node: r.id, tags: [] });
+  assert.equal(await seen(), 0);
+  assert.deepEqual(brief([await eyes.next(), await eyes.next()], [a, r]), ["ledger", "node-gone r"]);
+  await world.app.close();
+});
+
+Deno.test("a policy that the coordinator cannot use, past its door, leaves the one before in force", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const world = await World.make({ kv, policy: POLICY });
+  const a = await world.node("a", await world.grant({ tags: ["tag:web"] }));
+  await world.node("nas", await world.grant());
+  const seenBy = async (through: World) => (await ok(await through.call(a.key, "/v1/nodes"))).records.length;
+  const fallen = `${POLICY}[[test]]\nfrom = "tag:web"\ndeny = ["nas"]\n`;
+  for (const source of ["[of_a_later_version]\n", fallen]) {
+    const body = { format: "toml" as const, source };
+    const jws = await signEntry({
+      ledger: world.ledger,
+      admin: world.admin,
+      kind: "policy",
+      body,
+      iat: world.clock.seconds,
+    });
+    assert.equal(
+      await refused(await world.call(world.admin, "/v1/ledger", { body: { entries: [jws] } })),
+      "422 bad_policy",
+    );
+    const base = world.ledger.head;
+    await world.ledger.append(jws); // as an instance of another version takes it
+    await appendLedger(kv, world.net, { base, next: world.ledger.head, entries: [await toNewEntry(jws, null)] });
+    assert.equal(await seenBy(world), 1);
+    const started = newApp(twin(kv), { clock: world.clock });
+    assert.equal(await seenBy(world.through(started)), 1);
+    await started.close();
+  }
+  await world.append("policy", { format: "toml", source: POLICY.replace("nas", "other") });
+  assert.equal(await seenBy(world), 0);
   await world.app.close();
 });
 

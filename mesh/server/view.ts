@@ -7,8 +7,8 @@ import {
   compile,
   type Compiled,
   type Policy,
+  policyInForce,
   type PolicyNode,
-  readSigned,
   routesInForce,
   sees,
 } from "../policy/mod.ts";
@@ -36,9 +36,9 @@ export interface View {
   readonly ledger: Ledger;
   readonly nodes: ReadonlyMap<string, NodeSlot>;
   readonly gates: ReadonlyMap<string, GateSlot>;
-  /** The ways in by the newest policy that could be read. */
+  /** The ways in by the policy in force. */
   readonly admit: readonly AdmitRule[];
-  /** Null when there is none, or none that this version can read: then nobody sees anybody. */
+  /** The policy in force (`readPolicy`); null when there is none: then nobody sees anybody. */
   readonly policy: Policy | null;
   readonly compiled: Compiled | null;
 }
@@ -55,17 +55,9 @@ export function selectorsOf(node: VerifiedNode): string {
   return JSON.stringify(policyNode(node));
 }
 
-/**
- * The policy in force, null when there is none or this version cannot read it; then everything is denied.
- */
+/** The policy in force: the newest that this version can use, as all machines take it. Null when there is none: everything is denied. */
 export function readPolicy(ledger: Ledger): Policy | null {
-  const policy = ledger.policy;
-  if (policy === null) return null;
-  try {
-    return readSigned(policy);
-  } catch {
-    return null;
-  }
+  return ledger.policy === null ? null : policyInForce(ledger.policy).policy;
 }
 
 /** Compiles a policy for the nodes whose records hold. */

@@ -1,16 +1,9 @@
 /** The admin verbs as people type them, against a real coordinator. */
 import assert from "node:assert/strict";
-import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { STARTER_POLICY } from "../../mesh/policy/mod.ts";
 import { hashOf } from "../../mesh/trust/keys.ts";
 import { decodeToken } from "../../mesh/wire/token.ts";
-import { World } from "./world.ts";
-
-const ok = (ended: { code: number; stderr: string }) => assert.equal(ended.code, 0, ended.stderr);
-
-async function ledgerOf(world: World): Promise<Ledger> {
-  return (await (await world.app.network())!.replica.refresh()).ledger;
-}
+import { ok, World } from "./world.ts";
 
 Deno.test("ghostctl init founds a network with the starter policy and keeps the key to itself", async () => {
   await using world = await World.make();
@@ -18,7 +11,7 @@ Deno.test("ghostctl init founds a network with the starter policy and keeps the 
   ok(ended);
   const answer = JSON.parse(ended.stdout);
   assert.equal(answer.version, 1);
-  const ledger = await ledgerOf(world);
+  const ledger = await world.ledger();
   assert.equal(answer.network.id, ledger.network.id);
   assert.deepEqual(
     [ledger.network.name, ledger.network.suffix, ledger.network.ipv4],
@@ -36,7 +29,7 @@ Deno.test("ghostctl init founds a network with the starter policy and keeps the 
   const again = await world.init("--json"); // as after a lost answer: finishes, founds nothing new
   ok(again);
   assert.equal(JSON.parse(again.stdout).network.id, ledger.network.id);
-  assert.equal((await ledgerOf(world)).head.seq, 1);
+  assert.equal((await world.ledger()).head.seq, 1);
 
   const stranger = await world.ctl(
     "init",
@@ -61,7 +54,7 @@ Deno.test("ghostctl init finishes what was begun when the answer was lost", asyn
   assert.equal(lost.code, 3, lost.stderr);
   assert.match((await world.ctl("nodes", "list")).stderr, /No network is administered from here/);
   ok(await world.init("--name", "lab"));
-  assert.equal((await ledgerOf(world)).network.name, "lab");
+  assert.equal((await world.ledger()).network.name, "lab");
   ok(await world.ctl("token", "create"));
 });
 
@@ -75,7 +68,7 @@ Deno.test("ghostctl init leaves nothing behind after a wrong code, and takes the
   assert.deepEqual([...Deno.readDirSync(`${world.dir}/ctl`)], []);
   world.setupCode = code;
   ok(await world.init("--suffix", "example.ghost", "--ipv4", "10.77.0.0/16"));
-  const { network } = await ledgerOf(world);
+  const { network } = await world.ledger();
   assert.deepEqual([network.suffix, network.ipv4], ["example.ghost", "10.77.0.0/16"]);
 });
 
@@ -100,7 +93,7 @@ Deno.test("ghostctl init signs a file, or a draft whose hash was accepted, and n
   const both = await world.init("--accept-draft", world.draft.sha256, "--acls", broken);
   assert.equal(both.code, 2);
   ok(await world.init("--accept-draft", world.draft.sha256));
-  assert.equal((await ledgerOf(world)).policy?.source, source);
+  assert.equal((await world.ledger()).policy?.source, source);
 });
 
 Deno.test("ghostctl init refuses a coordinator with another certificate", async () => {
@@ -131,7 +124,7 @@ Deno.test("ghostctl token create prints the token alone, and machines join with 
   assert.match(ended.stdout, /^ghost1_[A-Za-z0-9_-]+\n$/);
   assert.match(ended.stderr, /admits 2 machines until /);
   const token = decodeToken(ended.stdout);
-  const ledger = await ledgerOf(world);
+  const ledger = await world.ledger();
   assert.deepEqual(token.head, ledger.head);
   assert.equal(token.server, `https://${world.server}`);
   const [grant] = [...ledger.grants.values()];
@@ -231,7 +224,7 @@ Deno.test("ghostctl route add refuses what cannot be a route", async () => {
     assert.match(ended.stderr, text);
     assert.equal(ended.stderr.split("\n").length, 2, ended.stderr);
   }
-  assert.equal((await ledgerOf(world)).head.seq, 1);
+  assert.equal((await world.ledger()).head.seq, 1);
 });
 
 Deno.test("ghostctl policy push checks, tests, signs, and does nothing twice", async () => {
@@ -254,7 +247,7 @@ Deno.test("ghostctl policy push checks, tests, signs, and does nothing twice", a
     (await world.ctl("policy", "push", await world.file("p.ts", ""))).stderr,
     /p\.ts: the default export: Expected an object/,
   );
-  assert.equal((await ledgerOf(world)).head.seq, 2);
+  assert.equal((await world.ledger()).head.seq, 2);
 });
 
 Deno.test("ghostctl changes the ledger once, whether somebody was faster or an answer was lost", async () => {
@@ -262,17 +255,17 @@ Deno.test("ghostctl changes the ledger once, whether somebody was faster or an a
   ok(await world.init());
   const all = await Promise.all([1, 2, 3].map(() => world.ctl("token", "create")));
   all.forEach(ok);
-  assert.equal((await ledgerOf(world)).grants.size, 3);
+  assert.equal((await world.ledger()).grants.size, 3);
   world.loseAnswers = 1;
   ok(await world.ctl("token", "create"));
-  assert.equal((await ledgerOf(world)).grants.size, 4);
+  assert.equal((await world.ledger()).grants.size, 4);
 });
 
 Deno.test("ghostctl refuses a coordinator that goes back behind what it showed", async () => {
   await using world = await World.make();
   ok(await world.init());
   ok(await world.ctl("token", "create"));
-  const { network } = await ledgerOf(world);
+  const { network } = await world.ledger();
   const path = `${world.dir}/ctl/${network.id}.json`;
   const known = JSON.parse(await Deno.readTextFile(path));
   assert.equal(known.head.seq, 2);
@@ -280,7 +273,7 @@ Deno.test("ghostctl refuses a coordinator that goes back behind what it showed",
   assert.match((await world.ctl("token", "create")).stderr, /shows entry 2, but 7 is known/);
   await Deno.writeTextFile(path, JSON.stringify({ ...known, head: { seq: 2, hash: "A".repeat(43) } }));
   assert.match((await world.ctl("token", "create")).stderr, /shows another entry 2 than the one known/);
-  assert.equal((await ledgerOf(world)).head.seq, 2);
+  assert.equal((await world.ledger()).head.seq, 2);
 });
 
 Deno.test("ghostctl chooses among several networks by --network", async () => {
@@ -292,7 +285,7 @@ Deno.test("ghostctl chooses among several networks by --network", async () => {
   assert.equal(unsure.code, 1);
   assert.match(unsure.stderr, /Several networks.*one \([a-z2-7]{32}\), two \(/);
   const named = await one.json("token", "create", "--network", "two");
-  assert.equal(decodeToken(named.token).net, (await ledgerOf(two)).network.id);
+  assert.equal(decodeToken(named.token).net, (await two.ledger()).network.id);
   assert.match((await one.ctl("token", "create", "--network", "three")).stderr, /Unknown network "three"/);
 });
 

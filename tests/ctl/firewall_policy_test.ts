@@ -1,11 +1,6 @@
 /** What `ghostctl policy` says of firewall rules, against a real coordinator. */
 import assert from "node:assert/strict";
-import { type Ended, World } from "./world.ts";
-
-function ok(ended: Ended): string {
-  assert.equal(ended.code, 0, ended.stderr + ended.stdout);
-  return ended.stdout;
-}
+import { ok, World } from "./world.ts";
 
 const OPEN = `[tags]
 web = []

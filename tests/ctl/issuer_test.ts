@@ -1,9 +1,7 @@
 /** `ghostctl issuer` against a real coordinator and a real identity provider. */
 import assert from "node:assert/strict";
 import { startProvider } from "../oidc/provider.ts";
-import { World } from "./world.ts";
-
-const ok = (ended: { code: number; stderr: string }) => assert.equal(ended.code, 0, ended.stderr);
+import { ok, World } from "./world.ts";
 
 const policyOf = (issuer: string, watchers: string[] = []) =>
   `[[allow]]

@@ -4,13 +4,7 @@ import { Ledger, signEntry } from "../../mesh/trust/ledger.ts";
 import { signingKeyFromSeed } from "../../mesh/trust/keys.ts";
 import { fromBase64Url } from "../../mesh/wire/encoding.ts";
 import { decodeToken } from "../../mesh/wire/token.ts";
-import { World } from "./world.ts";
-
-const ok = (ended: { code: number; stderr: string }) => assert.equal(ended.code, 0, ended.stderr);
-
-async function ledgerOf(world: World): Promise<Ledger> {
-  return (await (await world.app.network())!.replica.refresh()).ledger;
-}
+import { ok, World } from "./world.ts";
 
 async function founded(): Promise<World> {
   const world = await World.make();
@@ -28,19 +22,19 @@ Deno.test("ghostctl admin, sign: a change that needs two admins waits until the 
   assert.match((await world.ctl("ledger", "log", ...ben)).stderr, /no part in the network/);
   const added = await world.json("admin", "add", key, "--name", "ben", "--quorum", "2");
   assert.deepEqual([added.changed, added.pending], [true, null]);
-  assert.equal((await ledgerOf(world)).network.quorum, 2);
+  assert.equal((await world.ledger()).network.quorum, 2);
 
   const cam = (await world.ctl(...join.split(" ").slice(1), "--config-dir", `${world.dir}/cam`)).stdout.trim();
   const waits = await world.json("admin", "add", cam, "--name", "cam");
   assert.deepEqual([waits.changed, waits.pending.missing], [false, 1]);
-  assert.ok(!(await ledgerOf(world)).isAdmin(cam));
+  assert.ok(!(await world.ledger()).isAdmin(cam));
   ok(await world.ctl("token", "create")); // what comes in between does not matter
   const { pending } = await world.json("admin", "list", ...ben);
   assert.equal(pending.length, 1);
   assert.match(pending[0].what, new RegExp(`add admin cam ${cam}, quorum 2`));
   const signed = await world.json("sign", pending[0].id.slice(0, 8), ...ben);
   assert.deepEqual([signed.changed, signed.pending], [true, null]);
-  assert.ok((await ledgerOf(world)).isAdmin(cam));
+  assert.ok((await world.ledger()).isAdmin(cam));
   assert.match((await world.ctl("sign", pending[0].id)).stderr, /Nothing waits/);
   const log = await world.json("ledger", "log");
   assert.deepEqual(log.entries.at(-1).by, ["ben", "founder"]);
@@ -125,7 +119,7 @@ Deno.test("ghostctl ledger: an empty coordinator is brought back from a copy, an
   const identity = await signingKeyFromSeed(fromBase64Url(seed).map((b) => b ^ 1));
   const id = await world.join(token, "alice", { identity });
   for (let i = 0; i < 12; i++) ok(await world.ctl("token", "create"));
-  const before = await ledgerOf(world);
+  const before = await world.ledger();
   const copy = `${world.dir}/ledger.jsonl`;
   assert.equal((await world.json("ledger", "export", copy)).source, "coordinator");
   assert.equal((await world.json("ledger", "verify", copy)).head.hash, before.head.hash);
@@ -136,7 +130,7 @@ Deno.test("ghostctl ledger: an empty coordinator is brought back from a copy, an
   assert.equal((await world.json("ledger", "export", copy)).source, "kept");
   const imported = await world.json("ledger", "import", copy, "--setup", world.setupCode);
   assert.deepEqual([imported.added, imported.head], [before.entries.length, before.head]);
-  assert.deepEqual((await ledgerOf(world)).entries, before.entries);
+  assert.deepEqual((await world.ledger()).entries, before.entries);
   using client = await world.client(before.network.id, identity);
   await client.publishNode(record); // its token has expired meanwhile
   assert.deepEqual((await world.json("nodes", "list")).nodes.map((n: { id: string }) => n.id), [id]);
@@ -152,21 +146,21 @@ Deno.test("ghostctl ledger import brings a coordinator forward that was restored
   await using world = await founded();
   const copy = `${world.dir}/ledger.jsonl`;
   ok(await world.ctl("token", "create"));
-  const old = [...(await ledgerOf(world)).entries];
+  const old = [...(await world.ledger()).entries];
   ok(await world.ctl("token", "create"));
   ok(await world.ctl("ledger", "export", copy));
-  const { head } = await ledgerOf(world);
+  const { head } = await world.ledger();
   await world.lose();
   await world.claim(old);
   const refused = await world.ctl("token", "create");
   assert.match(refused.stderr, /shows entry 2, but 3 is known.*ghostctl ledger import/);
   assert.equal((await world.json("ledger", "import", copy)).added, 1);
-  assert.deepEqual((await ledgerOf(world)).head, head);
+  assert.deepEqual((await world.ledger()).head, head);
 });
 
 Deno.test("ghostctl ledger resolve shows both branches, and ends the fork with the revocations of both", async () => {
   await using world = await founded();
-  const ledger = await Ledger.open((await ledgerOf(world)).entries);
+  const ledger = await Ledger.open((await world.ledger()).entries);
   const { seed } = JSON.parse(await Deno.readTextFile(`${world.dir}/ctl/${ledger.network.id}.json`)).admin;
   const admin = await signingKeyFromSeed(fromBase64Url(seed));
   const body = { what: "node" as const, key: admin.public };
@@ -177,10 +171,10 @@ Deno.test("ghostctl ledger resolve shows both branches, and ends the fork with t
   const shown = await world.ctl("ledger", "resolve", "--other", other);
   assert.equal(shown.code, 1);
   assert.match(shown.stdout, /^kept: +entry 2 .*\ndropped: entry 2 .*node /);
-  const keep = (await ledgerOf(world)).hashAt(2)!;
+  const keep = (await world.ledger()).hashAt(2)!;
   const done = await world.json("ledger", "resolve", "--other", other, "--keep", keep);
   assert.deepEqual([done.changed, done.ledgerSeq], [true, 4]);
-  const now = await ledgerOf(world);
+  const now = await world.ledger();
   assert.ok(now.isRevoked("node", admin.public));
   await ledger.take(now.at(2)!);
   for (const jws of now.entries.slice(3)) await ledger.take(jws);

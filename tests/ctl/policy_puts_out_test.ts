@@ -1,11 +1,6 @@
 /** A policy that puts machines out, or undoes what a colleague signed: told by diff, and not signed unasked. */
 import assert from "node:assert/strict";
-import { type Ended, World } from "./world.ts";
-
-function ok(ended: Ended): string {
-  assert.equal(ended.code, 0, ended.stderr + ended.stdout);
-  return ended.stdout;
-}
+import { ok, World } from "./world.ts";
 
 const ALL = '[[allow]]\nfrom = ["*"]\nto = ["*"]\n';
 const OIDC = `${ALL}[[admit]]\nmethod = "oidc"\nissuer = "https://login.example.com"\nclient_id = "ghostmesh"\n`;
@@ -18,7 +13,7 @@ async function withMachines(ago = 0): Promise<World> {
   return world;
 }
 
-const seqOf = async (world: World) => (await (await world.app.network())!.replica.refresh()).ledger.head.seq;
+const seqOf = async (world: World) => (await world.ledger()).head.seq;
 
 Deno.test("a first [[admit]] that leaves tokens out puts all machines out: diff says so, push refuses, nodes list tells of them", async () => {
   await using world = await withMachines();

@@ -1,17 +1,6 @@
 /** `ghostctl policy ...` against a real coordinator. */
 import assert from "node:assert/strict";
-import type { Ledger } from "../../mesh/trust/ledger.ts";
-import { type Ended, World } from "./world.ts";
-
-function ok(ended: Ended): string {
-  assert.equal(ended.code, 0, ended.stderr + ended.stdout);
-  return ended.stdout;
-}
-
-async function ledgerOf(world: World): Promise<Ledger> {
-  const network = await world.app.network();
-  return (await network!.replica.refresh()).ledger;
-}
+import { ok, World } from "./world.ts";
 
 const WIDE = '[tags]\nweb = []\n[[allow]]\nfrom = ["*"]\nto = ["tag:web"]\nports = ["tcp/443"]\n';
 const OPEN_SSH = WIDE + '[[allow]]\nfrom = ["tag:web"]\nto = ["*"]\nports = ["tcp/22", "udp"]\n';
@@ -61,9 +50,9 @@ Deno.test("ghostctl policy push refuses when the policy in force moved since it 
   const late = await world.ctl("policy", "push", mine);
   assert.equal(late.code, 1);
   assert.match(late.stderr, /moved since this file was pulled: it is entry 2; look at it with: ghostctl policy diff/);
-  assert.equal((await ledgerOf(world)).policy?.source, WIDE);
+  assert.equal((await world.ledger()).policy?.source, WIDE);
   ok(await world.ctl("policy", "push", mine, "--base", first.sha256));
-  assert.equal((await ledgerOf(world)).policy?.source, OPEN_SSH);
+  assert.equal((await world.ledger()).policy?.source, OPEN_SSH);
   // Its own pushes are no strangers', and another's pushed before does not pass as a base.
   await Deno.writeTextFile(mine, `${OPEN_SSH}# again\n`);
   ok(await world.ctl("policy", "push", mine));
@@ -78,7 +67,7 @@ Deno.test("ghostctl policy show, history and rollback go through what was signed
   assert.equal(ok(await world.ctl("policy", "show", "2")), WIDE);
   assert.equal((await world.json("policy", "show")).source, OPEN_SSH);
   ok(await world.ctl("policy", "rollback", "2"));
-  assert.equal((await ledgerOf(world)).policy?.source, WIDE);
+  assert.equal((await world.ledger()).policy?.source, WIDE);
   const { policies } = await world.json("policy", "history");
   assert.deepEqual(policies.map((p: { seq: number; inForce: boolean }) => [p.seq, p.inForce]), [
     [1, false],
@@ -143,6 +132,39 @@ Deno.test("ghostctl policy diff and why tell which pairs open and close, and by 
   assert.match((await world.ctl("policy", "why", "ghost", "web1")).stderr, /No machine "ghost"/);
 });
 
+Deno.test("ghostctl policy diff tells of networks that only one of two policies lets a machine carry", async () => {
+  await using world = await World.make();
+  ok(await world.init());
+  const rules = '[[allow]]\nfrom = ["*"]\nto = ["*", "10.1.0.0/16"]\nports = ["tcp/80"]\n';
+  const approving = `[tags]\nrouter = []\n[routes]\n"10.1.0.0/16" = ["tag:router"]\n${rules}`;
+  const [without, withThem] = [await world.file("a.toml", rules), await world.file("b.toml", approving)];
+  const dropping = await world.file(
+    "c.toml",
+    `${approving}[[firewall]]\non = ["tag:router"]\nto = ["10.1.1.0/24"]\naction = "drop"\n`,
+  );
+  ok(await world.ctl("policy", "push", withThem));
+  const token = async (...more: string[]) => ok(await world.ctl("token", "create", ...more)).trim();
+  await world.join(await token("--tag", "tag:router"), "nas", { routes: ["10.1.1.0/24", "10.9.0.0/16"] });
+  await world.join(await token(), "web1");
+  const diff = async (file: string) => ok(await world.ctl("policy", "diff", file)).trim().split("\n");
+  const may = "tag:router may carry 10.1.0.0/16 and all within it";
+  assert.deepEqual(await diff(withThem), ["nothing opens or closes between the machines that there are"]);
+  assert.deepEqual(await diff(without), ["closes  web1 -> 10.1.1.0/24 via nas: tcp/80", `no longer  ${may}`]);
+  ok(await world.ctl("policy", "push", "--force", without));
+  assert.deepEqual(await diff(withThem), ["opens   web1 -> 10.1.1.0/24 via nas: tcp/80", `from now   ${may}`]);
+  assert.deepEqual(await diff(dropping), [
+    "opens   web1 -> 10.1.1.0/24 via nas: tcp/80",
+    "now drops everything, web1 -> 10.1.1.0/24 via nas, at the target",
+    `from now   ${may}`,
+  ]);
+  ok(await world.ctl("policy", "push", dropping));
+  assert.deepEqual(await diff(without), [
+    "closes  web1 -> 10.1.1.0/24 via nas: tcp/80",
+    "no longer drops everything, web1 -> 10.1.1.0/24 via nas, at the target",
+    `no longer  ${may}`,
+  ]);
+});
+
 Deno.test("ghostctl policy push signs what a policy.ts computes, with its source", async () => {
   await using world = await World.make();
   ok(await world.init());
@@ -154,7 +176,7 @@ export default () => ({
 });
 `;
   ok(await world.ctl("policy", "push", await world.file("policy.ts", source)));
-  const { policy } = await ledgerOf(world);
+  const { policy } = await world.ledger();
   assert.deepEqual([policy?.format, policy?.source], ["ts", source]);
   assert.equal(
     policy?.computed,
@@ -175,7 +197,7 @@ export default () => ({
   const pushed = await world.ctl("policy", "push", `${world.dir}/policy.ts`);
   assert.match(ok(pushed), /is in force \(ledger entry 3\)/);
   assert.match(pushed.stderr, /signed with it, for all members to read: inventory\.ts, more\/ports\.ts/);
-  const next = (await ledgerOf(world)).policy;
+  const next = (await world.ledger()).policy;
   assert.deepEqual([next?.computed, next?.source], [policy?.computed, policy?.source]);
   assert.deepEqual(next?.imports, { "inventory.ts": moved, "more/ports.ts": "export const db = 5432;\n" });
   assert.match(ok(await world.ctl("policy", "show")), /more\/ports\.ts, imported by it ---\n\nexport const db = 5432;/);
@@ -192,7 +214,7 @@ export default () => ({
 Deno.test("a policy.ts signs no file that is not for all members to read: keys, private files, what lies elsewhere, links", async () => {
   await using world = await World.make();
   ok(await world.init());
-  const { network } = await ledgerOf(world);
+  const { network } = await world.ledger();
   await Deno.mkdir(`${world.dir}/here/.hidden`, { recursive: true });
   await world.file("outside.json", "{}");
   await world.file("here/private.json", "{}");
@@ -220,7 +242,7 @@ Deno.test("a policy.ts signs no file that is not for all members to read: keys, 
       assert.match(stderr, why);
     }
   }
-  assert.equal((await ledgerOf(world)).head.seq, 1, "nothing was signed");
+  assert.equal((await world.ledger()).head.seq, 1, "nothing was signed");
   // What Deno does not see before the policy runs, it may not read when it does.
   for (const hidden of ['import("./ctl/" + ID, J)', 'import(HERE + "/outside.json", J)']) {
     const body =

@@ -1,10 +1,12 @@
 /** For the command line's tests: a real coordinator behind TLS, ghostctl as a process under its own permissions, machines that join. */
+import assert from "node:assert/strict";
 import { MeshClient } from "../../mesh/client/mesh_client.ts";
 import { makeTestTls } from "../../mesh/client/testing_tls.ts";
 import { createApp, type Draft, type MeshApp } from "../../mesh/server/mod.ts";
 import { ipv4Of, ipv6Of } from "../../mesh/trust/address.ts";
 import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
 import { boxKeyFromSeed, nodeIdOf, type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
+import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { signNodeRecord } from "../../mesh/trust/record.ts";
 import { type Bytes, fromBase64Url, toBase64Url } from "../../mesh/wire/encoding.ts";
 import { decodeToken, encodeSetupCode } from "../../mesh/wire/token.ts";
@@ -18,6 +20,12 @@ export interface Ended {
   code: number;
   stdout: string;
   stderr: string;
+}
+
+/** What one printed that has to have done what it was told. */
+export function ok({ code, stdout, stderr }: Ended): string {
+  assert.equal(code, 0, stderr + stdout);
+  return stdout;
 }
 
 /** Runs the real ghostctl under its named permission set; nothing but `env` and the given folders is open to it. */
@@ -151,6 +159,11 @@ export class World implements AsyncDisposable {
     const path = `${this.dir}/${name}`;
     await Deno.writeTextFile(path, content);
     return path;
+  }
+
+  /** The ledger as the coordinator has it. */
+  async ledger(): Promise<Ledger> {
+    return (await (await this.app.network())!.replica.refresh()).ledger;
   }
 
   /** The CA that ghostctl pinned. */

@@ -3,13 +3,12 @@
  * member, so asks are bounded for each sender and in all before anything is checked, and a node's ask counts only if it is
  * later than the node's last one.
  */
+import { MAX_CLOCK_SKEW } from "../../../mesh/wire/api.ts";
 import { Bucket } from "../bucket.ts";
 
 /** A sender may ask so often a second, and so many times at once; all together. */
 const ONE = { rate: 0.1, burst: 6 };
 const ALL = { rate: 50, burst: 200 };
-/** How far a node's clock may be off, in ms; the same as for everything that is signed (mesh/wire/api.ts). */
-const SKEW = 300_000;
 /** Senders and nodes that are remembered; the oldest is forgotten first. */
 const MAX_REMEMBERED = 20_000;
 
@@ -36,7 +35,7 @@ export class TurnAsks {
 
   /** Takes the `at` of an ask whose signatures hold; says why not, or null when it is the node's newest. */
   take(node: string, at: number, now: number): "replayed" | "clock_skew" | null {
-    if (Math.abs(now - at) > SKEW) return "clock_skew";
+    if (Math.abs(now - at) > MAX_CLOCK_SKEW * 1000) return "clock_skew";
     if (at <= (this.#last.get(node) ?? -1)) return "replayed";
     remember(this.#last, node, at);
     return null;

@@ -71,9 +71,24 @@ Deno.test("CredentialDesk gives a node the same credentials until half their lif
   assert.equal(desk.issue("carol", 1_000, 1_500).expires, 1_500);
   assert.deepEqual(desk.issue("carol", 1_100, 1_500), desk.issue("carol", 1_400, 1_500));
   assert.equal(desk.issue("alice", 1_001, 2_000).expires, 2_000);
+  // coturn takes the earlier ones for as long as they say.
+  assert.ok(desk.holds("alice", 3_000));
+  assert.equal(desk.until("alice"), 1_000 + CREDENTIAL_LIFE * 1.5);
+  assert.ok(!desk.holds("alice", desk.until("alice")));
   desk.rotate("two");
   assert.ok(!desk.holds("bob", 1_000));
   assert.equal(desk.issue("alice", 1_000).password, sign("two", first.username));
+});
+
+Deno.test("attack: CredentialDesk counts a node that it has forgotten among those who hold credentials", () => {
+  const desk = new CredentialDesk({ secret: "one", sign: () => "" });
+  desk.issue("mallory", 0);
+  assert.ok(!desk.holds("stranger", 1));
+  for (let i = 0; i < 20_000; i++) desk.issue(`m${i}`, 0, 1_000);
+  assert.ok(desk.holds("mallory", CREDENTIAL_LIFE - 1));
+  assert.ok(!desk.holds("mallory", CREDENTIAL_LIFE));
+  desk.rotate("two");
+  assert.ok(!desk.holds("mallory", 1));
 });
 
 Deno.test("TurnAsks bounds each sender and all together, and takes a node's ask once and in order", () => {

@@ -7,7 +7,7 @@ import { createHmac } from "node:crypto";
 import type { Log } from "../../../mesh/host/log.ts";
 import type { Runner, RunningChild } from "../../../mesh/host/runner.ts";
 import { openPrivateDir, writeSecret } from "../../../mesh/host/state_dir.ts";
-import { GhostError } from "../../../mesh/wire/errors.ts";
+import { errorLine, GhostError } from "../../../mesh/wire/errors.ts";
 import { renderTurnConfig, type TurnPlan } from "../../core/turn/config.ts";
 import { REMOVE_WALLS, renderWalls, TURN_TABLE } from "../../core/turn/egress.ts";
 
@@ -66,7 +66,7 @@ export class Coturn {
       await writeSecret(`${o.dir}/key.pem`, o.certificate.key);
       await coturn.#launch();
     } catch (error) {
-      await coturn.#wall(REMOVE_WALLS);
+      await coturn.#clear().catch((why) => o.log.error("cannot clear up after coturn", { error: errorLine(why) }));
       throw error;
     }
     coturn.#supervision = coturn.#supervise();
@@ -108,8 +108,13 @@ export class Coturn {
     await child?.status;
     await this.#supervision;
     clearTimeout(late);
-    await this.#wall(REMOVE_WALLS);
+    await this.#clear();
+  }
+
+  /** Removes its files, the secrets first of all, and its walls. */
+  async #clear(): Promise<void> {
     await Deno.remove(this.#o.dir, { recursive: true }).catch(() => {});
+    await this.#wall(REMOVE_WALLS);
   }
 
   async #wall(text: string): Promise<void> {
@@ -125,9 +130,12 @@ export class Coturn {
   async #launch(): Promise<void> {
     const { plan, dir, tools, runner } = this.#o;
     const files = { dir, cert: `${dir}/cert.pem`, key: `${dir}/key.pem` };
-    await writeSecret(`${dir}/turnserver.conf`, renderTurnConfig({ plan, files, secret: this.#secret }));
     // coturn would make them readable for others; nothing is kept in them, but nobody should have to know that.
     for (const file of ["turndb", "turnserver.pid"]) await writeSecret(`${dir}/${file}`, "");
+    do { // again if yet another secret counts by the time that the file is written
+      this.#asked = false;
+      await writeSecret(`${dir}/turnserver.conf`, renderTurnConfig({ plan, files, secret: this.#secret }));
+    } while (this.#asked);
     this.#said = [];
     // Nobody would end a child that came after the end: from here to `#child` nothing waits.
     if (this.#over) throw new GhostError("unreachable", "coturn is not started any more");
@@ -162,7 +170,6 @@ export class Coturn {
         this.#o.log.warn("coturn ended, starting it again", { code, signal: signal ?? undefined });
         await this.#pause(BACKOFF[Math.min(failures, BACKOFF.length - 1)]!);
       }
-      this.#asked = false;
       while (!this.#closed) {
         try {
           await this.#launch();
@@ -170,6 +177,7 @@ export class Coturn {
           break;
         } catch (error) {
           if (this.#closed) return;
+          if (this.#asked) continue; // it was ended in the midst of its start, for another secret
           this.#o.log.error("cannot bring coturn back yet", { error });
           await this.#pause(BACKOFF[Math.min(++failures, BACKOFF.length - 1)]!);
         }

@@ -40,6 +40,13 @@ export interface TurnDeskOptions {
   now(): number;
 }
 
+interface Holder {
+  key: string;
+  record: string;
+  /** When its membership ends, in seconds since 1970. */
+  expires: number;
+}
+
 export class TurnDesk {
   /** The secret that coturn starts with. */
   readonly secret: string;
@@ -47,7 +54,7 @@ export class TurnDesk {
   readonly #credentials: CredentialDesk;
   readonly #asks: TurnAsks;
   /** Those who hold credentials, and the records by which they got them. */
-  readonly #holders = new Map<string, { key: string; record: string; expires: number }>();
+  readonly #holders = new Map<string, Holder>();
   readonly #reviews = new InTurn();
   #waiting = 0;
 
@@ -62,8 +69,7 @@ export class TurnDesk {
   issue({ id, key, expires }: Member, record: string): TurnGrantedCredentials {
     const now = this.#seconds();
     this.#holders.set(id, { key, record, expires });
-    const { username, password, expires: until } = this.#credentials.issue(id, now, Math.floor(expires));
-    return { username, password, expires: until };
+    return this.#credentials.issue(id, now, Math.floor(expires));
   }
 
   /** Takes a mailed ask; what does not hold is dropped without an answer. */
@@ -104,8 +110,11 @@ export class TurnDesk {
     for (const [id, holder] of this.#holders) if (holder.key === key && this.#gone(id)) return this.#rotate();
   }
 
-  /** The ledger has changed what records are judged by: looks at all who hold credentials. */
-  review(): Promise<void> {
+  /**
+   * The ledger has changed what records are judged by: looks at all who hold credentials.
+   * @param held those whose records have just been checked, by these
+   */
+  review(held: ReadonlyMap<string, Member> = new Map()): Promise<void> {
     return this.#reviews.run(async () => {
       let gone = false;
       for (const [id, { key, record }] of [...this.#holders]) {
@@ -113,8 +122,9 @@ export class TurnDesk {
           this.#holders.delete(id);
           continue;
         }
-        const member = await this.#o.recheck({ key, record }).catch(() => null);
+        const member = held.get(record) ?? await this.#o.recheck({ key, record }).catch(() => null);
         if (member === null) gone = this.#gone(id) || gone;
+        else gone = this.#shortened(id, { key, record, expires: member.expires }) || gone;
       }
       if (gone) this.#rotate();
     });
@@ -126,6 +136,14 @@ export class TurnDesk {
     this.#holders.delete(id);
     if (holds) this.#o.log.info("a member with TURN credentials is gone: all of them are replaced", { node: id });
     return holds;
+  }
+
+  /** Notes when a holder's membership ends by now; true when what it holds would count for longer. */
+  #shortened(id: string, holder: Holder): boolean {
+    if (this.#credentials.until(id) <= holder.expires) return false;
+    this.#holders.set(id, holder);
+    this.#o.log.info("a member's TURN credentials would outlive its membership: all are replaced", { node: id });
+    return true;
   }
 
   #holds(id: string): boolean {

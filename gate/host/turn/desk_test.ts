@@ -2,6 +2,8 @@ import assert from "node:assert/strict";
 import { createLog } from "../../../mesh/host/log.ts";
 import { boxKeyFromSeed, nodeIdOf, signingKeyFromSeed } from "../../../mesh/trust/keys.ts";
 import { makeTurnAsk, openTurnGrant } from "../../../mesh/trust/turn_mail.ts";
+import type { TurnGrantedCredentials } from "../../../mesh/wire/turn.ts";
+import type { Member } from "../../core/event.ts";
 import { LedgerJudge } from "../judge.ts";
 import { random, seconds, TestNetwork, type TestNode } from "../testing.ts";
 import { TurnDesk } from "./desk.ts";
@@ -21,16 +23,18 @@ async function scene() {
   const mails: { to: string; box: string }[] = [];
   const secrets: string[] = [];
   const told: string[] = [];
+  const checked: string[] = [];
+  const given: TurnGrantedCredentials[] = [];
   const sessions = new Set<string>();
   const desk = new TurnDesk({
     net: network.id,
     gate,
     key,
     admit: (who) => judge.admit(who),
-    recheck: (who) => judge.recheck(who),
+    recheck: (who) => (checked.push(who.key), judge.recheck(who)),
     mail: (to, box) => Promise.resolve(void mails.push({ to, box })),
     rotated: (secret) => secrets.push(secret),
-    tell: (node) => sessions.has(node) && told.push(node) > 0,
+    tell: (node, credentials) => sessions.has(node) && told.push(node) > 0 && given.push(credentials) > 0,
     log: createLog("ghostgate", { write: () => {} }),
     random,
     now: () => Date.now(),
@@ -42,7 +46,7 @@ async function scene() {
   };
   const ask = (by: TestNode, at = Date.now(), to = gate) =>
     makeTurnAsk({ ask: { v: 1, net: network.id, gate: to, at }, record: by.record, key: by.key });
-  return { network, desk, judge, key, gate, mails, secrets, told, sessions, node, ask };
+  return { network, desk, judge, key, gate, mails, secrets, checked, told, given, sessions, node, ask };
 }
 
 Deno.test("TurnDesk answers a member's mailed ask with credentials that only that member can read", async () => {
@@ -96,4 +100,42 @@ Deno.test("TurnDesk replaces the secret once when a holder is revoked, and tells
   assert.equal(secrets.length, 1);
   assert.notEqual(secrets[0], desk.secret);
   assert.deepEqual(told, [bob.id]);
+});
+
+Deno.test("attack: TurnDesk lets no credentials outlive a membership that was cut short", async () => {
+  const { network, desk, judge, secrets, told, given, sessions, node } = await scene();
+  const alice = await node("alice");
+  const member = () => judge.recheck({ key: alice.key.public, record: alice.record });
+  sessions.add(alice.id);
+  desk.issue(await member(), alice.record);
+  await desk.review();
+  assert.deepEqual(secrets, []);
+  const end = seconds() + 600;
+  await network.append("node", { node: alice.id, expires: end });
+  // Shorter ones do not take the longer ones back.
+  assert.equal(desk.issue(await member(), alice.record).expires, end);
+  await desk.review();
+  assert.equal(secrets.length, 1);
+  assert.deepEqual(told, [alice.id]);
+  assert.equal(given[0]!.expires, end);
+  await desk.review();
+  assert.equal(secrets.length, 1);
+});
+
+Deno.test("TurnDesk checks no record that has just been checked", async () => {
+  const { network, desk, judge, secrets, checked, node } = await scene();
+  const [alice, bob] = [await node("alice"), await node("bob")];
+  const held = new Map<string, Member>();
+  for (const { key, record } of [alice, bob]) {
+    const member = await judge.recheck({ key: key.public, record });
+    desk.issue(member, record);
+    held.set(record, member);
+  }
+  await desk.review(held);
+  assert.deepEqual(checked, []);
+  held.delete(bob.record);
+  await network.append("revoke", { what: "node", key: bob.key.public });
+  await desk.review(held);
+  assert.deepEqual(checked, [bob.key.public]);
+  assert.equal(secrets.length, 1);
 });

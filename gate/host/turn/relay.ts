@@ -13,7 +13,10 @@ import type { Certificate } from "../certificate.ts";
 import type { GateConfig } from "../config.ts";
 import { TURN_TABLE } from "../../core/turn/egress.ts";
 import { forgetTable, noteTable } from "../leftovers.ts";
-import { Coturn } from "./coturn.ts";
+import { Coturn, type CoturnOptions } from "./coturn.ts";
+
+/** What is asked of coturn once it runs. */
+type Relay = Pick<Coturn, "rotate" | "ensureWall" | "close">;
 
 export interface TurnRelayOptions {
   config: GateConfig;
@@ -26,16 +29,17 @@ export interface TurnRelayOptions {
   addresses(): string[];
   runner: Runner;
   log: Log;
+  /** Left out: coturn itself. */
+  start?: (o: CoturnOptions) => Promise<Relay>;
 }
 
 export class TurnRelay {
   readonly #o: TurnRelayOptions;
   #secret: string;
-  #coturn: Coturn | null = null;
+  #coturn: Relay | null = null;
   #plan: TurnPlan | null = null;
-  /** What the log was told last. */
-  #told = "";
-
+  /** What the log was told last, by message. */
+  readonly #told = new Map<string, string>();
   readonly #work = new InTurn();
   readonly #over = new AbortController();
 
@@ -78,16 +82,17 @@ export class TurnRelay {
   }
 
   async #start(addresses: string[]): Promise<void> {
-    const { config, certificate, runner, log, stateDir, overlay } = this.#o;
+    const { config, certificate, runner, log, stateDir, overlay, start = Coturn.start } = this.#o;
     const port = this.#port;
     const tls = config.turn_tls === 0 || !this.#free(config.turn_tls, addresses) ? null : config.turn_tls;
     const plan = { listen: addresses, relay: addresses, port, tls, ports: config.turn_ports, overlay };
     await noteTable(stateDir, TURN_TABLE);
-    this.#coturn = await Coturn.start({
+    const secret = this.#secret;
+    this.#coturn = await start({
       plan,
       dir: `${stateDir}/turn`,
       certificate,
-      secret: this.#secret,
+      secret,
       tools: {
         turnserver: await findTool("turnserver", "apt-get install coturn"),
         nft: await findTool("nft", "apt-get install nftables"),
@@ -98,7 +103,9 @@ export class TurnRelay {
       signal: this.#over.signal,
     });
     this.#plan = plan;
-    this.#told = "";
+    // `rotate` does not reach a coturn that is only about to be here.
+    if (this.#secret !== secret) this.#coturn.rotate(this.#secret);
+    this.#told.clear();
     log.info("TURN", { udp: port, tcp: port, tls: tls ?? "none", addresses: addresses.join(",") });
   }
 
@@ -138,9 +145,9 @@ export class TurnRelay {
   }
 
   #say(message: string, fields: Record<string, string>): void {
-    const text = JSON.stringify([message, fields]);
-    if (text !== this.#told) this.#o.log.warn(message, fields);
-    this.#told = text;
+    const text = JSON.stringify(fields);
+    if (text !== this.#told.get(message)) this.#o.log.warn(message, fields);
+    this.#told.set(message, text);
   }
 
   async #stop(): Promise<void> {

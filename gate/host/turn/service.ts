@@ -1,6 +1,5 @@
 /** The gate's rung "turn" as a whole: coturn (relay.ts) and who gets credentials of it (desk.ts). */
 import type { MeshClient } from "../../../mesh/client/mod.ts";
-import { nodeIdOf } from "../../../mesh/trust/keys.ts";
 import type { GateRecord } from "../../../mesh/wire/record.ts";
 import type { TurnGrantedCredentials } from "../../../mesh/wire/turn.ts";
 import type { Member } from "../../core/event.ts";
@@ -13,7 +12,7 @@ import { TurnRelay, type TurnRelayOptions } from "./relay.ts";
 const AUDIT = 5_000;
 
 export interface TurnServiceOptions
-  extends Omit<TurnRelayOptions, "secret">, Omit<TurnDeskOptions, "gate" | "admit" | "recheck" | "mail" | "rotated"> {
+  extends Omit<TurnRelayOptions, "secret">, Omit<TurnDeskOptions, "admit" | "recheck" | "mail" | "rotated"> {
   judge: LedgerJudge;
   client: MeshClient;
 }
@@ -24,24 +23,19 @@ export class TurnService {
   /** False until it is known whether coturn runs here. */
   #settled = false;
 
-  private constructor(desk: TurnDesk, relay: TurnRelay) {
-    this.#desk = desk;
-    this.#relay = relay;
-  }
-
   /** Nothing runs before `follow`. */
-  static async open(o: TurnServiceOptions): Promise<TurnService> {
+  constructor(o: TurnServiceOptions) {
     const { judge, client } = o;
     const desk = new TurnDesk({
       ...o,
-      gate: await nodeIdOf(o.key.public),
       admit: (who) => judge.admit(who),
       recheck: (who) => judge.recheck(who),
       mail: (to, box) => client.mail(to, box),
       rotated: (secret) => relay.rotate(secret),
     });
     const relay = new TurnRelay({ ...o, secret: desk.secret });
-    return new TurnService(desk, relay);
+    this.#desk = desk;
+    this.#relay = relay;
   }
 
   /** Whether `facts` are more than a beginning: a record that is made before would take the service back for a moment. */
@@ -68,9 +62,9 @@ export class TurnService {
     this.#desk.revoked(key);
   }
 
-  /** Looks anew at everybody who holds credentials. */
-  review(): Promise<void> {
-    return this.#desk.review();
+  /** Looks anew at everybody who holds credentials; `held` are those who have been looked at, by their records. */
+  review(held?: ReadonlyMap<string, Member>): Promise<void> {
+    return this.#desk.review(held);
   }
 
   /** Starts coturn and keeps it and its walls up; `changed` is told when the record has to say something else, and once at first. */
