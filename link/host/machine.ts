@@ -9,6 +9,7 @@ import ipaddr from "ipaddr.js";
 import {
   behindAliases,
   type Bridge,
+  contains,
   type DesiredPeer,
   type DesiredRoute,
   EXIT_MARK,
@@ -20,7 +21,7 @@ import {
 import { type Egress, Forwarding } from "../../mesh/host/forwarding.ts";
 import { CLOSED } from "../../mesh/policy/mod.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
-import { chooseRoutes, contains, type RouteUse } from "../core/routes/mod.ts";
+import { chooseRoutes, type RouteUse } from "../core/routes/mod.ts";
 import { exitPrefixes, MachineExit } from "./exit/machine_exit.ts";
 import { FirewallDesk } from "./firewall/desk.ts";
 import { OnChange } from "./firewall/on_change.ts";

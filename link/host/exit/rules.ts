@@ -15,8 +15,8 @@ import {
   type ExitState,
   exitState,
   planExit,
+  ROUTE_PROTOCOL,
 } from "../../core/plan/mod.ts";
-import { ROUTE_PROTOCOL } from "../ip.ts";
 import { type LinkTools, MAX_TOOL_OUTPUT, runTool } from "../tools.ts";
 
 const text = z.string().max(256);
