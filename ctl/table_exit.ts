@@ -23,7 +23,7 @@ export const EXIT_COMMANDS: readonly CommandSpec[] = [
     ],
     details: [
       "IPv4 and IPv6 alike; a family that the exit node does not have is blocked. Gates and the coordinator are reached past it, by the daemon's own address, protocol and port. What comes in from outside is answered through the exit node, so such connections end (with --lan those from the LAN go on).",
-      "While the exit node is gone nothing leaves. It lasts until exit-node none, over restarts; when ghostlink stops, traffic leaves as before, unless the kill switch is on: that covers all that this machine and its containers send until exit-node none, but not what it forwards for other machines, nor the time from the boot to ghostlink's first start.",
+      "While the exit node is gone nothing leaves. It lasts until exit-node none, over restarts; when ghostlink is stopped, traffic leaves as before, and when it is killed, nothing goes past the tunnel until its next start, which uses the exit node again. The kill switch covers both, and all that this machine and its containers send until exit-node none, but not what it forwards for other machines, nor the time from the boot to ghostlink's first start.",
       'A rule of the policy has to let this machine: to = ["internet"].',
     ],
     examples: [
