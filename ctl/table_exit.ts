@@ -50,7 +50,7 @@ export const EXIT_COMMANDS: readonly CommandSpec[] = [
   {
     name: "exit-node offer",
     summary: "Offer this machine as an exit node",
-    arguments: [{ name: "on|off", summary: "on or off" }],
+    arguments: [{ name: "on|off", summary: "on or off", values: ["on", "off"] }],
     details: [
       "The same as exit = true in [link] of ghostlink.toml. It counts when the policy approves it ([routes] exit) or an admin does.",
       "What leaves here has this machine's own address (SNAT, IPv6 as well). Private networks behind it are not reached by this: they need a route and a rule of their own.",
