@@ -8,7 +8,7 @@ import { prefix, z } from "../wire/schema.ts";
 import { CERTIFICATE_HEADERS, type CertificateHeader } from "./client_certificate.ts";
 
 /** Ways in for those who come without a token. */
-export const AUTH_METHODS = ["static", "oidc", "mtls"] as const;
+const AUTH_METHODS = ["static", "oidc", "mtls"] as const;
 export type AuthMethod = (typeof AUTH_METHODS)[number];
 
 const method = z.enum(AUTH_METHODS, { error: `Unknown; known are: ${AUTH_METHODS.join(", ")}` });

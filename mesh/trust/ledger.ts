@@ -26,7 +26,7 @@ import type { GateBody, GrantBody, LedgerEntry, LedgerEvidence, LedgerHead, Rout
 import { networkPrefix6 } from "./address.ts";
 import { Branches, type Chain, Overlay } from "./branches.ts";
 import { networkIdOf } from "./keys.ts";
-import { bad, checkConsents, checkPlace } from "./ledger_checks.ts";
+import { checkConsents, checkPlace } from "./ledger_checks.ts";
 import { type CheckedEntry, checkEntry } from "./ledger_entry.ts";
 import {
   type Effect,
@@ -36,8 +36,7 @@ import {
   type NodeSettings,
   type Revocable,
 } from "./ledger_state.ts";
-
-import type { LedgerFork, NetworkInfo, OpenLedgerOptions, Taken } from "./ledger_types.ts";
+import { bad, type LedgerFork, type NetworkInfo, type OpenLedgerOptions, type Taken } from "./ledger_types.ts";
 
 export { signEntry, type SignEntryOptions } from "./sign_entry.ts";
 export type {
@@ -98,7 +97,7 @@ export class Ledger {
    * `ledger_rollback` when it ends before `checked`
    */
   static async open(entries: readonly string[], o: OpenLedgerOptions = {}): Promise<Ledger> {
-    if (entries[0] === undefined) throw new GhostError("bad_ledger", "No entries", { place: "ledger" });
+    if (entries[0] === undefined) throw bad("No entries", "ledger");
     const checked = o.checked?.seq ?? -1;
     if (checked >= entries.length) {
       throw new GhostError("ledger_rollback", `Ends at entry ${entries.length - 1}, but ${checked} is known`, {

@@ -3,11 +3,7 @@ import { GhostError } from "../wire/errors.ts";
 import type { LedgerHead } from "../wire/ledger.ts";
 import { QUORUM_KINDS } from "./approval.ts";
 import type { CheckedEntry } from "./ledger_entry.ts";
-
-/** What a ledger refuses an entry with. */
-export function bad(message: string, place: string): GhostError {
-  return new GhostError("bad_ledger", message, { place });
-}
+import { bad } from "./ledger_types.ts";
 
 /**
  * Checks that an entry continues the chain at `head`.

@@ -23,6 +23,7 @@ const BEHIND = [
   "link/host/groups.ts",
   "link/host/ssh_keys.ts",
   "link/host/dns/system.ts",
+  "link/host/exit/kill_switch.ts",
   "link/host/exit/machine_exit.ts",
   "link/host/exit/rules.ts",
   "link/host/firewall/nft.ts",

@@ -6,6 +6,7 @@
  * The end with the smaller id leads: it picks the gate and tells the peer. Both ask, so neither can be drawn into one.
  * An attempt that came to nothing is made again with growing waits.
  */
+import { equalBytes } from "../../../mesh/wire/encoding.ts";
 import type { LaneEnd as EndNumber } from "../../../mesh/wire/gate_session.ts";
 import { decodeLaneAnswer, encodeLaneRequest, laneTransaction } from "../../../mesh/wire/lane.ts";
 import { Hold } from "../path/hold.ts";
@@ -185,7 +186,7 @@ export class LaneEnd {
 
   #granted({ port, end, token }: LaneEvent & { kind: "granted" }, now: number): void {
     if (!this.#want || !this.#gate) return this.#ask(false);
-    if (this.#grant?.port === port && same(this.#grant.token, token)) return;
+    if (this.#grant?.port === port && equalBytes(this.#grant.token, token)) return;
     if (this.#grant) {
       this.#drop();
       this.#asked = null;
@@ -348,10 +349,6 @@ export class LaneEnd {
   get #integrity(): { key: Uint8Array; crypto: StunCrypto; algorithm: "sha256" } {
     return { key: this.#key, crypto: this.#crypto, algorithm: "sha256" };
   }
-}
-
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }
 
 function hex(bytes: Uint8Array): string {
