@@ -39,7 +39,6 @@ const REASONS: Record<string, string> = {
   "ctl/commands/ssh.ts": "runs ssh, towards a machine that this machine's daemon knows",
   "ctl/commands/dns.ts": "puts into words what the daemon did",
   "ctl/admin/run_deno.ts": "runs Deno itself",
-  "ctl/commands_md.ts": "is a document",
 };
 
 const LINUX_ONLY =
