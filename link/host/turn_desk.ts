@@ -78,11 +78,6 @@ export class TurnDesk {
     return this.#host.first;
   }
 
-  /** What is in use now; null when nothing is. */
-  get live(): { choice: TurnChoice; relayed: TransportAddress } | null {
-    return this.#live;
-  }
-
   /** `user` needs the address from now on, best at this gate. */
   acquire(user: RelayUser, prefer: string | null): void {
     if (this.#users.has(user) || this.#closed) return;
