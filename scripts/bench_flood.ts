@@ -9,8 +9,9 @@ import { PACKETS } from "./bench/flood_packets.ts";
 import { Load, targetOf } from "./bench/load.ts";
 import { cpuSeconds, type Latency, latency } from "./bench/measure.ts";
 import { benchMesh, checkRungs } from "./bench/mesh.ts";
-import { benchOptions, enterWorld, tell } from "./bench/options.ts";
+import { benchOptions, tell } from "./bench/options.ts";
 import { interleave } from "./bench/rounds.ts";
+import { enterWorld } from "./lab/enter.ts";
 import { type Host, Lab } from "./lab/lab.ts";
 import { Failure, main } from "./lib/run.ts";
 import { spread, table } from "./lib/stats.ts";
@@ -54,7 +55,7 @@ function rowsOf(samples: Map<string, Sample[]>, pings: number): string[][] {
 }
 
 await main(async () => {
-  const { rounds, seconds, own: { rate, connections }, out } = benchOptions("flood", { rounds: 2, seconds: 2 }, {
+  const { rounds, seconds, own: { rate, connections }, out } = benchOptions({ rounds: 2, seconds: 2 }, {
     rate: 5_000,
     connections: 500,
   });

@@ -11,12 +11,14 @@ import { Load, targetOf } from "./bench/load.ts";
 import type { LoadTarget } from "./bench/load_node.ts";
 import { cpuSeconds, memoryMib, throughput } from "./bench/measure.ts";
 import { type BenchMesh, benchMesh } from "./bench/mesh.ts";
-import { benchOptions, enterWorld, tell } from "./bench/options.ts";
+import { BENCH_USAGE, benchOptions, tell } from "./bench/options.ts";
 import { interleave, ratios } from "./bench/rounds.ts";
+import { enterWorld } from "./lab/enter.ts";
 import { type Host, Lab } from "./lab/lab.ts";
 import { waitFor } from "./lab/process.ts";
 import { GATE_TOML } from "./lab/programs.ts";
-import { Failure, main } from "./lib/run.ts";
+import { misuse } from "./lib/options.ts";
+import { main } from "./lib/run.ts";
 import { median, quantile, spread, table } from "./lib/stats.ts";
 
 /** What the issue asks of a gate on two cores. */
@@ -224,11 +226,11 @@ function laneRows(l: Awaited<ReturnType<typeof lanesPart>>): string[][] {
 }
 
 await main(async () => {
-  const { rounds, seconds, own: { sessions, lanes }, out } = benchOptions("gate", { rounds: 3, seconds: 15 }, {
+  const { rounds, seconds, own: { sessions, lanes }, out } = benchOptions({ rounds: 3, seconds: 15 }, {
     sessions: GOAL,
     lanes: GOAL,
   });
-  if (sessions > GOAL) throw new Failure(`--sessions: a gate takes ${whole(GOAL)} at most`);
+  if (sessions > GOAL) throw misuse(`--sessions: a gate takes ${GOAL} at most`, BENCH_USAGE);
   await enterWorld();
   const say = (line: string) => console.log(line);
   await using lab = new Lab();

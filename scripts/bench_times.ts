@@ -6,9 +6,10 @@
  * between each machine and everything else (lab/delay.ts); `--near 0` and `--rtt 0` leave one out. The goals are the issue's; RTT is
  * what the two ends have between them without a tunnel.
  */
-import { benchOptions, enterWorld, tell } from "./bench/options.ts";
+import { benchOptions, tell } from "./bench/options.ts";
 import { type Goal, judge } from "./bench/times.ts";
 import { TimesWorld } from "./bench/times_world.ts";
+import { enterWorld } from "./lab/enter.ts";
 import { main } from "./lib/run.ts";
 import { quantile, table } from "./lib/stats.ts";
 
@@ -95,7 +96,7 @@ async function measure(
 }
 
 await main(async () => {
-  const { rounds, own: { pairs, rtt, near }, out } = benchOptions("times", { rounds: 3, seconds: 1 }, {
+  const { rounds, own: { pairs, rtt, near }, out } = benchOptions({ rounds: 3, seconds: 1 }, {
     pairs: 10,
     rtt: 40,
     near: 1,

@@ -1,4 +1,4 @@
-/** Why a session with a gate ended is told to its owner also when packets and messages were under way just then. */
+/** Why a session with a gate ended is told to its owner also when packets and pings were under way just then. */
 import assert from "node:assert/strict";
 import { GateWorld } from "../gate/host/testing_gate.ts";
 import { random, TestClient, until } from "../gate/host/testing.ts";
@@ -12,7 +12,7 @@ Deno.test("a session that was replaced while it sent says that it was replaced, 
   const record = { name: "g", hosts: ["127.0.0.1"], quic: w.gate.port, cert: w.gate.cert };
   const gate = { id: "g".repeat(32), key: w.gate.key, record } as unknown as VerifiedGate;
   const nothing = () => {};
-  for (let round = 0; round < 8; round++) {
+  for (let round = 0; round < 40; round++) {
     let reason: string | null = null;
     const events: GateEvents = {
       signal: nothing,

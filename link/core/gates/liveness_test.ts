@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
 import { Liveness } from "./liveness.ts";
 
-/** Lets time pass; the gate answers each question after `rtt` ms, or never. Gives how often it was asked. */
+/**
+ * Lets time pass; the gate answers each question after `rtt` ms, or never, and one that answers never counts as silent. Gives how
+ * often it was asked.
+ */
 function run(live: Liveness, o: { from: number; to: number; rtt: number | null; late?: number }): number {
   let asked = 0;
   const answers: number[] = [];
@@ -13,6 +16,7 @@ function run(live: Liveness, o: { from: number; to: number; rtt: number | null; 
     const due = live.nextDeadline();
     if (due === null || due + (o.late ?? 0) > now || !live.tick(now)) continue;
     asked++;
+    if (o.rtt !== null) assert.ok(!live.silent, `silent at ${now} ms`);
     if (o.rtt !== null) answers.push(now + o.rtt);
   }
   return asked;
@@ -38,15 +42,7 @@ Deno.test("Liveness finds a dead gate within 2.5 s of the wish, and forgives it 
 Deno.test("Liveness takes a slow gate for alive: 1.2 s for each answer, for a minute", () => {
   const live = new Liveness(0);
   live.want(true, 0);
-  for (let at = 0; at < 60_000; at += 1_000) {
-    run(live, { from: at, to: at + 999, rtt: 900 });
-    live.heard(at + 999);
-    assert.ok(!live.silent);
-  }
-  const slow = new Liveness(0);
-  slow.want(true, 0);
-  run(slow, { from: 0, to: 60_000, rtt: 1_200 });
-  assert.ok(!slow.silent);
+  assert.ok(run(live, { from: 0, to: 60_000, rtt: 1_200 }) > 40);
 });
 
 Deno.test("Liveness learns nothing about the gate from looks that come late", () => {

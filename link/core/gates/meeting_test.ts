@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { seeded } from "../stun/testdata/crypto.ts";
 import { chooseGate, type GateOption, Meeting } from "./meeting.ts";
 
 const option = (gate: string, mine: number | null, good = true): GateOption => ({ gate, mine, good });
@@ -22,8 +23,7 @@ Deno.test("chooseGate() stays where it is unless another one is much nearer", ()
 
 /** Two ends that see the same gates from other places, with words that arrive late. */
 function agree(seed: number): { a: string | null; b: string | null; said: number } {
-  let s = seed;
-  const random = () => (s = (s * 1_103_515_245 + 12_345) % 2 ** 31) / 2 ** 31;
+  const random = seeded(seed);
   const a = new Meeting({ leads: true });
   const b = new Meeting({ leads: false });
   const gates = Array.from({ length: 2 + Math.floor(random() * 6) }, (_, i) => `g${i}`);
