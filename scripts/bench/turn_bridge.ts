@@ -2,7 +2,7 @@
  * WireGuard through a TURN server without GhostMesh, for `bench paths`: what WireGuard sends to a port of the loopback goes to the server
  * as channel data, and back; nothing else. Its order is on standard input. Tells the relayed address that it has.
  */
-import { type TurnAction, TurnClient } from "../../link/core/turn/mod.ts";
+import { TurnClient } from "../../link/core/turn/mod.ts";
 import { turnCrypto } from "../../link/host/turn_crypto.ts";
 import { openTurnPipe } from "../../link/host/turn_pipe.ts";
 import { readOrder, say } from "./load_node.ts";
@@ -33,7 +33,7 @@ const pipe = await openTurnPipe({ transport: "udp", host: order.host, port: orde
   },
 });
 
-function act(actions: TurnAction[]): void {
+function act(actions: ReturnType<TurnClient["handle"]>): void {
   for (const action of actions) {
     if (action.kind === "send") pipe.send(action.bytes);
     else if (action.kind === "data") {
