@@ -1,8 +1,8 @@
 /**
- * `deno task bench flood [--rounds N] [--seconds N] [--rate N] [--connections N] [--out FILE]`: what strangers who flood a gate do to those who have sessions
- * there, in a throw-away world: loss and round trips over the direct path, a lane in the kernel, and quic, side by side with none;
- * what it costs the gate, and how many bytes came back for each that was sent. The flood comes from 16 addresses, of a program on the
- * same two cores: `into a closed port` shows what that alone does.
+ * `deno task bench flood [--rounds N] [--seconds N] [--rate N] [--connections N] [--out FILE]`: what strangers who flood a gate do to
+ * those who have sessions there, in a throw-away world: loss and round trips over the direct path, a lane in the kernel, and quic, side
+ * by side with none; what it costs the gate, and how many bytes came back for each that was sent. `rate` datagrams a second, or
+ * `connections`, come from 16 addresses, of a program on the same two cores: `into a closed port` shows what that alone does.
  */
 import type { FloodOrder } from "./bench/flood.ts";
 import { PACKETS } from "./bench/flood_packets.ts";

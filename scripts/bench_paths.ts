@@ -1,13 +1,13 @@
 /**
- * `deno task bench [paths] [--rounds N] [--seconds N] [--out FILE]`: TCP throughput (iperf3) and round trips over bare WireGuard,
- * over GhostMesh direct, by a lane in the gate's kernel and in its process, over quic and over turn, and over nebula direct and relayed, between
- * machines behind home NATs in a throw-away world. They take turns in one run; ratios are of each round. All but nebula use the same kind
- * of WireGuard, which the result names.
+ * `deno task bench [paths] [--rounds N] [--seconds N] [--out FILE]`: TCP throughput (iperf3) and round trips over bare WireGuard, over
+ * GhostMesh direct, by a lane in the gate's kernel and in its process, over quic and over turn, and over nebula direct and relayed,
+ * between machines behind home NATs in a throw-away world. They take turns in one run; ratios are of each round. All but nebula use the
+ * same kind of WireGuard, which the result names.
  *
  * Bare and direct run between alice and bob; the lane between alice and dave, whose routers let no UDP pass between them; quic
- * and nebula's relay between alice and erin, whose router stops lanes too; turn between alice and frank, whose router lets nothing but
- * STUN and TURN to the gate, beside bare WireGuard that a small program carries through a coturn of its own. The lane in the process comes last, beside bare again, because it
- * takes a gate that may not use the kernel.
+ * and nebula's relay between alice and erin, whose router stops lanes too; turn between alice and frank, whose router lets nothing
+ * but STUN and TURN to the gate, beside bare WireGuard that a small program carries through a coturn of its own. The lane in the process
+ * comes last, beside bare again, because it takes a gate that may not use the kernel.
  */
 import { BARE, benchMesh, checkRungs, GATE_IN_PROCESS, gateAnew, laneTo } from "./bench/mesh.ts";
 import { type Latency, latency, throughput } from "./bench/measure.ts";
