@@ -47,8 +47,9 @@ const LATER = 3_000;
 export interface PairTimes {
   /** From the first ping that was sent. */
   firstReply: number;
-  /** From that word until both have a direct path. */
+  /** Until both have a direct path, from the second machine's word that it is up, and from its session with the gate. */
   direct: number;
+  climb: number;
 }
 
 export class TimesWorld implements AsyncDisposable {
@@ -131,10 +132,15 @@ export class TimesWorld implements AsyncDisposable {
     const ping = new Ping(this.#host("alice"), this.#address, EVERY);
     const direct = (link: Process, peer: string) => link.line(new RegExp(`^${peer}: direct`), { timeout: PATIENCE });
     const both = await Promise.all([direct(first, this.#names[1]), direct(second, this.#names[0])])
-      .then((lines) => Math.max(...lines.map(({ at }) => at)) - start, () => Infinity);
+      .then((lines) => Math.max(...lines.map(({ at }) => at)), () => Infinity);
+    const session = await second.line(/ Session with a gate/);
     await ping.first(PATIENCE).catch(() => {});
     await ping.stop();
-    return { firstReply: firstReply(ping.process.lines, EVERY) ?? Infinity, direct: both };
+    return {
+      firstReply: firstReply(ping.process.lines, EVERY) ?? Infinity,
+      direct: both - start,
+      climb: both - session.at,
+    };
   }
 
   async #rung(rung: Rung): Promise<string> {
