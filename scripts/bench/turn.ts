@@ -2,17 +2,21 @@
 import { bareTunnel } from "../lab/bare.ts";
 import type { Host, Lab } from "../lab/lab.ts";
 import { createToken, ipv4Of, joinLink, waitForRung } from "../lab/programs.ts";
+import { waitFor } from "../lab/process.ts";
 import { addBehindNat, GATE, ROUTER_A } from "../lab/topology.ts";
 import { Failure, which } from "../lib/run.ts";
 import { Load } from "./load.ts";
 import type { BenchMesh } from "./mesh.ts";
-import type { BridgeOrder } from "./turn_bridge.ts";
+import type { BridgeOrder, Relayed } from "./turn_bridge.ts";
 
 /** frank's address in the bare tunnel. */
 const BARE = "172.31.253.2";
 const PORT = 3490;
 const [LOCAL, WIREGUARD] = [51_950, 51_951];
 const LOGIN = { username: "bench", password: "bench" };
+
+/** Where a bridge finds the other one's address. */
+const PEER = "/run/home/turn_peer.json";
 
 const COTURN = `listening-ip=${GATE}
 relay-ip=${GATE}
@@ -57,10 +61,9 @@ export async function turnPeer(lab: Lab, { alice }: BenchMesh): Promise<string> 
   return ipv4Of(peer.addresses);
 }
 
-async function bridge(host: Host, peer: BridgeOrder["peer"]): Promise<{ address: string; port: number }> {
-  const order: BridgeOrder = { host: GATE, port: PORT, ...LOGIN, local: LOCAL, wireguard: WIREGUARD, peer };
-  const { address, port } = await Load.start(host, { file: "turn_bridge.ts", order })
-    .told<{ address: string; port: number }>("allocated");
+async function bridge(host: Host): Promise<Relayed> {
+  const order: BridgeOrder = { host: GATE, port: PORT, ...LOGIN, local: LOCAL, wireguard: WIREGUARD, peer: PEER };
+  const { address, port } = await Load.start(host, { file: "turn_bridge.ts", order }).told<Relayed>("allocated");
   return { address, port };
 }
 
@@ -69,10 +72,15 @@ export async function bareTurn(lab: Lab, { alice, gateHost, kind, mtu }: BenchMe
   const turnserver = await which("turnserver");
   if (!turnserver) throw new Failure("turnserver is missing: apt-get install coturn");
   await gateHost.write("bare_coturn.conf", COTURN);
-  gateHost.spawn("bare coturn", [turnserver, "-n", "-c", "/run/home/bare_coturn.conf"]);
+  const coturn = gateHost.spawn("bare coturn", [turnserver, "-c", "/run/home/bare_coturn.conf"]);
   const frank = lab.host("frank");
-  await gateHost.sh(`until ss -Hlun 'sport = :${PORT}' | grep -q .; do sleep 0.05; done`);
-  await bridge(frank, await bridge(alice, null));
+  await waitFor("the bare coturn", async () => {
+    if (!coturn.running) throw new Failure(coturn.tail());
+    return (await gateHost.run(["ss", "-Hlun", `sport = :${PORT}`])).stdout !== "";
+  }, { timeout: 10_000 });
+  const [a, b] = [await bridge(alice), await bridge(frank)];
+  await alice.write(PEER, JSON.stringify(b));
+  await frank.write(PEER, JSON.stringify(a));
   const end = (host: Host, address: string) => ({ host, address, endpoint: "127.0.0.1" });
   const ends: Parameters<typeof bareTunnel>[1] = [end(alice, "172.31.253.1"), end(frank, BARE)];
   await bareTunnel(kind, ends, { mtu, iface: "bare1", port: WIREGUARD, to: LOCAL });
