@@ -26,7 +26,7 @@ import { exitPrefixes, MachineExit } from "./exit/machine_exit.ts";
 import { FirewallDesk } from "./firewall/desk.ts";
 import { OnChange } from "./firewall/on_change.ts";
 import { freePort } from "./free_port.ts";
-import { IpTool } from "./ip.ts";
+import { IpTool, type LocalNetworks } from "./ip.ts";
 import type { MachineOptions } from "./machine_options.ts";
 import { LinkTable } from "./nft.ts";
 import { Prober } from "./routes/prober.ts";
@@ -142,15 +142,17 @@ export class Machine {
    */
   async apply(wanted: Wanted): Promise<void> {
     const failures: unknown[] = [];
+    let networks: LocalNetworks | null = null;
     for (
       const step of [
-        () => this.#exit.guard(wanted.exit),
+        async () => void (networks = await this.#exit.guard(wanted.exit)),
         () => this.#tunnel(wanted),
         () =>
           this.#exit.apply(wanted.exit, {
             addresses: wanted.addresses,
             carried: wanted.routes.mine.map(({ prefix, lan }) => lan ?? prefix),
             used: this.#uses.filter((use) => use.active).map((use) => use.route.prefix),
+            networks,
           }),
       ]
     ) {
@@ -203,9 +205,7 @@ export class Machine {
     await this.#ensureTable();
     // Docker, say, has come since: the whole machine forwards for it, and is guarded no more. The load says the rest.
     await this.#forwarding.yielded();
-    const carried = wanted.routes.mine.map(({ prefix, snat, lan }) =>
-      lan === undefined ? { prefix, snat } : { prefix, snat, lan }
-    );
+    const carried = wanted.routes.mine;
     const aliases = carried.flatMap(({ prefix, lan }) => lan === undefined ? [] : [{ prefix, lan }]);
     const egress = await this.#egress(carried.map((c) => c.lan ?? c.prefix));
     const guards = await this.#forwarding.set(egress);

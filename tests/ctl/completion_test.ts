@@ -3,6 +3,7 @@
  * `ghostctl completion` prints, and gets a line with a Tab in it. `ghostctl` is that of this clone, and machines' names come from a daemon's API.
  */
 import assert from "node:assert/strict";
+import { SCRIPTS } from "../../ctl/completion.ts";
 import { type LocalHandlers, serveLocal } from "../../link/host/local_api.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
@@ -100,15 +101,31 @@ for (const shell of Object.keys(SHELLS) as (keyof typeof SHELLS)[]) {
   });
 }
 
-Deno.test("bash runs nothing of what was typed", async () => {
+/** What bash hands to ghostctl and offers for a line with a command in it, and the files that are there then. */
+async function hostile(script: string): Promise<string[]> {
   const dir = await Deno.makeTempDir();
   try {
-    const { SCRIPTS } = await import("../../ctl/completion.ts");
-    const script =
-      `${SCRIPTS.bash}\nghostctl() { :; }\nCOMP_WORDS=(ghostctl ping '$(touch hurt)' ''); COMP_CWORD=3; _ghostctl; ls`;
-    const { stdout } = await new Deno.Command("bash", { args: ["-c", script], cwd: dir }).output();
-    assert.equal(new TextDecoder().decode(stdout), "");
+    const test = `${script}
+ghostctl() { printf 'asked %s\\n' "$@" >&2; printf '%s\\tmeaning\\n' '$(touch offered)'; }
+COMP_WORDS=(ghostctl ping '$(touch typed)' ''); COMP_CWORD=3; _ghostctl; printf 'offers %s\\n' "\${COMPREPLY[@]}"; ls`;
+    const args = ["-c", test.replace("2>/dev/null", "")];
+    const { stdout, stderr } = await new Deno.Command("bash", { args, cwd: dir }).output();
+    return new TextDecoder().decode(new Uint8Array([...stderr, ...stdout])).trimEnd().split("\n");
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
+}
+
+Deno.test("bash runs nothing of what was typed or offered", async () => {
+  const whole = [
+    "asked complete",
+    "asked --",
+    "asked ping",
+    "asked $(touch typed)",
+    "asked ",
+    "offers $(touch offered)",
+  ];
+  assert.deepEqual(await hostile(SCRIPTS.bash), whole);
+  // The same through eval, as other completions do it: the command would be seen to run.
+  assert.ok((await hostile(SCRIPTS.bash.replace("<(ghostctl", "<(eval ghostctl"))).includes("typed"));
 });

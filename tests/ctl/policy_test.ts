@@ -1,6 +1,6 @@
 /** `ghostctl policy ...` against a real coordinator. */
 import assert from "node:assert/strict";
-import { ok, World } from "./world.ts";
+import { ghostctl, ok, World } from "./world.ts";
 
 const WIDE = '[tags]\nweb = []\n[[allow]]\nfrom = ["*"]\nto = ["tag:web"]\nports = ["tcp/443"]\n';
 const OPEN_SSH = WIDE + '[[allow]]\nfrom = ["tag:web"]\nto = ["*"]\nports = ["tcp/22", "udp"]\n';
@@ -254,6 +254,19 @@ Deno.test("a policy.ts signs no file that is not for all members to read: keys, 
   const done = await world.ctl("policy", "push", await world.file("here/p.ts", importing("./private.json")));
   ok(done);
   assert.match(done.stderr, /signed with it, for all members to read: private\.json/);
+});
+
+Deno.test("a ghostctl that may run nothing says so of a policy.ts, and how to get one that may", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const file = `${dir}/policy.ts`;
+    await Deno.writeTextFile(file, "export default {};\n");
+    const { code, stderr } = await ghostctl(["policy", "check", file], { open: [dir], runsDeno: false });
+    assert.equal(code, 1);
+    assert.match(stderr, /policy\.ts: This ghostctl may not start the process .*; use the installed ghostctl, or add /);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
 });
 
 Deno.test("a policy.ts gets at no file, variable, network, clock or random number", async () => {
