@@ -1,9 +1,10 @@
 /** The verbs about this machine, against the daemon's own API server. */
 import assert from "node:assert/strict";
-import { type LocalHandlers, serveLocal } from "../../link/host/local_api.ts";
+import type { LocalHandlers } from "../../link/host/local_api.ts";
 import { hashOf } from "../../mesh/trust/keys.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { LocalNetcheck, LocalPath, LocalPeer, LocalStatus } from "../../mesh/wire/local.ts";
+import { answering } from "./answers.ts";
 import { type Ended, ghostctl, World } from "./world.ts";
 
 const ID = "f4k2q3x7m5v6b2n4c7d3s5a2ga";
@@ -45,37 +46,12 @@ async function withDaemon(
   run: (ctl: (...args: string[]) => Promise<Ended>, socket: string) => Promise<void>,
   parent?: string,
 ): Promise<void> {
-  const refuse = () => Promise.reject(new GhostError("not_supported", "Not in this test"));
   const dir = await Deno.makeTempDir(parent === undefined ? {} : { dir: parent });
-  const socket = `${dir}/ghostlink.sock`;
-  const server = await serveLocal({
-    socket,
-    random: (n) => crypto.getRandomValues(new Uint8Array(n)),
-    handlers: {
-      status: refuse,
-      peers: refuse,
-      ping: refuse,
-      join: refuse,
-      netcheck: refuse,
-      path: refuse,
-      rotate: refuse,
-      routes: refuse,
-      dns: refuse,
-      firewall: refuse,
-      firewallFlows: refuse,
-      advertise: refuse,
-      login: refuse,
-      exit: refuse,
-      ledger: refuse,
-      fork: refuse,
-      entries: refuse,
-      ...answers,
-    },
-  });
   try {
+    const socket = `${dir}/ghostlink.sock`;
+    await using _ = await answering(socket, answers);
     await run((...args) => ghostctl(args, { env: { GHOSTLINK_SOCKET: socket }, open: [dir] }), socket);
   } finally {
-    await server.close();
     await Deno.remove(dir, { recursive: true });
   }
 }
@@ -320,29 +296,10 @@ Deno.test("ghostctl hands each entry to this machine's daemon, and a daemon's le
   }, world.dir);
 });
 
-/** ghostctl as somebody who may not read the daemon's secret: only `files` are open to it. */
-async function stranger(files: string[], ...args: string[]): Promise<Ended> {
-  const root = new URL("../..", import.meta.url).pathname;
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--quiet",
-      "--no-prompt",
-      `--config=${root}deno.json`,
-      "-P=ctl",
-      `--allow-read=${files}`,
-      `--allow-write=${files}`,
-      `${root}ctl/main.ts`,
-      ...args,
-    ],
-  }).output();
-  return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
-}
-
 Deno.test("ghostctl without the daemon's secret reads status and peers and changes nothing", () =>
   withDaemon({ status: () => Promise.resolve(STATUS), peers: () => Promise.resolve(PEERS) }, async (_, socket) => {
     const read = socket.replace(/[^/]+$/, "read.sock");
-    const ask = (...args: string[]) => stranger([read], ...args, "--socket", socket);
+    const ask = (...args: string[]) => ghostctl([...args, "--socket", socket], { open: [read] });
     assert.deepEqual(JSON.parse((await ask("peers", "--json")).stdout), { version: 1, peers: PEERS });
     assert.match((await ask("status")).stdout, /^machine +alice/);
     for (const verb of [["ping", "bob"], ["keys", "rotate"], ["down"], ["logs"]]) {
