@@ -2,8 +2,8 @@
 import ipaddr from "ipaddr.js";
 import { loadToml } from "../../mesh/host/config.ts";
 import { GATE_PORT } from "../../mesh/wire/gate_session.ts";
-import { GhostError } from "../../mesh/wire/errors.ts";
 import { label, z } from "../../mesh/wire/schema.ts";
+import { checkPorts } from "./config_ports.ts";
 
 /** What a gate offers to nodes that have no direct path. */
 const FALLBACKS = ["ice", "turn", "stun"] as const;
@@ -94,31 +94,6 @@ export type GateConfig = z.infer<typeof gateConfigFile>["relay"];
 export async function loadGateConfig(path: string | undefined): Promise<GateConfig> {
   if (path === undefined) return gateConfigFile.parse({}).relay;
   const { relay } = await loadToml(path, gateConfigFile);
-  if (relay.stun === relay.listen.port) {
-    throw new GhostError("bad_config", "The STUN service needs a port of its own", {
-      place: `${path} relay.stun`,
-      mend: "leave it out to use the port after listen's",
-    });
-  }
-  if (relay.stun === undefined && relay.listen.port === 65535) {
-    throw new GhostError("bad_config", "There is no port after 65535 for the STUN service", {
-      place: `${path} relay.listen`,
-      mend: "set stun to a free port",
-    });
-  }
-  if (relay.fallback.includes("turn")) checkTurnPorts(path, relay);
+  checkPorts(path, relay);
   return relay;
-}
-
-/** @throws GhostError when ports of the TURN service are used twice */
-function checkTurnPorts(path: string, { lanes, turn_ports: ports, ...relay }: GateConfig): void {
-  const refuse = (message: string, mend: string) => {
-    throw new GhostError("bad_config", message, { place: `${path} relay.turn_ports`, mend });
-  };
-  if (lanes && lanes.first <= ports.last && ports.first <= lanes.last) {
-    refuse("Lanes and TURN cannot have the same ports", "keep turn_ports and lanes apart");
-  }
-  for (const port of [relay.listen.port, relay.turn ?? relay.listen.port + 2, relay.turn_tls]) {
-    if (port >= ports.first && port <= ports.last) refuse(`Port ${port} is used for something else`, "leave it out");
-  }
 }

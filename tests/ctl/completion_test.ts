@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { SCRIPTS } from "../../ctl/completion.ts";
-import { answering, peer } from "./answers.ts";
+import { answering, peer } from "./daemon.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 

@@ -1,6 +1,6 @@
 /** Typed plugins, through the launcher: real modules in processes of their own, and a daemon's API that answers them. */
 import assert from "node:assert/strict";
-import { answering, peer } from "./answers.ts";
+import { answering, peer } from "./daemon.ts";
 import { launchedWith } from "./launched.ts";
 import type { Ended } from "./world.ts";
 

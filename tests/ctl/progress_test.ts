@@ -1,6 +1,6 @@
 /** What a verb that takes long shows, at a real terminal (of `script`, util-linux). */
 import assert from "node:assert/strict";
-import { answering } from "./answers.ts";
+import { answering } from "./daemon.ts";
 import { launchedWith } from "./launched.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
