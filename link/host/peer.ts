@@ -6,7 +6,7 @@
 import { IceAgent, type IceSnapshot } from "../core/ice/mod.ts";
 import type { IceAction, IceEvent } from "../core/ice/event.ts";
 import type { PathAction, PathEvent } from "../core/path/event.ts";
-import { Path } from "../core/path/mod.ts";
+import { type Counters, Path, TunnelWatch } from "../core/path/mod.ts";
 import type { Bridge, Endpoint, Join } from "../core/plan/mod.ts";
 import type { TransportAddress } from "../core/stun/mod.ts";
 import type { FromGate } from "../../mesh/wire/gate_session.ts";
@@ -40,6 +40,7 @@ export class Peer {
   #bridge: { remote: TransportAddress; local: string | null } | null = null;
   /** The generation whose `ice` message has been sent; later candidates trickle. */
   #offered: string | null = null;
+  readonly #watch = new TunnelWatch();
   /** Number of the peer's newest `ice` message. */
   #iceNumber = 0;
   /** The peer's generation that was heard of last. */
@@ -108,6 +109,13 @@ export class Peer {
   relayed(packet: Uint8Array): void {
     this.#rungs.each((carrier) => carrier.packetSeen?.(packet));
     this.#packets.incoming(packet);
+  }
+
+  /** What WireGuard counts. Where it sends by itself nobody else sees that nothing comes back. */
+  counted(counters: Counters): void {
+    if (!this.#watch.read(counters, this.#host.now()) || !this.#use.wireguard) return;
+    this.timeline.note("WireGuard does not get through");
+    this.event({ kind: "wgHandshakeStale" });
   }
 
   /** A STUN datagram for this peer's agent. */
@@ -254,6 +262,7 @@ export class Peer {
         }
         case "notify":
           this.state = { rung: action.rung, endpoint: action.endpoint, rttMs: action.rttMs, since: action.since };
+          this.#watch.moved();
           this.timeline.note(`path: ${action.rung}${action.endpoint ? ` ${action.endpoint}` : ""}`);
           this.#rungs.each((carrier) => carrier.pathChanged?.(this.state));
           this.#host.moved(this);
