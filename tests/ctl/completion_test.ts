@@ -4,7 +4,7 @@
  */
 import assert from "node:assert/strict";
 import { SCRIPTS } from "../../ctl/completion.ts";
-import { type LocalHandlers, serveLocal } from "../../link/host/local_api.ts";
+import { answering, peer } from "./daemon.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 
@@ -47,11 +47,10 @@ async function has(name: string): Promise<boolean> {
 /** What a shell makes of lines that end with a Tab. */
 async function typed(shell: keyof typeof SHELLS, lines: readonly string[]): Promise<string[]> {
   const dir = await Deno.makeTempDir();
-  const peers = ["bob", "carol"].map((name) => ({ name }));
-  const handlers = new Proxy({}, { get: () => () => Promise.resolve(peers) }) as LocalHandlers;
-  const random = (n: number) => crypto.getRandomValues(new Uint8Array(n));
-  const server = await serveLocal({ socket: `${dir}/sockets/ghostlink.sock`, random, handlers });
+  const socket = `${dir}/sockets/ghostlink.sock`;
+  const peers = () => Promise.resolve([peer("bob", "direct"), peer("carol", "direct")]);
   try {
+    await using _ = await answering(socket, { peers });
     const run = `sh ${ROOT}scripts/launch.sh ctl "$@"; code=$?; touch ${dir}/completed; exit $code`;
     await Deno.mkdir(`${dir}/bin`);
     await Deno.writeTextFile(`${dir}/bin/ghostctl`, `#!/bin/sh\n${run}\n`, { mode: 0o755 });
@@ -66,14 +65,13 @@ async function typed(shell: keyof typeof SHELLS, lines: readonly string[]): Prom
         VISUAL: "emacs",
         DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
         GHOSTMESH_DENO: Deno.execPath(),
-        GHOSTLINK_SOCKET: `${dir}/sockets/ghostlink.sock`,
+        GHOSTLINK_SOCKET: socket,
       },
       cwd: dir,
     }).output();
     assert.equal(code, 0, new TextDecoder().decode(stderr));
     return new TextDecoder().decode(stdout).trim().split("\n").map((line) => line.trim());
   } finally {
-    await server.close();
     await Deno.remove(dir, { recursive: true });
   }
 }

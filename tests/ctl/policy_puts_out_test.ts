@@ -8,7 +8,7 @@ const OIDC = `${ALL}[[admit]]\nmethod = "oidc"\nissuer = "https://login.example.
 async function withMachines(ago = 0): Promise<World> {
   const world = await World.make();
   ok(await world.init());
-  const token = ok(await world.ctl("token", "create", "--uses", "2")).trim();
+  const token = await world.token("--uses", "2");
   for (const name of ["alice", "bob"]) await world.join(token, name, { ago });
   return world;
 }
@@ -79,9 +79,7 @@ Deno.test("an [expiry] that has ended for machines that are in is told of and no
 Deno.test("a file that was never pulled replaces the starter and one's own policy, and another admin's with --force only", async () => {
   await using world = await World.make();
   ok(await world.init());
-  const ben = ["--config-dir", `${world.dir}/ben`];
-  const { join } = await world.json("admin", "list");
-  const key = ok(await world.ctl(...join.split(" ").slice(1), ...ben)).trim();
+  const { flags: ben, key } = await world.somebody("ben");
   ok(await world.ctl("admin", "add", key, "--name", "ben"));
   ok(await world.ctl("policy", "push", await world.file("bens.toml", ALL), ...ben)); // the starter was in force
   const mine = await world.file("mine.toml", `${ALL}# mine\n`);

@@ -153,6 +153,18 @@ export class World implements AsyncDisposable {
     return JSON.parse(stdout);
   }
 
+  /** A join token, made with these options. */
+  async token(...more: string[]): Promise<string> {
+    return ok(await this.ctl("token", "create", ...more)).trim();
+  }
+
+  /** Somebody with a config folder of their own: the flags that mean it, and the public key that was made there. */
+  async somebody(name: string): Promise<{ flags: string[]; key: string }> {
+    const flags = ["--config-dir", `${this.dir}/${name}`];
+    const { join } = await this.json("admin", "list");
+    return { flags, key: ok(await this.ctl(...join.split(" ").slice(1), ...flags)).trim() };
+  }
+
   init(...more: string[]): Promise<Ended> {
     return this.ctl("init", "--server", this.server, "--setup", this.setupCode, ...more);
   }
