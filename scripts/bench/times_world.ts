@@ -16,6 +16,7 @@ import {
   setupCode,
   startGate,
   startMesh,
+  status,
 } from "../lab/programs.ts";
 import {
   addBehindNat,
@@ -99,6 +100,16 @@ export class TimesWorld implements AsyncDisposable {
     const gate = await startGate(this.#lab.host(name), { config, ...token });
     this.#gates.set(name, gate);
     await gate.line(/in step with the coordinator/);
+  }
+
+  /** Waits until alice and bob have a session with every gate. */
+  async #sessions(): Promise<void> {
+    for (const host of ["alice", "bob"]) {
+      await waitFor(`sessions of ${host} with all gates`, async () => {
+        const { gates } = await status(this.#host(host));
+        return gates.length === this.#gates.size && gates.every(({ connected }) => connected);
+      }, { timeout: 60_000, every: 100 });
+    }
   }
 
   #host(name: string) {
@@ -189,6 +200,7 @@ export class TimesWorld implements AsyncDisposable {
 
   /** The machine of the gate that carries the pair dies without a word; gives the gap. It is back afterwards. */
   async gateDies(): Promise<number> {
+    await this.#sessions();
     const gate = await this.#rung("lane") as GateName;
     const other = () => waitFor("a lane at the other gate", async () => await this.#rung("lane") !== gate);
     const gap = await this.#gap(async () => {
