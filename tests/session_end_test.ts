@@ -27,7 +27,7 @@ Deno.test("a session that was replaced while it sent says that it was replaced, 
       closed: (why) => reason = why,
     };
     const dial = { gate, host: "127.0.0.1", net: node.net, key: node.key, record: node.record, head: node.head };
-    const client = await GateClient.connect({ ...dial, random, now: () => Date.now() }, events);
+    const client = await GateClient.connect({ ...dial, random, now: () => Date.now(), failed: nothing }, events);
     const busy = setInterval(() => {
       for (let i = 0; i < 20; i++) client.sendPacket(node.id, new Uint8Array(1_000));
       client.ping();
