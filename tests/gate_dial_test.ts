@@ -3,38 +3,12 @@ import assert from "node:assert/strict";
 import { openCertificate } from "../gate/host/certificate.ts";
 import { GateWorld } from "../gate/host/testing_gate.ts";
 import { random, type TestNode, until } from "../gate/host/testing.ts";
-import { GateClient, type GateEvents } from "../link/host/gate_client.ts";
+import { GateClient } from "../link/host/gate_client.ts";
 import { CloneWatch, GateKeeper } from "../link/host/gate_keeper.ts";
 import type { HandlerFault } from "../link/host/guarded.ts";
 import type { VerifiedGate } from "../mesh/trust/record.ts";
 import { GATE_ALPN } from "../mesh/wire/gate_session.ts";
-
-const nothing = () => {};
-const noEvents: Omit<GateEvents, "closed"> = {
-  signal: nothing,
-  presence: nothing,
-  packet: nothing,
-  head: nothing,
-  about: nothing,
-  turn: nothing,
-  measured: nothing,
-  leaving: nothing,
-  ledger: nothing,
-};
-
-function gateAt(gate: { port: number; key: string; cert: string }, hosts: string[]): VerifiedGate {
-  const record = { name: "g", hosts, quic: gate.port, cert: gate.cert };
-  return { id: "g".repeat(32), key: gate.key, record } as unknown as VerifiedGate;
-}
-
-const dialOf = (node: TestNode) => ({
-  net: node.net,
-  key: node.key,
-  record: node.record,
-  head: node.head,
-  random,
-  now: () => Date.now(),
-});
+import { dialOf, gateAt, noEvents, nothing } from "./node_session.ts";
 
 /** Keeps a session with a gate, and notes what it tells. */
 function keep(gate: VerifiedGate, node: TestNode) {
