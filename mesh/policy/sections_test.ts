@@ -1,7 +1,8 @@
 /** `[routes]`, `[dns]`, `[expiry]` and the internet in rules. */
 import assert from "node:assert/strict";
 import { compile, type Compiled, exitsFor, routesFor, sees } from "./compile.ts";
-import { filterFor, internetBeyond } from "./filter.ts";
+import { filterFor } from "./filter.ts";
+import { internetBeyond } from "./internet.ts";
 import { checkPolicy, parsePolicy } from "./parse.ts";
 import { intersectAll, parsePrefix, type Range } from "./prefix.ts";
 import { internetEnds, machineEnd, rulesBetween } from "./reach.ts";

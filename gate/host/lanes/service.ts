@@ -14,6 +14,7 @@ import type { PortRange } from "../../core/lanes/ports.ts";
 import { type Carried, kernelCarries } from "../../core/lanes/rules.ts";
 import { sourceOf } from "../../core/source.ts";
 import { forgetTable, noteTable } from "../leftovers.ts";
+import { addCounts, type LaneCounts, noCounts } from "./counts.ts";
 import { ControlSockets } from "./control.ts";
 import { KernelLanes } from "./kernel.ts";
 import { Loops } from "./loops.ts";
@@ -41,13 +42,8 @@ export interface LaneServiceOptions {
 }
 
 /** Sums since the start. */
-export interface LaneTraffic {
+export interface LaneTraffic extends LaneCounts {
   mode: "kernel" | "loop";
-  packets: number;
-  bytes: number;
-  /** Packets to lanes' ports that came from no proved address. */
-  unproved: number;
-  limited: number;
   /** Packets among them that this process carried. */
   loopPackets: number;
 }
@@ -290,16 +286,10 @@ export class LaneService {
   }
 
   async traffic(): Promise<LaneTraffic> {
-    const kernel = await this.#kernel?.counts() ?? { packets: 0, bytes: 0, unproved: 0, limited: 0 };
-    const loop = this.#loops.counts();
-    return {
-      mode: this.mode,
-      packets: kernel.packets + loop.packets,
-      bytes: kernel.bytes + loop.bytes,
-      unproved: kernel.unproved + loop.unproved,
-      limited: kernel.limited + loop.limited,
-      loopPackets: loop.packets,
-    };
+    const sum = await this.#kernel?.counts() ?? noCounts();
+    const loops = this.#loops.counts();
+    addCounts(sum, loops);
+    return { mode: this.mode, ...sum, loopPackets: loops.packets };
   }
 
   async #removeTable(): Promise<void> {

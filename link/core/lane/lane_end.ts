@@ -219,7 +219,8 @@ export class LaneEnd {
     this.#asked.due = now + wait;
     if (this.#leads) {
       if (this.#asked.tries === 1 || this.#offer?.gate !== this.#gate!.id) {
-        this.#offer = { gate: this.#gate!.id, ufrag: hex(this.#crypto.random(8)), pwd: hex(this.#crypto.random(16)) };
+        const random = (size: number) => this.#crypto.random(size).toHex();
+        this.#offer = { gate: this.#gate!.id, ufrag: random(8), pwd: random(16) };
         this.#out.push({ kind: "listen", ufrag: this.#ufrag("own") });
       }
       this.#out.push({ kind: "offer", ...this.#offer });
@@ -234,11 +235,7 @@ export class LaneEnd {
   #prove(grant: Grant, proof: Proof, now: number): void {
     const transaction = laneTransaction(grant.port, this.#crypto.random(6));
     proof.transactions = [...proof.transactions.slice(-3), transaction.toString()];
-    const request = {
-      end: grant.end,
-      transaction,
-      ...(proof.nonce && { nonce: proof.nonce }),
-    };
+    const request = { end: grant.end, transaction, ...(proof.nonce && { nonce: proof.nonce }) };
     const wait = PROVE_WAITS[proof.tries++];
     // A family in which nothing comes back is tried now and then: the machine may get an address of it.
     proof.due = now + (wait ?? REPROVE);
@@ -349,8 +346,4 @@ export class LaneEnd {
   get #integrity(): { key: Uint8Array; crypto: StunCrypto; algorithm: "sha256" } {
     return { key: this.#key, crypto: this.#crypto, algorithm: "sha256" };
   }
-}
-
-function hex(bytes: Uint8Array): string {
-  return [...bytes].map((b) => b.toString(16).padStart(2, "0")).join("");
 }
