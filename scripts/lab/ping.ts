@@ -48,17 +48,17 @@ export class Ping {
       if (summary) sent = Number(summary[1]);
     }
     const times = [...answers.values()];
-    // Answers take a moment: a packet counts as lost when 200 ms went by without its answer.
-    const judged = Math.max(0, sent - Math.ceil(200 / this.#interval), ...answers.keys());
-    const lost = [];
-    for (let seq = 1; seq <= judged; seq++) if (!answers.has(seq)) lost.push(seq);
-    let longestGapMs = 0;
-    times.forEach(({ at }, i) => longestGapMs = Math.max(longestGapMs, i === 0 ? 0 : at - times[i - 1]!.at));
     let [newest, reordered] = [0, 0];
     for (const seq of answers.keys()) {
       reordered = Math.max(reordered, newest - seq);
       newest = Math.max(newest, seq);
     }
+    // Answers take a moment: a packet counts as lost when 200 ms went by without its answer.
+    const judged = Math.max(newest, sent - Math.ceil(200 / this.#interval));
+    const lost = [];
+    for (let seq = 1; seq <= judged; seq++) if (!answers.has(seq)) lost.push(seq);
+    let longestGapMs = 0;
+    times.forEach(({ at }, i) => longestGapMs = Math.max(longestGapMs, i === 0 ? 0 : at - times[i - 1]!.at));
     const firstMs = (times[0]?.at ?? Infinity) - this.started;
     const medianMs = median(times.map((t) => t.ms));
     return { sent, received: answers.size, lost, reordered, firstMs, longestGapMs, medianMs };

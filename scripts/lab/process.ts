@@ -40,6 +40,8 @@ export class Process {
   /** Resolves when it ended and its last lines are in `lines`. */
   readonly ended: Promise<{ code: number; signal: string | null }>;
   #running = true;
+  /** Its last lines are in `lines`. */
+  #told = false;
   #child: Deno.ChildProcess;
 
   constructor(name: string, argv: readonly string[], o: { env: Record<string, string>; stdin?: string }) {
@@ -59,6 +61,7 @@ export class Process {
     this.ended = this.#child.status.then(async ({ code, signal }) => {
       this.#running = false;
       await told;
+      this.#told = true;
       return { code, signal };
     });
   }
@@ -91,7 +94,7 @@ export class Process {
     const what = `${pattern} from ${this.name}`;
     try {
       return await waitFor(what, () => {
-        const ended = !this.#running;
+        const ended = this.#told;
         for (let i = from; i < this.lines.length; i++) {
           const match = pattern.exec(this.lines[i]!.text);
           if (match) return { ...this.lines[i]!, match };
