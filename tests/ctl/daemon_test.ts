@@ -1,84 +1,11 @@
 /** The verbs about this machine, against the daemon's own API server. */
 import assert from "node:assert/strict";
-import { type LocalHandlers, serveLocal } from "../../link/host/local_api.ts";
+import type { LocalHandlers } from "../../link/host/local_api.ts";
 import { hashOf } from "../../mesh/trust/keys.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
-import type { LocalNetcheck, LocalPath, LocalPeer, LocalStatus } from "../../mesh/wire/local.ts";
-import { type Ended, ghostctl, World } from "./world.ts";
-
-const ID = "f4k2q3x7m5v6b2n4c7d3s5a2ga";
-
-const STATUS: LocalStatus = {
-  self: { name: "alice", id: ID, addresses: ["100.64.7.9", "fd12::9"], interface: "ghost0" },
-  network: { id: "a".repeat(32), name: "home", server: "https://127.0.0.1:7777", connected: true, ledgerSeq: 12 },
-  gates: [{ name: "gate1", id: ID, region: "eu", connected: true, rttMs: 8.1, use: "home", draining: false }],
-  home: { gate: "gate1", why: "the only gate" },
-  warnings: ["The gate gate1 is old"],
-  state: "up",
-};
-const PEERS: LocalPeer[] = [
-  {
-    name: "bob",
-    id: ID,
-    addresses: ["100.64.3.4"],
-    online: true,
-    path: { rung: "direct", endpoint: "203.0.113.7:51820", rttMs: 4.2, since: "2026-01-01T00:00:00.000Z", why: null },
-    rxBytes: 1500,
-    txBytes: 20,
-    lastHandshake: "2026-01-01T00:00:00.000Z",
-  },
-  {
-    name: "carol",
-    id: ID,
-    addresses: [],
-    online: false,
-    path: { rung: "none", endpoint: null, rttMs: null, since: null, why: "it is off" },
-    rxBytes: 0,
-    txBytes: 0,
-    lastHandshake: null,
-  },
-];
-
-/** A daemon's API with answers of the test's choice. */
-async function withDaemon(
-  answers: Partial<LocalHandlers>,
-  run: (ctl: (...args: string[]) => Promise<Ended>, socket: string) => Promise<void>,
-  parent?: string,
-): Promise<void> {
-  const refuse = () => Promise.reject(new GhostError("not_supported", "Not in this test"));
-  const dir = await Deno.makeTempDir(parent === undefined ? {} : { dir: parent });
-  const socket = `${dir}/ghostlink.sock`;
-  const server = await serveLocal({
-    socket,
-    random: (n) => crypto.getRandomValues(new Uint8Array(n)),
-    handlers: {
-      status: refuse,
-      peers: refuse,
-      ping: refuse,
-      join: refuse,
-      netcheck: refuse,
-      path: refuse,
-      rotate: refuse,
-      routes: refuse,
-      dns: refuse,
-      firewall: refuse,
-      firewallFlows: refuse,
-      advertise: refuse,
-      login: refuse,
-      exit: refuse,
-      ledger: refuse,
-      fork: refuse,
-      entries: refuse,
-      ...answers,
-    },
-  });
-  try {
-    await run((...args) => ghostctl(args, { env: { GHOSTLINK_SOCKET: socket }, open: [dir] }), socket);
-  } finally {
-    await server.close();
-    await Deno.remove(dir, { recursive: true });
-  }
-}
+import type { LocalNetcheck, LocalPath, LocalStatus } from "../../mesh/wire/local.ts";
+import { type Ended, World } from "./world.ts";
+import { ID, PEERS, STATUS, withDaemon } from "./daemon.ts";
 
 Deno.test("ghostctl status and peers show what the daemon says", () =>
   withDaemon({ status: () => Promise.resolve(STATUS), peers: () => Promise.resolve(PEERS) }, async (ctl) => {
@@ -219,64 +146,6 @@ Deno.test("ghostctl says when daemon and ghostctl do not understand each other",
   });
 });
 
-Deno.test("ghostctl exits with 3 when no daemon answers, also at a socket that a crash left", async () => {
-  const dir = await Deno.makeTempDir();
-  try {
-    const socket = `${dir}/ghostlink.sock`;
-    const run = (...args: string[]) => ghostctl([...args, "--socket", socket], { open: [dir] });
-    for (const verb of [["status"], ["peers"], ["ping", "bob"], ["keys", "rotate"], ["route", "list"]]) {
-      const ended = await run(...verb);
-      assert.equal(ended.code, 3, ended.stderr);
-      assert.match(
-        ended.stderr,
-        new RegExp(`^ghostctl: ${socket}: No daemon answers at this socket; start it with: ghostlink run`),
-      );
-      assert.equal(ended.stdout, "");
-    }
-    Deno.listen({ transport: "unix", path: socket }).close();
-    await Deno.writeTextFile(`${dir}/token`, "secret");
-    assert.equal((await run("status")).code, 3);
-  } finally {
-    await Deno.remove(dir, { recursive: true });
-  }
-});
-
-Deno.test("ghostctl exits with 2 on wrong usage and tells the mend in one line", async () => {
-  for (
-    const [args, text] of [
-      [["staus"], /did you mean "ghostctl status"/],
-      [["status", "--jsn"], /did you mean "--json"/],
-      [["ping"], /PEER is missing/],
-      [["route", "add", "10.1.1.0/24", "over", "carol"], /Expected "via", got "over"/],
-      [["route", "remove", "10.1.1.0/24", "via"], /A name is missing after "via"/],
-      [["token", "create", "--uses", "many"], /--uses: Expected a whole number/],
-      [["token", "create", "--expires", "soon"], /--expires: Expected a time/],
-      [["token", "create", "--tag", "web"], /--tag: Expected a tag such as tag:web/],
-    ] as [string[], RegExp][]
-  ) {
-    const ended = await ghostctl(args);
-    assert.equal(ended.code, 2, args.join(" "));
-    assert.match(ended.stderr, text);
-    assert.match(ended.stderr, /^ghostctl: [^\n]*\n$/);
-  }
-  const bare = await ghostctl([]);
-  assert.deepEqual([bare.code, bare.stdout], [2, ""]);
-  assert.match(bare.stderr, /usage: ghostctl COMMAND/);
-});
-
-Deno.test("ghostctl help and version answer without a daemon", async () => {
-  assert.match((await ghostctl(["help"])).stdout, /route add +Reach a network behind a machine/);
-  assert.match((await ghostctl(["route", "add", "--help"])).stdout, /^usage: ghostctl route add PREFIX via NAME/);
-  assert.match((await ghostctl(["help", "token"])).stdout, /token create/);
-  assert.equal((await ghostctl(["help", "banana"])).code, 2);
-  assert.deepEqual(JSON.parse((await ghostctl(["version", "--json"])).stdout), {
-    version: 1,
-    ghostctl: "0.1.0",
-    deno: Deno.version.deno,
-  });
-  assert.equal((await ghostctl(["--version"])).stdout, (await ghostctl(["version"])).stdout);
-});
-
 Deno.test("ghostctl status says when the coordinator's draft differs, and does not mind when nobody answers", async () => {
   await using world = await World.make();
   const net = JSON.parse((await world.init("--json")).stdout).network.id;
@@ -351,29 +220,3 @@ Deno.test("ghostctl without the daemon's secret reads status and peers and chang
       assert.match(refused.stderr, /May not talk to this daemon; .*root, or as a member of its \[link\] group/);
     }
   }));
-
-Deno.test("ghostctl config: several networks on one machine, one of them meant by default", async () => {
-  await using home = await World.make();
-  await using work = await World.make();
-  assert.equal((await home.init()).code, 0);
-  const join = ["init", "--server", work.server, "--setup", work.setupCode, "--name", "work"];
-  assert.equal((await home.ctl(...join)).code, 0);
-  const torn = await home.ctl("token", "create");
-  assert.equal(torn.code, 1);
-  assert.match(torn.stderr, /Several networks .* ghostctl config use NAME/);
-  assert.equal((await home.json("config", "use", "work")).network, "work");
-  assert.equal((await home.json("token", "create")).ledgerSeq, 2);
-  assert.equal((await (await work.app.network())!.replica.refresh()).ledger.head.seq, 2);
-  assert.equal((await home.json("token", "create", "--network", "home")).ledgerSeq, 2);
-  const { networks } = await home.json("config", "show");
-  assert.deepEqual(networks.map((n: { name: string; default: boolean }) => [n.name, n.default]), [
-    ["home", false],
-    ["work", true],
-  ]);
-  assert.equal((await home.json("config", "check")).good, true);
-  assert.equal((await home.ctl("config", "use", "nowhere")).code, 1);
-  await Deno.chmod(`${home.dir}/ctl`, 0o755);
-  const wrong = await home.ctl("config", "check");
-  assert.equal(wrong.code, 1);
-  assert.match(wrong.stdout, /WRONG .*Others may look into this folder; chmod 700/);
-});
