@@ -17,6 +17,7 @@ Deno.test("candidates() follow the verb, its arguments and options, and the mach
   assert.deepEqual(await words("route", "add", "10.1.1.0/24", ""), ["via"]);
   assert.deepEqual(await words("nodes", "expire", "bob", "n"), ["now", "never"]);
   assert.deepEqual(await words("set", "--ssh", ""), ["on", "off"]);
+  assert.deepEqual(await words("exit-node", "offer", ""), ["on", "off"]);
   assert.deepEqual(await words("status", "--j"), ["--json"]);
   assert.deepEqual(await words("status", "--json", "--j"), []);
   assert.deepEqual(await words("banana", ""), []);

@@ -23,7 +23,7 @@ export const EXIT_COMMANDS: readonly CommandSpec[] = [
     ],
     details: [
       "IPv4 and IPv6 alike; a family that the exit node does not have is blocked. Gates and the coordinator are reached past it, by the daemon's own address, protocol and port. What comes in from outside is answered through the exit node, so such connections end (with --lan those from the LAN go on).",
-      "While the exit node is gone nothing leaves. It lasts until exit-node none, over restarts; when ghostlink stops, traffic leaves as before, unless the kill switch is on: that covers all that this machine and its containers send until exit-node none, but not what it forwards for other machines, nor the time from the boot to ghostlink's first start.",
+      "While the exit node is gone nothing leaves. It lasts until exit-node none, over restarts; when ghostlink is stopped, traffic leaves as before, and when it is killed, nothing goes past the tunnel until its next start, which uses the exit node again. The kill switch covers both, and all that this machine and its containers send until exit-node none, but not what it forwards for other machines, nor the time from the boot to ghostlink's first start.",
       'A rule of the policy has to let this machine: to = ["internet"].',
     ],
     examples: [
@@ -50,7 +50,7 @@ export const EXIT_COMMANDS: readonly CommandSpec[] = [
   {
     name: "exit-node offer",
     summary: "Offer this machine as an exit node",
-    arguments: [{ name: "on|off", summary: "on or off" }],
+    arguments: [{ name: "on|off", summary: "on or off", values: ["on", "off"] }],
     details: [
       "The same as exit = true in [link] of ghostlink.toml. It counts when the policy approves it ([routes] exit) or an admin does.",
       "What leaves here has this machine's own address (SNAT, IPv6 as well). Private networks behind it are not reached by this: they need a route and a rule of their own.",

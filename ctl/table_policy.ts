@@ -62,7 +62,7 @@ export const POLICY_COMMANDS: readonly CommandSpec[] = [
         "refuse when another policy than this one is in force (the one that the file was pulled from or pushed as)",
     }, { name: "force", summary: "also when it puts machines out, or undoes what another admin has signed" }],
     details: [
-      "Its tests run first. One that is in force already changes nothing. Without --force it is refused when machines or gates that are in would be put out by its [[admit]] or [expiry], and when the file was never pulled and the policy in force is another admin's.",
+      "Its tests run first. One that is in force already changes nothing. Without --force it is refused when machines or gates that are in would be put out by its [[admit]] or [expiry], and when the file was never pulled and the policy in force is another admin's. With --force all that policy diff tells is said on standard error before it is signed.",
       ts +
       " Its source, the local files that it imports and its output are all signed; machines use the output and never run the source.",
     ],
@@ -100,6 +100,9 @@ export const POLICY_COMMANDS: readonly CommandSpec[] = [
     summary: "Sign an earlier policy anew (admin)",
     arguments: [{ name: "entry", summary: "the number of its ledger entry" }],
     options: [{ name: "force", summary: "also when it puts machines out that are in" }],
+    details: [
+      "With --force all that it changes is said on standard error before it is signed, as policy diff tells it.",
+    ],
     examples: [{ line: "ghostctl policy rollback 3", what: "as policy history numbers them" }],
     json: { changed: true, seq: 3, sha256, ledgerSeq: 7 },
     load: () => import("./commands/policy_rollback.ts"),

@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { localPeer, localPingAnswer, localRotateAnswer, localRoutes, localStatus } from "../mesh/wire/local.ts";
+import {
+  localNetcheck,
+  localPath,
+  localPeer,
+  localPingAnswer,
+  localRotateAnswer,
+  localRoutes,
+  localStatus,
+} from "../mesh/wire/local.ts";
 import { z } from "../mesh/wire/schema.ts";
 import { usageOf } from "./spec.ts";
 import { COMMANDS, GLOBAL_OPTIONS } from "./table.ts";
@@ -23,6 +31,8 @@ Deno.test("COMMANDS shows the JSON that the daemon's schemas describe", () => {
     ["ping", localPingAnswer.strict()],
     ["keys rotate", localRotateAnswer.strict()],
     ["route list", localRoutes.strict()],
+    ["netcheck", localNetcheck.strict()],
+    ["debug path", localPath.strict()],
   ];
   for (const [name, schema] of schemas) assert.deepEqual(schema.parse(shape(name)), shape(name));
 });

@@ -8,7 +8,8 @@
 import { ROWS } from "./attacks/rows.ts";
 import { fetchImports, setUp } from "./setup.ts";
 import { insideWorld, inWorld, ownProgram, runInWorld } from "./lab/world.ts";
-import { exists, Failure, main, PROJECT } from "./lib/run.ts";
+import { misuse } from "./lib/options.ts";
+import { exists, main, PROJECT } from "./lib/run.ts";
 import { join } from "node:path";
 
 /** One test and how it ended. */
@@ -115,7 +116,7 @@ async function attacks(): Promise<number> {
     return 0;
   }
   if (mode !== undefined && mode !== "--only") {
-    throw new Failure(`Unknown argument "${mode}"; usage: deno task attacks [--only TEXT]`);
+    throw misuse(`Unknown argument "${mode}"`, "deno task attacks [--only TEXT]");
   }
   const only = rest[0] ?? "";
   await setUp((line) => console.log(line));

@@ -7,6 +7,7 @@
 import { dirname, join } from "node:path";
 import type { Mutation } from "./attacks/mutation.ts";
 import { MUTATIONS } from "./attacks/mutations.ts";
+import { readOptions } from "./lib/options.ts";
 import { Failure, main, PROJECT, run } from "./lib/run.ts";
 
 /** Enough for a test that waits in vain for what the check would have brought. */
@@ -64,10 +65,7 @@ async function holds(dir: string, test: string): Promise<"held" | "fell" | "did 
 }
 
 async function mutate(): Promise<number> {
-  const [mode, text = ""] = Deno.args;
-  if (mode !== undefined && mode !== "--only") {
-    throw new Failure(`Unknown argument "${mode}"; usage: deno task attacks:mutate [--only TEXT]`);
-  }
+  const { only: text = "" } = readOptions("deno task attacks:mutate [--only TEXT]", { only: { type: "string" } });
   const chosen = MUTATIONS.filter((m) => m.what.includes(text) || m.test.includes(text));
   const dir = await Deno.makeTempDir({ prefix: "ghostmesh-mutate-" });
   const untouched = new Map<string, string>();

@@ -1,9 +1,9 @@
 /** `deno task bench [paths|idle|policy] [OPTIONS]`: each bench is a program of its own, which starts itself again inside a world. */
-import { Failure, main } from "./lib/run.ts";
+import { BENCH_USAGE, BENCHES } from "./bench/options.ts";
+import { misuse } from "./lib/options.ts";
+import { main } from "./lib/run.ts";
 
-const BENCHES = ["paths", "idle", "policy"];
-
-const [first = "paths"] = Deno.args;
-const name = first.startsWith("-") ? "paths" : first;
-if (BENCHES.includes(name)) await import(`./bench_${name}.ts`);
-else await main(() => Promise.reject(new Failure(`Unknown bench "${name}"; there are: ${BENCHES.join(", ")}`)));
+const [first = ""] = Deno.args;
+const name = first === "" || first.startsWith("-") ? BENCHES[0] : BENCHES.find((bench) => bench === first);
+if (name !== undefined) await import(`./bench_${name}.ts`);
+else await main(() => Promise.reject(misuse(`Unknown bench "${first}"`, BENCH_USAGE)));

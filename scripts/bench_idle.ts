@@ -4,7 +4,8 @@
  */
 import { cpuSeconds, memoryMib } from "./bench/measure.ts";
 import { findNebula, startNebula } from "./bench/nebula.ts";
-import { benchOptions, enterWorld, tell } from "./bench/options.ts";
+import { benchOptions, tell } from "./bench/options.ts";
+import { enterWorld } from "./lab/enter.ts";
 import { Lab } from "./lab/lab.ts";
 import { createToken, initNetwork, joinLink, setupCode, startGate, startMesh, waitForRung } from "./lab/programs.ts";
 import { buildHomes, GATE } from "./lab/topology.ts";
@@ -24,9 +25,9 @@ async function childOf(pid: number, name: RegExp): Promise<number | undefined> {
 }
 
 await main(async () => {
-  const { seconds, out } = benchOptions("idle", { rounds: 1, seconds: 60 });
+  const { seconds, out } = benchOptions({ rounds: 1, seconds: 60 });
   const say = (line: string) => console.log(line);
-  await enterWorld(() => findNebula(say, { build: true }));
+  await enterWorld({ more: () => findNebula(say, { build: true }) });
   const nebula = await findNebula(say, { build: false });
   await using lab = new Lab();
   await buildHomes(lab);

@@ -2,14 +2,15 @@
  * `deno task bench:ledger [--entries N]`: what it takes to check a whole ledger once, and to open it again after a restart,
  * beside the limit: the same number of bare Ed25519 signatures checked by the platform. The three take turns; medians.
  */
-import { parseArgs } from "node:util";
 import { generateKeyPairSync, sign, verify } from "node:crypto";
 import { Ledger, signEntry } from "../mesh/trust/ledger.ts";
 import { signingKeyFromSeed } from "../mesh/trust/keys.ts";
 import { type Bytes, toBase64Url } from "../mesh/wire/encoding.ts";
-import { Failure, main } from "./lib/run.ts";
+import { misuse, readOptions } from "./lib/options.ts";
+import { main } from "./lib/run.ts";
 import { median, table } from "./lib/stats.ts";
 
+const USAGE = "deno task bench:ledger [--entries N]";
 const ROUNDS = 5;
 const random = (n: number): Bytes => crypto.getRandomValues(new Uint8Array(n));
 
@@ -46,9 +47,9 @@ async function timed(work: () => unknown): Promise<number> {
 }
 
 async function bench(): Promise<number> {
-  const { values } = parseArgs({ args: Deno.args, options: { entries: { type: "string", default: "10000" } } });
-  const count = Number(values.entries);
-  if (!Number.isInteger(count) || count < 2) throw new Failure(`--entries: Not a number above 1: "${values.entries}"`);
+  const { entries } = readOptions(USAGE, { entries: { type: "string", default: "10000" } });
+  const count = Number(entries);
+  if (!Number.isInteger(count) || count < 2) throw misuse(`--entries: Not a number above 1: "${entries}"`, USAGE);
   console.log(`signing ${count} entries`);
   const ledger = await makeLedger(count);
   const { privateKey, publicKey } = generateKeyPairSync("ed25519");

@@ -11,9 +11,10 @@
 import { BARE, benchMesh, checkRungs, GATE_IN_PROCESS, gateAnew, laneTo } from "./bench/mesh.ts";
 import { type Latency, latency, throughput } from "./bench/measure.ts";
 import { findNebula, startNebula } from "./bench/nebula.ts";
-import { benchOptions, enterWorld, tell } from "./bench/options.ts";
+import { benchOptions, tell } from "./bench/options.ts";
 import { interleave, ratios, type Samples } from "./bench/rounds.ts";
 import { bareTunnel } from "./lab/bare.ts";
+import { enterWorld } from "./lab/enter.ts";
 import { Lab } from "./lab/lab.ts";
 import { GATE, ROUTER_A, ROUTER_B } from "./lab/topology.ts";
 import { main } from "./lib/run.ts";
@@ -69,9 +70,9 @@ function goalRows(samples: Samples<Sample>): string[][] {
 }
 
 await main(async () => {
-  const { rounds, seconds, out } = benchOptions("paths", { rounds: 5, seconds: 2 });
+  const { rounds, seconds, out } = benchOptions({ rounds: 5, seconds: 2 });
   const say = (line: string) => console.log(line);
-  await enterWorld(() => findNebula(say, { build: true }));
+  await enterWorld({ more: () => findNebula(say, { build: true }) });
   const nebula = await findNebula(say, { build: false });
   await using lab = new Lab();
   const mesh = await benchMesh(lab);

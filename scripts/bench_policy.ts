@@ -8,7 +8,10 @@ import { compile, filterFor, parsePolicy, recompile, renderFilter, seenBy } from
 import type { PolicyNode } from "../mesh/policy/mod.ts";
 import { Lab } from "./lab/lab.ts";
 import { waitFor } from "./lab/process.ts";
-import { benchOptions, enterWorld, tell } from "./bench/options.ts";
+import { throughput } from "./bench/measure.ts";
+import { benchOptions, tell } from "./bench/options.ts";
+import { interleave, ratios } from "./bench/rounds.ts";
+import { enterWorld } from "./lab/enter.ts";
 import { main } from "./lib/run.ts";
 import { median, medianInterval, table } from "./lib/stats.ts";
 
@@ -77,7 +80,7 @@ function filterTable(count: number): string {
 }
 
 async function bench(): Promise<void> {
-  const { rounds, seconds, out } = benchOptions("policy", { rounds: 24, seconds: 1 });
+  const { rounds, seconds, out } = benchOptions({ rounds: 24, seconds: 1 });
   await enterWorld();
   const rows = compiling(COMPILES);
   await using lab = new Lab();
@@ -88,36 +91,31 @@ async function bench(): Promise<void> {
     await host.run(["ip", "link", "set", "tun0", "mtu", "1280", "up"]);
   }
   me.spawn("iperf3", ["iperf3", "-s"]);
-  const measure = async () => {
-    const output = await waitFor("iperf3", async () => {
-      const { code, stdout } = await peer.run(["iperf3", "-J", "-c", "100.127.0.1", "-t", String(seconds)], {
-        codes: "any",
-      });
-      return code === 0 ? stdout : undefined;
-    });
-    return JSON.parse(output).end.sum_received.bits_per_second / 1e6 as number;
-  };
+  await waitFor("iperf3", async () => (await me.sh("ss -ltnH 'sport = :5201'")).stdout !== "");
   const load = async (stdin: string) => {
     const start = performance.now();
     await me.run(["nft", "-f", "-"], { stdin });
     return performance.now() - start;
   };
-  const [full, none] = [filterTable(10_000), "add table inet bench\ndelete table inet bench\n"];
-  const applied: number[] = [], ratios: number[] = [], plain: number[] = [], filtered: number[] = [];
-  for (let i = 0; i < rounds; i++) {
-    // Each round begins with the other one, so that neither profits from its place.
-    for (const withFilter of i % 2 === 0 ? [false, true] : [true, false]) {
-      if (withFilter) applied.push(await load(full));
-      else await load(none);
-      (withFilter ? filtered : plain).push(await measure());
-    }
-    ratios.push(filtered[i]! / plain[i]!);
-    console.log(
-      `round ${i + 1}/${rounds}  none ${plain[i]!.toFixed(0)} Mbit/s  filter ${filtered[i]!.toFixed(0)} Mbit/s`,
-    );
-  }
-  const [low, high] = medianInterval(ratios);
-  const ratio = median(ratios);
+  const tables: Record<string, string> = {
+    none: "add table inet bench\ndelete table inet bench\n",
+    filter: filterTable(10_000),
+  };
+  const applied: number[] = [];
+  const samples = await interleave(Object.keys(tables), {
+    rounds,
+    measure: async (name, round) => {
+      const took = await load(tables[name]!);
+      if (name === "filter") applied.push(took);
+      const mbit = await throughput(peer, "100.127.0.1", seconds);
+      console.log(`round ${round + 1}/${rounds}  ${name.padEnd(6)}  ${mbit.toFixed(0)} Mbit/s`);
+      return mbit;
+    },
+  });
+  const [plain, filtered] = [samples.get("none")!, samples.get("filter")!];
+  const each = ratios(samples, ["filter", "none"], (mbit) => mbit);
+  const [low, high] = medianInterval(each);
+  const ratio = median(each);
   const verdict = low >= GOAL ? "met" : high < GOAL ? "not met" : "open: this run is too noisy to tell";
   rows.push(["load a filter of 10,000 machines (20,000 addresses)", `${median(applied).toFixed(0)} ms`]);
   rows.push(["throughput without a filter", `${median(plain).toFixed(0)} Mbit/s`]);

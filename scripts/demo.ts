@@ -8,9 +8,10 @@ import { Report } from "./demo/report.ts";
 import { wireguardKind } from "./lab/bare.ts";
 import { Lab } from "./lab/lab.ts";
 import { buildHomes } from "./lab/topology.ts";
-import { entryArgs, insideWorld, inWorld } from "./lab/world.ts";
+import { enterWorld } from "./lab/enter.ts";
+import { entryArgs } from "./lab/world.ts";
+import { readOptions } from "./lib/options.ts";
 import { Failure, main } from "./lib/run.ts";
-import { fetchImports, setUp } from "./setup.ts";
 
 async function keepOpen(lab: Lab): Promise<never> {
   const on = `nsenter ${(await entryArgs()).join(" ")} ${await lab.writeEntry()}`;
@@ -24,14 +25,8 @@ Hosts: ${[...lab.hosts.keys()].join(" ")}`);
 }
 
 async function demo(): Promise<number> {
-  const unknown = Deno.args.find((argument) => argument !== "--keep");
-  if (unknown !== undefined) throw new Failure(`Unknown argument "${unknown}"; usage: deno task demo [--keep]`);
-  if (!inWorld()) {
-    await setUp((line) => console.log(line), { tests: false });
-    await fetchImports();
-  }
-  await insideWorld();
-  const keep = Deno.args.includes("--keep");
+  const { keep } = readOptions("deno task demo [--keep]", { keep: { type: "boolean" } });
+  await enterWorld({ tests: false });
   const report = new Report();
   const lab = new Lab();
   let code = 0;

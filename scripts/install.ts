@@ -14,7 +14,7 @@
  * An update replaces each part by a rename, so a daemon that runs keeps the files that it has open.
  */
 import { dirname, join, resolve } from "node:path";
-import { parseArgs } from "node:util";
+import { misuse, readOptions } from "./lib/options.ts";
 import { exists, Failure, main, PROJECT, run } from "./lib/run.ts";
 
 /** Role folder and the name of its launcher. */
@@ -24,25 +24,20 @@ const PROGRAMS: Readonly<Record<string, string>> = {
   link: "ghostlink",
   ctl: "ghostctl",
 };
-const USAGE = "usage: deno task install [--root DIR] [--on-change PATH]";
+const USAGE = "deno task install [--root DIR] [--on-change PATH]";
 /** As in deno.json. */
 const ON_CHANGE = "/etc/ghostlink/on_change";
 
-function optionsOf(args: string[]): { root: string; onChange: string } {
-  let values;
-  try {
-    const options = { root: { type: "string" }, "on-change": { type: "string", default: ON_CHANGE } } as const;
-    ({ values } = parseArgs({ args, options, allowPositionals: false }));
-  } catch {
-    throw new Failure(USAGE);
-  }
+function readArgs(): { root: string; onChange: string } {
+  const options = { root: { type: "string" }, "on-change": { type: "string", default: ON_CHANGE } } as const;
+  const values = readOptions(USAGE, options);
   const onChange = values["on-change"];
-  if (!/^\/[^,]*[^/,]$/.test(onChange)) throw new Failure(`--on-change takes an absolute path; ${USAGE}`);
-  if (values.root === "") throw new Failure(USAGE);
+  if (!/^\/[^,]*[^/,]$/.test(onChange)) throw misuse("--on-change takes an absolute path", USAGE);
+  if (values.root === "") throw misuse("--root takes a folder", USAGE);
   if (values.root) return { root: resolve(Deno.env.get("INIT_CWD") ?? Deno.cwd(), values.root), onChange };
   if (Deno.uid() === 0) return { root: "/usr/local", onChange };
   const home = Deno.env.get("HOME");
-  if (!home) throw new Failure(`HOME is not set; ${USAGE}`);
+  if (!home) throw misuse("HOME is not set", USAGE);
   return { root: join(home, ".local"), onChange };
 }
 
@@ -134,4 +129,4 @@ async function install({ root, onChange }: { root: string; onChange: string }): 
   if (!(Deno.env.get("PATH") ?? "").split(":").includes(bin)) console.log(`${bin} is not on PATH`);
 }
 
-if (import.meta.main) await main(() => install(optionsOf(Deno.args)));
+if (import.meta.main) await main(() => install(readArgs()));

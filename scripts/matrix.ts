@@ -4,12 +4,13 @@
  * throw-away world: the rung that was reached, the first reply, the time to direct, packets lost. A cell that is not what
  * theory says is marked, and the exit code is then 1. Several cells run at once, each between machines of its own.
  */
-import { parseArgs } from "node:util";
 import { type CellResult, holds, Matrix } from "./matrix/cell.ts";
 import { expected, type Kind, KIND_NAMES } from "./matrix/kinds.ts";
-import { insideWorld, inWorld } from "./lab/world.ts";
-import { Failure, main } from "./lib/run.ts";
-import { fetchImports, setUp } from "./setup.ts";
+import { enterWorld } from "./lab/enter.ts";
+import { misuse, readOptions } from "./lib/options.ts";
+import { main } from "./lib/run.ts";
+
+const USAGE = "deno task matrix [--only KIND] [--part N/M] [--at-once N]";
 
 type Cell = [a: Kind, b: Kind];
 
@@ -21,14 +22,17 @@ interface Wish {
 
 function readArgs(): Wish {
   const text = { type: "string" } as const;
-  const { values } = parseArgs({ args: [...Deno.args], options: { only: text, part: text, "at-once": text } });
-  const { only, part = "1/1", "at-once": atOnce = "3" } = values;
+  const { only, part = "1/1", "at-once": atOnce = "3" } = readOptions(USAGE, {
+    only: text,
+    part: text,
+    "at-once": text,
+  });
   if (only !== undefined && !KIND_NAMES.includes(only as Kind)) {
-    throw new Failure(`Unknown kind "${only}"; known are: ${KIND_NAMES.join(", ")}`);
+    throw misuse(`Unknown kind "${only}", known are: ${KIND_NAMES.join(", ")}`, USAGE);
   }
   const [, number, of] = /^(\d+)\/(\d+)$/.exec(part) ?? [];
-  if (!number || Number(number) < 1 || Number(number) > Number(of)) throw new Failure(`--part is such as 2/4`);
-  if (!/^[1-9]$/.test(atOnce)) throw new Failure("--at-once is 1 to 9");
+  if (!number || Number(number) < 1 || Number(number) > Number(of)) throw misuse("--part is such as 2/4", USAGE);
+  if (!/^[1-9]$/.test(atOnce)) throw misuse("--at-once is 1 to 9", USAGE);
   return { only: (only as Kind | undefined) ?? null, part: { number: +number, of: Number(of) }, atOnce: +atOnce };
 }
 
@@ -76,11 +80,7 @@ async function runAll(
 
 async function matrix(): Promise<number> {
   const wish = readArgs();
-  if (!inWorld()) {
-    await setUp((line) => console.log(line));
-    await fetchImports();
-  }
-  await insideWorld();
+  await enterWorld();
   await using world = await Matrix.open();
   const ms = (value: number | null) => value === null ? "-" : `${Math.round(value)}`;
   const row = (columns: string[]) =>

@@ -8,7 +8,8 @@
  */
 import { fetchImports, setUp } from "./setup.ts";
 import { insideWorld, inWorld, ownProgram, runInWorld } from "./lab/world.ts";
-import { Failure, main, PROJECT } from "./lib/run.ts";
+import { misuse } from "./lib/options.ts";
+import { main, PROJECT } from "./lib/run.ts";
 
 const TEST = [Deno.execPath(), "test", "--quiet", "--no-prompt", "-P=test", "--permit-no-files"];
 
@@ -105,7 +106,7 @@ async function test(): Promise<number> {
     return 0;
   }
   if (mode !== undefined && mode !== "--unit" && mode !== "--lab") {
-    throw new Failure(`Unknown argument "${mode}"; usage: deno task test [--unit | --lab [FILE...]]`);
+    throw misuse(`Unknown argument "${mode}"`, "deno task test [--unit | --lab [FILE...]]");
   }
   await setUp((line) => console.log(line));
   await fetchImports();

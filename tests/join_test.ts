@@ -8,7 +8,7 @@ import { meet } from "../link/host/login/first_contact.ts";
 import { NodeState } from "../link/host/state.ts";
 import { newSigningKey, random, World } from "../mesh/server/testing.ts";
 import { AdmitRules } from "../mesh/policy/mod.ts";
-import { verifyNodeRecord } from "../mesh/trust/record.ts";
+import { readNodeRecord, verifyNodeRecord } from "../mesh/trust/record.ts";
 import { encodeToken } from "../mesh/wire/token.ts";
 
 /** Serves a world over HTTP with something in between, and gives what `join` needs to go there. */
@@ -89,6 +89,67 @@ Deno.test("an expired key is refused at the door, and a new token renews it with
       await assert.rejects(renew(foreign.slice(0, -4)), { code: "bad_token" });
       await assert.rejects(renew(foreign), { code: "token_foreign" });
       assert.equal((await state.network())!.record, record);
+    },
+  );
+});
+
+Deno.test("a new token that is refused costs a machine neither the admission that it has nor its tags", async () => {
+  let busy = false;
+  await withServer(
+    (request, world) =>
+      busy && request.method === "POST"
+        ? Promise.resolve(new Response("away", { status: 502 }))
+        : Promise.resolve(world.app.fetch(request)),
+    async ({ server, state, world, enrol }) => {
+      await enrol();
+      const { now } = world.clock;
+      const tokenOf = async (uses: number, expires: number | null = null) => {
+        const grant = await world.grant({ uses, expires, tags: ["tag:web"] });
+        const auth = encodeToken({ server, net: world.net, head: world.ledger.head, key: grant.seed });
+        return { grant, auth };
+      };
+      const saved = async () => (await state.network())!;
+      const told = async () => {
+        const { proof, tags } = (await readNodeRecord((await saved()).record)).record;
+        return { proof, tags };
+      };
+      const renew = (auth: string) => renewByToken(state, { auth, socket: "/nonexistent/ghostlink.sock", now });
+      const own = new OwnRecord({ state, identity: (await state.identity())!, network: await saved(), random, now });
+      await own.change({ tags: ["tag:before"] });
+      const before = await told();
+
+      // Used up: only the coordinator knows.
+      const used = await tokenOf(1);
+      await world.node("bob", used.grant);
+      await assert.rejects(renew(used.auth), { code: "token_used_up" });
+      assert.deepEqual(await told(), before);
+      // Late, or revoked: nothing is even tried.
+      const { record } = await saved();
+      const late = await tokenOf(9, world.clock.seconds);
+      world.clock.ms += 2_000;
+      await assert.rejects(renew(late.auth), { code: "token_expired" });
+      const gone = await tokenOf(9);
+      await world.append("revoke", { what: "grant", key: gone.grant.public });
+      await assert.rejects(renew(gone.auth), { code: "revoked" });
+      assert.equal((await saved()).record, record);
+
+      // The coordinator went away with it: the daemon will hand it over.
+      busy = true;
+      await assert.rejects(renew((await tokenOf(1)).auth), { code: "unreachable" });
+      assert.deepEqual((await told()).tags, []);
+      assert.notDeepEqual((await told()).proof, before.proof);
+      busy = false;
+
+      // This folder is older than what the coordinator has.
+      const older = await saved();
+      const newer = new OwnRecord({ state, identity: (await state.identity())!, network: older, random, now });
+      await newer.change({}, older.seq + 5);
+      using mesh = new MeshClient({ server, net: world.net, key: newer.identity.identity, now, random });
+      await mesh.publishNode(newer.jws);
+      await state.saveNetwork(older);
+      world.clock.ms += 60_000;
+      await renew((await tokenOf(1)).auth);
+      assert.ok((await saved()).seq > newer.record.seq);
     },
   );
 });

@@ -5,8 +5,8 @@
  */
 import { encodeBase64 } from "@std/encoding/base64.js";
 import { pathToFileURL } from "node:url";
-import { systemRunner } from "../../mesh/host/runner.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
+import { runDeno } from "./run_deno.ts";
 import { toToml } from "./to_toml.ts";
 
 const TIMEOUT = 20_000;
@@ -40,27 +40,15 @@ export async function computePolicy(path: string, imports: readonly string[]): P
 }
 
 async function runOnce(path: string, imports: readonly string[]): Promise<string> {
-  const args = ["run", "--quiet", "--no-prompt", "--no-config", "--no-remote", "--no-npm", "--no-lock"];
-  args.push(`--allow-read=${[path, ...imports].map((file) => file.replaceAll(",", ",,")).join(",")}`);
-  const home = Deno.env.get("HOME");
+  const read = [path, ...imports].map((file) => file.replaceAll(",", ",,")).join(",");
+  const args = ["--no-prompt", `--allow-read=${read}`, "--v8-flags=--max-old-space-size=256", "-"];
   let result;
   try {
-    result = await systemRunner.run(Deno.execPath(), [...args, "--v8-flags=--max-old-space-size=256", "-"], {
-      stdin: harness(pathToFileURL(path).href),
-      env: { NO_COLOR: "1", ...(home === undefined ? {} : { HOME: home }) },
-      timeout: TIMEOUT,
-    });
+    result = await runDeno("run", args, { policy: path, stdin: harness(pathToFileURL(path).href), timeout: TIMEOUT });
   } catch (cause) {
-    if (cause instanceof GhostError && cause.code === "timeout") {
-      const mend = "a policy has to be computed in moments";
-      throw new GhostError("bad_policy", `It did not end within ${TIMEOUT / 1000} s`, { place: path, mend, cause });
-    }
-    if (!(cause instanceof Deno.errors.NotCapable)) throw cause;
-    throw new GhostError("bad_policy", "This ghostctl may not start the process that runs a policy.ts", {
-      place: path,
-      mend: "use the installed ghostctl, or add --allow-run to the one that you made",
-      cause,
-    });
+    if (!(cause instanceof GhostError) || cause.code !== "timeout") throw cause;
+    const mend = "a policy has to be computed in moments";
+    throw new GhostError("bad_policy", `It did not end within ${TIMEOUT / 1000} s`, { place: path, mend, cause });
   }
   const at = result.stdout.lastIndexOf(MARK);
   if (result.code === 0 && at >= 0) return result.stdout.slice(at + MARK.length).trim();

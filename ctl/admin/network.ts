@@ -16,7 +16,7 @@ import { askDaemon } from "../daemon.ts";
 import { random, unixTime } from "./host.ts";
 import { type KnownNetwork, NetworkStore } from "./store.ts";
 import { fitting, type Named, theOne } from "./the_one.ts";
-import { newIssuers, type Refused, underPolicy, verifyNodes } from "./verify_records.ts";
+import { newIssuers, type Refused, type Under, underPolicy, verifyNodes } from "./verify_records.ts";
 
 /** Times that a change is signed anew because somebody was faster. */
 const ATTEMPTS = 5;
@@ -279,10 +279,11 @@ export class AdminNetwork {
     return await verifyNodes(await this.client.nodes(o), { ledger, admit, issuers: this.#issuers });
   }
 
-  /** Who is in now, held against a policy that is not signed yet. */
-  async under(policy: Policy, ledger: Ledger): Promise<Awaited<ReturnType<typeof underPolicy>>> {
-    const [{ nodes }, { gates }] = [await this.nodes(ledger), await this.gates(ledger)];
-    return await underPolicy({ nodes, gates }, { policy, ledger, issuers: this.#issuers });
+  /** All machines that are in now, held against a policy that is not signed yet, as are the gates. */
+  async under(policy: Policy, ledger: Ledger): Promise<Under> {
+    const [{ nodes: all, refused }, { gates }] = [await this.nodes(ledger), await this.gates(ledger)];
+    const under = await underPolicy({ nodes: all, gates }, { policy, ledger, issuers: this.#issuers });
+    return { all, refused, ...under };
   }
 
   /** All gates whose record holds, by name. */

@@ -1,7 +1,7 @@
 /** The policies of a network: those that were signed, and which of them a file was pulled from. */
 import { resolve } from "node:path";
 import { readJson, writeJson } from "../../mesh/host/state_dir.ts";
-import { compile, type Compiled, type Policy, readSigned, routesInForce } from "../../mesh/policy/mod.ts";
+import { compile, type Compiled, networkOf, type Policy, policyNode, readSigned } from "../../mesh/policy/mod.ts";
 import { hashOf } from "../../mesh/trust/keys.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import type { VerifiedNode } from "../../mesh/trust/record.ts";
@@ -59,13 +59,7 @@ export function policyOf({ seq, body }: SignedRow): Policy {
 
 /** Compiles a policy for the machines and routes of a network. */
 export function compileWith(policy: Policy, ledger: Ledger, nodes: readonly VerifiedNode[]): Compiled {
-  const machines = nodes.map(({ id, name, tags, user, subject, groups, record }) => {
-    const { ipv4, ipv6, os, version, routes: announces } = record;
-    return { id, name, tags, user, subject, groups, ipv4, ipv6, os, version, announces };
-  });
-  const network = ledger.network.ipv4;
-  const routes = routesInForce(policy.routes, { signed: ledger.routes, nodes: machines, network });
-  return compile(policy, { nodes: machines, routes });
+  return compile(policy, networkOf(policy, { ledger, nodes: nodes.map(policyNode) }));
 }
 
 const pulledFile = z.record(z.string().max(4096), key32);

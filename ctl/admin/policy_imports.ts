@@ -7,9 +7,9 @@
  * hidden folder, where neither keys nor daemons' state are, and be a file that others may read already.
  */
 import { dirname, isAbsolute, join, relative, sep } from "node:path";
-import { systemRunner } from "../../mesh/host/runner.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import { MAX_IMPORT, MAX_IMPORTS } from "../../mesh/wire/ledger.ts";
+import { runDeno } from "./run_deno.ts";
 
 /** An import: its absolute path, and the one from the policy's folder. */
 interface Import {
@@ -86,11 +86,7 @@ function within(dir: string, file: string): boolean {
 
 /** The files of a program: itself and what it imports, directly or not. */
 async function modulesOf(path: string): Promise<string[]> {
-  const args = ["info", "--quiet", "--json", "--no-config", "--no-remote", "--no-npm", "--no-lock", path];
-  const home = Deno.env.get("HOME");
-  const { code, stdout } = await systemRunner.run(Deno.execPath(), args, {
-    env: { NO_COLOR: "1", ...(home === undefined ? {} : { HOME: home }) },
-  });
+  const { code, stdout } = await runDeno("info", ["--json", path], { policy: path });
   if (code !== 0) throw new GhostError("bad_policy", "Its imports cannot be read", { place: path });
   const { modules = [] } = JSON.parse(stdout) as { modules?: { local?: unknown }[] };
   return modules.flatMap(({ local }) => typeof local === "string" ? [local] : []);

@@ -65,15 +65,25 @@ export interface Fallen {
   why: string;
 }
 
-/** Holds those who are in against another policy's ways in: the machines that stay, as it sees them, and who falls. */
+/** Who is in now, and what another policy makes of them. */
+export interface Under {
+  all: VerifiedNode[];
+  /** Records that do not hold already now. */
+  refused: Refused[];
+  /** The machines that stay, as it sees them. */
+  stay: VerifiedNode[];
+  putsOut: Fallen[];
+}
+
+/** Holds those who are in against another policy's ways in. */
 export async function underPolicy(
   { nodes, gates }: { nodes: readonly VerifiedNode[]; gates: readonly VerifiedGate[] },
   { policy, ledger, issuers }: { policy: Policy; ledger: Ledger; issuers: IssuerBook },
-): Promise<{ nodes: VerifiedNode[]; putsOut: Fallen[] }> {
+): Promise<Pick<Under, "stay" | "putsOut">> {
   const { admit } = policy;
-  const stay = await verifyNodes(nodes.map(({ jws }) => jws), { ledger, admit, issuers });
+  const { nodes: stay, refused } = await verifyNodes(nodes.map(({ jws }) => jws), { ledger, admit, issuers });
   const names = new Map(nodes.map(({ jws, name }) => [jws, name]));
-  const putsOut = stay.refused.map(({ jws, error }): Fallen => ({
+  const putsOut = refused.map(({ jws, error }): Fallen => ({
     name: names.get(jws)!,
     what: "machine",
     why: error.message,
@@ -86,7 +96,7 @@ export async function underPolicy(
       putsOut.push({ name, what: "gate", why: error.message });
     }
   }
-  return { nodes: stay.nodes, putsOut };
+  return { stay, putsOut };
 }
 
 /** `web1, web2 (Its key has expired ...)`: a line for each reason. */

@@ -45,7 +45,7 @@ function human(found: LocalNetcheck, colour: boolean): string {
     "",
     gates.length === 0 ? "no gates" : table(
       ["GATE", "RTT", "USE", "RUNGS", "TURN OVER"],
-      gates.map((g) => [g.name, milliseconds(g.rttMs), g.use, g.rungs.join(", "), (g.turn ?? []).join(", ") || "-"]),
+      gates.map((g) => [g.name, milliseconds(g.rttMs), g.use, g.rungs.join(", "), g.turn.join(", ") || "-"]),
       { colour },
     ),
   ];

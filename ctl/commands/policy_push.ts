@@ -5,6 +5,7 @@ import { GhostError } from "../../mesh/wire/errors.ts";
 import { readEntry } from "../admin/entries.ts";
 import { AdminNetwork } from "../admin/network.ts";
 import { policyHash, Pulled } from "../admin/policies.ts";
+import { tellChanges } from "../admin/policy_changes.ts";
 import { policyBody, readPolicyFile } from "../admin/policy_file.ts";
 import { refuseFallen, withoutTokens } from "../admin/verify_records.ts";
 import type { Call } from "../call.ts";
@@ -18,12 +19,6 @@ export async function run(call: Call): Promise<void> {
   const network = await AdminNetwork.open(call);
   const pulled = new Pulled(network.store, network.known.network.id);
   const base = call.text("base") ?? await pulled.baseOf(file);
-  const told = new Set<string>();
-  const remark = (text: string | null) => {
-    if (text === null || told.has(text)) return;
-    told.add(text);
-    call.out.remark(text);
-  };
   const { ledger, changed } = await network.change(async (ledger) => {
     const { policy } = ledger;
     const now = policy === null ? null : await policyHash(policy);
@@ -38,14 +33,17 @@ export async function run(call: Call): Promise<void> {
         },
       );
     }
-    if (!call.flag("force")) {
+    // Whatever is said is said before it is signed, and once however often that has to be tried.
+    if (call.flag("force")) {
+      await tellChanges(checked.policy, { call, network, ledger });
+    } else {
       if (base === undefined) refuseOthers(ledger, { file, own: network.known.admin.public, now });
       const mend = "change its [[admit]] or [expiry], or add --force to put them out";
       refuseFallen(await network.under(checked.policy, ledger), { place: file, mend });
     }
-    // Before it is signed, and once however often that has to be tried.
-    remark(withoutTokens(new AdmitRules().of(policy), checked.policy.admit));
-    remark(imports.length === 0 ? null : `signed with it, for all members to read: ${imports.join(", ")}`);
+    const tokens = withoutTokens(new AdmitRules().of(policy), checked.policy.admit);
+    if (tokens !== null) call.out.remarkOnce(tokens);
+    if (imports.length > 0) call.out.remarkOnce(`signed with it, for all members to read: ${imports.join(", ")}`);
     return { kind: "policy", body };
   });
   await pulled.remember(file, sha256);

@@ -3,6 +3,7 @@ import { runPolicyTests } from "../../mesh/policy/mod.ts";
 import { AdminNetwork } from "../admin/network.ts";
 import { entryNumber } from "../admin/entry_number.ts";
 import { policyHash, policyOf, signedPolicy } from "../admin/policies.ts";
+import { tellChanges } from "../admin/policy_changes.ts";
 import { refuseFallen } from "../admin/verify_records.ts";
 import type { Call } from "../call.ts";
 
@@ -15,7 +16,9 @@ export async function run(call: Call): Promise<void> {
   const { ledger, changed } = await network.change(async (ledger) => {
     const now = ledger.policy === null ? null : await policyHash(ledger.policy);
     if (now === old.sha256) return null;
-    if (!call.flag("force")) {
+    if (call.flag("force")) {
+      await tellChanges(policy, { call, network, ledger });
+    } else {
       const mend = "add --force to put them out";
       refuseFallen(await network.under(policy, ledger), { place: `policy of entry ${seq}`, mend });
     }

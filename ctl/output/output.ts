@@ -11,6 +11,7 @@ export class Output {
   readonly colour: boolean;
   /** What a verb that takes long does now. */
   readonly busy: Busy;
+  readonly #told = new Set<string>();
 
   constructor(o: { json: boolean; colour: boolean }) {
     this.json = o.json;
@@ -35,6 +36,13 @@ export class Output {
   remark(text: string): void {
     this.busy.clear();
     console.error(`ghostctl: ${text}`);
+  }
+
+  /** As `remark`, but not what was said so before: a change may have to be signed several times. */
+  remarkOnce(text: string): void {
+    if (this.#told.has(text)) return;
+    this.#told.add(text);
+    this.remark(text);
   }
 
   /** The failure's line; with --json programs get it as an object, too. */

@@ -71,7 +71,9 @@ export interface Answer {
 }
 
 /** A verb as ghostctl's own are described; its name is the plugin's, or that and a second word: `direct`, `direct list`. */
-export interface PluginVerb extends Omit<CommandSpec, "load" | "complete"> {
+export interface PluginVerb extends Omit<CommandSpec, "load" | "complete" | "live" | "examples"> {
+  /** At least one; each begins with `ghostctl` and the verb's name. */
+  examples: readonly { line: string; what: string }[];
   run(context: Context): Answer | Promise<Answer>;
   /** Candidates for the last of the words after the verb, which may be empty or a part; within two seconds. */
   complete?(words: readonly string[], context: Pick<Context, "status" | "peers">): string[] | Promise<string[]>;

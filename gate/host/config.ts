@@ -2,8 +2,8 @@
 import ipaddr from "ipaddr.js";
 import { loadToml } from "../../mesh/host/config.ts";
 import { GATE_PORT } from "../../mesh/wire/gate_session.ts";
-import { GhostError } from "../../mesh/wire/errors.ts";
 import { label, z } from "../../mesh/wire/schema.ts";
+import { checkPorts } from "./config_ports.ts";
 
 /** What a gate offers to nodes that have no direct path. */
 const FALLBACKS = ["ice", "turn", "stun"] as const;
@@ -44,82 +44,56 @@ const turnPorts = z.string().max(16).transform((text, context) => {
 
 const host = z.string().min(1).max(253).regex(/^[A-Za-z0-9_.:-]+$/, "Expected a host name or an address without port");
 
-const schema = z.strictObject({
+/** Each key, with what COMMANDS.md says of it. */
+export const gateConfigFile = z.strictObject({
   relay: z.strictObject({
-    /** Where the QUIC server listens; [::] serves IPv4 too. Port 0 takes a free one. */
-    listen: listen.prefault(`0.0.0.0:${GATE_PORT}`),
-    use_quic: z.boolean().default(true),
+    listen: listen.prefault(`0.0.0.0:${GATE_PORT}`)
+      .describe("address and UDP port of the QUIC server; [::] serves IPv4 too, port 0 takes a free one"),
+    use_quic: z.boolean().default(true).describe("false: no sessions and no lanes, so TURN and STUN alone"),
     fallback: z.array(z.enum(FALLBACKS, { error: `Unknown; known are: ${FALLBACKS.join(", ")}` })).max(8)
-      .default([...FALLBACKS]),
-    /** Default: the host name's first label. */
-    name: label.optional(),
-    region: z.string().max(64).default(""),
-    /** UDP port of the STUN service; default: the one after `listen`. */
-    stun: z.int().min(1).max(65535).optional(),
-    /** UDP ports of lanes, "first-last"; "" is no lanes. The first one is for proofs of address. */
-    lanes: lanes.prefault("40000-49999"),
-    /**
-     * What one node may send over all its lanes, and all nodes together, in Mbit/s; left out is as much as they can. A second's
-     * worth may come at once. Lanes in the kernel and lanes through this process count apart.
-     */
-    lane_mbit: z.number().positive().max(1_000_000).optional(),
-    lanes_mbit: z.number().positive().max(1_000_000).optional(),
-    /** How many lanes one node may have, and all nodes of a network. */
-    lanes_per_node: z.int().min(1).max(65_535).default(256),
-    lanes_per_network: z.int().min(1).max(65_535).default(65_535),
-    /** After so many seconds without data a lane ends; the next data asks for another one. */
-    lane_idle: z.int().min(4).max(86_400).default(300),
-    /** False carries lanes through this process, without touching the host's nftables and forwarding. */
-    lanes_kernel: z.boolean().default(true),
-    /** Port of the TURN service (coturn), UDP and TCP; default: two after `listen`. */
-    turn: z.int().min(1).max(65535).optional(),
-    /** Its TLS port; 0 is none. 443 is what strict networks let out. */
-    turn_tls: z.int().min(0).max(65535).default(443),
-    /** UDP ports of its relayed addresses; the system must give them to no other program. */
-    turn_ports: turnPorts.prefault("61000-65535"),
-    /** Where Prometheus finds counters: a port of the loopback, or an address and a port; left out is nowhere. */
+      .default([...FALLBACKS])
+      .describe('services besides: "turn" and "stun"; "ice" is what machines do among themselves'),
+    name: label.optional().describe("its name (the host name's first label)"),
+    region: z.string().max(64).default("").describe("where it is, for people to read"),
+    stun: z.int().min(1).max(65535).optional().describe("UDP port of the STUN service (the one after listen's)"),
+    lanes: lanes.prefault("40000-49999")
+      .describe('UDP ports of lanes; "" is no lanes. The first one is for proofs of address'),
+    // A second's worth may come at once. Lanes in the kernel and lanes through this process count apart.
+    lane_mbit: z.number().positive().max(1_000_000).optional()
+      .describe("Mbit/s that one machine may send over all its lanes (as much as it can)"),
+    lanes_mbit: z.number().positive().max(1_000_000).optional()
+      .describe("Mbit/s that all machines together may send over lanes (as much as they can)"),
+    lanes_per_node: z.int().min(1).max(65_535).default(256).describe("lanes that one machine may have"),
+    lanes_per_network: z.int().min(1).max(65_535).default(65_535)
+      .describe("lanes that all machines of a network may have"),
+    lane_idle: z.int().min(4).max(86_400).default(300)
+      .describe("seconds without data after which a lane ends; the next data asks for another one"),
+    lanes_kernel: z.boolean().default(true)
+      .describe("false: lanes go through this process, and the host's nftables and forwarding are left alone"),
+    turn: z.int().min(1).max(65535).optional()
+      .describe("UDP and TCP port of the TURN service, coturn (two after listen's)"),
+    turn_tls: z.int().min(0).max(65535).default(443)
+      .describe("its TLS port; 0 is none, 443 is what strict networks let out"),
+    turn_ports: turnPorts.prefault("61000-65535")
+      .describe("UDP ports of its relayed addresses, which the system must give to no other program"),
     metrics: z.union([z.int().min(1).max(65_535).transform((port) => ({ hostname: "127.0.0.1", port })), listen])
-      .optional(),
-    /** Host names or addresses that nodes use; default: the host's own addresses. */
-    advertise: z.array(host).min(1).max(16).optional(),
+      .optional()
+      .describe("where Prometheus finds counters: a port of the loopback, or an address and a port (nowhere)"),
+    advertise: z.array(host).min(1).max(16).optional()
+      .describe("host names or addresses that machines use (the host's own addresses)"),
   }).prefault({}),
 });
 
 /** The settings of `[relay]`. */
-export type GateConfig = z.infer<typeof schema>["relay"];
+export type GateConfig = z.infer<typeof gateConfigFile>["relay"];
 
 /**
  * Reads the file, or gives the defaults when there is none to read.
  * @throws GhostError `bad_config` with place and mend
  */
 export async function loadGateConfig(path: string | undefined): Promise<GateConfig> {
-  if (path === undefined) return schema.parse({}).relay;
-  const { relay } = await loadToml(path, schema);
-  if (relay.stun === relay.listen.port) {
-    throw new GhostError("bad_config", "The STUN service needs a port of its own", {
-      place: `${path} relay.stun`,
-      mend: "leave it out to use the port after listen's",
-    });
-  }
-  if (relay.stun === undefined && relay.listen.port === 65535) {
-    throw new GhostError("bad_config", "There is no port after 65535 for the STUN service", {
-      place: `${path} relay.listen`,
-      mend: "set stun to a free port",
-    });
-  }
-  if (relay.fallback.includes("turn")) checkTurnPorts(path, relay);
+  if (path === undefined) return gateConfigFile.parse({}).relay;
+  const { relay } = await loadToml(path, gateConfigFile);
+  checkPorts(path, relay);
   return relay;
-}
-
-/** @throws GhostError when ports of the TURN service are used twice */
-function checkTurnPorts(path: string, { lanes, turn_ports: ports, ...relay }: GateConfig): void {
-  const refuse = (message: string, mend: string) => {
-    throw new GhostError("bad_config", message, { place: `${path} relay.turn_ports`, mend });
-  };
-  if (lanes && lanes.first <= ports.last && ports.first <= lanes.last) {
-    refuse("Lanes and TURN cannot have the same ports", "keep turn_ports and lanes apart");
-  }
-  for (const port of [relay.listen.port, relay.turn ?? relay.listen.port + 2, relay.turn_tls]) {
-    if (port >= ports.first && port <= ports.last) refuse(`Port ${port} is used for something else`, "leave it out");
-  }
 }

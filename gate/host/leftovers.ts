@@ -6,9 +6,9 @@ import { Forwarding } from "../../mesh/host/forwarding.ts";
 import type { Log } from "../../mesh/host/log.ts";
 import { findTool, type Runner } from "../../mesh/host/runner.ts";
 import { openPrivateDir, writeSecret } from "../../mesh/host/state_dir.ts";
-import { toolError } from "../../mesh/host/tool.ts";
+import { runTool } from "../../mesh/host/tool.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
-import { removeLaneTable } from "../core/lanes/rules.ts";
+import { removeTable } from "../core/nft.ts";
 
 const NAME = /^ghostgate_[a-z0-9]{1,16}$/;
 
@@ -45,8 +45,7 @@ export async function clearLeftovers(o: { stateDir: string; runner: Runner; log:
   for (const table of await tables(stateDir)) {
     await step(`nft table inet ${table}`, async () => {
       const nft = await findTool("nft", "apt-get install nftables");
-      const result = await runner.run(nft, ["-f", "-"], { stdin: removeLaneTable(table) });
-      if (result.code !== 0) throw toolError(result, `nft table inet ${table}`);
+      await runTool(runner, [nft, "-f", "-"], { stdin: removeTable(table), place: `nft table inet ${table}` });
       await forgetTable(stateDir, table);
     });
   }

@@ -9,7 +9,8 @@ import type { LaneTraffic } from "./lanes/service.ts";
 
 /** What is read whenever somebody asks. */
 export interface MetricsSource {
-  counts(): GateCounts;
+  /** Null without sessions (`use_quic = false`). */
+  counts(): GateCounts | null;
   /** Null without lanes. */
   lanes(): Promise<LaneTraffic | null>;
   /** Null without a STUN service. */
@@ -17,7 +18,7 @@ export interface MetricsSource {
 }
 
 interface Reading {
-  core: GateCounts;
+  core: GateCounts | null;
   lanes: LaneTraffic | null;
   stun: { answered: number; withheld: number } | null;
 }
@@ -25,9 +26,9 @@ interface Reading {
 type Metric = readonly [name: string, help: string, read: (r: Reading) => number | undefined];
 
 const GAUGES: readonly Metric[] = [
-  ["sessions", "Live sessions", (r) => r.core.sessions],
-  ["unproved_connections", "Connections that have not proved themselves", (r) => r.core.unproved],
-  ["lanes", "Lanes", (r) => r.core.lanes],
+  ["sessions", "Live sessions", (r) => r.core?.sessions],
+  ["unproved_connections", "Connections that have not proved themselves", (r) => r.core?.unproved],
+  ["lanes", "Lanes", (r) => r.core?.lanes],
   [
     "lanes_in_kernel",
     "1 while the kernel carries lanes",
@@ -36,14 +37,14 @@ const GAUGES: readonly Metric[] = [
 ];
 
 const COUNTERS: readonly Metric[] = [
-  ["relay_packets_total", "Packets relayed between sessions", (r) => r.core.packets],
-  ["relay_packets_dropped_total", "Packets dropped for slow receivers", (r) => r.core.packetsDropped],
-  ["signals_total", "Sealed messages passed on", (r) => r.core.signals],
-  ["refused_total", "Connections refused", (r) => r.core.refused],
-  ["lanes_opened_total", "Lanes opened", (r) => r.core.lanesOpened],
-  ["lanes_refused_total", "Lanes refused for a quota or a port", (r) => r.core.lanesRefused],
-  ["lane_moves_total", "Ends of lanes that moved to another address", (r) => r.core.laneMoves],
-  ["lane_control_bad_total", "Control datagrams that proved nothing", (r) => r.core.laneControlBad],
+  ["relay_packets_total", "Packets relayed between sessions", (r) => r.core?.packets],
+  ["relay_packets_dropped_total", "Packets dropped for slow receivers", (r) => r.core?.packetsDropped],
+  ["signals_total", "Sealed messages passed on", (r) => r.core?.signals],
+  ["refused_total", "Connections refused", (r) => r.core?.refused],
+  ["lanes_opened_total", "Lanes opened", (r) => r.core?.lanesOpened],
+  ["lanes_refused_total", "Lanes refused for a quota or a port", (r) => r.core?.lanesRefused],
+  ["lane_moves_total", "Ends of lanes that moved to another address", (r) => r.core?.laneMoves],
+  ["lane_control_bad_total", "Control datagrams that proved nothing", (r) => r.core?.laneControlBad],
   ["lane_packets_total", "Packets passed on by lanes", (r) => r.lanes?.packets],
   ["lane_bytes_total", "Bytes passed on by lanes", (r) => r.lanes?.bytes],
   ["lane_process_packets_total", "Those of them that went through the gate's process", (r) => r.lanes?.loopPackets],

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { serveMetrics } from "./metrics.ts";
+import { metricsText, serveMetrics } from "./metrics.ts";
 import { GateWorld } from "./testing_gate.ts";
 
 Deno.test("serveMetrics() shows the gate's sums by network, at /metrics alone, and nobody's address or key", async () => {
@@ -41,6 +41,13 @@ Deno.test("serveMetrics() shows the gate's sums by network, at /metrics alone, a
     ]
   ) assert.ok(text.split("\n").includes(line), `${line}\nis not in\n${text}`);
   for (const secret of [node.id, node.key.public, "127.0.0.1"]) assert.ok(!text.includes(secret));
+  const silent = await metricsText(null, {
+    counts: () => null,
+    lanes: () => Promise.resolve(null),
+    stun: () => ({ answered: 7, withheld: 0 }),
+  });
+  assert.match(silent, /^ghostgate_stun_answers_total 7$/m); // without sessions, lanes and a network
+  assert.doesNotMatch(silent, /sessions|lane|relay/);
   const other = await get("/");
   assert.equal(other.status, 404);
   await other.body?.cancel();

@@ -64,6 +64,12 @@ Deno.test("loadGateConfig() refuses with place and reason", async () => {
       [`advertise = ["a b"]`, /:2:14 relay\.advertise\[0\]: Expected a host name/],
       [`turn_ports = "49999-50100"`, /relay\.turn_ports: Lanes and TURN cannot have the same ports/],
       [`turn = 61000`, /relay\.turn_ports: Port 61000 is used for something else/],
+      [`turn_ports = "3489-4000"`, /relay\.turn_ports: Port 3489 is used for something else/], // STUN's second
+      [`lanes = "3479-4000"`, /relay\.lanes: Port 3479 is used for something else/],
+      [`stun = 3480`, /relay\.turn: Port 3480 is used for something else/],
+      [`turn = 3489`, /relay\.turn: Port 3489 is used for something else/],
+      [`turn = 443`, /relay\.turn_tls: Port 443 is turn's/],
+      [`listen = "0.0.0.0:65534"`, /relay\.listen: There is no port 65536 for the TURN service/],
       [`stun = 3478`, /relay\.stun: The STUN service needs a port of its own/],
       [`listen = "0.0.0.0:65535"`, /relay\.listen: There is no port after 65535/],
     ] as const

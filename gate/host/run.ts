@@ -9,7 +9,6 @@ import type { Runner } from "../../mesh/host/runner.ts";
 import { nodeIdOf, type SigningKey } from "../../mesh/trust/keys.ts";
 import { type Bytes, toBase64Url } from "../../mesh/wire/encoding.ts";
 import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
-import type { LedgerKind } from "../../mesh/wire/ledger.ts";
 import { VERSION } from "../../mesh/wire/version.ts";
 import { GateCore } from "../core/gate.ts";
 import { mayBeEnd } from "../core/lanes/addresses.ts";
@@ -21,6 +20,7 @@ import { LaneService } from "./lanes/service.ts";
 import { openIssuers } from "./issuers.ts";
 import { clearLeftovers } from "./leftovers.ts";
 import { LedgerJudge } from "./judge.ts";
+import { followEntries } from "./follow_entries.ts";
 import { serveMetrics } from "./metrics.ts";
 import { Membership, sleep } from "./membership.ts";
 import { type GateFacts, Publisher } from "./publisher.ts";
@@ -250,7 +250,7 @@ class Gate {
     }
     const server = endpoint && this.#open(endpoint, judge);
     server?.handle({ t: "ledger", net: network.net, head: ledger.head });
-    this.#watchLedger(membership);
+    followEntries(membership, { server: this.#server, turn: this.#turn, key: this.#key.public, log: world.log });
     const overlay = this.#overlay;
     const publisher = new Publisher({ ...world, state: this.#o.state, network, client, key: this.#key, ledger });
     const publish = async () => {
@@ -282,15 +282,16 @@ class Gate {
   showMetrics(network: NetworkState | null, stun: StunServer | null): void {
     const { config: { metrics }, file, world } = this.#o;
     const core = this.#core;
-    if (!metrics || !core) return;
+    if (!metrics) return;
     const source = {
-      counts: () => core.counts(),
+      counts: () => core?.counts() ?? null,
       lanes: async () => await this.#lanes?.traffic() ?? null,
       stun: () => stun,
     };
     const place = `${file} relay.metrics`;
-    this.#metrics = serveMetrics({ ...metrics, place, network: network?.net ?? null, source });
-    world.log.info("metrics", { at: `http://${metrics.hostname}:${metrics.port}/metrics` });
+    const served = this.#metrics = serveMetrics({ ...metrics, place, network: network?.net ?? null, source });
+    const host = metrics.hostname.includes(":") ? `[${metrics.hostname}]` : metrics.hostname;
+    world.log.info("metrics", { at: `http://${host}:${served.port}/metrics` });
   }
 
   async #openLanes(ports: { first: number; last: number }): Promise<void> {
@@ -312,35 +313,6 @@ class Gate {
     world.log.info("lanes", { in: this.#lanes.mode, udp: `${ports.first}-${ports.last}` });
   }
 
-  /** Lets the sessions follow the ledger: a revoked machine is cut at once, who depends on other entries after a check. */
-  #watchLedger(membership: Membership): void {
-    const [server, turn] = [this.#server, this.#turn];
-    const net = membership.ledger.network.id;
-    let checking = Promise.resolve();
-    membership.onEntries = (entries) => {
-      for (const { kind, body } of entries) {
-        if (kind === "drain" && body.gate === this.#key.public) {
-          const what = body.on ? "is being emptied: machines go to other gates" : "is used again";
-          this.#o.world.log.info(`an admin has signed that this gate ${what}`, { sessions: server?.sessions ?? 0 });
-        }
-        if (kind !== "revoke") continue;
-        // Who came in by a revoked grant may stay (vouched for by an entry of its own): the check below knows.
-        if (body.what === "node") {
-          server?.handle({ t: "revoked", net, key: body.key });
-          turn?.revoked(body.key);
-        } else if (body.what === "gate" && body.key === this.#key.public) {
-          this.#o.world.log.error("this gate was revoked: nodes refuse it from now on");
-        }
-      }
-      server?.handle({ t: "ledger", net, head: membership.ledger.head });
-      if (entries.some(({ kind }) => RECHECK.has(kind))) {
-        checking = checking.then(async () => {
-          await turn?.review(await server?.recheckAll());
-        });
-      }
-    };
-  }
-
   async #repeat(work: () => Promise<void>): Promise<void> {
     while (!this.#stop.signal.aborted) {
       await sleep(LOOK_AGAIN, this.#stop.signal);
@@ -358,6 +330,3 @@ class Gate {
     await Promise.allSettled(this.#working);
   }
 }
-
-/** Kinds of entries after which a record that held may hold no longer: a policy may close a way in, or revoke certificates. */
-const RECHECK: ReadonlySet<LedgerKind> = new Set(["revoke", "node", "grant", "policy"]);

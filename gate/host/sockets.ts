@@ -1,6 +1,7 @@
 /** The gate's two UDP ports. Both are taken before anything else happens, so that a port in use changes nothing. */
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { GateConfig } from "./config.ts";
+import { STUN_ALTERNATE, stunPortOf } from "./config_ports.ts";
 
 export interface Sockets extends Disposable {
   /** Null with `use_quic = false`. */
@@ -14,16 +15,13 @@ export interface Sockets extends Disposable {
   stunAlternatePort: number | null;
 }
 
-/** The alternate STUN port stands so far behind the STUN port. */
-const ALTERNATE = 10;
-
 /**
  * Binds what the configuration asks for; `file` is the name that refusals show.
  * @throws GhostError `port_in_use`, `missing_privilege`, `bad_config`
  */
 export function openSockets(config: GateConfig, file: string): Sockets {
   const { hostname, port } = config.listen;
-  const wanted = config.stun ?? (port === 0 ? 0 : port + 1);
+  const wanted = stunPortOf(config);
   const stunned = config.fallback.includes("stun");
   if (!config.use_quic && !stunned && !config.fallback.includes("turn")) {
     throw new GhostError("bad_config", "Neither QUIC nor TURN nor STUN is on, so there is nothing to do", {
@@ -68,7 +66,7 @@ export function openSockets(config: GateConfig, file: string): Sockets {
 /** A gate without it serves all the same; nodes then tell less of their NAT. */
 function alternateOf({ hostname, port }: Deno.NetAddr): Deno.DatagramConn | null {
   try {
-    return Deno.listenDatagram({ transport: "udp", hostname, port: port + ALTERNATE });
+    return Deno.listenDatagram({ transport: "udp", hostname, port: port + STUN_ALTERNATE });
   } catch {
     return null;
   }

@@ -5,6 +5,7 @@
  */
 import { Turns } from "../../mesh/host/turns.ts";
 import { GateLine } from "../../mesh/client/mod.ts";
+import { errorLine } from "../../mesh/wire/errors.ts";
 import type { FromGate, FromNode } from "../../mesh/wire/gate_session.ts";
 import type { Bytes } from "../../mesh/wire/encoding.ts";
 import type { TurnGrantedCredentials } from "../../mesh/wire/turn.ts";
@@ -90,7 +91,7 @@ export class GateClient {
     // It rejects when nobody said goodbye: the gate forgot the connection (a reset) or went silent.
     this.#gone = line.conn.closed.then(
       (info) => info.reason || `closed with code ${info.closeCode}`,
-      (error) => errorText(error),
+      errorLine,
     );
   }
 
@@ -214,7 +215,7 @@ export class GateClient {
   /** Reading or writing failed, as it does first when the connection ends: why it did is what the gate said last. */
   async #broken(error: unknown): Promise<void> {
     let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<string>((resolve) => timer = setTimeout(() => resolve(errorText(error)), REASON_PATIENCE));
+    const late = new Promise<string>((resolve) => timer = setTimeout(() => resolve(errorLine(error)), REASON_PATIENCE));
     this.#end(await Promise.race([this.#gone, late]));
     clearTimeout(timer);
   }
@@ -227,8 +228,4 @@ export class GateClient {
     // Never inside connect(): its caller does not hold the session yet.
     queueMicrotask(() => this.#events?.closed(reason));
   }
-}
-
-function errorText(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }

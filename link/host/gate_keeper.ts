@@ -1,4 +1,5 @@
 /** Keeps a session with one gate: made again with growing waits whenever it ends, until nobody wants it any more. */
+import type { Bytes } from "../../mesh/wire/encoding.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
 import { GATE_REPLACED } from "../../mesh/wire/gate_session.ts";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
@@ -32,7 +33,10 @@ export class CloneWatch {
 }
 
 export interface KeeperHost {
-  dial(gate: VerifiedGate): Omit<GateConnectOptions, "gate" | "host">;
+  dial(): Omit<GateConnectOptions, "gate" | "host">;
+  random(n: number): Bytes;
+  /** ms since 1970. */
+  now(): number;
   events(keeper: GateKeeper): Omit<GateEvents, "closed">;
   /** The session came up, or ended; `failed`: nobody here wanted that. */
   session(keeper: GateKeeper, o: { up: boolean; reason: string | null; failed: boolean }): void;
@@ -84,18 +88,17 @@ export class GateKeeper {
       const client = await this.#connect(ended.resolve);
       if (client && !signal.aborted) {
         this.#waits.reset();
-        const { now } = this.#host.dial(this.gate);
-        const since = now();
+        const since = this.#host.now();
         this.client = client;
         this.#live = new Liveness(since);
         this.#host.session(this, { up: true, reason: null, failed: false });
         const reason = await ended.promise;
-        clones.ended(reason, now() - since);
+        clones.ended(reason, this.#host.now() - since);
         if (clones.cloned && reason.includes(GATE_REPLACED)) atLeast = CLONED_WAIT;
         this.client = null;
         this.#host.session(this, { up: false, reason, failed: !signal.aborted });
       } else client?.close();
-      const spread = 0.75 + this.#host.dial(this.gate).random(1)[0]! / 512;
+      const spread = 0.75 + this.#host.random(1)[0]! / 512;
       await this.#waits.wait({ spread, atLeast }, signal);
     }
   }
@@ -105,7 +108,7 @@ export class GateKeeper {
       if (this.#abort.signal.aborted) return null;
       try {
         const events = { ...this.#host.events(this), closed };
-        return await GateClient.connect({ ...this.#host.dial(this.gate), gate: this.gate, host }, events);
+        return await GateClient.connect({ ...this.#host.dial(), gate: this.gate, host }, events);
       } catch (error) {
         if (this.#abort.signal.aborted) return null;
         this.#host.session(this, { up: false, reason: errorLine(error), failed: true });

@@ -147,9 +147,11 @@ export class Gates {
       key: this.#host.key,
       record: this.#host.record(),
       head: this.#host.head(),
-      random: (n) => this.#host.random(n),
-      now: () => this.#host.now(),
+      random: this.#keeperHost.random,
+      now: this.#keeperHost.now,
     }),
+    random: (n) => this.#host.random(n),
+    now: () => this.#host.now(),
     events: (keeper) => ({
       signal: (from, box) => this.#host.signal(from, box),
       presence: (node, up) => this.#presence(keeper, node, up),

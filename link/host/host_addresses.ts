@@ -92,9 +92,8 @@ export class HostAddresses {
   }
 }
 
-/** Addresses of a host name; an address is its own. A name that does not resolve now is asked again at the next change. */
-export async function resolve(host: string): Promise<string[]> {
-  if (ipaddr.isValid(host)) return [host];
+/** Addresses of a host name. A name that does not resolve now is asked again at the next change. */
+async function resolve(host: string): Promise<string[]> {
   const both = await Promise.allSettled([Deno.resolveDns(host, "A"), Deno.resolveDns(host, "AAAA")]);
   return both.flatMap((answer) => answer.status === "fulfilled" ? answer.value : []);
 }

@@ -14,11 +14,10 @@ import {
   type IpStep,
   type ObservedAddresses,
   type ObservedRoute,
+  ROUTE_PROTOCOL,
 } from "../core/plan/mod.ts";
 import { type LinkTools, MAX_TOOL_OUTPUT, runTool, toolError } from "./tools.ts";
 
-/** Protocol number of our routes (`ip route show proto 207`); free in iproute2's rt_protos. */
-export const ROUTE_PROTOCOL = 207;
 /** Metric of our routes: behind the kernel's own, NetworkManager's and the 1024 that IPv6 routes have by default. */
 export const ROUTE_METRIC = 18_800;
 /**

@@ -196,7 +196,11 @@ async function checkServer(client: MeshClient, token: JoinToken, now: number): P
   }
 }
 
-async function fetchLedger(client: MeshClient, token: JoinToken): Promise<Ledger> {
+/**
+ * The ledger, with the entry in it that a token names.
+ * @throws GhostError `ledger_rollback` without that entry, and as `collectLedger`
+ */
+export async function fetchLedger(client: MeshClient, token: JoinToken): Promise<Ledger> {
   const ledger = await collectLedger(client, { net: token.net, issuerSigners });
   if ((await ledger.hashAt(token.head.seq)) !== token.head.hash) {
     throw new GhostError(

@@ -5,10 +5,15 @@
  */
 import type { FromGate } from "../../mesh/wire/gate_session.ts";
 import type { SignalBody } from "../../mesh/wire/signal.ts";
-import type { Carrier, CarrierHost, PathNow, Up } from "./transport.ts";
+import type { Carrier, CarrierGates, CarrierHost, PathNow, Up } from "./transport.ts";
 
 /** Packets of the other end may come over the lane that was left for so long, in ms. */
 const DRAIN = 3_000;
+
+/** What the lane at one gate may use: a peer is met there or nowhere. */
+export interface LaneHost extends Omit<CarrierHost, "gates"> {
+  readonly gates: Pick<CarrierGates, "towards" | "addressesOf" | "nameOf" | "send">;
+}
 
 /** The lane at one gate. */
 interface Lane {
@@ -19,7 +24,7 @@ interface Lane {
 
 export class MovingLane implements Carrier {
   readonly #host: CarrierHost;
-  readonly #open: (host: CarrierHost) => Carrier;
+  readonly #open: (host: LaneHost) => Carrier;
   readonly #leads: boolean;
   #current: Lane | null = null;
   #next: Lane | null = null;
@@ -27,7 +32,7 @@ export class MovingLane implements Carrier {
   #path: PathNow = { rung: "none", since: 0 };
 
   /** @param open makes the lane at one gate: the only one that its host's `towards` knows */
-  constructor(host: CarrierHost, open: (host: CarrierHost) => Carrier) {
+  constructor(host: CarrierHost, open: (host: LaneHost) => Carrier) {
     this.#host = host;
     this.#open = open;
     this.#leads = host.selfId < host.peerId;
@@ -35,6 +40,11 @@ export class MovingLane implements Carrier {
 
   get #lanes(): Lane[] {
     return [this.#current, this.#next].filter((lane) => lane !== null);
+  }
+
+  /** With those that were left and still drain. */
+  get #all(): Lane[] {
+    return [...this.#lanes, ...this.#left.map(({ lane }) => lane)];
   }
 
   reachChanged(): void {
@@ -63,7 +73,12 @@ export class MovingLane implements Carrier {
     const lane: Lane = { gate, up: null, carrier: null as unknown as Carrier };
     lane.carrier = this.#open({
       ...this.#host,
-      gates: { ...pickGates(gates), towards: (node) => gates.at(gate, node) },
+      gates: {
+        towards: (node) => gates.at(gate, node),
+        addressesOf: (id) => gates.addressesOf(id),
+        nameOf: (id) => gates.nameOf(id),
+        send: (id, message) => gates.send(id, message),
+      },
       up: (up) => this.#up(lane, up),
       down: () => this.#down(lane),
     });
@@ -104,7 +119,10 @@ export class MovingLane implements Carrier {
   }
 
   packetSeen(packet: Uint8Array): void {
-    for (const { carrier } of this.#lanes) carrier.packetSeen?.(packet);
+    // Each packet comes by here.
+    const next = this.#next;
+    this.#current?.carrier.packetSeen?.(packet);
+    next?.carrier.packetSeen?.(packet);
   }
 
   pathChanged(path: PathNow): void {
@@ -124,8 +142,7 @@ export class MovingLane implements Carrier {
   }
 
   gateMessage(gate: string, message: FromGate): void {
-    const left = this.#left.map(({ lane }) => lane);
-    [...this.#lanes, ...left].find((lane) => lane.gate === gate)?.carrier.gateMessage?.(gate, message);
+    this.#all.find((lane) => lane.gate === gate)?.carrier.gateMessage?.(gate, message);
   }
 
   networkChanged(): void {
@@ -141,36 +158,19 @@ export class MovingLane implements Carrier {
     const over = this.#left.filter(({ until }) => until <= now);
     this.#left = this.#left.filter(({ until }) => until > now);
     for (const { lane } of over) lane.carrier.close();
-    for (const { carrier } of [...this.#lanes, ...this.#left.map(({ lane }) => lane)]) carrier.tick?.();
+    for (const { carrier } of this.#all) carrier.tick?.();
   }
 
   nextDeadline(): number | null {
-    const lanes = [...this.#lanes, ...this.#left.map(({ lane }) => lane)];
-    const all = lanes.map(({ carrier }) => carrier.nextDeadline?.() ?? Infinity);
+    const all = this.#all.map(({ carrier }) => carrier.nextDeadline?.() ?? Infinity);
     const next = Math.min(...all, ...this.#left.map(({ until }) => until));
     return Number.isFinite(next) ? next : null;
   }
 
   close(): void {
     this.#host.gates.laneAt(this.#host.peerId, null);
-    for (const lane of [...this.#lanes, ...this.#left.map(({ lane }) => lane)]) lane.carrier.close();
+    for (const lane of this.#all) lane.carrier.close();
     this.#current = this.#next = null;
     this.#left = [];
   }
-}
-
-function pickGates(gates: CarrierHost["gates"]): CarrierHost["gates"] {
-  return {
-    get connected() {
-      return gates.connected;
-    },
-    at: (gate, node) => gates.at(gate, node),
-    towards: (node) => gates.towards(node),
-    addressesOf: (gate) => gates.addressesOf(gate),
-    nameOf: (gate) => gates.nameOf(gate),
-    send: (gate, message) => gates.send(gate, message),
-    carry: (node, packet) => gates.carry(node, packet),
-    demand: (node) => gates.demand(node),
-    laneAt: (node, gate) => gates.laneAt(node, gate),
-  };
 }

@@ -8,8 +8,8 @@ import type { SignalBody } from "../../mesh/wire/signal.ts";
 import { type LaneAction, LaneEnd, type LaneEvent } from "../core/lane/lane_end.ts";
 import { laneRefusal } from "../core/lane/refusal.ts";
 import type { TransportAddress } from "../core/stun/mod.ts";
-import { MovingLane } from "./lane_moves.ts";
-import type { Carrier, CarrierHost, PathNow, Transport } from "./transport.ts";
+import { type LaneHost, MovingLane } from "./lane_moves.ts";
+import type { Carrier, PathNow, Transport } from "./transport.ts";
 
 export const lane: Transport = {
   rung: "lane",
@@ -30,19 +30,19 @@ const DATA = 4;
 const EMPTY = 32;
 
 class LaneCarrier implements Carrier {
-  readonly #host: CarrierHost;
+  readonly #host: LaneHost;
   readonly #end: LaneEnd;
   #path: PathNow = { rung: "none", since: 0 };
   #dataAt = -Infinity;
   #wanted = false;
   /** The newest session in which the peer was met. */
-  #session: ReturnType<CarrierHost["gates"]["towards"]> = null;
+  #session: ReturnType<LaneHost["gates"]["towards"]> = null;
   /** The gate that was asked last. */
   #gate: string | null = null;
   /** Why the gate gives no lane, for people. */
   #refusal: string | null = null;
 
-  constructor(host: CarrierHost) {
+  constructor(host: LaneHost) {
     this.#host = host;
     this.#end = new LaneEnd({ leads: host.selfId < host.peerId, crypto: host.crypto });
   }

@@ -1,20 +1,19 @@
 /** Linux: WireGuard, iproute2, nftables and the files of /etc. What it drives is loaded by nobody else (tests/platform_test.ts). */
 import { findTool, systemRunner } from "../../mesh/host/runner.ts";
-import { killTable, removeKillSwitch, renderKillSwitch } from "../core/plan/mod.ts";
 import { systemWay } from "./dns/system.ts";
+import { killSwitch, KillTable } from "./exit/kill_switch.ts";
 import { groupNumber } from "./groups.ts";
 import { IpTool } from "./ip.ts";
 import { startIpMonitor } from "./ip_monitor.ts";
 import { Machine } from "./machine.ts";
 import type { Platform } from "./platform.ts";
 import { readSshKeys } from "./ssh_keys.ts";
-import { checkTools, runTool } from "./tools.ts";
+import { checkTools } from "./tools.ts";
 
 const runner = systemRunner;
-const nft = () => findTool("nft", "apt-get install nftables");
 
-async function holds(iface: string): Promise<boolean> {
-  return (await runner.run(await nft(), ["-t", "list", "table", "inet", killTable(iface)])).code === 0;
+async function killTable(iface: string): Promise<KillTable> {
+  return new KillTable({ runner, nft: await findTool("nft", "apt-get install nftables"), iface });
 }
 
 export const linux: Platform = {
@@ -33,22 +32,14 @@ export const linux: Platform = {
     return time === undefined ? null : Number(time);
   },
   groupNumber: (name) => groupNumber(name),
-  holdKillSwitch: async (iface, o) => {
-    if (await holds(iface)) return;
+  holdKillSwitch: async (iface, { lan }) => {
+    const table = await killTable(iface);
+    if (await table.holds()) return;
     const ip = await findTool("ip", "apt-get install iproute2");
-    const { lan, containers, uplinks } = await new IpTool({ runner, tools: { ip }, iface }).networks();
-    const kill = {
-      ports: null,
-      services: [],
-      lan: o.lan ? lan : [],
-      containers,
-      uplinks: Object.values(uplinks).flat(),
-    };
-    await runTool(runner, [await nft(), "-f", "-"], { stdin: renderKillSwitch(iface, kill) });
+    const networks = await new IpTool({ runner, tools: { ip }, iface }).networks();
+    await table.set(killSwitch(networks, { ports: null, services: [], lan }));
   },
-  killSwitchHolds: holds,
-  releaseKillSwitch: async (iface) => {
-    await runTool(runner, [await nft(), "-f", "-"], { stdin: removeKillSwitch(iface) });
-  },
+  killSwitchHolds: async (iface) => await (await killTable(iface)).holds(),
+  releaseKillSwitch: async (iface) => await (await killTable(iface)).set(null),
   sshHostKeys: () => readSshKeys(),
 };

@@ -9,6 +9,7 @@ import ipaddr from "ipaddr.js";
 import {
   behindAliases,
   type Bridge,
+  contains,
   type DesiredPeer,
   type DesiredRoute,
   EXIT_MARK,
@@ -20,12 +21,12 @@ import {
 import { type Egress, Forwarding } from "../../mesh/host/forwarding.ts";
 import { CLOSED } from "../../mesh/policy/mod.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
-import { chooseRoutes, contains, type RouteUse } from "../core/routes/mod.ts";
+import { chooseRoutes, type RouteUse } from "../core/routes/mod.ts";
 import { exitPrefixes, MachineExit } from "./exit/machine_exit.ts";
 import { FirewallDesk } from "./firewall/desk.ts";
 import { OnChange } from "./firewall/on_change.ts";
 import { freePort } from "./free_port.ts";
-import { IpTool } from "./ip.ts";
+import { IpTool, type LocalNetworks } from "./ip.ts";
 import type { MachineOptions } from "./machine_options.ts";
 import { LinkTable } from "./nft.ts";
 import { Prober } from "./routes/prober.ts";
@@ -141,15 +142,17 @@ export class Machine {
    */
   async apply(wanted: Wanted): Promise<void> {
     const failures: unknown[] = [];
+    let networks: LocalNetworks | null = null;
     for (
       const step of [
-        () => this.#exit.guard(wanted.exit),
+        async () => void (networks = await this.#exit.guard(wanted.exit)),
         () => this.#tunnel(wanted),
         () =>
           this.#exit.apply(wanted.exit, {
             addresses: wanted.addresses,
             carried: wanted.routes.mine.map(({ prefix, lan }) => lan ?? prefix),
             used: this.#uses.filter((use) => use.active).map((use) => use.route.prefix),
+            networks,
           }),
       ]
     ) {
@@ -202,9 +205,7 @@ export class Machine {
     await this.#ensureTable();
     // Docker, say, has come since: the whole machine forwards for it, and is guarded no more. The load says the rest.
     await this.#forwarding.yielded();
-    const carried = wanted.routes.mine.map(({ prefix, snat, lan }) =>
-      lan === undefined ? { prefix, snat } : { prefix, snat, lan }
-    );
+    const carried = wanted.routes.mine;
     const aliases = carried.flatMap(({ prefix, lan }) => lan === undefined ? [] : [{ prefix, lan }]);
     const egress = await this.#egress(carried.map((c) => c.lan ?? c.prefix));
     const guards = await this.#forwarding.set(egress);

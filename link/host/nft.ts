@@ -45,12 +45,12 @@ export class LinkTable {
    * @throws GhostError `missing_privilege`, or what nft said; the table in force stays as it was
    */
   load(parts: TableParts): Promise<boolean> {
-    return this.#next(() => this.#load(parts));
+    return this.#turns.run(() => this.#load(parts));
   }
 
   /** Changes only the bridges of the table in force; without one it does nothing, the next `load` has to name them. */
   setBridges(bridges: readonly Bridge[]): Promise<boolean> {
-    return this.#next(async () => this.#loaded ? await this.#load({ ...this.#loaded.parts, bridges }) : false);
+    return this.#turns.run(async () => this.#loaded ? await this.#load({ ...this.#loaded.parts, bridges }) : false);
   }
 
   /**
@@ -59,7 +59,7 @@ export class LinkTable {
    * @returns true when it was gone
    */
   ensure(): Promise<boolean> {
-    return this.#next(async () => {
+    return this.#turns.run(async () => {
       if (!this.#loaded) return false;
       const { code } = await this.#runner.run(this.#nft, ["-t", "list", "table", "inet", tableName(this.iface)]);
       if (code === 0) return false;
@@ -71,7 +71,7 @@ export class LinkTable {
 
   /** Removes the table, there or not. */
   remove(): Promise<void> {
-    return this.#next(async () => {
+    return this.#turns.run(async () => {
       await this.#apply(removeTable(this.iface));
       this.#loaded = null;
     });
@@ -100,9 +100,5 @@ export class LinkTable {
   async #apply(text: string): Promise<void> {
     const result = await this.#runner.run(this.#nft, ["-f", "-"], { stdin: text });
     if (result.code !== 0) throw toolError(result, `nft table inet ${tableName(this.iface)}`);
-  }
-
-  #next<T>(run: () => Promise<T>): Promise<T> {
-    return this.#turns.run(run);
   }
 }

@@ -293,7 +293,7 @@ export class Parts {
       offer: o.config.exit,
       services: () => this.surroundings.exitServices(),
       upstreams: () => this.names.state.upstreams,
-      reachable: (id) => this.peers.all.get(id)?.state.rung !== "none",
+      reachable: (id) => (this.peers.all.get(id)?.state.rung ?? "none") !== "none",
     });
     this.names = new Names({
       way: (places) => o.platform.resolverWay(places),

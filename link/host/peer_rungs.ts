@@ -1,7 +1,7 @@
 /** One peer's relayed rungs: a carrier of each transport, what those that are up have said, and sending by the best. */
 import type { Log } from "../../mesh/host/log.ts";
 import type { PathEvent } from "../core/path/event.ts";
-import type { TransportAddress } from "../core/stun/mod.ts";
+import { sameAddress, type TransportAddress } from "../core/stun/mod.ts";
 import type { Rung } from "../../mesh/wire/local.ts";
 import type { Carrier, CarrierHost, Transport, Up } from "./transport.ts";
 
@@ -46,7 +46,7 @@ export class PeerRungs {
       ...host,
       up: (up) => {
         entry.up = up;
-        if (entry.last && up.wireguard && !same(entry.last, up.wireguard)) entry.before = entry.last;
+        if (entry.last && up.wireguard && !sameAddress(entry.last, up.wireguard)) entry.before = entry.last;
         entry.last = up.wireguard ?? null;
         const { endpoint, rttMs, wireguard = null } = up;
         host.event({ kind: "relayUp", relay: { rung, rank, endpoint, rttMs, wireguard } });
@@ -111,17 +111,13 @@ export class PeerRungs {
   /** Where WireGuard sent last on a rung of its own that is not at `remote`, or null. */
   left(remote: TransportAddress): TransportAddress | null {
     const all = this.#rungs.flatMap(({ last, before }) => [last, before]);
-    return all.find((address) => address !== null && !same(address, remote)) ?? null;
+    return all.find((address) => address !== null && !sameAddress(address, remote)) ?? null;
   }
 
   /** When each is due, in ms; null when it waits for nothing. */
   deadlines(): (number | null)[] {
     return this.#rungs.map(dueAt);
   }
-}
-
-function same(a: TransportAddress, b: TransportAddress): boolean {
-  return a.address === b.address && a.port === b.port;
 }
 
 function dueAt({ carrier, restsUntil }: RungState): number | null {

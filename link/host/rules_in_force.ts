@@ -2,7 +2,7 @@
  * The policy in force on this machine and what it comes to for the nodes there are. A policy that cannot be used, or whose
  * own tests fall, changes nothing: the one before it in the ledger stays in force, and without one before nobody is let in.
  */
-import { compile, type Compiled, type Policy, policyInForce, routesInForce } from "../../mesh/policy/mod.ts";
+import { compile, type Compiled, networkOf, type Policy, policyInForce, policyNode } from "../../mesh/policy/mod.ts";
 import type { Ledger, LedgerPolicy } from "../../mesh/trust/ledger.ts";
 import { type AdmitRule, DEFAULT_ADMIT } from "../../mesh/wire/admit.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
@@ -71,22 +71,10 @@ export class RulesInForce {
     this.look();
     if (!this.#policy) return null;
     if (this.#compiled) return this.#compiled;
-    const nodes = members().map((n) => ({
-      id: n.id,
-      name: n.name,
-      tags: n.verified.tags,
-      user: n.verified.user,
-      subject: n.verified.subject,
-      groups: n.verified.groups,
-      ipv4: n.ipv4,
-      ipv6: n.ipv6,
-      os: n.verified.record.os,
-      version: n.verified.record.version,
-      announces: n.verified.record.routes,
-    }));
-    const { routes: signed, network } = this.#ledger;
-    this.#routes = routesInForce(this.#policy.routes, { signed, nodes, network: network.ipv4 });
-    return this.#compiled = compile(this.#policy, { nodes, routes: this.#routes });
+    const nodes = members().map(({ verified, name, ipv4 }) => ({ ...policyNode(verified), name, ipv4 }));
+    const network = networkOf(this.#policy, { ledger: this.#ledger, nodes });
+    this.#routes = network.routes;
+    return this.#compiled = compile(this.#policy, network);
   }
 
   /** The routes that were compiled: signed ones, and announced ones that the policy approves. */

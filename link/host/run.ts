@@ -31,7 +31,6 @@ async function runSession(o: DaemonOptions): Promise<void> {
     });
   }
   const ledger = await openKept(o.state.ledger, { net: network.net, issuerSigners });
-  await o.platform.check();
   const own = new OwnRecord({ state: o.state, identity, network, random, now: () => Date.now() });
   await own.heal();
   const id = await nodeIdOf(identity.identity.public);

@@ -21,6 +21,7 @@ import { jws, key32, networkId, nodeId, seconds } from "../../mesh/wire/schema.t
 import { type BoxKey, boxKeyFromSeed, type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
 import type { Bytes } from "../../mesh/wire/encoding.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
+import { InTurn } from "../../mesh/wire/in_turn.ts";
 
 const boxKey = z.strictObject({ private: key32, public: key32 });
 
@@ -65,8 +66,10 @@ const settingsFile = z.strictObject({
   offer: z.boolean().nullable().default(null),
 });
 
+/** What people have set. */
+export type Settings = z.infer<typeof settingsFile>;
 /** An exit node in use. */
-export type ExitChoice = NonNullable<z.infer<typeof settingsFile>["exit"]>;
+export type ExitChoice = NonNullable<Settings["exit"]>;
 export type NetworkState = z.infer<typeof networkFile>;
 /** What is kept of other machines. */
 export type SavedRecords = z.infer<typeof recordsFile>;
@@ -83,6 +86,8 @@ export interface Identity {
 export class NodeState {
   readonly dir: string;
   readonly ledger: LedgerFile;
+  /** Settings are read and written again, one change after another. */
+  readonly #changes = new InTurn();
 
   constructor(dir: string) {
     this.dir = dir;
@@ -156,12 +161,13 @@ export class NodeState {
     await this.#write("contact.json", { at });
   }
 
-  async settings(): Promise<z.infer<typeof settingsFile>> {
+  async settings(): Promise<Settings> {
     return await this.#read("settings.json", settingsFile) ?? settingsFile.parse({});
   }
 
-  async saveSettings(settings: z.infer<typeof settingsFile>): Promise<void> {
-    await this.#write("settings.json", settings);
+  /** Changes these settings; all others stay, whoever changes them at the same time. */
+  changeSettings(change: Partial<Settings>): Promise<void> {
+    return this.#changes.run(async () => await this.#write("settings.json", { ...await this.settings(), ...change }));
   }
 
   /** Forgets the network; with `forget` the keys as well, so that this machine can only come back as another one. */

@@ -146,7 +146,7 @@ export class Supervisor implements Control {
 
   readonly #idle: Partial<LocalHandlers> = {
     status: () => this.#idleStatus(),
-    exit: (request) => idleExit(request, { ...this.#o, iface: this.#o.config.interface }),
+    exit: (request) => idleExit(request, { ...this.#o, iface: this.#o.config.interface, offer: this.#o.config.exit }),
     join: async ({ auth, server, name }) => {
       const joined = await join(this.#o.state, {
         auth,
@@ -204,10 +204,9 @@ export class Supervisor implements Control {
   }
 
   async up(): Promise<{ state: "up"; changed: boolean }> {
-    const settings = await this.#o.state.settings();
-    if (this.#session !== null && settings.up) return { state: "up", changed: false };
+    if (this.#session !== null && (await this.#o.state.settings()).up) return { state: "up", changed: false };
     await this.#own();
-    await this.#o.state.saveSettings({ ...settings, up: true });
+    await this.#o.state.changeSettings({ up: true });
     this.#again = true;
     const turn = this.#turn.promise;
     this.#wake();
@@ -217,8 +216,7 @@ export class Supervisor implements Control {
   }
 
   async down(): Promise<{ state: "down"; changed: boolean }> {
-    const settings = await this.#o.state.settings();
-    await this.#o.state.saveSettings({ ...settings, up: false });
+    await this.#o.state.changeSettings({ up: false });
     const changed = this.#stop !== null;
     if (changed) {
       const turn = this.#turn.promise;
@@ -252,7 +250,7 @@ export class Supervisor implements Control {
       else await (await this.#own()).change({ name });
     }
     if (ssh !== undefined && ssh !== before.ssh) {
-      await this.#o.state.saveSettings({ ...await this.#o.state.settings(), ssh });
+      await this.#o.state.changeSettings({ ssh });
       await this.#syncSshKeys();
     }
     return await this.settings();

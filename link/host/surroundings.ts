@@ -1,7 +1,7 @@
 /** Where this machine stands outside of the tunnel: its addresses, how gates' STUN services see it, and what must stay reachable. */
 import ipaddr from "ipaddr.js";
 import { isHard } from "../core/nat/kind.ts";
-import { isInside } from "../core/portmap/mod.ts";
+import { GATEWAY_PORT, isInside } from "../core/portmap/mod.ts";
 import type { ExitService } from "../core/plan/mod.ts";
 import type { StunCrypto, TransportAddress } from "../core/stun/mod.ts";
 import type { HostAddresses } from "./host_addresses.ts";
@@ -15,7 +15,7 @@ import { errorLine } from "../../mesh/wire/errors.ts";
 import type { NetworkView } from "./network_view.ts";
 
 /** NAT-PMP and PCP (RFC 6886, RFC 6887). */
-const PORT_MAPPING = [["udp", 5351]] as const;
+const PORT_MAPPING = [["udp", GATEWAY_PORT]] as const;
 
 export interface SurroundingsOptions {
   hub: IceHub;

@@ -57,9 +57,9 @@ export class GateCredentials {
     return asking;
   }
 
-  /** These do not count any more. */
-  refused(gate: string, { username }: { username: string }): void {
-    if (this.#held.get(gate)?.username === username) this.#held.delete(gate);
+  /** These do not count any more. Others that came meanwhile may have the same name: it says whose they are and when they end. */
+  refused(gate: string, { password }: { password: string }): void {
+    if (this.#held.get(gate)?.password === password) this.#held.delete(gate);
   }
 
   async #ask(gate: string): Promise<TurnGrantedCredentials> {

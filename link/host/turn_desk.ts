@@ -7,12 +7,11 @@ import type { Log } from "../../mesh/host/log.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
 import { Hold } from "../core/path/hold.ts";
 import { endpointText, isStun, type TransportAddress } from "../core/stun/mod.ts";
-import type { RelayedAddress } from "../core/turn/mod.ts";
+import type { RelayedAddress, TurnCredentials } from "../core/turn/mod.ts";
+import { persistent, race } from "./attempts.ts";
 import { TurnConnection } from "./turn_connection.ts";
 import type { TurnChoice } from "./turn_servers.ts";
 
-/** Between the starts of two attempts of a race, in ms. */
-const STAGGER = 300;
 /** An attempt takes at most this long, in ms. */
 const ATTEMPT = 8_000;
 /** Attempts of one race. */
@@ -40,7 +39,7 @@ export interface TurnDeskHost {
   /** What there is to try, best first; `prefer` names a gate that comes before all others. */
   choices(prefer: string | null): Promise<TurnChoice[]>;
   /** The server does not take these. */
-  refused(choice: TurnChoice, username: string): unknown;
+  refused(choice: TurnChoice, credentials: TurnCredentials): unknown;
   log: Log;
   now(): number;
 }
@@ -77,11 +76,6 @@ export class TurnDesk {
 
   get first(): boolean {
     return this.#host.first;
-  }
-
-  /** What is in use now; null when nothing is. */
-  get live(): { choice: TurnChoice; relayed: TransportAddress } | null {
-    return this.#live;
   }
 
   /** `user` needs the address from now on, best at this gate. */
@@ -177,7 +171,7 @@ export class TurnDesk {
       const prefer = [...this.#users.values()].find((gate) => gate !== null) ?? null;
       const choices = (await this.#host.choices(prefer)).slice(0, MAX_ATTEMPTS);
       if (choices.length === 0) throw new Error("no gate and no config names a TURN server");
-      const attempts = choices.map((choice) => (signal: AbortSignal) => this.#attempt(choice, signal));
+      const attempts = choices.map((choice) => persistent((signal) => this.#attempt(choice, signal)));
       const won = await race(attempts, { stop: stop.signal, discard: ({ connection }) => connection.close() });
       this.#racing = null;
       if (this.#closed || this.#users.size === 0) return won.connection.close();
@@ -216,7 +210,7 @@ export class TurnDesk {
       packet: (peer, bytes) => this.#packet(this.#named(connection, peer), bytes),
       ended: (reason) => {
         reject(new Error(`${choice.text}: ${reason}`));
-        if (/says (?:401|438|441)/.test(reason)) this.#host.refused(choice, username);
+        if (/says (?:401|438|441)/.test(reason)) this.#host.refused(choice, { username, password });
         this.#ended(connection, reason);
       },
     });
@@ -267,35 +261,4 @@ export class TurnDesk {
 
 function addressOf({ choice, relayed }: Won): RelayedAddress {
   return { gate: choice.gate, address: relayed.address, port: relayed.port };
-}
-
-/**
- * Starts one after another, the next when a moment has passed or all before have failed; the first that succeeds ends the others.
- * @throws what the attempts threw, when all have
- */
-async function race<T>(
-  attempts: ((signal: AbortSignal) => Promise<T>)[],
-  o: { stop: AbortSignal; discard(late: T): void },
-): Promise<T> {
-  const over = new AbortController();
-  const signal = AbortSignal.any([over.signal, o.stop]);
-  const running: Promise<T>[] = [];
-  let winner: T | undefined;
-  try {
-    for (const attempt of attempts) {
-      if (signal.aborted) break;
-      const mine = attempt(signal);
-      mine.catch(() => {});
-      running.push(mine);
-      let timer: ReturnType<typeof setTimeout> | undefined;
-      const moment = new Promise<null>((resolve) => timer = setTimeout(() => resolve(null), STAGGER));
-      const won = await Promise.race([Promise.any(running).then((value) => ({ value }), () => null), moment]);
-      clearTimeout(timer);
-      if (won) return winner = won.value;
-    }
-    return winner = await Promise.any(running);
-  } finally {
-    over.abort();
-    for (const one of running) one.then((value) => value !== winner && o.discard(value), () => {});
-  }
 }

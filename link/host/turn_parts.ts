@@ -70,7 +70,7 @@ export class TurnParts {
       enabled: o.config.fallback.includes("turn"),
       first: turnFirst(o.config.fallback),
       choices: (prefer) => this.choices(prefer),
-      refused: ({ gate }, username) => gate !== null && this.credentials.refused(gate, { username }),
+      refused: ({ gate }, credentials) => gate !== null && this.credentials.refused(gate, credentials),
       log: o.log,
       now: o.now,
     });

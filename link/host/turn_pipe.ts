@@ -3,6 +3,7 @@
  * the hash in its signed record; another server's is checked by the system's authorities and its name.
  */
 import { connect as connectTls, type TLSSocket } from "node:tls";
+import { readDatagrams } from "../../mesh/host/datagrams.ts";
 import { toBase64Url } from "../../mesh/wire/encoding.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import { TurnStream } from "../core/turn/mod.ts";
@@ -66,18 +67,14 @@ function openUdp(server: TurnServer, events: PipeEvents): TurnPipe {
   const socket = Deno.listenDatagram({ transport: "udp", hostname: v6 ? "::" : "0.0.0.0", port: 0 });
   const to: Deno.NetAddr = { transport: "udp", hostname: server.host, port: server.port };
   let closed = false;
-  void (async () => {
-    while (!closed) {
-      try {
-        const [bytes, from] = await socket.receive();
-        if (from.transport === "udp" && from.port === server.port && from.hostname === server.host) {
-          events.message(bytes);
-        }
-      } catch {
-        // Closed, or an ICMP error for an earlier packet.
-      }
+  void readDatagrams(socket, (bytes, from) => {
+    if (closed || from.port !== server.port || from.hostname !== server.host) return;
+    try {
+      events.message(bytes);
+    } catch {
+      // What is no TURN is as good as lost.
     }
-  })();
+  });
   let last: Promise<unknown> = Promise.resolve();
   return {
     send: (bytes) => void (last = socket.send(bytes, to).catch(() => {})),

@@ -2,6 +2,7 @@
  * Which transports to a gate's TURN service get through: an Allocate without credentials, which every server refuses with a
  * challenge (401), so that nothing is allocated and none are needed.
  */
+import { equalBytes } from "../../mesh/wire/encoding.ts";
 import { decodeStun, encodeStun, field, isStun, REQUESTED_TRANSPORT, SOFTWARE } from "../core/stun/mod.ts";
 import { ALLOCATE } from "../core/turn/client.ts";
 import { turnCrypto } from "./turn_crypto.ts";
@@ -22,7 +23,7 @@ async function answersOn(server: TurnServer): Promise<boolean> {
   const transaction = turnCrypto.random(12);
   const events = {
     message: (bytes: Uint8Array) => {
-      if (isStun(bytes) && sameBytes(decodeStun(bytes).transaction, transaction)) answer.resolve(true);
+      if (isStun(bytes) && equalBytes(decodeStun(bytes).transaction, transaction)) answer.resolve(true);
     },
     closed: () => answer.resolve(false),
   };
@@ -45,8 +46,4 @@ async function answersOn(server: TurnServer): Promise<boolean> {
   } finally {
     clearTimeout(timer);
   }
-}
-
-function sameBytes(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
 }

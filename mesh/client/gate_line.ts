@@ -75,7 +75,7 @@ export class GateLine {
       endpoint.close({ closeCode: 1, reason: "" });
       if (error instanceof GhostError) throw error;
       throw new GhostError("unreachable", "Cannot reach the gate", {
-        place: `${place} at ${o.host} UDP ${o.gate.record.quic ?? "-"}`,
+        place: `${place} at ${o.host} UDP ${o.gate.record.quic}`,
         cause: error,
       });
     } finally {

@@ -1,6 +1,6 @@
 /** The clients of the coordinator and of gates. */
-export { collectLedger, type LedgerServer } from "./collect_ledger.ts";
-export { type GateDial, GateLine } from "./gate_line.ts";
+export { collectLedger } from "./collect_ledger.ts";
+export { GateLine } from "./gate_line.ts";
 export * from "./mesh_client.ts";
 export { pinCa, shownCa } from "./pin.ts";
 export * from "./server_address.ts";

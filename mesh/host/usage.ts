@@ -2,7 +2,7 @@
 import type { CommandUnknownOpts } from "@commander-js/extra-typings";
 
 /** What commander's sentence says, as `program: Fault; mend`. */
-export function usageLine(program: string, said: string): string {
+function usageLine(program: string, said: string): string {
   const [first = "", hint = ""] = said.trim().split("\n");
   const fault = first.replace(/^error: /, "").replace(/\.$/, "").replaceAll("'", '"');
   const meant = /^\(Did you mean (.*)\?\)$/.exec(hint)?.[1];

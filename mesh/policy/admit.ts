@@ -14,15 +14,14 @@ import {
   type StaticAdmit,
 } from "../wire/admit.ts";
 import { key32 } from "../wire/schema.ts";
+import { readDuration } from "./duration.ts";
 import { isDomain, suggest } from "./names.ts";
 import { checkKeys, flagOf, type Notes, quoted, shown, toWords, type Word, wordOf, wordsOf } from "./shape.ts";
 import { readToml, type TomlTable } from "./toml.ts";
 
 /** A log-in is good for this long unless the rule says otherwise. */
 const DEFAULT_LIFETIME = 30 * 86_400;
-const MAX_LIFETIME = 400 * 86_400;
-const MIN_LIFETIME = 60;
-const UNITS: Record<string, number> = { m: 60, h: 3600, d: 86_400 };
+const MAX_LIFETIME_DAYS = 400;
 const USERS = ["san:email", "san:upn", "san:dns", "cn"] as const;
 const FILE = /^[A-Za-z0-9][A-Za-z0-9._-]{0,254}$/;
 
@@ -148,13 +147,7 @@ function readClaims(table: TomlTable, notes: Notes): Record<string, readonly str
 
 function readLifetime(table: TomlTable, notes: Notes): number {
   const word = wordOf(table, "lifetime", notes);
-  if (!word) return DEFAULT_LIFETIME;
-  const [, count, unit] = /^([1-9]\d{0,5})([mhd])$/.exec(word.text) ?? [];
-  const seconds = Number(count) * (UNITS[unit ?? ""] ?? NaN);
-  if (seconds >= MIN_LIFETIME && seconds <= MAX_LIFETIME) return seconds;
-  const why = Number.isNaN(seconds) ? `Bad duration ${quoted(word.text)}` : `A lifetime of ${word.text} is too long`;
-  notes.fault(word, why, 'write "12h" or "30d", at most "400d"');
-  return DEFAULT_LIFETIME;
+  return word && readDuration(word, { what: "lifetime", maxDays: MAX_LIFETIME_DAYS, notes }) || DEFAULT_LIFETIME;
 }
 
 function readMtls(table: TomlTable, context: AdmitContext): MtlsAdmit | undefined {

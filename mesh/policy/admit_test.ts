@@ -77,13 +77,13 @@ Deno.test("checkPolicy() tells what a way in lacks, and where", () => {
   assert.deepEqual(lines(`${oidc}isuer = "x"\ndomains = ["@example.com"]\nlifetime = "1y"\nclaims = "x"\n`), [
     '5:1 Unknown key "isuer" in [[admit]]; did you mean "issuer"?',
     '6:12 "@example.com" is no domain; write "example.com"',
-    '7:12 Bad duration "1y"; write "12h" or "30d", at most "400d"',
+    '7:12 Bad lifetime "1y"; write "12h" or "30d", at most "400d"',
     '8:10 "claims" must be a table, not "x"; write claims = { hd = ["example.com"] }',
   ]);
   assert.deepEqual(lines(`${oidc}claims = { hd = [] }\ntags = ["tag:x"]\nlifetime = "500d"\nwatchers = ["k"]\n`), [
     '5:17 "hd" is empty, so nobody would be let in; name the values that are let in',
     '6:9 Undefined tag "tag:x"; define it: [tags] x = []',
-    '7:12 A lifetime of 500d is too long; write "12h" or "30d", at most "400d"',
+    '7:12 Bad lifetime "500d"; write "12h" or "30d", at most "400d"',
     '8:13 "k" is no public key; write the 43 characters that ghostctl shows',
   ]);
   assert.deepEqual(lines('[[admit]]\nmethod = "static"\nrevokes_nodes = "yes"\n'), [

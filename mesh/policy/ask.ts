@@ -30,7 +30,7 @@ export interface SignedPolicy {
  * The document that counts: the source itself, or what a policy.ts produced. Nobody runs a signed policy.ts again.
  * @throws GhostError `bad_policy` when it was signed without its output
  */
-export function documentOf({ format, source, computed }: SignedPolicy): string {
+function documentOf({ format, source, computed }: SignedPolicy): string {
   if (format === "toml") return source;
   if (computed !== undefined) return computed;
   throw new GhostError("bad_policy", "A policy.ts was signed without the document that it computes", {

@@ -15,8 +15,8 @@ import {
   stands,
 } from "./compile.ts";
 import { firewallOf } from "./firewall.ts";
-import { INTERNET } from "./internet.ts";
-import { intersect, type Range, subtract, toPrefixes } from "./prefix.ts";
+import { internetOf } from "./internet.ts";
+import { type Range, toPrefixes } from "./prefix.ts";
 import { familyIndex, has } from "./prepare.ts";
 import { CLOSED, type Filter, type FilterRule, type Rule } from "./types.ts";
 
@@ -62,18 +62,6 @@ function exitLines(compiled: Compiled, machine: Machine, others: readonly Machin
     if (!has(compiled.prepared.internet, i) || !has(machine.ends.carries, i)) return [];
     return line(rule, others.flatMap((other) => ownPart(other, i, "from")), beyond);
   });
-}
-
-/** What lies beyond the network, as prefixes: what an exit node may send to those who use it, and get of them. */
-export function internetBeyond(compiled: Compiled): string[] {
-  return toPrefixes(internetOf(compiled));
-}
-
-/** The internet without what is somebody's in the network: machines' own addresses, and routes, which are always longer. */
-export function internetOf({ machines, routes }: Compiled): Range[] {
-  const taken = [...[...machines.values()].flatMap(({ own }) => own), ...routes.map(({ range }) => range)];
-  const near = taken.filter((range) => INTERNET.some((part) => intersect(part, range)));
-  return near.length === 0 ? [...INTERNET] : INTERNET.flatMap((part) => subtract(part, near));
 }
 
 /** The line for these sources and destinations, without the families that only one side has; none when nothing is left. */

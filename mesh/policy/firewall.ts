@@ -8,7 +8,7 @@
 import { families, type Machine } from "./compile.ts";
 import { intersectAll, type Range, subtract, toPrefixes } from "./prefix.ts";
 import { opens, portsText, samples } from "./ports.ts";
-import { keysOf, keysOfSelector } from "./prepare.ts";
+import { names } from "./prepare.ts";
 import type { End } from "./reach.ts";
 import type { FirewallAction, FirewallLine, FirewallRule, Policy, Ports, Selector } from "./types.ts";
 
@@ -24,7 +24,7 @@ export function firewallOf(policy: Policy, { machine, others, internet }: {
   machine: Machine;
   others: readonly Machine[];
   /** What `internet` means in this network. */
-  internet: () => Range[];
+  internet: () => readonly Range[];
 }): FirewallLine[] {
   const around = { machines: [machine, ...others], internet };
   return inOrder(policy.firewall).flatMap((rule) => {
@@ -56,14 +56,13 @@ function holdsAt({ on }: FirewallRule, machine: Machine): boolean {
 /** The addresses of a machine that a selector names. */
 function partOf(selector: Selector, { node, own }: Machine): readonly Range[] {
   if (selector.kind === "addresses") return intersectAll(own, [selector.range]);
-  const keys = keysOf(node);
-  return keysOfSelector(selector).some((key) => keys.includes(key)) ? own : [];
+  return names(selector, node) ? own : [];
 }
 
 /** What one side of a rule matches: prefixes as they stand, and the named machines' own addresses; null: everything. */
 function rangesOf(
   side: readonly Selector[] | null,
-  { machines, internet }: { machines: readonly Machine[]; internet: () => Range[] },
+  { machines, internet }: { machines: readonly Machine[]; internet: () => readonly Range[] },
 ): Range[] | null {
   return side?.flatMap((selector) => {
     if (selector.kind === "addresses") return [selector.range];

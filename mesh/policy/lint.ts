@@ -1,5 +1,5 @@
 /** What a policy may say but hardly means: warnings about rules that do nothing and hosts that lie in each other. */
-import { intersect, type Range } from "./prefix.ts";
+import { holds, intersect, type Range } from "./prefix.ts";
 import { type Notes, quoted } from "./shape.ts";
 import type { Policy, Ports, Rule, Selector } from "./types.ts";
 
@@ -76,9 +76,7 @@ function coversAll(a: readonly Selector[], b: readonly Selector[]): boolean {
 function coversSelector(a: Selector, b: Selector): boolean {
   if (a.kind === "all") return b.kind !== "addresses" && b.kind !== "internet";
   if (a.kind === "users" && b.kind === "users") return b.users.every((user) => a.users.includes(user));
-  if (a.kind === "addresses" && b.kind === "addresses") {
-    return a.range.family === b.range.family && a.range.first <= b.range.first && b.range.last <= a.range.last;
-  }
+  if (a.kind === "addresses" && b.kind === "addresses") return holds(a.range, b.range);
   return a.kind === b.kind && a.text === b.text;
 }
 

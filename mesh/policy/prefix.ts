@@ -83,6 +83,11 @@ export function intersect(a: Range, b: Range): Range | null {
   return first <= last ? { family: a.family, first, last } : null;
 }
 
+/** True when all of `inner` lies in `outer`. */
+export function holds(outer: Range, inner: Range): boolean {
+  return outer.family === inner.family && outer.first <= inner.first && inner.last <= outer.last;
+}
+
 /** All common parts of two sets of ranges. */
 export function intersectAll(a: readonly Range[], b: readonly Range[]): Range[] {
   if (a.length === 0 || b.length === 0) return [];

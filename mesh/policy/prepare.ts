@@ -166,7 +166,7 @@ export function keysOf({ name, tags, user, subject, groups }: PolicyNode): strin
 }
 
 /** The keys of a selector; a machine that has one of them is named by it. None for addresses and `self`. */
-export function keysOfSelector(selector: Selector): string[] {
+function keysOfSelector(selector: Selector): string[] {
   switch (selector.kind) {
     case "all":
       return ["*"];

@@ -1,8 +1,8 @@
 /** Who reaches whom on what, and by which rules: for people who ask, before and after a policy is signed. */
 import { carriedPart, type Compiled, type CompiledRoute, type Machine, ownPart, sameUser } from "./compile.ts";
 import { joinPorts, opens, samples } from "./ports.ts";
+import { internetOf } from "./internet.ts";
 import { intersectAll, type Range } from "./prefix.ts";
-import { internetOf } from "./filter.ts";
 import { familyIndex, has } from "./prepare.ts";
 import type { Ports } from "./types.ts";
 

@@ -27,7 +27,7 @@ export function renderFirewall(all: readonly FirewallLine[], direction: "in" | "
 }
 
 /** Whose the counts of a line are. */
-export function countedOf({ direction, rule }: FirewallLine): Counted {
+function countedOf({ direction, rule }: FirewallLine): Counted {
   return { kind: "firewall", direction, rules: [rule] };
 }
 

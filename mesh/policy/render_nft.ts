@@ -32,7 +32,7 @@ export function renderFilter(filter: Filter, { iface }: { iface: string }): stri
   const peers = { 4: sets.always("peers4", 4, filter.peers), 6: sets.always("peers6", 6, filter.peers) };
   const inbound = accepts(filter.inbound, "in", sets);
   const outbound = accepts(filter.outbound, "out", sets);
-  const exit = accepts(filter.exit ?? [], "in", sets);
+  const exit = accepts(filter.exit, "in", sets);
   const tracked = [
     "ct state established ct direction reply accept",
     "ct state related meta l4proto { icmp, ipv6-icmp } accept",

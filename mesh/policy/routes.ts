@@ -9,7 +9,7 @@
  */
 import type { RouteBody } from "../wire/ledger.ts";
 import { nearest } from "./names.ts";
-import { intersect, isBad, isEverything, parsePrefix, type Range } from "./prefix.ts";
+import { holds, intersect, isBad, isEverything, parsePrefix, type Range } from "./prefix.ts";
 import { names as isNamedBy } from "./prepare.ts";
 import { type Names, readSelector } from "./selector.ts";
 import { type Notes, quoted, toWords } from "./shape.ts";
@@ -80,10 +80,6 @@ export function approvalOf(
       : approval.range !== "exit" && holds(approval.range, range);
     return fits && approval.by.some((selector) => isNamedBy(selector, node));
   });
-}
-
-function holds(outer: Range, inner: Range): boolean {
-  return outer.family === inner.family && outer.first <= inner.first && inner.last <= outer.last;
 }
 
 /**

@@ -1,7 +1,8 @@
 /** `[routes]`, `[dns]`, `[expiry]` and the internet in rules. */
 import assert from "node:assert/strict";
 import { compile, type Compiled, exitsFor, routesFor, sees } from "./compile.ts";
-import { filterFor, internetBeyond } from "./filter.ts";
+import { filterFor } from "./filter.ts";
+import { internetBeyond } from "./internet.ts";
 import { checkPolicy, parsePolicy } from "./parse.ts";
 import { intersectAll, parsePrefix, type Range } from "./prefix.ts";
 import { internetEnds, machineEnd, rulesBetween } from "./reach.ts";
@@ -113,7 +114,7 @@ Deno.test("an exit node is used by those whom a rule lets into the internet, and
   assert.deepEqual(routesFor(compiled, "a"), []);
   const filter = filterFor(compiled, "x");
   assert.deepEqual([filter.inbound, filter.outbound], [[], []]);
-  assert.deepEqual(filter.exit?.map(({ sources }) => sources), [["100.64.0.97/32", "fd12:3456:789a::97/128"]]);
+  assert.deepEqual(filter.exit.map(({ sources }) => sources), [["100.64.0.97/32", "fd12:3456:789a::97/128"]]);
   const destinations = filter.exit![0]!.destinations;
   for (const closed of ["10.0.0.0/8", "192.168.0.0/16", "0.0.0.0/0", "::/0", "8.8.0.0/16", "8.0.0.0/5", "fc00::/7"]) {
     assert.ok(!destinations.includes(closed), closed);

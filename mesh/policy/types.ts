@@ -205,7 +205,7 @@ export interface Filter {
   /** Flows from the prefixes that this machine carries into the tunnel. */
   outbound: readonly FilterRule[];
   /** Flows through this machine into the internet, if it is an exit node; never to the machine itself. */
-  exit?: readonly FilterRule[];
+  exit: readonly FilterRule[];
   /** What is logged, dropped or limited before the rules above are asked, in the order in which it is done. */
   firewall: readonly FirewallLine[];
 }

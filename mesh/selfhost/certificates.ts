@@ -67,7 +67,7 @@ function generator(options: OwnCertificatesOptions, life: number) {
   const serial = options.random(16);
   serial[0] = (serial[0]! & 0x7f) | 0x40;
   return {
-    serialNumber: Array.from(serial, (byte) => byte.toString(16).padStart(2, "0")).join(""),
+    serialNumber: serial.toHex(),
     notBefore: new Date(options.now - EARLY),
     notAfter: new Date(options.now + life),
     signingAlgorithm: ALGORITHM,

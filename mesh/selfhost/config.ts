@@ -8,7 +8,7 @@ import { prefix, z } from "../wire/schema.ts";
 import { CERTIFICATE_HEADERS, type CertificateHeader } from "./client_certificate.ts";
 
 /** Ways in for those who come without a token. */
-export const AUTH_METHODS = ["static", "oidc", "mtls"] as const;
+const AUTH_METHODS = ["static", "oidc", "mtls"] as const;
 export type AuthMethod = (typeof AUTH_METHODS)[number];
 
 const method = z.enum(AUTH_METHODS, { error: `Unknown; known are: ${AUTH_METHODS.join(", ")}` });
@@ -32,32 +32,41 @@ const name = z.string().min(1).max(253).regex(/^[A-Za-z0-9_.:-]+$/, "Expected a 
 
 const proxy = prefix.refine((text) => ipaddr.isValidCIDR(text), "Expected a prefix such as 10.0.0.1/32");
 
-const schema = z.strictObject({
+/** Each key, with what COMMANDS.md says of it. */
+export const meshConfigFile = z.strictObject({
   server: z.strictObject({
-    /** Where it listens; [::] serves IPv4 too. Port 0 takes a free one. */
-    bind: bind.prefault(`0.0.0.0:${MESH_PORT}`),
-    auth_method: z.union([method, z.array(method).min(1).max(AUTH_METHODS.length)]).default("static"),
-    /** A draft of the policy; admins sign it with ghostctl. */
-    acl_file: path.optional(),
-    /** More names and addresses for the certificate that it makes itself. */
-    names: z.array(name).max(64).default([]),
-    /** Only behind a proxy that does TLS, or on loopback. */
+    bind: bind.prefault(`0.0.0.0:${MESH_PORT}`)
+      .describe("address and port where it listens; [::] serves IPv4 too, port 0 takes a free one"),
+    auth_method: z.union([method, z.array(method).min(1).max(AUTH_METHODS.length)]).default("static")
+      .describe("one or a list of static, oidc and mtls: what it tells those who come without a token"),
+    acl_file: path.optional().describe("a draft of the policy, which admins sign with ghostctl"),
+    names: z.array(name).max(64).default([])
+      .describe("more names and addresses for the certificate that it makes itself"),
     tls: z.literal("off", { error: 'Expected "off"; for a certificate of your own there is the section [tls]' })
-      .optional(),
-    /** Addresses of the proxy in front. */
-    trusted_proxy: z.union([proxy, z.array(proxy).min(1).max(16)]).optional(),
-    /** The header in which that proxy tells the client's certificate; a request from elsewhere that has it is not believed. */
+      .optional().describe('"off" serves without TLS: only on loopback, or behind a proxy that does it'),
+    trusted_proxy: z.union([proxy, z.array(proxy).min(1).max(16)]).optional()
+      .describe("one or a list of prefixes of the proxy in front"),
     client_certificate_header: z.string().toLowerCase().pipe(
       z.enum(CERTIFICATE_HEADERS, { error: `Unknown; known are: ${CERTIFICATE_HEADERS.join(", ")}` }),
-    ).optional(),
+    ).optional().describe(
+      `the header in which that proxy, and nobody else, tells the client's certificate: ${
+        CERTIFICATE_HEADERS.join(" or ")
+      }`,
+    ),
   }).prefault({}),
-  tls: z.strictObject({ cert: path, key: path }, {
+  tls: z.strictObject({
+    cert: path.describe("a certificate of your own (PEM) instead of the one that it makes itself"),
+    key: path.describe("its key (PEM)"),
+  }, {
     error: ({ input }) =>
       typeof input === "string"
         ? 'Expected a section [tls] with cert and key; tls = "off" belongs in [server]'
         : undefined,
   }).optional(),
-  store: z.strictObject({ url: z.url({ protocol: /^https?$/ }).optional() }).prefault({}),
+  store: z.strictObject({
+    url: z.url({ protocol: /^https?$/ }).optional()
+      .describe("a Deno KV elsewhere (KV Connect), instead of a file in the state folder"),
+  }).prefault({}),
 });
 
 /** How the coordinator serves TLS: by its own CA, by files, or not at all. */
@@ -83,7 +92,7 @@ export interface MeshConfig {
  * @throws GhostError `bad_config` with place and mend
  */
 export async function loadMeshConfig(file: string | undefined): Promise<MeshConfig> {
-  const { server, tls, store } = file === undefined ? schema.parse({}) : await loadToml(file, schema);
+  const { server, tls, store } = file === undefined ? meshConfigFile.parse({}) : await loadToml(file, meshConfigFile);
   const base = dirname(resolve(file ?? "ghostmesh.toml"));
   const place = (key: string) => `${file} ${key}`;
   if (server.tls === "off") {

@@ -1,2 +1,2 @@
 /** The coordinator's app. */
-export { type AppOptions, createApp, type Draft, type MeshApp, type ServerConfig } from "./app.ts";
+export { createApp, type Draft, type MeshApp } from "./app.ts";

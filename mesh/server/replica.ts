@@ -6,13 +6,21 @@
 import { type FeedItem, type Head, readFeed, readHead, readLedger, readMachine, readMachines } from "../store/mod.ts";
 import { GhostError } from "../wire/errors.ts";
 import { Ledger } from "../trust/ledger.ts";
-import { AdmitRules, approvalOf, issuerSigners, type Policy, type PolicyNode, recompile } from "../policy/mod.ts";
+import {
+  AdmitRules,
+  approvalOf,
+  issuerSigners,
+  type Policy,
+  type PolicyNode,
+  policyNode,
+  recompile,
+} from "../policy/mod.ts";
 import { nodeRecord } from "../wire/record.ts";
 import type { IssuerBook } from "../trust/admission/mod.ts";
 import type { RecordContext, VerifiedNode } from "../trust/record.ts";
 import { gateSlot, nodeSlot, payloadOf } from "./slots.ts";
 import { entryOf, touch, type Touched, untouched } from "./touch.ts";
-import { compileFor, type GateSlot, type NodeSlot, policyNode, readPolicy, selectorsOf, type View } from "./view.ts";
+import { compileFor, type GateSlot, type NodeSlot, readPolicy, selectorsOf, type View } from "./view.ts";
 
 /** Records verified side by side while loading. */
 const BATCH = 64;

@@ -3,15 +3,7 @@
  * A view is never changed but replaced, so that a stream can compare the one before with the one after. Its ledger is the
  * exception: it grows in place, which readers of an older view may notice, and which the store's check of the head covers.
  */
-import {
-  compile,
-  type Compiled,
-  type Policy,
-  policyInForce,
-  type PolicyNode,
-  routesInForce,
-  sees,
-} from "../policy/mod.ts";
+import { compile, type Compiled, networkOf, type Policy, policyInForce, policyNode, sees } from "../policy/mod.ts";
 import type { AdmitRule } from "../wire/admit.ts";
 import type { StoredRecord } from "../store/mod.ts";
 import type { Ledger } from "../trust/ledger.ts";
@@ -43,13 +35,6 @@ export interface View {
   readonly compiled: Compiled | null;
 }
 
-/** The policy's side of a node. */
-export function policyNode(node: VerifiedNode): PolicyNode {
-  const { id, name, tags, user, subject, groups, record } = node;
-  const { ipv4, ipv6, os, version, routes: announces } = record;
-  return { id, name, tags, user, subject, groups, ipv4, ipv6, os, version, announces };
-}
-
 /** What policy selects a node by, as one text to compare. */
 export function selectorsOf(node: VerifiedNode): string {
   return JSON.stringify(policyNode(node));
@@ -67,11 +52,8 @@ export function compileFor(
   nodes: ReadonlyMap<string, NodeSlot>,
 ): Compiled | null {
   if (policy === null) return null;
-  const machines: PolicyNode[] = [];
-  for (const { machine } of nodes.values()) if (machine !== null) machines.push(policyNode(machine));
-  const network = ledger.network.ipv4;
-  const routes = routesInForce(policy.routes, { signed: ledger.routes, nodes: machines, network });
-  return compile(policy, { nodes: machines, routes });
+  const machines = [...nodes.values()].flatMap(({ machine }) => machine === null ? [] : [policyNode(machine)]);
+  return compile(policy, networkOf(policy, { ledger, nodes: machines }));
 }
 
 /** Whether policy lets the node `self` see the node `other`. */

@@ -6,7 +6,7 @@ import { GhostError } from "../wire/errors.ts";
 import { keys } from "./keys.ts";
 
 /** How long a user has, in milliseconds. */
-export const LOGIN_LIFE = 600_000;
+const LOGIN_LIFE = 600_000;
 /** Log-ins at one time: anybody may begin one. */
 const MAX_LOGINS = 1000;
 

@@ -4,7 +4,7 @@ import { commit } from "./commit.ts";
 import { keys } from "./keys.ts";
 
 /** How long a box is kept, in milliseconds. */
-export const MAIL_LIFE = 60_000;
+const MAIL_LIFE = 60_000;
 /** Boxes that may wait for one node, and of one sender. */
 const MAX_WAITING = 512;
 const MAX_FROM_ONE = 64;

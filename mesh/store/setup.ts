@@ -7,7 +7,7 @@ import { keys } from "./keys.ts";
 import { entryItems, type NewEntry, putEntries, writeEntries } from "./ledger.ts";
 
 /** Wrong secrets that a minute bears; those beyond it are told so. */
-export const MAX_WRONG_TRIES = 10;
+const MAX_WRONG_TRIES = 10;
 
 /** Which network a coordinator serves. */
 export interface Claim {

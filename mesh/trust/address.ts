@@ -13,7 +13,7 @@ import { readPrefix } from "./prefix.ts";
 /** IPv4 range of a network whose genesis says nothing else (RFC 6598). */
 export const DEFAULT_IPV4 = "100.64.0.0/10";
 /** How many IPv4 addresses a node may try. */
-export const IPV4_COUNTERS = 16;
+const IPV4_COUNTERS = 16;
 
 async function networkBytes(net: string): Promise<number[]> {
   return [0xfd, ...(await sha256(net)).subarray(0, 5)];

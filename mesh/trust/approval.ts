@@ -7,11 +7,11 @@
  * consent's date, and one proposal (the same base and body) is carried out once (ledger.ts).
  */
 import { MAX_CLOCK_SKEW } from "../wire/api.ts";
-import { GhostError } from "../wire/errors.ts";
 import { APPROVAL_TYP, type LedgerKind } from "../wire/ledger.ts";
 import { key32, networkId, parse, seconds, z } from "../wire/schema.ts";
 import { readVerifiedJws, signJws, verifyJws } from "./jws.ts";
 import { hashOf, type SigningKey } from "./keys.ts";
+import { bad } from "./ledger_types.ts";
 
 /** Kinds that take effect only with the consent of as many admins as the quorum asks for. */
 export const QUORUM_KINDS: ReadonlySet<LedgerKind> = new Set<LedgerKind>(["admin", "resolve"]);
@@ -92,8 +92,4 @@ export async function readApprovals(
   if (base === undefined) return null;
   for (const r of read) if (r.base !== base) throw bad("Consents to something else", r.place);
   return { keys: read.map((r) => r.key), base, id: await proposalId({ ...change, base }) };
-}
-
-function bad(message: string, place: string): GhostError {
-  return new GhostError("bad_ledger", message, { place });
 }

@@ -13,7 +13,7 @@ import { key32, parse, z } from "../wire/schema.ts";
 import { checkSigningKey, type SigningKey } from "./keys.ts";
 
 /** Longest JWS that is looked at, in characters. */
-export const MAX_JWS = 1 << 20;
+const MAX_JWS = 1 << 20;
 const MAX_HEADER = 512;
 const SIGNATURE_CHARS = 86;
 

@@ -8,12 +8,7 @@
  * Checks that need the platform's crypto are asynchronous and depend on the entry alone; everything that depends on the
  * chain happens after them in one synchronous step, so appends that overlap cannot mix and a refusal changes nothing.
  *
- * Forks. An entry that an admin in force signed for a place that another entry has is kept beside the chain (branches.ts).
- * From then until an admin's `resolve` entry: the chain that was known first stays in force and may grow, revocations of all
- * branches count, and no grant that came after is in force. A `resolve` is an entry of the branch that it keeps. Whoever
- * holds that branch appends it; whoever holds another one goes over to it, if as many as the quorum asks for of the admins
- * that it knows signed it. (Else an admin who is about to be removed could fork before that and resolve in his own favour.)
- * Revocations of a branch that is dropped end with it, so that whoever resolves has to repeat those that were meant.
+ * Forks. What admins signed beside the chain is kept there, and what it comes to is beside.ts.
  *
  * Checkpoints. Signatures up to a head that was checked before need not be checked again: `open` takes that head, hashes
  * all texts, and reads them without their signatures if the chain of hashes ends there. A host keeps it beside the ledger
@@ -23,33 +18,16 @@
 import { MAX_CLOCK_SKEW } from "../wire/api.ts";
 import { GhostError } from "../wire/errors.ts";
 import type { GateBody, GrantBody, LedgerEntry, LedgerEvidence, LedgerHead, RouteBody } from "../wire/ledger.ts";
-import { networkPrefix6 } from "./address.ts";
-import { Branches, type Chain, Overlay } from "./branches.ts";
-import { networkIdOf } from "./keys.ts";
-import { bad, checkConsents, checkPlace } from "./ledger_checks.ts";
+import { Beside } from "./beside.ts";
+import type { Chain } from "./branches.ts";
+import { checkConsents, checkGenesis, checkPlace } from "./ledger_checks.ts";
 import { type CheckedEntry, checkEntry } from "./ledger_entry.ts";
-import {
-  type Effect,
-  type LedgerIssuerKey,
-  type LedgerPolicy,
-  LedgerState,
-  type NodeSettings,
-  type Revocable,
-} from "./ledger_state.ts";
-
-import type { LedgerFork, NetworkInfo, OpenLedgerOptions, Taken } from "./ledger_types.ts";
+import type { Effect, LedgerIssuerKey, LedgerPolicy, LedgerState, NodeSettings, Revocable } from "./ledger_state.ts";
+import { bad, type LedgerFork, type NetworkInfo, type OpenLedgerOptions, type Taken } from "./ledger_types.ts";
 
 export { signEntry, type SignEntryOptions } from "./sign_entry.ts";
-export type {
-  LedgerFork,
-  LedgerIssuerKey,
-  LedgerPolicy,
-  NetworkInfo,
-  NodeSettings,
-  OpenLedgerOptions,
-  Revocable,
-  Taken,
-};
+export type { LedgerIssuerKey, LedgerPolicy, NodeSettings, Revocable } from "./ledger_state.ts";
+export type { LedgerFork, NetworkInfo, OpenLedgerOptions, Taken } from "./ledger_types.ts";
 
 // Enough to keep the crypto threads busy, few enough that a bad chain is given up early.
 const CHUNK = 256;
@@ -58,23 +36,23 @@ const CHUNK = 256;
 export class Ledger {
   readonly network: NetworkInfo;
   readonly #issuerSigners: NonNullable<OpenLedgerOptions["issuerSigners"]>;
-  readonly #branches = new Branches();
   readonly #chain: Chain = {
     hashAt: (seq) => this.#hashes[seq],
     isDropped: (hash) => this.#state.dropped.has(hash),
   };
+  readonly #beside = new Beside(this.#chain);
   #state: LedgerState;
   #entries: string[];
   #hashes: string[];
   #lastIat: number;
-  /** Entries of other branches that count, what they revoke, and the head that was there when the first one came. */
-  #open: readonly CheckedEntry[] = [];
-  #overlay = new Overlay([]);
-  #seen = Infinity;
   #revision = 0;
 
-  private constructor(genesis: CheckedEntry, id: string, o: { state: LedgerState } & OpenLedgerOptions) {
-    const { name, suffix, ipv4 } = o.state.genesis;
+  private constructor(
+    genesis: CheckedEntry,
+    { id, state }: { id: string; state: LedgerState },
+    issuerSigners: OpenLedgerOptions["issuerSigners"] = () => [],
+  ) {
+    const { name, suffix, ipv4 } = state.genesis;
     const quorum = () => this.#state.quorum;
     this.network = Object.freeze({
       id,
@@ -85,8 +63,8 @@ export class Ledger {
         return quorum();
       },
     });
-    this.#issuerSigners = o.issuerSigners ?? (() => []);
-    this.#state = o.state;
+    this.#issuerSigners = issuerSigners;
+    this.#state = state;
     this.#entries = [genesis.jws];
     this.#hashes = [genesis.hash];
     this.#lastIat = genesis.entry.iat;
@@ -98,7 +76,7 @@ export class Ledger {
    * `ledger_rollback` when it ends before `checked`
    */
   static async open(entries: readonly string[], o: OpenLedgerOptions = {}): Promise<Ledger> {
-    if (entries[0] === undefined) throw new GhostError("bad_ledger", "No entries", { place: "ledger" });
+    if (entries[0] === undefined) throw bad("No entries", "ledger");
     const checked = o.checked?.seq ?? -1;
     if (checked >= entries.length) {
       throw new GhostError("ledger_rollback", `Ends at entry ${entries.length - 1}, but ${checked} is known`, {
@@ -108,14 +86,15 @@ export class Ledger {
     let ledger = await Ledger.#read(entries, o, checked);
     if (ledger.#hashes[checked] !== o.checked?.hash) ledger = await Ledger.#read(entries, o, -1);
     for (const jws of o.evidence?.entries ?? []) await ledger.take(jws);
-    if (ledger.#open.length > 0) ledger.#seen = Math.min(ledger.#seen, o.evidence!.seen);
+    if (o.evidence) ledger.#beside.seenAt(o.evidence.seen);
     return ledger;
   }
 
   /** Entries up to number `checked` are read without their signatures. */
   static async #read(entries: readonly string[], o: OpenLedgerOptions, checked: number): Promise<Ledger> {
     const check = (jws: string, at: number) => checkEntry(jws, { place: `ledger[${at}]`, verified: at <= checked });
-    const ledger = await Ledger.#found(await check(entries[0]!, 0), o);
+    const genesis = await check(entries[0]!, 0);
+    const ledger = new Ledger(genesis, await checkGenesis(genesis, o.net), o.issuerSigners);
     for (let at = 1; at < entries.length; at += CHUNK) {
       const chunk = entries.slice(at, at + CHUNK);
       // All settled before any is looked at, so that the first fault in the chain is the one told.
@@ -125,22 +104,6 @@ export class Ledger {
       }
     }
     return ledger;
-  }
-
-  static async #found(genesis: CheckedEntry, o: OpenLedgerOptions): Promise<Ledger> {
-    const { place } = genesis;
-    const id = await networkIdOf(genesis.jws);
-    if (o.net !== undefined && id !== o.net) {
-      throw new GhostError("wrong_network", `Expected network ${o.net}, found ${id}`, { place });
-    }
-    if (genesis.entry.kind !== "genesis") throw bad("A ledger begins with genesis", `${place}.kind`);
-    const { seq, prev, net: claimed, approvals, body } = genesis.entry;
-    if (seq !== 0 || prev !== "" || claimed !== "" || approvals !== undefined) {
-      throw bad("Genesis has seq 0, no prev, no net and no approvals", place);
-    }
-    const state = new LedgerState(body, await networkPrefix6(id));
-    if (!state.admins.has(genesis.signer)) throw bad("Signed by a key that is not an admin", place);
-    return new Ledger(genesis, id, { ...o, state });
   }
 
   /**
@@ -161,57 +124,45 @@ export class Ledger {
    */
   async take(jws: string): Promise<Taken> {
     const checked = await checkEntry(jws, { place: "entry" });
-    const { seq } = checked.entry;
-    if (this.#entries[seq] === jws) return "known";
+    if (this.#entries[checked.entry.seq] === jws) return "known";
     try {
       this.#follow(checked, "ledger_moved");
       return "appended";
     } catch (error) {
       const beside = error instanceof GhostError && (error.code === "ledger_fork" || error.code === "ledger_moved");
-      if (!beside || !this.#isEvidence(checked)) throw error;
+      const since = this.adminSince(checked.signer);
+      if (!beside || !this.#beside.isEvidence(checked, { head: this.head, since })) throw error;
     }
-    if (this.#branches.has(checked.hash)) return "known";
-    if (!this.#branches.add(checked)) throw new GhostError("too_many", "Too many entries beside the chain");
+    if (this.#beside.branches.has(checked.hash)) return "known";
+    if (!this.#beside.branches.add(checked)) throw new GhostError("too_many", "Too many entries beside the chain");
     this.#weigh();
     if (await this.#goOver()) return "switched";
-    return this.#open.includes(checked) ? "forked" : "known";
-  }
-
-  #isEvidence({ entry, signer }: CheckedEntry): boolean {
-    const since = this.#state.adminSince.get(signer);
-    const { seq: head, hash } = this.head;
-    if (since === undefined || entry.seq <= since) return false;
-    if (entry.seq <= head) return true;
-    // Beyond the head it is evidence when it follows another branch, or another entry in the head's place.
-    return this.#branches.has(entry.prev) || (entry.seq === head + 1 && entry.prev !== hash);
+    return this.#beside.open.includes(checked) ? "forked" : "known";
   }
 
   /** Looks anew at what counts of the other branches. */
   #weigh(): void {
     this.#revision++;
-    this.#open = this.#branches.open(this.#chain);
-    this.#overlay = new Overlay(this.#open);
-    if (this.#open.length === 0) this.#seen = Infinity;
-    else if (this.#seen === Infinity) this.#seen = this.head.seq;
+    this.#beside.weigh(this.head.seq);
   }
 
   /** Goes over to a branch that a `resolve` keeps, if one of them does. */
   async #goOver(): Promise<boolean> {
-    for (let path = this.#resolved(); path; path = this.#resolved()) {
+    const { branches } = this.#beside;
+    for (let path; (path = this.#beside.resolved(this));) {
       const head = this.head.hash;
       const from = path[0]!.entry.seq;
       const other = await Ledger.#read([...this.#entries.slice(0, from), ...path.map((e) => e.jws)], {
         net: this.network.id,
         issuerSigners: this.#issuerSigners,
       }, from - 1).catch(() => null);
-      const left = this.#entries.slice(from).map((jws, i) =>
-        checkEntry(jws, { place: `ledger[${from + i}]`, verified: true })
+      const leaving = await Promise.all(
+        this.#entries.slice(from).map((jws, i) => checkEntry(jws, { place: `ledger[${from + i}]`, verified: true })),
       );
-      const leaving = await Promise.all(left);
       if (this.head.hash !== head) continue; // it has grown meanwhile
-      for (const { hash } of path) this.#branches.remove(hash);
+      for (const { hash } of path) branches.remove(hash);
       if (other === null) continue; // signed, but no chain: it is of no more use
-      for (const entry of leaving) this.#branches.add(entry);
+      for (const entry of leaving) branches.add(entry);
       this.#state = other.#state;
       this.#entries = other.#entries;
       this.#hashes = other.#hashes;
@@ -223,22 +174,11 @@ export class Ledger {
     return false;
   }
 
-  /** A branch with a `resolve` in its own favour that enough of the admins known here have signed. */
-  #resolved(): CheckedEntry[] | null {
-    for (const { hash, entry, signer, approvals } of this.#open) {
-      if (entry.kind !== "resolve" || !entry.body.drop.includes(this.#hashes[entry.body.seq] ?? "")) continue;
-      const known = [...new Set([signer, ...approvals?.keys ?? []])].filter((key) => this.isAdmin(key));
-      if (known.length < this.network.quorum) continue;
-      const path = this.#branches.path(hash, this.#chain);
-      if (path?.some((e) => e.hash === entry.body.keep)) return path;
-    }
-    return null;
-  }
-
   /** Appends what was kept beside the chain and continues it now. */
   #continue(): void {
-    for (let next; (next = this.#branches.all().find((e) => e.entry.prev === this.head.hash));) {
-      this.#branches.remove(next.hash);
+    const { branches } = this.#beside;
+    for (let next; (next = branches.all().find((e) => e.entry.prev === this.head.hash));) {
+      branches.remove(next.hash);
       try {
         this.#follow(next, "ledger_moved");
       } catch (error) {
@@ -312,7 +252,7 @@ export class Ledger {
 
   /** Grants in force by their key; revoked ones are gone. */
   get grants(): ReadonlyMap<string, GrantBody> {
-    if (this.#open.length === 0) return this.#state.grants;
+    if (this.#beside.open.length === 0) return this.#state.grants;
     return new Map([...this.#state.grants].filter(([key]) => this.#holds(key)));
   }
 
@@ -323,7 +263,7 @@ export class Ledger {
 
   /** A fork takes from grants what it revokes, and those that came after it was seen. */
   #holds(key: string): boolean {
-    return !this.#overlay.revoked.grant.has(key) && (this.#state.grantSeq.get(key) ?? 0) <= this.#seen;
+    return !this.#beside.overlay.revoked.grant.has(key) && (this.#state.grantSeq.get(key) ?? 0) <= this.#beside.seen;
   }
 
   /** What a revoked grant said. */
@@ -334,7 +274,7 @@ export class Ledger {
 
   /** Routes in force. */
   get routes(): readonly RouteBody[] {
-    return [...this.#state.routes.values()].filter(({ node }) => !this.#overlay.nodeIds.has(node));
+    return [...this.#state.routes.values()].filter(({ node }) => !this.#beside.overlay.nodeIds.has(node));
   }
 
   /** What the newest `gate` entry says of the gate with this identity key. */
@@ -359,15 +299,12 @@ export class Ledger {
 
   /** What admins signed beside this chain and nobody has resolved; null when there is none. */
   get fork(): LedgerFork | null {
-    if (this.#open.length === 0) return null;
-    const entries = this.#open.map(({ entry, hash, signer, jws }) => ({ seq: entry.seq, hash, signer, jws }));
-    return { seq: Math.min(...entries.map((e) => e.seq)), entries };
+    return this.#beside.fork;
   }
 
   /** Everything known beside the chain, to be kept and given to `open` again; null when there is nothing. */
   get evidence(): LedgerEvidence | null {
-    const entries = this.#branches.all().map(({ jws }) => jws);
-    return entries.length === 0 ? null : { seen: Math.min(this.#seen, this.head.seq), entries };
+    return this.#beside.evidence(this.head.seq);
   }
 
   /** Grows with everything that changes what the ledger says, the chain or what lies beside it. */
@@ -383,18 +320,17 @@ export class Ledger {
   /** An entry of the chain or beside it, by its hash. */
   byHash(hash: string): string | undefined {
     const seq = this.#hashes.lastIndexOf(hash);
-    return seq < 0 ? this.#branches.get(hash)?.jws : this.#entries[seq];
+    return seq < 0 ? this.#beside.branches.get(hash)?.jws : this.#entries[seq];
   }
 
   /** The newest entries of branches that count beside the chain. */
   get tips(): readonly LedgerHead[] {
-    const inner = new Set(this.#open.map(({ entry }) => entry.prev));
-    return this.#open.filter(({ hash }) => !inner.has(hash)).map(({ entry, hash }) => ({ seq: entry.seq, hash }));
+    return this.#beside.tips;
   }
 
   /** Hashes of entries beside the chain that are named there and not known. */
   get missing(): readonly string[] {
-    return this.#open.length === 0 ? [] : this.#branches.missing(this.#chain);
+    return this.#beside.missing;
   }
 
   /** What the newest `node` entry says of this node. */
@@ -409,6 +345,6 @@ export class Ledger {
 
   /** Whether a key was revoked, by this chain or a branch of it; revocations are for good. */
   isRevoked(what: Revocable, key: string): boolean {
-    return this.#state.revoked[what].has(key) || this.#overlay.revoked[what].has(key);
+    return this.#state.revoked[what].has(key) || this.#beside.overlay.revoked[what].has(key);
   }
 }

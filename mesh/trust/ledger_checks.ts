@@ -1,12 +1,33 @@
-/** The checks of an entry that depend on the chain it continues. */
+/** The checks of an entry that depend on the chain it continues, and of the one that a chain begins with. */
 import { GhostError } from "../wire/errors.ts";
 import type { LedgerHead } from "../wire/ledger.ts";
+import { networkPrefix6 } from "./address.ts";
 import { QUORUM_KINDS } from "./approval.ts";
+import { networkIdOf } from "./keys.ts";
 import type { CheckedEntry } from "./ledger_entry.ts";
+import { LedgerState } from "./ledger_state.ts";
+import { bad } from "./ledger_types.ts";
 
-/** What a ledger refuses an entry with. */
-export function bad(message: string, place: string): GhostError {
-  return new GhostError("bad_ledger", message, { place });
+/**
+ * Checks that an entry founds a network, `net` if that is given.
+ * @throws GhostError `wrong_network`, `bad_ledger`
+ */
+export async function checkGenesis(
+  { jws, place, signer, entry }: CheckedEntry,
+  net: string | undefined,
+): Promise<{ id: string; state: LedgerState }> {
+  const id = await networkIdOf(jws);
+  if (net !== undefined && id !== net) {
+    throw new GhostError("wrong_network", `Expected network ${net}, found ${id}`, { place });
+  }
+  if (entry.kind !== "genesis") throw bad("A ledger begins with genesis", `${place}.kind`);
+  const { seq, prev, net: claimed, approvals, body } = entry;
+  if (seq !== 0 || prev !== "" || claimed !== "" || approvals !== undefined) {
+    throw bad("Genesis has seq 0, no prev, no net and no approvals", place);
+  }
+  const state = new LedgerState(body, await networkPrefix6(id));
+  if (!state.admins.has(signer)) throw bad("Signed by a key that is not an admin", place);
+  return { id, state };
 }
 
 /**

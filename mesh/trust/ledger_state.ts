@@ -15,6 +15,7 @@ import type {
 } from "../wire/ledger.ts";
 import { key32, nodeId as nodeIdSchema } from "../wire/schema.ts";
 import { checkSigningKey } from "./keys.ts";
+import { bad } from "./ledger_types.ts";
 import { contains, containsAddress, type Prefix, readPrefix } from "./prefix.ts";
 
 /** The signed policy in force, the entry it came with, and the policy that it took the place of. */
@@ -256,10 +257,6 @@ const KINDS: { [K in LedgerKind]: Apply<K> } = {
     for (const [key, route] of s.routes) if (route.node === node) s.routes.delete(key);
   },
 };
-
-function bad(message: string, place: string): GhostError {
-  return new GhostError("bad_ledger", message, { place });
-}
 
 function refuseRevoked(s: LedgerState, node: string, place: string): void {
   if (s.revokedNodeIds.has(node)) throw bad(`Node ${node} was revoked for good`, `${place}.body.node`);

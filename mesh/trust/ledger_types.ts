@@ -1,4 +1,5 @@
-/** What a ledger is opened with, and what it says of itself. */
+/** What a ledger is opened with, what it says of itself, and what it refuses an entry with. */
+import { GhostError } from "../wire/errors.ts";
 import type { LedgerEvidence, LedgerHead } from "../wire/ledger.ts";
 import type { LedgerPolicy } from "./ledger_state.ts";
 
@@ -34,3 +35,8 @@ export interface LedgerFork {
 
 /** What an entry brought about: it was known, it continues the chain, it is another branch's, or the chain is another one now. */
 export type Taken = "known" | "appended" | "forked" | "switched";
+
+/** An entry, or a consent to one, that contradicts the chain or itself. */
+export function bad(message: string, place: string): GhostError {
+  return new GhostError("bad_ledger", message, { place });
+}

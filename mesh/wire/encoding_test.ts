@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
 import { GhostError } from "./errors.ts";
-import { equalBytes, fromBase32, fromBase64Url, fromUtf8, parseJson, toBase32, toBase64Url, utf8 } from "./encoding.ts";
+import {
+  concat,
+  equalBytes,
+  fromBase32,
+  fromBase64Url,
+  fromUtf8,
+  parseJson,
+  toBase32,
+  toBase64Url,
+  utf8,
+} from "./encoding.ts";
 
 function isBadInput(place: string): (error: unknown) => true {
   return (error) => {
@@ -74,6 +84,12 @@ Deno.test("parseJson() bounds the text and names the place", () => {
   assert.throws(() => parseJson("{", { place: "body" }), isBadInput("body"));
   assert.throws(() => parseJson('"12345678"', { max: 9 }), (e) => e instanceof GhostError && e.code === "too_large");
   assert.equal(parseJson('"12345678"', { max: 10 }), "12345678");
+});
+
+Deno.test("concat() puts parts one behind another", () => {
+  fc.assert(fc.property(fc.array(fc.uint8Array({ maxLength: 8 })), (parts) => {
+    assert.deepEqual([...concat(parts)], parts.flatMap((part) => [...part]));
+  }));
 });
 
 Deno.test("equalBytes() is equality", () => {

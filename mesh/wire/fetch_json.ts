@@ -1,5 +1,5 @@
 /** Reading a JSON document from the web: bounded in time and size, and from the address that was asked alone. */
-import { fromUtf8, parseJson } from "./encoding.ts";
+import { concat, fromUtf8, parseJson } from "./encoding.ts";
 import { GhostError } from "./errors.ts";
 
 const TIME = 5_000;
@@ -30,15 +30,9 @@ export async function fetchJson(url: string, o: { form?: URLSearchParams } = {})
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new GhostError("unreachable", `Cannot be read: ${why}`, { place, cause });
   }
-  const bytes = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
   let value: unknown;
   try {
-    value = parseJson(fromUtf8(bytes), { max: MAX_DOCUMENT });
+    value = parseJson(fromUtf8(concat(parts)), { max: MAX_DOCUMENT });
   } catch (cause) {
     throw new GhostError("unreachable", `Not JSON (status ${response.status})`, { place, cause });
   }

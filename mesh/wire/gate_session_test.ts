@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { toBase64Url, utf8 } from "./encoding.ts";
+import { concat, toBase64Url, utf8 } from "./encoding.ts";
 import { GhostError } from "./errors.ts";
 import {
   ControlReader,
@@ -26,10 +26,6 @@ const messages: FromNode[] = [
   { t: "ping", n: 1 },
   { t: "pong", n: Number.MAX_SAFE_INTEGER },
 ];
-
-function concat(parts: Uint8Array[]): Uint8Array {
-  return Uint8Array.from(parts.flatMap((part) => [...part]));
-}
 
 function framed(body: Uint8Array): Uint8Array {
   const out = new Uint8Array(4 + body.length);

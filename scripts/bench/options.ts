@@ -1,9 +1,10 @@
-/** The command line of the benches: `[NAME] [--rounds N] [--seconds N] [--out FILE]`. */
+/** The command line of the benches: `deno task bench [NAME] [--rounds N] [--seconds N] [--out FILE]`. */
 import { resolve } from "node:path";
-import { parseArgs } from "node:util";
-import { Failure } from "../lib/run.ts";
-import { fetchImports, setUp } from "../setup.ts";
-import { insideWorld, inWorld } from "../lab/world.ts";
+import { misuse, readOptions } from "../lib/options.ts";
+
+/** Each is `bench_NAME.ts`; the first one is meant where none is named. */
+export const BENCHES = ["paths", "idle", "policy"] as const;
+export const BENCH_USAGE = `deno task bench [${BENCHES.join("|")}] [--rounds N] [--seconds N] [--out FILE]`;
 
 /** What the user chose. */
 export interface BenchOptions {
@@ -14,42 +15,19 @@ export interface BenchOptions {
 }
 
 /**
- * Reads it.
- * @param own names of options that the bench reads itself
- * @throws Failure
+ * Reads it, behind the bench's name.
+ * @throws Misuse
  */
-export function benchOptions(
-  name: string,
-  defaults: { rounds: number; seconds: number },
-  own: readonly string[] = [],
-): BenchOptions {
-  const { values, positionals } = parseArgs({
-    args: [...Deno.args],
-    allowPositionals: true,
-    options: {
-      ...Object.fromEntries(own.map((option) => [option, { type: "string" as const }])),
-      rounds: { type: "string", default: String(defaults.rounds) },
-      seconds: { type: "string", default: String(defaults.seconds) },
-      out: { type: "string" },
-    },
-  });
-  if (positionals.some((word) => word !== name)) throw new Failure(`bench ${name} takes options only`);
-  const [rounds, seconds] = [Number(values["rounds"]), Number(values["seconds"])];
-  if (!(rounds >= 1 && seconds >= 1)) throw new Failure("--rounds and --seconds are numbers of at least 1");
+export function benchOptions(defaults: { rounds: number; seconds: number }): BenchOptions {
+  const text = { type: "string" } as const;
+  const named = BENCHES.some((name) => name === Deno.args[0]);
+  const options = { rounds: text, seconds: text, out: text };
+  const read = readOptions(BENCH_USAGE, options, Deno.args.slice(named ? 1 : 0));
+  const [rounds, seconds] = [Number(read.rounds ?? defaults.rounds), Number(read.seconds ?? defaults.seconds)];
+  if (!(rounds >= 1 && seconds >= 1)) throw misuse("--rounds and --seconds are numbers of at least 1", BENCH_USAGE);
   // `deno task` changes into the clone; INIT_CWD is where the user is.
-  const to = values["out"];
-  const out = typeof to === "string" ? resolve(Deno.env.get("INIT_CWD") ?? Deno.cwd(), to) : undefined;
+  const out = read.out === undefined ? undefined : resolve(Deno.env.get("INIT_CWD") ?? Deno.cwd(), read.out);
   return { rounds, seconds, out };
-}
-
-/** Outside of a world: sets up what is missing, with `more`, and runs again inside; returns there. */
-export async function enterWorld(more: () => Promise<unknown> = () => Promise.resolve()): Promise<void> {
-  if (!inWorld()) {
-    await setUp((line) => console.log(line));
-    await fetchImports();
-    await more();
-  }
-  await insideWorld();
 }
 
 /** Writes the JSON where the user wants it, and below the table. */

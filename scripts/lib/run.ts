@@ -12,6 +12,11 @@ export class Failure extends Error {
   override name = "Failure";
 }
 
+/** A command line that cannot be meant. */
+export class Misuse extends Failure {
+  override name = "Misuse";
+}
+
 /** What a finished tool left. */
 export interface Output {
   code: number;
@@ -115,14 +120,14 @@ export async function which(name: string, extra: readonly string[] = []): Promis
   return undefined;
 }
 
-/** Runs a script's main function and exits with its code; a Failure becomes one line and 1. */
+/** Runs a script's main function and exits with its code; a Failure becomes one line and 1, a Misuse 2. */
 export async function main(body: () => Promise<number | void>): Promise<never> {
   let code: number;
   try {
     code = await body() ?? 0;
   } catch (error) {
     console.error(error instanceof Failure ? error.message : error);
-    code = 1;
+    code = error instanceof Misuse ? 2 : 1;
   }
   Deno.exit(code);
 }

@@ -310,3 +310,27 @@ Deno.test("ghostctl exits with 3 when the coordinator is away", async () => {
     await Deno.remove(dir, { recursive: true });
   }
 });
+
+Deno.test("ghostctl exit-node approve signs both families of an exit node together, and takes both out together", async () => {
+  await using world = await World.make();
+  ok(await world.init());
+  const both = ["0.0.0.0/0", "::/0"];
+  const id = await world.join(await world.token(), "way-out", { routes: [...both, "10.1.1.0/24"] });
+  await world.join(await world.token(), "idle");
+  const before = (await world.ledger()).head.seq;
+  const approved = { version: 1, changed: true, name: "way-out", id, prefixes: both, ledgerSeq: before + 2 };
+  assert.deepEqual(await world.json("exit-node", "approve", "way-out"), approved);
+  assert.deepEqual(await world.json("exit-node", "approve", id), { ...approved, changed: false });
+  const routes = async () => (await world.ledger()).routes.map(({ prefix, node }) => [prefix, node]);
+  assert.deepEqual(await routes(), both.map((prefix) => [prefix, id]));
+  // Another route of the same machine stays.
+  ok(await world.ctl("route", "approve", "10.1.1.0/24", "via", "way-out"));
+  const removed = { ...approved, prefixes: [], ledgerSeq: before + 5 };
+  assert.deepEqual(await world.json("exit-node", "approve", "way-out", "--remove"), removed);
+  assert.deepEqual(await routes(), [["10.1.1.0/24", id]]);
+  assert.equal((await world.json("exit-node", "approve", "way-out", "--remove")).changed, false);
+  assert.match(
+    (await world.ctl("exit-node", "approve", "idle")).stderr,
+    /idle does not offer itself .*exit-node offer on/,
+  );
+});

@@ -3,7 +3,8 @@
  * `ghostctl completion` prints, and gets a line with a Tab in it. `ghostctl` is that of this clone, and machines' names come from a daemon's API.
  */
 import assert from "node:assert/strict";
-import { type LocalHandlers, serveLocal } from "../../link/host/local_api.ts";
+import { SCRIPTS } from "../../ctl/completion.ts";
+import { answering, peer } from "./daemon.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
 
@@ -46,11 +47,10 @@ async function has(name: string): Promise<boolean> {
 /** What a shell makes of lines that end with a Tab. */
 async function typed(shell: keyof typeof SHELLS, lines: readonly string[]): Promise<string[]> {
   const dir = await Deno.makeTempDir();
-  const peers = ["bob", "carol"].map((name) => ({ name }));
-  const handlers = new Proxy({}, { get: () => () => Promise.resolve(peers) }) as LocalHandlers;
-  const random = (n: number) => crypto.getRandomValues(new Uint8Array(n));
-  const server = await serveLocal({ socket: `${dir}/sockets/ghostlink.sock`, random, handlers });
+  const socket = `${dir}/sockets/ghostlink.sock`;
+  const peers = () => Promise.resolve([peer("bob", "direct"), peer("carol", "direct")]);
   try {
+    await using _ = await answering(socket, { peers });
     const run = `sh ${ROOT}scripts/launch.sh ctl "$@"; code=$?; touch ${dir}/completed; exit $code`;
     await Deno.mkdir(`${dir}/bin`);
     await Deno.writeTextFile(`${dir}/bin/ghostctl`, `#!/bin/sh\n${run}\n`, { mode: 0o755 });
@@ -65,14 +65,13 @@ async function typed(shell: keyof typeof SHELLS, lines: readonly string[]): Prom
         VISUAL: "emacs",
         DENO_DIR: Deno.env.get("DENO_DIR") ?? `${Deno.env.get("HOME")}/.cache/deno`,
         GHOSTMESH_DENO: Deno.execPath(),
-        GHOSTLINK_SOCKET: `${dir}/sockets/ghostlink.sock`,
+        GHOSTLINK_SOCKET: socket,
       },
       cwd: dir,
     }).output();
     assert.equal(code, 0, new TextDecoder().decode(stderr));
     return new TextDecoder().decode(stdout).trim().split("\n").map((line) => line.trim());
   } finally {
-    await server.close();
     await Deno.remove(dir, { recursive: true });
   }
 }
@@ -100,15 +99,31 @@ for (const shell of Object.keys(SHELLS) as (keyof typeof SHELLS)[]) {
   });
 }
 
-Deno.test("bash runs nothing of what was typed", async () => {
+/** What bash hands to ghostctl and offers for a line with a command in it, and the files that are there then. */
+async function hostile(script: string): Promise<string[]> {
   const dir = await Deno.makeTempDir();
   try {
-    const { SCRIPTS } = await import("../../ctl/completion.ts");
-    const script =
-      `${SCRIPTS.bash}\nghostctl() { :; }\nCOMP_WORDS=(ghostctl ping '$(touch hurt)' ''); COMP_CWORD=3; _ghostctl; ls`;
-    const { stdout } = await new Deno.Command("bash", { args: ["-c", script], cwd: dir }).output();
-    assert.equal(new TextDecoder().decode(stdout), "");
+    const test = `${script}
+ghostctl() { printf 'asked %s\\n' "$@" >&2; printf '%s\\tmeaning\\n' '$(touch offered)'; }
+COMP_WORDS=(ghostctl ping '$(touch typed)' ''); COMP_CWORD=3; _ghostctl; printf 'offers %s\\n' "\${COMPREPLY[@]}"; ls`;
+    const args = ["-c", test.replace("2>/dev/null", "")];
+    const { stdout, stderr } = await new Deno.Command("bash", { args, cwd: dir }).output();
+    return new TextDecoder().decode(new Uint8Array([...stderr, ...stdout])).trimEnd().split("\n");
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
+}
+
+Deno.test("bash runs nothing of what was typed or offered", async () => {
+  const whole = [
+    "asked complete",
+    "asked --",
+    "asked ping",
+    "asked $(touch typed)",
+    "asked ",
+    "offers $(touch offered)",
+  ];
+  assert.deepEqual(await hostile(SCRIPTS.bash), whole);
+  // The same through eval, as other completions do it: the command would be seen to run.
+  assert.ok((await hostile(SCRIPTS.bash.replace("<(ghostctl", "<(eval ghostctl"))).includes("typed"));
 });

@@ -40,43 +40,45 @@ export const PEERS: LocalPeer[] = [
   },
 ];
 
-/** A daemon's API with answers of the test's choice. */
+/** A peer of which little is known. */
+export function peer(name: string, rung: LocalPeer["path"]["rung"]): LocalPeer {
+  return {
+    name,
+    id: ID,
+    addresses: [],
+    online: true,
+    path: { rung, endpoint: null, rttMs: null, since: null, why: null },
+    rxBytes: 0,
+    txBytes: 0,
+    lastHandshake: null,
+  };
+}
+
+/** Serves a daemon's API at `socket` until it is disposed of; what has no answer is refused. */
+export async function answering(socket: string, answers: Partial<LocalHandlers>): Promise<AsyncDisposable> {
+  const refuse = () => Promise.reject(new GhostError("not_supported", "Not in this test"));
+  const server = await serveLocal({
+    socket,
+    random: (n) => crypto.getRandomValues(new Uint8Array(n)),
+    handlers: new Proxy(answers, {
+      get: (_, name) => answers[name as keyof LocalHandlers] ?? refuse,
+    }) as LocalHandlers,
+  });
+  return { [Symbol.asyncDispose]: () => server.close() };
+}
+
+/** ghostctl that finds such a daemon. */
 export async function withDaemon(
   answers: Partial<LocalHandlers>,
   run: (ctl: (...args: string[]) => Promise<Ended>, socket: string) => Promise<void>,
   parent?: string,
 ): Promise<void> {
-  const refuse = () => Promise.reject(new GhostError("not_supported", "Not in this test"));
   const dir = await Deno.makeTempDir(parent === undefined ? {} : { dir: parent });
-  const socket = `${dir}/ghostlink.sock`;
-  const server = await serveLocal({
-    socket,
-    random: (n) => crypto.getRandomValues(new Uint8Array(n)),
-    handlers: {
-      status: refuse,
-      peers: refuse,
-      ping: refuse,
-      join: refuse,
-      netcheck: refuse,
-      path: refuse,
-      rotate: refuse,
-      routes: refuse,
-      dns: refuse,
-      firewall: refuse,
-      firewallFlows: refuse,
-      advertise: refuse,
-      login: refuse,
-      exit: refuse,
-      ledger: refuse,
-      fork: refuse,
-      entries: refuse,
-      ...answers,
-    },
-  });
   try {
+    const socket = `${dir}/ghostlink.sock`;
+    await using _ = await answering(socket, answers);
     await run((...args) => ghostctl(args, { env: { GHOSTLINK_SOCKET: socket }, open: [dir] }), socket);
   } finally {
-    await server.close();
     await Deno.remove(dir, { recursive: true });
   }
 }

@@ -4,7 +4,7 @@ import type { LocalHandlers } from "../../link/host/local_api.ts";
 import { hashOf } from "../../mesh/trust/keys.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { LocalNetcheck, LocalPath, LocalStatus } from "../../mesh/wire/local.ts";
-import { type Ended, World } from "./world.ts";
+import { ghostctl, World } from "./world.ts";
 import { ID, PEERS, STATUS, withDaemon } from "./daemon.ts";
 
 Deno.test("ghostctl status and peers show what the daemon says", () =>
@@ -189,29 +189,10 @@ Deno.test("ghostctl hands each entry to this machine's daemon, and a daemon's le
   }, world.dir);
 });
 
-/** ghostctl as somebody who may not read the daemon's secret: only `files` are open to it. */
-async function stranger(files: string[], ...args: string[]): Promise<Ended> {
-  const root = new URL("../..", import.meta.url).pathname;
-  const { code, stdout, stderr } = await new Deno.Command(Deno.execPath(), {
-    args: [
-      "run",
-      "--quiet",
-      "--no-prompt",
-      `--config=${root}deno.json`,
-      "-P=ctl",
-      `--allow-read=${files}`,
-      `--allow-write=${files}`,
-      `${root}ctl/main.ts`,
-      ...args,
-    ],
-  }).output();
-  return { code, stdout: new TextDecoder().decode(stdout), stderr: new TextDecoder().decode(stderr) };
-}
-
 Deno.test("ghostctl without the daemon's secret reads status and peers and changes nothing", () =>
   withDaemon({ status: () => Promise.resolve(STATUS), peers: () => Promise.resolve(PEERS) }, async (_, socket) => {
     const read = socket.replace(/[^/]+$/, "read.sock");
-    const ask = (...args: string[]) => stranger([read], ...args, "--socket", socket);
+    const ask = (...args: string[]) => ghostctl([...args, "--socket", socket], { open: [read] });
     assert.deepEqual(JSON.parse((await ask("peers", "--json")).stdout), { version: 1, peers: PEERS });
     assert.match((await ask("status")).stdout, /^machine +alice/);
     for (const verb of [["ping", "bob"], ["keys", "rotate"], ["down"], ["logs"]]) {

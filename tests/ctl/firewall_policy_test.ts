@@ -34,10 +34,9 @@ Deno.test("ghostctl policy check, diff and why tell what firewall rules do", asy
   ok(await world.init());
   const [open, ruled] = [await world.file("a.toml", OPEN), await world.file("b.toml", OPEN + RULES)];
   ok(await world.ctl("policy", "push", open));
-  const token = async (...more: string[]) => ok(await world.ctl("token", "create", ...more)).trim();
-  await world.join(await token("--tag", "tag:web"), "web1");
-  await world.join(await token("--tag", "tag:web"), "web2");
-  await world.join(await token(), "nas");
+  await world.join(await world.token("--tag", "tag:web"), "web1");
+  await world.join(await world.token("--tag", "tag:web"), "web2");
+  await world.join(await world.token(), "nas");
   ok(await world.ctl("route", "add", "10.1.1.0/24", "via", "nas"));
   assert.match(ok(await world.ctl("policy", "check", ruled)), /can be signed: 1 rule, 3 firewall rules\n$/);
   const diff = async (file: string) => ok(await world.ctl("policy", "diff", file)).trim().split("\n").sort();

@@ -43,15 +43,12 @@ Deno.test("ghostctl issuer pin, list: an admin signs what the issuer shows or a 
   assert.equal((await world.json("issuer", "pin", provider.issuer)).changed, false);
   assert.deepEqual(await kids(), [["key-0", true]]);
 
-  const { join } = await world.json("admin", "list");
-  const watcher = ["--config-dir", `${world.dir}/watcher`];
-  const made = await world.ctl(...join.split(" ").slice(1), ...watcher);
-  ok(made);
+  const { flags: watcher, key } = await world.somebody("watcher");
   await provider.rotate();
   const refused = await world.ctl("issuer", "pin", provider.issuer, ...watcher);
   assert.equal(refused.code, 1);
   assert.deepEqual(await kids(), [["key-0", true]], "a key that the policy does not name signs nothing");
-  await world.file("acls.toml", policyOf(provider.issuer, [made.stdout.trim()]));
+  await world.file("acls.toml", policyOf(provider.issuer, [key]));
   ok(await world.ctl("policy", "push", policy));
   ok(await world.ctl("issuer", "pin", provider.issuer, ...watcher));
   assert.deepEqual(await kids(), [["key-1", true], ["key-0", false]]);

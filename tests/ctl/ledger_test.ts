@@ -14,17 +14,13 @@ async function founded(): Promise<World> {
 
 Deno.test("ghostctl admin, sign: a change that needs two admins waits until the second one has signed", async () => {
   await using world = await founded();
-  const ben = ["--config-dir", `${world.dir}/ben`];
-  const { join } = await world.json("admin", "list");
-  const made = await world.ctl(...join.split(" ").slice(1), ...ben);
-  ok(made);
-  const key = made.stdout.trim();
+  const { flags: ben, key } = await world.somebody("ben");
   assert.match((await world.ctl("ledger", "log", ...ben)).stderr, /no part in the network/);
   const added = await world.json("admin", "add", key, "--name", "ben", "--quorum", "2");
   assert.deepEqual([added.changed, added.pending], [true, null]);
   assert.equal((await world.ledger()).network.quorum, 2);
 
-  const cam = (await world.ctl(...join.split(" ").slice(1), "--config-dir", `${world.dir}/cam`)).stdout.trim();
+  const { key: cam } = await world.somebody("cam");
   const waits = await world.json("admin", "add", cam, "--name", "cam");
   assert.deepEqual([waits.changed, waits.pending.missing], [false, 1]);
   assert.ok(!(await world.ledger()).isAdmin(cam));

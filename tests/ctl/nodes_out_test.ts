@@ -7,10 +7,7 @@ const AN_HOUR = '[tags]\nx = []\n[expiry]\nstatic = "1h"\n[[allow]]\nfrom = ["*"
 Deno.test("ghostctl nodes expire NAME now is undone by a later time, and such a machine can be revoked", async () => {
   await using world = await World.make();
   ok(await world.init());
-  const join = async (name: string, ago: number) => {
-    const { stdout } = await world.ctl("token", "create");
-    return await world.join(stdout.trim(), name, { ago });
-  };
+  const join = async (name: string, ago: number) => await world.join(await world.token(), name, { ago });
   const [bob, carol] = [await join("bob", 0), await join("carol", 3600)];
   const machines = async () =>
     (await world.json("nodes", "list")).nodes.map(({ name, expires }: { name: string; expires: string }) => {

@@ -1,9 +1,6 @@
 /** Typed plugins, through the launcher: real modules in processes of their own, and a daemon's API that answers them. */
 import assert from "node:assert/strict";
-import { serveLocal } from "../../link/host/local_api.ts";
-import type { LocalHandlers } from "../../link/host/local_api.ts";
-import { GhostError } from "../../mesh/wire/errors.ts";
-import type { LocalPeer } from "../../mesh/wire/local.ts";
+import { answering, peer } from "./daemon.ts";
 import { launchedWith } from "./launched.ts";
 import type { Ended } from "./world.ts";
 
@@ -31,17 +28,6 @@ function trial(code: string, permissions: object = {}): string {
     async run(context) { const said: unknown = await (async () => { ${code} })(); return { json: { said }, text: String(said) }; },
   }] };`;
 }
-
-const peer = (name: string, rung: string) => ({
-  name,
-  id: "f4k2q3x7m5v6b2n4c7d3s5a2ga",
-  addresses: [],
-  online: true,
-  path: { rung, endpoint: null, rttMs: null, since: null, why: null },
-  rxBytes: 0,
-  txBytes: 0,
-  lastHandshake: null,
-} satisfies LocalPeer);
 
 Deno.test("plugin add shows what a module asks for, and adds it only with a grant", () =>
   inFolder(async (ctl, dir) => {
@@ -76,23 +62,9 @@ Deno.test("plugin add shows what a module asks for, and adds it only with a gran
 
 Deno.test("the sample's verb has help, completion and JSON like ghostctl's own, and sees the peers", () =>
   inFolder(async (ctl, dir) => {
-    const refuse = () => Promise.reject(new GhostError("not_supported", "Not in this test"));
-    const handlers = new Proxy({}, {
-      get: (_, name) => name === "peers" ? () => Promise.resolve([peer("bob", "direct"), peer("cy", "quic")]) : refuse,
-    }) as LocalHandlers;
-    await using server = Object.assign(
-      await serveLocal({
-        socket: `${dir}/sockets/ghostlink.sock`,
-        random: (n) => crypto.getRandomValues(new Uint8Array(n)),
-        handlers,
-      }),
-      {
-        async [Symbol.asyncDispose](this: { close(): Promise<void> }) {
-          await this.close();
-        },
-      },
-    );
-    assert.ok(server);
+    await using _ = await answering(`${dir}/sockets/ghostlink.sock`, {
+      peers: () => Promise.resolve([peer("bob", "direct"), peer("cy", "quic")]),
+    });
     assert.equal((await ctl("plugin", "add", SAMPLE, "--grant", "all")).code, 0);
     assert.deepEqual((await ctl("rungs")).stdout, "direct: 1\nquic: 1\n");
     assert.deepEqual(JSON.parse((await ctl("rungs", "quic", "--names", "--json")).stdout), {

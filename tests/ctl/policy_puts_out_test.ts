@@ -8,7 +8,7 @@ const OIDC = `${ALL}[[admit]]\nmethod = "oidc"\nissuer = "https://login.example.
 async function withMachines(ago = 0): Promise<World> {
   const world = await World.make();
   ok(await world.init());
-  const token = ok(await world.ctl("token", "create", "--uses", "2")).trim();
+  const token = await world.token("--uses", "2");
   for (const name of ["alice", "bob"]) await world.join(token, name, { ago });
   return world;
 }
@@ -35,7 +35,9 @@ Deno.test("a first [[admit]] that leaves tokens out puts all machines out: diff 
   assert.equal(refused.code, 1);
   assert.ok(refused.stderr.includes(`This policy puts out alice, bob ${why}; change its [[admit]]`), refused.stderr);
   assert.equal(await seqOf(world), before, "nothing was signed");
-  ok(await world.ctl("policy", "push", file, "--force"));
+  const forced = await world.ctl("policy", "push", file, "--force");
+  ok(forced);
+  assert.ok(forced.stderr.startsWith(`ghostctl: puts out alice, bob ${why}\n`), forced.stderr);
   const listed = await world.ctl("nodes", "list");
   assert.equal(ok(listed), "no machine is admitted\n");
   assert.match(
@@ -55,6 +57,9 @@ Deno.test("a first [[admit]] that leaves tokens out puts all machines out: diff 
     1,
     true,
   ]);
+  const pushed = await world.ctl("policy", "rollback", `${before + 1}`, "--force");
+  ok(pushed);
+  assert.ok(pushed.stderr.startsWith(`ghostctl: puts out alice, bob ${why}\n`), pushed.stderr);
   assert.equal((await world.json("policy", "rollback", "1")).changed, true);
   // Who was revoked is out on purpose.
   ok(await world.ctl("nodes", "revoke", "bob"));
@@ -74,9 +79,7 @@ Deno.test("an [expiry] that has ended for machines that are in is told of and no
 Deno.test("a file that was never pulled replaces the starter and one's own policy, and another admin's with --force only", async () => {
   await using world = await World.make();
   ok(await world.init());
-  const ben = ["--config-dir", `${world.dir}/ben`];
-  const { join } = await world.json("admin", "list");
-  const key = ok(await world.ctl(...join.split(" ").slice(1), ...ben)).trim();
+  const { flags: ben, key } = await world.somebody("ben");
   ok(await world.ctl("admin", "add", key, "--name", "ben"));
   ok(await world.ctl("policy", "push", await world.file("bens.toml", ALL), ...ben)); // the starter was in force
   const mine = await world.file("mine.toml", `${ALL}# mine\n`);
@@ -89,4 +92,24 @@ Deno.test("a file that was never pulled replaces the starter and one's own polic
   ok(await world.ctl("policy", "push", await world.file("bens-other.toml", `${ALL}# ben\n`), ...ben));
   ok(await world.ctl("policy", "push", mine, "--force"));
   ok(await world.ctl("policy", "push", await world.file("mine-too.toml", `${ALL}# too\n`)));
+});
+
+Deno.test("with --force it is said who loses what, before anything is signed", async () => {
+  await using world = await withMachines();
+  const file = await world.file("one-way.toml", '[[allow]]\nfrom = ["*"]\nto = ["bob"]\nports = ["tcp/22"]\n');
+  const told = ["changes alice -> bob: tcp/22, until now everything", "closes  bob -> alice: everything"];
+  const push = async () => {
+    const { code, stderr } = await world.ctl("policy", "push", file, "--force");
+    return { code, told: stderr.trimEnd().split("\n").map((line) => line.replace("ghostctl: ", "")).sort() };
+  };
+  // A coordinator that is full takes nothing, and what it would have done was said before it was asked.
+  const { app } = world;
+  const full = (request: Request) =>
+    request.method === "POST" ? Promise.resolve(new Response("full", { status: 507 })) : app.fetch(request);
+  world.app = { ...app, fetch: full };
+  const refused = await push();
+  assert.equal(refused.code, 3, refused.told.join());
+  assert.deepEqual(refused.told.filter((line) => told.includes(line)), told);
+  world.app = app;
+  assert.deepEqual(await push(), { code: 0, told });
 });

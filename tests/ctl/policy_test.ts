@@ -1,6 +1,6 @@
 /** `ghostctl policy ...` against a real coordinator. */
 import assert from "node:assert/strict";
-import { ok, World } from "./world.ts";
+import { ghostctl, ok, World } from "./world.ts";
 
 const WIDE = '[tags]\nweb = []\n[[allow]]\nfrom = ["*"]\nto = ["tag:web"]\nports = ["tcp/443"]\n';
 const OPEN_SSH = WIDE + '[[allow]]\nfrom = ["tag:web"]\nto = ["*"]\nports = ["tcp/22", "udp"]\n';
@@ -84,10 +84,9 @@ Deno.test("ghostctl policy diff and why tell which pairs open and close, and by 
   await using world = await World.make();
   ok(await world.init());
   ok(await world.ctl("policy", "push", await world.file("a.toml", WIDE)));
-  const token = async (...more: string[]) => ok(await world.ctl("token", "create", ...more)).trim();
-  await world.join(await token("--tag", "tag:web"), "web1");
-  await world.join(await token("--tag", "tag:web"), "web2");
-  await world.join(await token(), "nas");
+  await world.join(await world.token("--tag", "tag:web"), "web1");
+  await world.join(await world.token("--tag", "tag:web"), "web2");
+  await world.join(await world.token(), "nas");
   ok(await world.ctl("route", "add", "10.1.1.0/24", "via", "nas"));
   const next = await world.file(
     "b.toml",
@@ -119,7 +118,7 @@ Deno.test("ghostctl policy diff and why tell which pairs open and close, and by 
     /No machine has or carries 8\.8\.8\.8/,
   );
   assert.match((await world.ctl("policy", "why", "web1", "internet")).stderr, /No machine is an exit node/);
-  await world.join(await token(), "way-out", { routes: ["0.0.0.0/0", "::/0"] });
+  await world.join(await world.token(), "way-out", { routes: ["0.0.0.0/0", "::/0"] });
   ok(await world.ctl("exit-node", "approve", "way-out"));
   const beyond = await world.file("c.toml", `${OPEN_SSH}[[allow]]\nfrom = ["tag:web"]\nto = ["internet"]\n`);
   ok(await world.ctl("policy", "push", beyond));
@@ -143,9 +142,8 @@ Deno.test("ghostctl policy diff tells of networks that only one of two policies 
     `${approving}[[firewall]]\non = ["tag:router"]\nto = ["10.1.1.0/24"]\naction = "drop"\n`,
   );
   ok(await world.ctl("policy", "push", withThem));
-  const token = async (...more: string[]) => ok(await world.ctl("token", "create", ...more)).trim();
-  await world.join(await token("--tag", "tag:router"), "nas", { routes: ["10.1.1.0/24", "10.9.0.0/16"] });
-  await world.join(await token(), "web1");
+  await world.join(await world.token("--tag", "tag:router"), "nas", { routes: ["10.1.1.0/24", "10.9.0.0/16"] });
+  await world.join(await world.token(), "web1");
   const diff = async (file: string) => ok(await world.ctl("policy", "diff", file)).trim().split("\n");
   const may = "tag:router may carry 10.1.0.0/16 and all within it";
   assert.deepEqual(await diff(withThem), ["nothing opens or closes between the machines that there are"]);
@@ -254,6 +252,19 @@ Deno.test("a policy.ts signs no file that is not for all members to read: keys, 
   const done = await world.ctl("policy", "push", await world.file("here/p.ts", importing("./private.json")));
   ok(done);
   assert.match(done.stderr, /signed with it, for all members to read: private\.json/);
+});
+
+Deno.test("a ghostctl that may run nothing says so of a policy.ts, and how to get one that may", async () => {
+  const dir = await Deno.makeTempDir();
+  try {
+    const file = `${dir}/policy.ts`;
+    await Deno.writeTextFile(file, "export default {};\n");
+    const { code, stderr } = await ghostctl(["policy", "check", file], { open: [dir], runsDeno: false });
+    assert.equal(code, 1);
+    assert.match(stderr, /policy\.ts: This ghostctl may not start the process .*; use the installed ghostctl, or add /);
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
 });
 
 Deno.test("a policy.ts gets at no file, variable, network, clock or random number", async () => {

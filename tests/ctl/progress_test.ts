@@ -1,17 +1,16 @@
 /** What a verb that takes long shows, at a real terminal (of `script`, util-linux). */
 import assert from "node:assert/strict";
-import { type LocalHandlers, serveLocal } from "../../link/host/local_api.ts";
+import { answering } from "./daemon.ts";
 import { launchedWith } from "./launched.ts";
 
 const ROOT = new URL("../..", import.meta.url).pathname;
-const PEERS = { peers: () => new Promise((resolve) => setTimeout(() => resolve([]), 2500)) };
+const PEERS = { peers: () => new Promise<[]>((resolve) => setTimeout(() => resolve([]), 2500)) };
 
 Deno.test("what takes long says so at a terminal, and neither to programs nor to files", async () => {
   const dir = await Deno.makeTempDir();
-  const random = (n: number) => crypto.getRandomValues(new Uint8Array(n));
   const socket = `${dir}/sockets/ghostlink.sock`;
-  const server = await serveLocal({ socket, random, handlers: PEERS as unknown as LocalHandlers });
   try {
+    await using _ = await answering(socket, PEERS);
     const atTerminal = async (...args: string[]) => {
       const { stdout } = await new Deno.Command("script", {
         args: ["-qec", `sh ${ROOT}scripts/launch.sh ctl ${args.join(" ")}`, "/dev/null"],
@@ -26,7 +25,6 @@ Deno.test("what takes long says so at a terminal, and neither to programs nor to
     const quiet = await launchedWith({ GHOSTLINK_SOCKET: socket }, "peers");
     assert.deepEqual([quiet.code, quiet.stderr], [0, ""]);
   } finally {
-    await server.close();
     await Deno.remove(dir, { recursive: true });
   }
 });

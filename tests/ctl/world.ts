@@ -31,11 +31,13 @@ export function ok({ code, stdout, stderr }: Ended): string {
 /** Runs the real ghostctl under its named permission set; nothing but `env` and the given folders is open to it. */
 export async function ghostctl(
   args: string[],
-  { env = {}, open = [], stdin, flags = [] }: {
+  { env = {}, open = [], stdin, flags = [], runsDeno = args.some((arg) => arg.endsWith(".ts")) }: {
     env?: Record<string, string>;
     open?: string[];
     stdin?: string;
     flags?: string[];
+    /** As scripts/launch.sh allows it where an argument is a TypeScript file. */
+    runsDeno?: boolean;
   } = {},
 ): Promise<Ended> {
   const folders = open.flatMap((dir) => [`--allow-read=${dir}`, `--allow-write=${dir}`]);
@@ -48,7 +50,7 @@ export async function ghostctl(
       "-P=ctl",
       ...folders,
       ...flags,
-      ...(args.some((arg) => arg.endsWith(".ts")) ? [`--allow-run=${Deno.execPath()}`] : []), // as scripts/launch.sh
+      ...(runsDeno ? [`--allow-run=${Deno.execPath()}`] : []),
       `${ROOT}ctl/main.ts`,
       ...args,
     ],
@@ -149,6 +151,18 @@ export class World implements AsyncDisposable {
     const { code, stdout, stderr } = await this.ctl(...args, "--json");
     if (code !== 0) throw new Error(`ghostctl ${args.join(" ")}: code ${code}: ${stderr}`);
     return JSON.parse(stdout);
+  }
+
+  /** A join token, made with these options. */
+  async token(...more: string[]): Promise<string> {
+    return ok(await this.ctl("token", "create", ...more)).trim();
+  }
+
+  /** Somebody with a config folder of their own: the flags that mean it, and the public key that was made there. */
+  async somebody(name: string): Promise<{ flags: string[]; key: string }> {
+    const flags = ["--config-dir", `${this.dir}/${name}`];
+    const { join } = await this.json("admin", "list");
+    return { flags, key: ok(await this.ctl(...join.split(" ").slice(1), ...flags)).trim() };
   }
 
   init(...more: string[]): Promise<Ended> {

@@ -23,6 +23,7 @@ const BEHIND = [
   "link/host/groups.ts",
   "link/host/ssh_keys.ts",
   "link/host/dns/system.ts",
+  "link/host/exit/kill_switch.ts",
   "link/host/exit/machine_exit.ts",
   "link/host/exit/rules.ts",
   "link/host/firewall/nft.ts",
@@ -37,9 +38,7 @@ const REASONS: Record<string, string> = {
   "link/host/dns/names.ts": "hands the platform the place that it then decides about",
   "ctl/commands/ssh.ts": "runs ssh, towards a machine that this machine's daemon knows",
   "ctl/commands/dns.ts": "puts into words what the daemon did",
-  "ctl/admin/compute_policy.ts": "runs Deno itself",
-  "ctl/admin/policy_imports.ts": "runs Deno itself",
-  "ctl/commands_md.ts": "is a document",
+  "ctl/admin/run_deno.ts": "runs Deno itself",
 };
 
 const LINUX_ONLY =

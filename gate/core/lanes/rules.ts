@@ -14,6 +14,7 @@
  * the host's other forwarding. The source port is in the key of every lookup, so it may be set last only.
  */
 import { LANE_WORD } from "../../../mesh/wire/lane.ts";
+import { removeTable } from "../nft.ts";
 import { type Family, familyOf, type LaneAddress, type LanePath } from "./lane.ts";
 import type { PortRange } from "./ports.ts";
 
@@ -54,11 +55,6 @@ export function kernelCarries(path: LanePath, own: ReadonlySet<string>): boolean
   const [a, b] = path;
   return familyOf(a.address) === familyOf(b.address) &&
     path.every(({ address, local }) => local !== null && !own.has(address));
-}
-
-/** A transaction that removes the table, there or not. */
-export function removeLaneTable(table: string): string {
-  return `add table inet ${table}\ndelete table inet ${table}\n`;
 }
 
 /** A transaction that replaces the whole table, with these lanes in it. */
@@ -102,7 +98,7 @@ export function renderLaneTable(o: RuleOptions, lanes: Iterable<Carried>): strin
     ...guard(o),
   ];
   const elements = renderLaneChange(o.table, [], [...lanes]);
-  return `${removeLaneTable(o.table)}table inet ${o.table} {\n${body.join("\n")}\n}\n${elements}`;
+  return `${removeTable(o.table)}table inet ${o.table} {\n${body.join("\n")}\n}\n${elements}`;
 }
 
 function familySets(family: Family): string[] {

@@ -3,6 +3,7 @@
  * this host for the outside only, or for another relay port here. Known by its source port: relay ports lie outside of the
  * range that the system gives to programs. IPv4 in IPv6 clothes leaves as IPv4, so the IPv4 rules meet it.
  */
+import { removeTable } from "../nft.ts";
 import type { TurnPlan } from "./config.ts";
 import { deniedRanges } from "./denied.ts";
 import { renderIngress } from "./ingress.ts";
@@ -10,7 +11,7 @@ import { renderIngress } from "./ingress.ts";
 export const TURN_TABLE = "ghostgate_turn";
 
 /** Takes the table away, there or not. */
-export const REMOVE_WALLS = `table inet ${TURN_TABLE}\ndelete table inet ${TURN_TABLE}\n`;
+export const REMOVE_WALLS: string = removeTable(TURN_TABLE);
 
 /** Replaces the table in one transaction: this wall, and the one before coturn's own port. */
 export function renderWalls(plan: TurnPlan): string {

@@ -1,23 +1,12 @@
 /** Lanes in the kernel: the gate's nftables table, brought in line with what the core wants by one small transaction at a time. */
 import type { Log } from "../../../mesh/host/log.ts";
 import type { Runner } from "../../../mesh/host/runner.ts";
-import { toolError } from "../../../mesh/host/tool.ts";
+import { runTool } from "../../../mesh/host/tool.ts";
 import { errorLine } from "../../../mesh/wire/errors.ts";
-import {
-  type Carried,
-  removeLaneTable,
-  renderLaneChange,
-  renderLaneTable,
-  type RuleOptions,
-} from "../../core/lanes/rules.ts";
-
-/** What the kernel has counted. */
-export interface KernelCounts {
-  packets: number;
-  bytes: number;
-  unproved: number;
-  limited: number;
-}
+import { InTurn } from "../../../mesh/wire/in_turn.ts";
+import { type Carried, renderLaneChange, renderLaneTable, type RuleOptions } from "../../core/lanes/rules.ts";
+import { removeTable } from "../../core/nft.ts";
+import type { LaneCounts } from "./counts.ts";
 
 export class KernelLanes {
   readonly #runner: Runner;
@@ -30,7 +19,7 @@ export class KernelLanes {
   readonly #dirty = new Set<number>();
   #flushing = false;
   /** One transaction at a time. */
-  #queue: Promise<unknown> = Promise.resolve();
+  readonly #turns = new InTurn();
   #lastData = new Map<number, number>();
   #carries = false;
 
@@ -50,13 +39,7 @@ export class KernelLanes {
 
   /** Loads the table, in place of what a crashed gate left. @throws GhostError `missing_privilege`, or what nft said */
   async load(): Promise<void> {
-    await this.#inTurn(() => this.#load());
-  }
-
-  async #inTurn<T>(work: () => Promise<T>): Promise<T> {
-    const mine = this.#queue.then(work);
-    this.#queue = mine.catch(() => {});
-    return await mine;
+    await this.#turns.run(() => this.#load());
   }
 
   async #load(): Promise<void> {
@@ -72,7 +55,7 @@ export class KernelLanes {
   /** Guards these interfaces from now on, and no others. */
   async guard(guards: RuleOptions["guards"]): Promise<void> {
     this.#rules = { ...this.#rules, guards };
-    await this.#inTurn(async () => this.#carries && await this.#again("other interfaces are guarded"));
+    await this.#turns.run(async () => this.#carries && await this.#again("other interfaces are guarded"));
   }
 
   /** Loads the whole table; if that does not work either, the kernel is given up for now. */
@@ -94,7 +77,7 @@ export class KernelLanes {
     this.#dirty.add(port);
     if (this.#flushing) return;
     this.#flushing = true;
-    void this.#inTurn(() => this.#flush());
+    void this.#turns.run(() => this.#flush());
   }
 
   async #flush(): Promise<void> {
@@ -118,7 +101,7 @@ export class KernelLanes {
   async used(): Promise<number[]> {
     const result = await this.#runner.run(this.#nft, ["-j", "list", "set", "inet", this.#rules.table, "data"]);
     if (result.code !== 0) {
-      await this.#inTurn(() => this.#again("somebody has removed it"));
+      await this.#turns.run(() => this.#again("somebody has removed it"));
       return [];
     }
     const now = new Map(countersOf(result.stdout));
@@ -127,7 +110,7 @@ export class KernelLanes {
     return used;
   }
 
-  async counts(): Promise<KernelCounts> {
+  async counts(): Promise<LaneCounts> {
     const { code, stdout } = await this.#runner.run(this.#nft, [
       "list",
       "counters",
@@ -146,13 +129,12 @@ export class KernelLanes {
 
   /** Removes the table. */
   async close(): Promise<void> {
-    await this.#inTurn(() => this.#apply(removeLaneTable(this.#rules.table)));
+    await this.#turns.run(() => this.#apply(removeTable(this.#rules.table)));
   }
 
   async #apply(text: string): Promise<void> {
     if (text === "") return;
-    const result = await this.#runner.run(this.#nft, ["-f", "-"], { stdin: text });
-    if (result.code !== 0) throw toolError(result, `nft table inet ${this.#rules.table}`);
+    await runTool(this.#runner, [this.#nft, "-f", "-"], { stdin: text, place: `nft table inet ${this.#rules.table}` });
   }
 }
 

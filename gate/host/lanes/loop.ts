@@ -3,6 +3,7 @@ import type { LanePath } from "../../core/lanes/lane.ts";
 import { readDatagrams } from "../../../mesh/host/datagrams.ts";
 import { isLaneControl } from "../../../mesh/wire/lane.ts";
 import { sourceOf } from "../../core/source.ts";
+import { noCounts } from "./counts.ts";
 
 /** Whether so many bytes of an end may be passed on now. */
 export type Spend = (bytes: number) => boolean;
@@ -21,7 +22,7 @@ export class LoopLane {
   #targets = new Map<string, Target>();
   /** The same by the sources as the socket writes them: only the ends' own, so at most two. */
   readonly #seen = new Map<string, Target>();
-  readonly counts = { packets: 0, bytes: 0, unproved: 0, limited: 0 };
+  readonly counts = noCounts();
   /** Data crossed since this was last set to false. */
   used = false;
 

@@ -1,6 +1,7 @@
 /** The lanes that go through this process, with the same bounds on rates that the kernel keeps for the others (rules.ts). */
 import { Bucket } from "../../core/bucket.ts";
 import type { LanePath } from "../../core/lanes/lane.ts";
+import { addCounts, type LaneCounts, noCounts } from "./counts.ts";
 import { LoopLane } from "./loop.ts";
 
 export interface LoopsOptions {
@@ -14,23 +15,13 @@ export interface LoopsOptions {
   control(bytes: Uint8Array, from: Deno.NetAddr): void;
 }
 
-/** Sums since the start. */
-export interface LoopCounts {
-  packets: number;
-  bytes: number;
-  unproved: number;
-  limited: number;
-}
-
-const WHAT = ["packets", "bytes", "unproved", "limited"] as const;
-
 export class Loops {
   readonly #o: LoopsOptions;
   readonly #lanes = new Map<number, LoopLane>();
   /** What nodes may still send; those with a lane here have one. */
   readonly #budgets = new Map<string, Bucket>();
   readonly #all: Bucket | null;
-  readonly #gone: LoopCounts = { packets: 0, bytes: 0, unproved: 0, limited: 0 };
+  readonly #gone: LaneCounts = noCounts();
 
   constructor(o: LoopsOptions) {
     this.#o = o;
@@ -70,7 +61,7 @@ export class Loops {
     const lane = this.#lanes.get(port);
     if (!lane) return;
     this.#lanes.delete(port);
-    for (const what of WHAT) this.#gone[what] += lane.counts[what];
+    addCounts(this.#gone, lane.counts);
     lane.close();
     if (this.#lanes.size === 0) this.#budgets.clear();
   }
@@ -86,9 +77,9 @@ export class Loops {
     return used.map((lane) => lane.port);
   }
 
-  counts(): LoopCounts {
+  counts(): LaneCounts {
     const sum = { ...this.#gone };
-    for (const lane of this.#lanes.values()) for (const what of WHAT) sum[what] += lane.counts[what];
+    for (const lane of this.#lanes.values()) addCounts(sum, lane.counts);
     return sum;
   }
 }

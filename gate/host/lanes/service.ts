@@ -5,7 +5,7 @@
  */
 import type { Log } from "../../../mesh/host/log.ts";
 import { findTool, type Runner } from "../../../mesh/host/runner.ts";
-import { type Egress, Forwarding } from "../../../mesh/host/forwarding.ts";
+import { type Egress, type ForwardGuard, Forwarding } from "../../../mesh/host/forwarding.ts";
 import { errorLine, GhostError } from "../../../mesh/wire/errors.ts";
 import type { GateEvent } from "../../core/event.ts";
 import type { LaneAction, LaneSource } from "../../core/lanes/event.ts";
@@ -14,6 +14,7 @@ import type { PortRange } from "../../core/lanes/ports.ts";
 import { type Carried, kernelCarries } from "../../core/lanes/rules.ts";
 import { sourceOf } from "../../core/source.ts";
 import { forgetTable, noteTable } from "../leftovers.ts";
+import { addCounts, type LaneCounts, noCounts } from "./counts.ts";
 import { ControlSockets } from "./control.ts";
 import { KernelLanes } from "./kernel.ts";
 import { Loops } from "./loops.ts";
@@ -41,13 +42,8 @@ export interface LaneServiceOptions {
 }
 
 /** Sums since the start. */
-export interface LaneTraffic {
+export interface LaneTraffic extends LaneCounts {
   mode: "kernel" | "loop";
-  packets: number;
-  bytes: number;
-  /** Packets to lanes' ports that came from no proved address. */
-  unproved: number;
-  limited: number;
   /** Packets among them that this process carried. */
   loopPackets: number;
 }
@@ -61,6 +57,8 @@ export class LaneService {
   readonly #control: ControlSockets;
   #kernel: KernelLanes | null = null;
   #forwarding: Forwarding | null = null;
+  /** The interfaces that it was set for last. */
+  #egresses = "";
   /** Every lane that there is. */
   readonly #lanes = new Map<number, Way | null>();
   /** Numbers of the nodes that have lanes. */
@@ -105,7 +103,7 @@ export class LaneService {
       const file = `${this.#o.stateDir}/forwarding.json`;
       this.#forwarding = new Forwarding({ runner, tools: { sysctl }, iface: null, file });
       await this.#forwarding.recover();
-      const guards = await this.#forwarding.set(this.#egress());
+      const guards = await this.#forward(this.#forwarding);
       const table = `ghostgate_${ports.first}`;
       const rules = { table, ports, control: ports.first, nodeRate, networkRate, guards };
       const kernel = new KernelLanes({ runner, nft, log, rules, lost: () => this.#fall() });
@@ -132,8 +130,33 @@ export class LaneService {
     return all.filter(({ address }) => sourceOf(address, 1).address === sourceOf(hostname, 1).address);
   }
 
+  /** The interfaces of these addresses, each once and in an order that does not change by itself. */
   #egress(): Egress[] {
-    return this.#locals().map(({ address, iface }) => ({ iface, family: address.includes(":") ? 6 : 4 }));
+    const all = new Map(
+      this.#locals().map(({ address, iface }): [string, Egress] => {
+        const family = address.includes(":") ? 6 : 4;
+        return [`${iface}/${family}`, { iface, family }];
+      }),
+    );
+    return [...all.keys()].sort().map((key) => all.get(key)!);
+  }
+
+  /** Lets these interfaces forward, and no others. @returns what has to be guarded */
+  async #forward(forwarding: Forwarding): Promise<ForwardGuard[]> {
+    const egress = this.#egress();
+    const guards = await forwarding.set(egress);
+    this.#egresses = JSON.stringify(egress);
+    return guards;
+  }
+
+  /** Brings sockets, forwarding and guards in line with the host's addresses, and with what others have made of forwarding. */
+  async #follow(kernel: KernelLanes): Promise<void> {
+    this.#control.follow(this.#locals().map(({ address }) => address));
+    const forwarding = this.#forwarding!;
+    const yielded = await forwarding.yielded();
+    if (!yielded && JSON.stringify(this.#egress()) === this.#egresses) return;
+    this.#egresses = ""; // tried again if it does not work
+    await kernel.guard(await this.#forward(forwarding));
   }
 
   #heard(bytes: Uint8Array, from: Deno.NetAddr, local: string | null): void {
@@ -172,8 +195,13 @@ export class LaneService {
     else this.#loops.send(port, bytes, address);
   }
 
-  #carry(port: number, { path, nodes }: Way): void {
-    if (this.mode === "kernel" && kernelCarries(path, new Set(this.#o.addresses().map((a) => a.address)))) {
+  /** The gate's own addresses. */
+  #own(): Set<string> {
+    return new Set(this.#o.addresses().map(({ address }) => address));
+  }
+
+  #carry(port: number, { path, nodes }: Way, own: ReadonlySet<string> = this.#own()): void {
+    if (this.mode === "kernel" && kernelCarries(path, own)) {
       this.#kernel!.set(port, this.#carried(port, path, nodes));
       return this.#loops.close(port);
     }
@@ -222,8 +250,9 @@ export class LaneService {
       return this.#o.log.debug("still no lanes in the kernel", { error: errorLine(error) });
     }
     this.#o.log.info("the kernel takes lanes again");
+    const own = this.#own();
     for (const [port, way] of this.#lanes) {
-      if (way) this.#carry(port, way);
+      if (way) this.#carry(port, way, own);
       else {
         this.#hold(port);
         this.#loops.close(port);
@@ -241,30 +270,26 @@ export class LaneService {
     this.#forgetPayers();
     const ports = this.#loops.used();
     const kernel = this.#kernel;
+    const failed = (error: unknown) => {
+      this.#o.log.error("cannot look after the kernel's lanes", { error: errorLine(error) });
+    };
     try {
       if (kernel) {
-        this.#control.follow(this.#locals().map(({ address }) => address));
-        if (await this.#forwarding?.yielded()) await kernel.guard(await this.#forwarding!.set(this.#egress()));
+        await this.#follow(kernel).catch(failed); // lanes in use stay in use
         if (!kernel.carries) await this.#climb(kernel);
         else if (this.#lanes.size > 0) ports.push(...await kernel.used());
       }
     } catch (error) {
-      this.#o.log.error("cannot look after the kernel's lanes", { error: errorLine(error) });
+      failed(error);
     }
     if (ports.length > 0) this.#handle({ t: "lane-used", ports });
   }
 
   async traffic(): Promise<LaneTraffic> {
-    const kernel = await this.#kernel?.counts() ?? { packets: 0, bytes: 0, unproved: 0, limited: 0 };
-    const loop = this.#loops.counts();
-    return {
-      mode: this.mode,
-      packets: kernel.packets + loop.packets,
-      bytes: kernel.bytes + loop.bytes,
-      unproved: kernel.unproved + loop.unproved,
-      limited: kernel.limited + loop.limited,
-      loopPackets: loop.packets,
-    };
+    const sum = await this.#kernel?.counts() ?? noCounts();
+    const loops = this.#loops.counts();
+    addCounts(sum, loops);
+    return { mode: this.mode, ...sum, loopPackets: loops.packets };
   }
 
   async #removeTable(): Promise<void> {

@@ -11,6 +11,7 @@ import type { TurnPlan } from "../../core/turn/config.ts";
 import { hostsOf } from "../addresses.ts";
 import type { Certificate } from "../certificate.ts";
 import type { GateConfig } from "../config.ts";
+import { turnPortOf } from "../config_ports.ts";
 import { TURN_TABLE } from "../../core/turn/egress.ts";
 import { forgetTable, noteTable } from "../leftovers.ts";
 import { Coturn, type CoturnOptions } from "./coturn.ts";
@@ -64,7 +65,8 @@ export class TurnRelay {
   async #audit(): Promise<void> {
     const addresses = this.#addresses();
     if (addresses.length === 0) return this.#without("only this machine reaches this gate");
-    if (this.#port === 2) return this.#without("listen has no port of its own: set turn");
+    const port = turnPortOf(this.#o.config);
+    if (port === null) return this.#without("listen has no port of its own: set turn");
     if (this.#coturn && addresses.join() === this.#plan?.listen.join()) {
       try {
         if (await this.#coturn.ensureWall()) this.#o.log.warn("the rules around coturn were gone and are back");
@@ -75,15 +77,14 @@ export class TurnRelay {
     }
     try {
       await this.#stop();
-      await this.#start(addresses);
+      await this.#start(addresses, port);
     } catch (error) {
       await this.#failed(error);
     }
   }
 
-  async #start(addresses: string[]): Promise<void> {
+  async #start(addresses: string[], port: number): Promise<void> {
     const { config, certificate, runner, log, stateDir, overlay, start = Coturn.start } = this.#o;
-    const port = this.#port;
     const tls = config.turn_tls === 0 || !this.#free(config.turn_tls, addresses) ? null : config.turn_tls;
     const plan = { listen: addresses, relay: addresses, port, tls, ports: config.turn_ports, overlay };
     await noteTable(stateDir, TURN_TABLE);
@@ -121,11 +122,6 @@ export class TurnRelay {
       });
       return false;
     }
-  }
-
-  get #port(): number {
-    const { turn, listen } = this.#o.config;
-    return turn ?? listen.port + 2;
   }
 
   #addresses(): string[] {

@@ -2,7 +2,7 @@
 import ipaddr from "ipaddr.js";
 
 /** First line of ours; by it a later start knows what a crash left. */
-export const RESOLV_MARK = "# Written by ghostlink; what was here before comes back when it ends.";
+const RESOLV_MARK = "# Written by ghostlink; what was here before comes back when it ends.";
 
 /** What a resolv.conf says, as far as it matters here. */
 export interface ResolvConf {

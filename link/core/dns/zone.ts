@@ -3,6 +3,7 @@
  * backwards; and the names that the policy gives. Everything else is somebody else's, and a name that policy does not let this node see does not exist.
  */
 import { addressOfReverse, canonicalName, isUnder, MAX_NAME } from "./names.ts";
+import { contains } from "../plan/prefix.ts";
 import ipaddr from "ipaddr.js";
 
 /** A machine with a name. */
@@ -88,7 +89,7 @@ export class Zone {
     const foreign = this.#foreign.get(name);
     if (foreign) return { exists: true, zone: name, records: recordsOf(foreign, type) };
     const address = addressOfReverse(name);
-    if (address === null || !this.#ranges.some((range) => within(range, address))) return null;
+    if (address === null || !this.#ranges.some((range) => contains(range, address))) return null;
     const found = this.#addresses.get(address);
     const zone = name.endsWith("ip6.arpa") ? "ip6.arpa" : "in-addr.arpa";
     const wanted = type === "PTR" || type === "ANY";
@@ -105,10 +106,4 @@ export class Zone {
 function recordsOf(addresses: readonly string[], type: string): ZoneRecord[] {
   return addresses.map((data): ZoneRecord => ({ type: data.includes(":") ? "AAAA" : "A", data }))
     .filter((record) => type === record.type || type === "ANY");
-}
-
-function within(range: string, address: string): boolean {
-  const [network, length] = ipaddr.parseCIDR(range);
-  const ip = ipaddr.parse(address);
-  return ip.kind() === network.kind() && ip.match(network, length);
 }

@@ -23,7 +23,7 @@ const UNKNOWN = 300;
 const MARGIN_MS = 5;
 const MARGIN = 0.2;
 /** Distances of the other end that are kept. */
-export const MAX_TOLD = 8;
+const MAX_TOLD = 8;
 /** Between two messages, ms. */
 const TELL_EVERY = 1_000;
 /** A gate over which nothing came back is avoided: 30 s, doubled up to 10 minutes. */

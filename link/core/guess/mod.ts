@@ -1,4 +1,4 @@
-export { GUESS_AFTER, MAX_GUESSES, MAX_PROBES, SOCKETS } from "./limits.ts";
+export { GUESS_AFTER, MAX_GUESSES, SOCKETS } from "./limits.ts";
 export { Opener } from "./opener.ts";
 export { type PortRow, predict } from "./ports.ts";
 export { Prober } from "./prober.ts";

@@ -30,7 +30,7 @@ export function candidatePriority(type: CandidateType, preference: number): numb
 }
 
 /** IPv6 first, as RFC 8421 advises: it is the path that may do without a NAT. */
-export function defaultPreference(address: string): number {
+function defaultPreference(address: string): number {
   return familyOf(address) === 6 ? 60_000 : 50_000;
 }
 

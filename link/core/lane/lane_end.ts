@@ -6,6 +6,7 @@
  * The end with the smaller id leads: it picks the gate and tells the peer. Both ask, so neither can be drawn into one.
  * An attempt that came to nothing is made again with growing waits.
  */
+import { equalBytes } from "../../../mesh/wire/encoding.ts";
 import type { LaneEnd as EndNumber } from "../../../mesh/wire/gate_session.ts";
 import { decodeLaneAnswer, encodeLaneRequest, laneTransaction } from "../../../mesh/wire/lane.ts";
 import { Hold } from "../path/hold.ts";
@@ -185,7 +186,7 @@ export class LaneEnd {
 
   #granted({ port, end, token }: LaneEvent & { kind: "granted" }, now: number): void {
     if (!this.#want || !this.#gate) return this.#ask(false);
-    if (this.#grant?.port === port && same(this.#grant.token, token)) return;
+    if (this.#grant?.port === port && equalBytes(this.#grant.token, token)) return;
     if (this.#grant) {
       this.#drop();
       this.#asked = null;
@@ -218,7 +219,8 @@ export class LaneEnd {
     this.#asked.due = now + wait;
     if (this.#leads) {
       if (this.#asked.tries === 1 || this.#offer?.gate !== this.#gate!.id) {
-        this.#offer = { gate: this.#gate!.id, ufrag: hex(this.#crypto.random(8)), pwd: hex(this.#crypto.random(16)) };
+        const random = (size: number) => this.#crypto.random(size).toHex();
+        this.#offer = { gate: this.#gate!.id, ufrag: random(8), pwd: random(16) };
         this.#out.push({ kind: "listen", ufrag: this.#ufrag("own") });
       }
       this.#out.push({ kind: "offer", ...this.#offer });
@@ -233,11 +235,7 @@ export class LaneEnd {
   #prove(grant: Grant, proof: Proof, now: number): void {
     const transaction = laneTransaction(grant.port, this.#crypto.random(6));
     proof.transactions = [...proof.transactions.slice(-3), transaction.toString()];
-    const request = {
-      end: grant.end,
-      transaction,
-      ...(proof.nonce && { nonce: proof.nonce }),
-    };
+    const request = { end: grant.end, transaction, ...(proof.nonce && { nonce: proof.nonce }) };
     const wait = PROVE_WAITS[proof.tries++];
     // A family in which nothing comes back is tried now and then: the machine may get an address of it.
     proof.due = now + (wait ?? REPROVE);
@@ -348,12 +346,4 @@ export class LaneEnd {
   get #integrity(): { key: Uint8Array; crypto: StunCrypto; algorithm: "sha256" } {
     return { key: this.#key, crypto: this.#crypto, algorithm: "sha256" };
   }
-}
-
-function same(a: Uint8Array, b: Uint8Array): boolean {
-  return a.length === b.length && a.every((byte, i) => byte === b[i]);
-}
-
-function hex(bytes: Uint8Array): string {
-  return [...bytes].map((b) => b.toString(16).padStart(2, "0")).join("");
 }

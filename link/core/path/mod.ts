@@ -1,4 +1,3 @@
 /** The path to one peer: which rung carries its packets, and moving between rungs without losing any. */
-export type { PathAction, PathEvent, Rung, SelectedPair } from "./event.ts";
-export { Path, type PathView } from "./path.ts";
-export { best, compare, type Option, type Score, score } from "./score.ts";
+export type { PathAction, PathEvent, SelectedPair } from "./event.ts";
+export { Path } from "./path.ts";

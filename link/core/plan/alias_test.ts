@@ -8,6 +8,7 @@ Deno.test("behindAliases() speaks of the networks' own addresses, where they are
     peers: ["100.64.0.2/32", "10.202.0.0/24"],
     inbound: [line(["100.64.0.2/32", "10.201.0.9/32"], ["100.64.0.1/32", "10.200.0.0/15", "10.201.0.128/25"])],
     outbound: [line(["10.201.0.7/32", "10.9.0.0/24"], ["10.201.0.0/24"])],
+    exit: [],
     firewall: [
       { ...line(["10.201.0.0/24"], ["10.201.0.7/32"]), direction: "in" as const, action: { kind: "drop" } as never },
       { ...line(["10.201.0.7/32"], ["10.201.0.0/24"]), direction: "out" as const, action: { kind: "drop" } as never },

@@ -2,7 +2,7 @@
  * Addresses and routes of this machine that lie in the network's own range: a carrier's NAT on 100.64.0.0/10, another VPN such as
  * Tailscale. Peers are routed one by one, so mostly nothing is wrong; where something is, it is named with what it means.
  */
-import ipaddr from "ipaddr.js";
+import { contains } from "./prefix.ts";
 
 /** A route of somebody else, in any table. */
 export interface HostRoute {
@@ -31,14 +31,14 @@ const NAMED = 3;
 /** The peers' addresses that lie in somebody else's route, of which `leavesBy` has to know. */
 export function doubtfulPeers(f: Pick<CollisionFacts, "routes" | "ranges" | "peers">): string[] {
   const routes = colliding(f);
-  return f.peers.flatMap(({ addresses }) => addresses).filter((a) => routes.some(({ prefix }) => within(a, prefix)));
+  return f.peers.flatMap(({ addresses }) => addresses).filter((a) => routes.some(({ prefix }) => contains(prefix, a)));
 }
 
 /** One sentence for each interface that collides. */
 export function collisions(f: CollisionFacts): string[] {
   const routes = Map.groupBy(colliding(f), ({ iface }) => iface);
   const own = Map.groupBy(
-    f.addresses.filter(({ address }) => f.ranges.some((range) => within(address, range))),
+    f.addresses.filter(({ address }) => f.ranges.some((range) => contains(range, address))),
     ({ iface }) => iface,
   );
   return [...new Set([...own.keys(), ...routes.keys()])].sort().map((iface) => {
@@ -62,9 +62,9 @@ function meaning(
   const text = (list: typeof peers) => some(list.map(({ name, address }) => `${name} (${address})`));
   const lost = peers.filter(({ address }) =>
     addresses.includes(address) ||
-    (f.leavesBy.get(address) === iface && prefixes.some((prefix) => within(address, prefix)))
+    (f.leavesBy.get(address) === iface && prefixes.some((prefix) => contains(prefix, address)))
   );
-  const hiding = peers.filter((p) => !lost.includes(p) && prefixes.some((prefix) => within(p.address, prefix)));
+  const hiding = peers.filter((p) => !lost.includes(p) && prefixes.some((prefix) => contains(prefix, p.address)));
   const parts: string[] = [];
   if (lost.length > 0) parts.push(`${text(lost)} cannot be reached by that address, its other one goes on working`);
   if (hiding.length > 0) parts.push(`${text(hiding)} hides the host with the same address there`);
@@ -93,15 +93,9 @@ function some(list: readonly string[]): string {
   return `${list.slice(0, NAMED).join(", ")}${more > 0 ? ` and ${more} more` : ""}`;
 }
 
-function within(address: string, prefix: string): boolean {
-  const [network, bits] = ipaddr.parseCIDR(prefix);
-  const parsed = ipaddr.parse(address);
-  return parsed.kind() === network.kind() && parsed.match(network, bits);
-}
-
 /** Whether a prefix (or address) and a range have addresses in common. */
 function overlap(range: string, other: string): boolean {
   const [address, length] = other.split("/") as [string, string | undefined];
-  if (within(address, range)) return true;
-  return length !== undefined && within(range.split("/")[0]!, other);
+  if (contains(range, address)) return true;
+  return length !== undefined && contains(other, range.split("/")[0]!);
 }

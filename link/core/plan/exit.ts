@@ -16,12 +16,12 @@
  * tunnel's address (tried). The family that the exit lacks is refused and never left to the way of before.
  */
 import { canonicalAddress, canonicalPrefix, familyOf } from "./prefix.ts";
+import { ROUTE_PROTOCOL } from "./routes.ts";
 
 /** WireGuard's fwmark: "gh" in the upper half, none of the bits that Docker and Kubernetes use. */
 export const EXIT_MARK = 0x67680000;
 /** Metrics of the table's routes: what is unreachable stands behind the tunnel. */
 const METRIC = { tunnel: 18_700, unreachable: 18_900 };
-const PROTOCOL = 207;
 const LINK_LOCAL = ["fe80::/10", "ff00::/8"];
 
 /** Somebody whom the daemon itself talks to. */
@@ -160,8 +160,8 @@ function routeLines(iface: string, desired: readonly ExitRoute[], observed: read
   const { table } = exitNumbers(iface);
   const text = (route: ExitRoute) =>
     route.kind === "unreachable"
-      ? `unreachable default table ${table} proto ${PROTOCOL} metric ${route.metric}`
-      : `default dev ${iface} table ${table} proto ${PROTOCOL} metric ${route.metric}${
+      ? `unreachable default table ${table} proto ${ROUTE_PROTOCOL} metric ${route.metric}`
+      : `default dev ${iface} table ${table} proto ${ROUTE_PROTOCOL} metric ${route.metric}${
         route.source === null ? "" : ` src ${route.source}`
       }`;
   const there = observed.map(text);
@@ -185,6 +185,6 @@ function ruleText(iface: string, rule: ExitRule): string {
     ...(rule.dport === undefined ? [] : [`dport ${rule.dport}`]),
     `lookup ${rule.exit ? table : "main"}`,
     ...(rule.suppress === undefined ? [] : [`suppress_prefixlength ${rule.suppress}`]),
-    `protocol ${PROTOCOL}`,
+    `protocol ${ROUTE_PROTOCOL}`,
   ].join(" ");
 }

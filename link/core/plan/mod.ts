@@ -8,4 +8,4 @@ export * from "./nft_table.ts";
 export * from "./routes.ts";
 export * from "./state.ts";
 export * from "./wireguard.ts";
-export { canonicalPrefix } from "./prefix.ts";
+export { canonicalPrefix, contains } from "./prefix.ts";

@@ -47,7 +47,7 @@ export interface CarriedRoute {
   /** Leave with this machine's own address, for networks that know no way back. */
   snat: boolean;
   /** The network's own prefix, when `prefix` is an alias (alias.ts). */
-  lan?: string;
+  lan?: string | undefined;
 }
 
 /** An interface whose forwarding we switched on; null is the whole machine. */

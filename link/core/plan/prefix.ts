@@ -20,6 +20,13 @@ export function canonicalPrefix(text: string): string {
   return `${ipaddr.fromByteArray(bytes).toString()}/${bits}`;
 }
 
+/** True when the address lies in the prefix. */
+export function contains(prefix: string, address: string): boolean {
+  const [network, bits] = ipaddr.parseCIDR(prefix);
+  const ip = ipaddr.parse(address);
+  return ip.kind() === network.kind() && ip.match(network, bits);
+}
+
 /** 4 or 6. */
 export function familyOf(text: string): 4 | 6 {
   return text.includes(":") ? 6 : 4;

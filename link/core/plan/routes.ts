@@ -5,6 +5,9 @@
 import { canonicalAddress, canonicalPrefix } from "./prefix.ts";
 import type { DesiredRoute, IpStep, ObservedRoute } from "./state.ts";
 
+/** Protocol number of our routes (`ip route show proto 207`); free in iproute2's rt_protos. */
+export const ROUTE_PROTOCOL = 207;
+
 /** Plans the change of routes through the tunnel interface. */
 export function planRoutes(desired: readonly DesiredRoute[], observed: readonly ObservedRoute[]): IpStep[] {
   const want = new Map(

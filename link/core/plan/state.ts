@@ -99,12 +99,6 @@ export interface ObservedRoute {
   source: string | null;
 }
 
-/** What is there now. */
-export interface ObservedState extends ObservedAddresses {
-  wg: ObservedWireGuard;
-  routes: readonly ObservedRoute[];
-}
-
 /** A change by `wg set`. */
 export type WgStep =
   | { type: "device"; publicKey?: string; listenPort?: number; fwmark?: number }

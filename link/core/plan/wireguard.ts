@@ -72,7 +72,7 @@ function setsEndpoint(peer: DesiredPeer, old: ObservedPeer | undefined): boolean
 }
 
 /** True when both name the same address and port. */
-export function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
+function sameEndpoint(a: Endpoint, b: Endpoint): boolean {
   return a.port === b.port && canonicalAddress(a.address) === canonicalAddress(b.address);
 }
 

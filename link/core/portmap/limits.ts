@@ -13,7 +13,7 @@ export const SEARCH_AGAIN: readonly number[] = [60_000, 300_000, 1_200_000];
 export const PORT_TRIES = 4;
 
 /** What is believed of a router's lifetime, in s. */
-export function believedLifetime(seconds: number): number {
+function believedLifetime(seconds: number): number {
   return Math.min(LONGEST, Math.max(SHORTEST, seconds));
 }
 

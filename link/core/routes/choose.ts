@@ -4,6 +4,7 @@
  * need no choice: kernel, WireGuard and filter all take the longest.
  */
 import ipaddr from "ipaddr.js";
+import { contains } from "../plan/prefix.ts";
 
 /** A route as an admin has signed it, or the policy approved it. */
 export interface RouteOffer {
@@ -105,11 +106,4 @@ function isDefault(prefix: string): boolean {
 function holds(outer: string, inner: string): boolean {
   const [network, length] = ipaddr.parseCIDR(inner);
   return length > ipaddr.parseCIDR(outer)[1] && contains(outer, network.toString());
-}
-
-/** True when the address lies in the prefix. */
-export function contains(prefix: string, address: string): boolean {
-  const [network, bits] = ipaddr.parseCIDR(prefix);
-  const ip = ipaddr.parse(address);
-  return ip.kind() === network.kind() && ip.match(network, bits);
 }

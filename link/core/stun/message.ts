@@ -35,7 +35,7 @@ import { XOR_MAPPED_ADDRESS } from "./attributes/xor_mapped_address.ts";
 import type { StunCrypto } from "./crypto.ts";
 
 /** The first word behind the length of every STUN message (RFC 8489 section 5). */
-export const MAGIC_COOKIE = 0x2112a442;
+const MAGIC_COOKIE = 0x2112a442;
 /** The only method here, RFC 8489 section 3. */
 export const BINDING = 0x001;
 const HEADER = 20;

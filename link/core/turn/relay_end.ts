@@ -79,7 +79,6 @@ export type RelayAction =
 interface Peer {
   address: TransportAddress;
   key: Uint8Array;
-  permitted: boolean;
 }
 
 interface Check {
@@ -141,13 +140,11 @@ export class RelayEnd {
         this.#drop();
         // Another address, another key: what an old server has seen is of no use at the new one.
         this.#own = event.relay && { relay: event.relay, key: this.#crypto.random(32) };
-        if (this.#peer) this.#peer.permitted = false;
         return this.#begin(now);
       case "offered":
         return this.#offered(event.offer, now);
       case "permitted":
         if (!this.#peer || !sameAddress(this.#peer.address, event.peer)) return;
-        this.#peer.permitted = true;
         this.#check = { sent: new Map(), tries: 0, due: now, answeredAt: null };
         return;
       case "denied":
@@ -178,7 +175,7 @@ export class RelayEnd {
       if (this.#news.length >= MAX_NEWS) return; // who means it says it again
       this.#news.push(now);
       this.#drop();
-      this.#peer = { address, key, permitted: false };
+      this.#peer = { address, key };
       if (this.#want && this.#own) this.#out.push({ kind: "permit", peer: this.#peer.address });
     } else if (this.#check && !this.up) this.#check = { ...this.#check, tries: 0, due: now };
     const due = this.#offers.sentAt + ANSWER_AGAIN;

@@ -7,7 +7,7 @@ import type { Bytes } from "../../../mesh/wire/encoding.ts";
 import { InTurn } from "../../../mesh/wire/in_turn.ts";
 import { answers, type Query, withId } from "./codec.ts";
 
-/** Questions that may wait at once. */
+/** Questions that may wait at once; the same again of those that share a port. */
 const MAX_WAITING = 256;
 /** How long one server is waited for, in ms. */
 const PATIENCE = 1_500;
@@ -26,7 +26,9 @@ interface AskOptions {
 export class Forwarder {
   readonly #random: (n: number) => Bytes;
   readonly #turns = new InTurn();
-  #waiting = 0;
+  readonly #waiting = { count: 0 };
+  /** Those that share a port, one after another: they fill up sooner, and keep no other from its way. */
+  readonly #inTurn = { count: 0 };
   /** Servers that did not answer last time come last. */
   readonly #silent = new Set<string>();
 
@@ -34,36 +36,37 @@ export class Forwarder {
     this.#random = o.random;
   }
 
-  /** Asks until one answers; null when none does. */
+  /** Asks until one answers; null when none does, or too much waits already. */
   async ask(bytes: Uint8Array, query: Query, o: AskOptions): Promise<Bytes | null> {
-    if (o.port === undefined) return await this.#ask(bytes, query, o);
-    // One socket at a time has that port.
-    return await this.#turns.run(() => this.#ask(bytes, query, o));
+    const waiting = o.port === undefined ? this.#waiting : this.#inTurn;
+    if (waiting.count >= MAX_WAITING) return null;
+    waiting.count++;
+    try {
+      if (o.port === undefined) return await this.#ask(bytes, query, o);
+      // One socket at a time has that port.
+      return await this.#turns.run(() => this.#ask(bytes, query, o));
+    } finally {
+      waiting.count--;
+      if (this.#silent.size > 64) this.#silent.clear();
+    }
   }
 
   async #ask(bytes: Uint8Array, query: Query, o: AskOptions): Promise<Bytes | null> {
-    if (this.#waiting >= MAX_WAITING) return null;
-    this.#waiting++;
-    try {
-      const order = o.servers.toSorted((a, b) => Number(this.#silent.has(a)) - Number(this.#silent.has(b)));
-      for (const server of order.slice(0, MAX_SERVERS)) {
-        const id = new DataView(this.#random(2).buffer).getUint16(0);
-        const fits = (b: Uint8Array) => answers(b, id, query);
-        const asked = o.tcp
-          ? askTcp(server, withId(bytes, id), fits)
-          : askUdp(server, withId(bytes, id), { fits, port: o.port ?? 0 });
-        const answer = await asked.catch(() => null);
-        if (answer === null) this.#silent.add(server);
-        else {
-          this.#silent.delete(server);
-          return withId(answer, query.id);
-        }
+    const order = o.servers.toSorted((a, b) => Number(this.#silent.has(a)) - Number(this.#silent.has(b)));
+    for (const server of order.slice(0, MAX_SERVERS)) {
+      const id = new DataView(this.#random(2).buffer).getUint16(0);
+      const fits = (b: Uint8Array) => answers(b, id, query);
+      const asked = o.tcp
+        ? askTcp(server, withId(bytes, id), fits)
+        : askUdp(server, withId(bytes, id), { fits, port: o.port ?? 0 });
+      const answer = await asked.catch(() => null);
+      if (answer === null) this.#silent.add(server);
+      else {
+        this.#silent.delete(server);
+        return withId(answer, query.id);
       }
-      return null;
-    } finally {
-      this.#waiting--;
-      if (this.#silent.size > 64) this.#silent.clear();
     }
+    return null;
   }
 }
 

@@ -193,7 +193,8 @@ export class Names {
     const reply = servers.length === 0 ? null : await this.#forwarder.ask(bytes, query, {
       servers,
       tcp,
-      ...(ours && this.#o.ownPort !== undefined ? { port: this.#o.ownPort } : {}),
+      // One port for all makes answers easier to forge: only where no other leads out.
+      ...(ours && this.#source.all && this.#o.ownPort !== undefined ? { port: this.#o.ownPort } : {}),
     });
     return { reply: reply ?? emptyReply(query, RCODE.failure), query };
   };

@@ -36,9 +36,9 @@ export interface SystemPlaces {
   resolvConf: string;
   /** In the state folder: what was in resolv.conf before us. */
   file: string;
-  /** Where a program lies; null when it is not installed. */
   /** Where systemd-resolved lists the servers that it knows, but for tests. */
   uplinks?: string;
+  /** Where a program lies; null when it is not installed. */
   find?: (name: string) => Promise<string | null>;
 }
 

@@ -50,6 +50,17 @@ export class ExitDesk {
     return this.#use?.node;
   }
 
+  /** What the own record offers of the internet. */
+  get #announced(): string[] {
+    return this.#o.own.record.routes.filter((prefix) => EXIT_PREFIXES.includes(prefix));
+  }
+
+  /** What of that the network has approved. */
+  get #approved(): string[] {
+    const { mine } = this.#o.view.routes();
+    return this.#announced.filter((prefix) => mine.some((route) => route.prefix === prefix));
+  }
+
   /** What the machine should do. */
   wanted(): WantedExit | null {
     if (!this.#use) return null;
@@ -83,13 +94,11 @@ export class ExitDesk {
 
   /** For ghostctl. */
   state(): LocalExit {
-    const { view, own, reachable } = this.#o;
+    const { view, reachable } = this.#o;
     const nameOf = (id: string) => view.nodes.get(id)?.name ?? id;
-    const announced = own.record.routes.filter((prefix) => EXIT_PREFIXES.includes(prefix));
-    const approved = announced.filter((prefix) => view.routes().mine.some((route) => route.prefix === prefix));
     return {
       use: this.#use && this.#told(this.#use),
-      offer: { on: this.#offer, announced, approved },
+      offer: { on: this.#offer, announced: this.#announced, approved: this.#approved },
       exits: view.exits().map(({ node, ipv4, ipv6 }) => ({
         name: nameOf(node),
         id: node,
@@ -128,13 +137,9 @@ export class ExitDesk {
       }
     }
     if (this.#offer) {
-      const { announced, approved } = {
-        announced: this.#o.own.record.routes.filter((prefix) => EXIT_PREFIXES.includes(prefix)),
-        approved: this.#o.view.routes().mine.map(({ prefix }) => prefix),
-      };
-      if (announced.length === 0) {
+      if (this.#announced.length === 0) {
         notes.push("this machine offers itself as an exit node, but has no way into the internet");
-      } else if (!announced.some((prefix) => approved.includes(prefix))) {
+      } else if (this.#approved.length === 0) {
         notes.push(
           `nobody has approved this machine as an exit node: [routes] exit in the policy, or ghostctl exit-node approve ${this.#o.own.record.name}`,
         );
@@ -170,7 +175,7 @@ export class ExitDesk {
       }
       exit = choice;
     }
-    await state.saveSettings({ ...await state.settings(), exit });
+    await state.changeSettings({ exit });
     this.#use = exit;
   }
 
@@ -189,18 +194,17 @@ export class ExitDesk {
         mend: "let it join by a token without prefixes",
       });
     }
-    await state.saveSettings({ ...await state.settings(), offer: on });
+    await state.changeSettings({ offer: on });
     this.#offer = on;
   }
 
   /** Brings the record in line with the ways into the internet that this machine has. @returns true when it is a new one */
   async announce(): Promise<boolean> {
     const { own, machine } = this.#o;
-    if (!this.#offer && !own.record.routes.some((prefix) => EXIT_PREFIXES.includes(prefix))) return false;
+    if (!this.#offer && this.#announced.length === 0) return false;
     const { uplinks } = await machine.ip.networks();
     const wanted = this.#offer ? EXIT_PREFIXES.filter((p) => uplinks[p.includes(":") ? 6 : 4].length > 0) : [];
-    const before = own.record.routes.filter((prefix) => EXIT_PREFIXES.includes(prefix));
-    if (wanted.join() === before.join()) return false;
+    if (wanted.join() === this.#announced.join()) return false;
     const others = own.record.routes.filter((prefix) => !EXIT_PREFIXES.includes(prefix));
     await own.change({ routes: [...others, ...wanted] });
     return true;

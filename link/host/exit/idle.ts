@@ -7,13 +7,19 @@ import type { NodeState } from "../state.ts";
 /** What `ghostctl exit-node` gets. @throws GhostError `not_supported` for what needs the tunnel */
 export async function idleExit(
   request: LocalExitRequest | null,
-  o: { state: NodeState; platform: Pick<Platform, "releaseKillSwitch" | "killSwitchHolds">; iface: string },
+  o: {
+    state: NodeState;
+    platform: Pick<Platform, "releaseKillSwitch" | "killSwitchHolds">;
+    iface: string;
+    /** `[link] exit`: offers itself unless ghostctl said otherwise. */
+    offer: boolean;
+  },
 ): Promise<LocalExit> {
   if (request && !("use" in request && request.use === null)) {
     throw new GhostError("not_supported", "The tunnel is down", { mend: "type: ghostctl up" });
   }
   if (request) {
-    await o.state.saveSettings({ ...await o.state.settings(), exit: null });
+    await o.state.changeSettings({ exit: null });
     await o.platform.releaseKillSwitch(o.iface);
   }
   const { exit, offer } = await o.state.settings();
@@ -27,7 +33,7 @@ export async function idleExit(
   }
   return {
     use: exit && { ...exit, ipv4: false, ipv6: false, why: "the tunnel is down" },
-    offer: { on: offer ?? false, announced: [], approved: [] },
+    offer: { on: offer ?? o.offer, announced: [], approved: [] },
     exits: [],
     notes,
   };

@@ -1,7 +1,8 @@
 /** An exit node in use as a part of the machine: what WireGuard, rules and the kill switch are to be by it, in one place. */
 import { EXIT_PREFIXES } from "../../../mesh/policy/mod.ts";
 import type { DesiredExit, ExitService, KillSwitch } from "../../core/plan/mod.ts";
-import type { IpTool } from "../ip.ts";
+import type { IpTool, LocalNetworks } from "../ip.ts";
+import { allUplinks, killSwitch, KillTable } from "./kill_switch.ts";
 import { ExitRules } from "./rules.ts";
 
 /** An exit node in use. */
@@ -34,17 +35,21 @@ export interface Near {
   carried: readonly string[];
   /** Prefixes that peers carry for it. */
   used: readonly string[];
+  /** Its own networks, if they are known. */
+  networks: LocalNetworks | null;
 }
 
 /** What a machine has of exit nodes. */
 export class MachineExit {
   readonly #rules: ExitRules;
+  readonly #kill: KillTable;
   readonly #ip: IpTool;
   readonly #ports: NonNullable<KillSwitch["ports"]>;
 
   /** @param o.ports sockets of the daemon, which go past the exit */
   constructor(o: ConstructorParameters<typeof ExitRules>[0] & { ip: IpTool; ports: NonNullable<KillSwitch["ports"]> }) {
     this.#rules = new ExitRules(o);
+    this.#kill = new KillTable({ ...o, nft: o.tools.nft });
     this.#ip = o.ip;
     this.#ports = o.ports;
   }
@@ -54,27 +59,24 @@ export class MachineExit {
     return this.#rules.recover();
   }
 
-  /** The first step of a run: the kill switch, if there is to be one, before anything that could fail. */
-  async guard(exit: WantedExit | null): Promise<void> {
-    if (!exit?.killSwitch) return;
-    const { lan, containers, uplinks } = await this.#ip.networks();
-    const kill: KillSwitch = {
-      ports: this.#ports,
-      services: exit.services,
-      lan: exit.lan ? lan : [],
-      containers,
-      uplinks: [...uplinks[4], ...uplinks[6]],
-    };
-    await this.#rules.kill(kill, { doubt: true });
+  /**
+   * The first step of a run: the kill switch, if there is to be one, before anything that could fail.
+   * @returns this machine's networks, if they had to be read
+   */
+  async guard(exit: WantedExit | null): Promise<LocalNetworks | null> {
+    if (!exit?.killSwitch) return null;
+    const networks = await this.#ip.networks();
+    await this.#kill.set(killSwitch(networks, { ports: this.#ports, services: exit.services, lan: exit.lan }));
+    return networks;
   }
 
   /** The last step of a run: the rules, and a kill switch that is not to be goes. */
   async apply(exit: WantedExit | null, near: Near): Promise<void> {
     if (!exit) {
       await this.#rules.apply(null, { uplinks: [] });
-      return await this.#rules.kill(null);
+      return await this.#kill.set(null);
     }
-    const { containers, uplinks } = await this.#ip.networks();
+    const { containers, uplinks } = near.networks ?? await this.#ip.networks();
     const { services, ipv4, ipv6 } = exit;
     const desired: DesiredExit = {
       ipv4,
@@ -87,8 +89,8 @@ export class MachineExit {
       carried: near.carried.filter((prefix) => !EXIT_PREFIXES.includes(prefix)),
       overlay: [...exit.overlay, ...near.used],
     };
-    await this.#rules.apply(desired, { uplinks: [...new Set([...uplinks[4], ...uplinks[6]])] });
-    if (!exit.killSwitch) await this.#rules.kill(null);
+    await this.#rules.apply(desired, { uplinks: allUplinks(uplinks) });
+    if (!exit.killSwitch) await this.#kill.set(null);
   }
 
   /** Takes everything away but the kill switch: only a run that was told so removes it, so also a start that fails keeps it. */

@@ -1,6 +1,6 @@
 /**
  * An exit node in use, on this machine: rules and a table of routes by `ip`, reverse-path filters loosened where they are strict
- * (the way back of a packet is judged by rules that do not know its mark), and the kill switch by `nft`. Each run is a diff
+ * (the way back of a packet is judged by rules that do not know its mark). Each run is a diff
  * against what is there, so that what a crash left is finished or taken away by the next one.
  */
 import { Forwarding } from "../../../mesh/host/forwarding.ts";
@@ -14,14 +14,10 @@ import {
   type ExitRule,
   type ExitState,
   exitState,
-  type KillSwitch,
-  killTable,
   planExit,
-  removeKillSwitch,
-  renderKillSwitch,
+  ROUTE_PROTOCOL,
 } from "../../core/plan/mod.ts";
-import { ROUTE_PROTOCOL } from "../ip.ts";
-import { type LinkTools, MAX_TOOL_OUTPUT, runTool, toolError } from "../tools.ts";
+import { type LinkTools, MAX_TOOL_OUTPUT, runTool } from "../tools.ts";
 
 const text = z.string().max(256);
 const ruleList = z.array(z.object({
@@ -49,12 +45,11 @@ const routeList = z.array(z.object({
 /** Exit rules of one tunnel. */
 export class ExitRules {
   readonly #runner: Runner;
-  readonly #tools: Pick<LinkTools, "ip" | "nft">;
+  readonly #tools: Pick<LinkTools, "ip">;
   readonly #iface: string;
   readonly #loose: Forwarding;
   /** There may be something of ours; also of a crash. */
   #there = true;
-  #kill: string | null = null;
 
   /** @param o.file where changed reverse-path filters are written down */
   constructor(o: { runner: Runner; tools: LinkTools; iface: string; file: string }) {
@@ -108,20 +103,6 @@ export class ExitRules {
       return { rules, routes: parseExitRoutes(routes, this.#iface) };
     };
     return [await family("-4"), await family("-6")];
-  }
-
-  /** Loads the kill switch, or removes it; with `doubt` also when it was loaded: somebody may have flushed it. */
-  async kill(wanted: KillSwitch | null, o = { doubt: false }): Promise<void> {
-    const text = wanted ? renderKillSwitch(this.#iface, wanted) : removeKillSwitch(this.#iface);
-    if (this.#kill === text && !(wanted && o.doubt && await this.#gone())) return;
-    const result = await this.#runner.run(this.#tools.nft, ["-f", "-"], { stdin: text });
-    if (result.code !== 0) throw toolError(result, `nft table inet ${killTable(this.#iface)}`);
-    this.#kill = text;
-  }
-
-  async #gone(): Promise<boolean> {
-    const list = ["-t", "list", "table", "inet", killTable(this.#iface)];
-    return (await this.#runner.run(this.#tools.nft, list)).code !== 0;
   }
 }
 

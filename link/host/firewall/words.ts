@@ -53,7 +53,7 @@ export function rowsOf(
     rest("invalid", "in", "drops what belongs to no flow"),
     rest("stranger", "in", "drops what comes from nobody whom this machine sees"),
     ...firewall,
-    ...allowed([...filter.inbound, ...filter.exit ?? []], "in"),
+    ...allowed([...filter.inbound, ...filter.exit], "in"),
     ...allowed(filter.outbound, "out"),
     rest("refused", "in", "drops what no rule allows"),
     rest("refused", "out", "drops what comes from behind this machine and no rule lets out"),

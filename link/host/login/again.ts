@@ -7,13 +7,13 @@ import { issuerSigners } from "../../../mesh/policy/mod.ts";
 import { GhostError } from "../../../mesh/wire/errors.ts";
 import { decodeJwt } from "jose";
 import { tellDaemon } from "../local_client.ts";
-import { OwnRecord } from "../own_record.ts";
 import type { NodeState } from "../state.ts";
 import { logInFor, type LoginWorld } from "./join.ts";
+import { takeProof } from "./take_proof.ts";
 
 /**
  * Logs in again as the same user; answers with who that is.
- * @throws GhostError; the machine's record is then as before
+ * @throws GhostError; the machine's record is then as before, unless the coordinator went away in the middle (take_proof.ts)
  */
 export async function logInAgain(state: NodeState, o: LoginWorld & { socket: string }): Promise<string> {
   const identity = await state.identity();
@@ -47,10 +47,7 @@ export async function logInAgain(state: NodeState, o: LoginWorld & { socket: str
     });
   }
   if (!await tellDaemon(o.socket, { path: "/v1/login", body: { idToken: proof.idToken } })) {
-    using _lock = await state.lock();
-    const own = new OwnRecord({ state, identity, network, random: o.random, now: o.now });
-    await own.change({ proof });
-    await mesh.publishNode(own.jws);
+    await takeProof(state, { identity, network, mesh, change: { proof }, random: o.random, now: o.now });
   }
   await told(who);
   return who;

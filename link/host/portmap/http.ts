@@ -1,6 +1,7 @@
 /** HTTP with a router on the LAN: node:http, because `fetch` would follow HTTP_PROXY and redirects; everything is bounded. */
 import { request } from "node:http";
 import type { GatewayUrl } from "../../core/portmap/mod.ts";
+import { concat } from "../../../mesh/wire/encoding.ts";
 
 /** Ms for a whole answer, and its longest body in bytes. */
 const PATIENCE = 3_000;
@@ -46,7 +47,7 @@ export function askHttp(
       if (length > MAX_BODY) end(null);
       else parts.push(part);
     });
-    response.on("end", () => end({ status, text: new TextDecoder().decode(joined(parts, length)) }));
+    response.on("end", () => end({ status, text: new TextDecoder().decode(concat(parts)) }));
   });
   const end = (answer: HttpAnswer | null) => {
     clearTimeout(timer);
@@ -57,14 +58,4 @@ export function askHttp(
   sent.on("error", () => end(null));
   sent.end(o.soap?.body);
   return promise;
-}
-
-function joined(parts: readonly Uint8Array[], length: number): Uint8Array {
-  const all = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    all.set(part, at);
-    at += part.length;
-  }
-  return all;
 }

@@ -4,7 +4,7 @@ import { createLog } from "../../../mesh/host/log.ts";
 import { systemRunner } from "../../../mesh/host/runner.ts";
 import { Forwarding } from "../../../mesh/host/forwarding.ts";
 import { startIpMonitor } from "../ip_monitor.ts";
-import { ROUTE_PROTOCOL } from "../ip.ts";
+import { ROUTE_PROTOCOL } from "../../core/plan/mod.ts";
 import { runTool } from "../tools.ts";
 import { connected, DIRECT_A, DIRECT_B, NO_PARTS } from "./scenarios_tunnel.ts";
 import { eventually, Machine, makeWorld, peerOf } from "./world.ts";

@@ -1,7 +1,7 @@
 /** Bodies are read once, up to a bound, before anything looks at them: the request proof covers their bytes. */
 import { createMiddleware } from "hono/factory";
 import { MAX_BODY } from "../../wire/api.ts";
-import { type Bytes, fromUtf8, parseJson } from "../../wire/encoding.ts";
+import { type Bytes, concat, fromUtf8, parseJson } from "../../wire/encoding.ts";
 import { GhostError } from "../../wire/errors.ts";
 import { parse, type z } from "../../wire/schema.ts";
 import type { Ctx, Env } from "../context.ts";
@@ -49,13 +49,7 @@ export async function bounded(request: Request, within = BODY_TIME): Promise<Byt
   } finally {
     clearTimeout(timer);
   }
-  const body = new Uint8Array(size);
-  let at = 0;
-  for (const part of parts) {
-    body.set(part, at);
-    at += part.length;
-  }
-  return body;
+  return concat(parts);
 }
 
 function tooLarge(): GhostError {

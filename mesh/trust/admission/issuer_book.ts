@@ -54,7 +54,7 @@ const kept = z.object({
 export type PublicJwk = z.infer<typeof kept>;
 
 /** The book as it is saved. */
-export const issuerPages = z.record(
+const issuerPages = z.record(
   z.string().max(2048),
   z.object({ fetched: seconds, keys: z.array(z.object({ jwk: kept, seen: seconds.nullable() })).max(MAX_KEYS) }),
 );

@@ -5,8 +5,8 @@ import type { Admission, AdmissionContext, AdmissionVerifier } from "./admission
 import { verifyOidcProof } from "./oidc.ts";
 import { verifyTokenProof } from "./token.ts";
 
-export type { Admission, AdmissionContext, AdmissionVerifier, IssuerKey } from "./admission.ts";
-export { discover, type Discovery, IssuerBook, type IssuerPages, issuerPages, readKeySet } from "./issuer_book.ts";
+export type { Admission, AdmissionContext, IssuerKey } from "./admission.ts";
+export { discover, type Discovery, IssuerBook, readKeySet } from "./issuer_book.ts";
 export { issuerOf, oidcNonce } from "./oidc.ts";
 export { makeTokenProof } from "./token.ts";
 

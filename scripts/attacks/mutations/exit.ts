@@ -12,7 +12,7 @@ export const EXIT: readonly Mutation[] = [
   one(
     "the longest prefix wins over an exit route",
     "row 13: of overlapping routes",
-    "mesh/policy/filter.ts",
+    "mesh/policy/internet.ts",
     "...routes.map(({ range }) => range)];",
     "];\n  void routes;",
   ),

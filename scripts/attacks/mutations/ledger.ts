@@ -24,9 +24,9 @@ export const LEDGER: readonly Mutation[] = [
   one(
     "a network is its genesis's hash",
     "row 17: another network's ledger",
-    "mesh/trust/ledger.ts",
-    "if (o.net !== undefined && id !== o.net) {",
-    "if (o.net === '') {",
+    "mesh/trust/ledger_checks.ts",
+    "if (net !== undefined && id !== net) {",
+    "if (net === '') {",
   ),
   one(
     "a token names a head",
@@ -97,7 +97,7 @@ export const LEDGER: readonly Mutation[] = [
       },
       {
         file: "mesh/trust/ledger.ts",
-        check: "(this.#state.grantSeq.get(key) ?? 0) <= this.#seen;",
+        check: "(this.#state.grantSeq.get(key) ?? 0) <= this.#beside.seen;",
         without: "(this.#state.grantSeq.get(key) ?? 0) <= Infinity;",
       },
     ],

@@ -19,7 +19,7 @@ import ipaddr from "ipaddr.js";
 import { type Bytes, equalBytes } from "../../../wire/encoding.ts";
 
 /** Longest certificate that is looked at, in bytes. */
-export const MAX_CERTIFICATE = 12_288;
+const MAX_CERTIFICATE = 12_288;
 const MAX_NAMES = 256;
 const MAX_EXTENSIONS = 64;
 

@@ -34,7 +34,7 @@ export type KeyKind =
   | { name: "RSASSA-PKCS1-v1_5"; hash: "SHA-256" };
 
 /** The kind of a public key. @throws Error for one that is not taken */
-export function keyKind(spki: Bytes): KeyKind {
+function keyKind(spki: Bytes): KeyKind {
   const { algorithm } = AsnConvert.parse(spki, SubjectPublicKeyInfo);
   if (algorithm.algorithm === RSA) return { name: "RSASSA-PKCS1-v1_5", hash: "SHA-256" };
   if (algorithm.algorithm !== EC) throw new Error(`keys of kind ${algorithm.algorithm} are not taken`);
