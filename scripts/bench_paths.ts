@@ -1,12 +1,12 @@
 /**
- * `deno task bench [paths] [--rounds N] [--seconds N] [--out FILE]`: TCP throughput (iperf3) and round trips over bare WireGuard,
- * over GhostMesh direct, by a lane in the gate's kernel and in its process and over quic, and over nebula direct and relayed, between
- * machines behind home NATs in a throw-away world. They take turns in one run; ratios are of each round. All but nebula use the same kind
- * of WireGuard, which the result names.
+ * `deno task bench [paths] [--rounds N] [--seconds N] [--out FILE]`: TCP throughput (iperf3) and round trips over bare WireGuard, over
+ * GhostMesh direct, by a lane in the gate's kernel and in its process, and over quic, and over nebula direct and relayed,
+ * between machines behind home NATs in a throw-away world. They take turns in one run; ratios are of each round. All but nebula use the
+ * same kind of WireGuard, which the result names.
  *
  * Bare and direct run between alice and bob; the lane between alice and dave, whose routers let no UDP pass between them; quic
- * and nebula's relay between alice and erin, whose router stops lanes too. The lane in the process comes last, beside bare again, because it
- * takes a gate that may not use the kernel.
+ * and nebula's relay between alice and erin, whose router stops lanes too. The lane in the process
+ * comes last, beside bare again, because it takes a gate that may not use the kernel.
  */
 import { BARE, benchMesh, checkRungs, GATE_IN_PROCESS, gateAnew, laneTo } from "./bench/mesh.ts";
 import { type Latency, latency, throughput } from "./bench/measure.ts";
@@ -78,12 +78,10 @@ await main(async () => {
   const mesh = await benchMesh(lab);
   const { alice, mtu, kind } = mesh;
   const bob = lab.host("bob");
-  await bareTunnel(
-    kind,
+  await bareTunnel(kind, [
     { host: alice, address: "172.31.255.1", endpoint: ROUTER_A },
     { host: bob, address: BARE, endpoint: ROUTER_B },
-    mtu,
-  );
+  ], { mtu });
   const addresses = new Map(mesh.addresses);
   if (nebula) {
     const nodes = [{ host: alice, relayed: true }, { host: bob, relayed: false }, {

@@ -416,6 +416,7 @@ export class Daemon {
     });
     this.#fault = null;
     this.#parts.report.fault(null);
+    this.#parts.peers.counted(this.#machine.counters);
     void this.#parts.names.refresh();
     this.#timer.arm();
   }

@@ -22,6 +22,7 @@ import { type Egress, Forwarding } from "../../mesh/host/forwarding.ts";
 import { CLOSED } from "../../mesh/policy/mod.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
 import { chooseRoutes, type RouteUse } from "../core/routes/mod.ts";
+import type { Counters } from "../core/path/mod.ts";
 import { exitPrefixes, MachineExit } from "./exit/machine_exit.ts";
 import { FirewallDesk } from "./firewall/desk.ts";
 import { OnChange } from "./firewall/on_change.ts";
@@ -65,6 +66,8 @@ export class Machine {
   #carriers: ReadonlyMap<string, string> = new Map();
   /** Somebody may have removed the table; the next run looks. */
   #doubt = false;
+  /** What WireGuard counted for each peer, by its key, when the last run looked. */
+  counters: ReadonlyMap<string, Counters> = new Map();
   /** How often this machine has moved: WireGuard may still send from an address that is gone. */
   #moves = 0;
   /** The move that WireGuard has been told of. */
@@ -234,6 +237,7 @@ export class Machine {
 
   async #observe(moves: number): Promise<ObservedWireGuard> {
     const observed = await this.wg.show();
+    this.counters = new Map(observed.peers.map((peer) => [peer.publicKey, peer]));
     if (moves === this.#movesTold) return observed;
     return { ...observed, peers: observed.peers.map((peer) => ({ ...peer, endpoint: null })) };
   }

@@ -3,17 +3,16 @@
  * this process), its relayed rungs, its ICE agent and its path machine, and what the two machines decided so far. It changes nothing on the machine
  * itself: `wanted()` is what the daemon's next reconciliation applies.
  */
-import { HandshakeTie } from "../core/handshake/tie.ts";
 import { IceAgent, type IceSnapshot } from "../core/ice/mod.ts";
 import type { IceAction, IceEvent } from "../core/ice/event.ts";
 import type { PathAction, PathEvent } from "../core/path/event.ts";
-import { Path } from "../core/path/mod.ts";
+import { type Counters, Path, TunnelWatch } from "../core/path/mod.ts";
 import type { Bridge, Endpoint, Join } from "../core/plan/mod.ts";
 import type { TransportAddress } from "../core/stun/mod.ts";
 import type { FromGate } from "../../mesh/wire/gate_session.ts";
 import type { Rung } from "../../mesh/wire/local.ts";
 import type { SignalBody, WireCandidate } from "../../mesh/wire/signal.ts";
-import { HeldPackets } from "./held_packets.ts";
+import { PeerPackets } from "./held_packets.ts";
 import { Loopback } from "./loopback.ts";
 import type { PathState, PeerHost } from "./peer_host.ts";
 import { PeerGuess } from "./peer_guess.ts";
@@ -32,7 +31,7 @@ export class Peer {
   /** Where WireGuard sends while the path goes through this process. */
   readonly #loopback: Loopback;
   readonly #rungs: PeerRungs;
-  readonly #held: HeldPackets;
+  readonly #packets: PeerPackets;
   #use: { rung: Rung; wireguard: Endpoint | null } = { rung: "none", wireguard: null };
   /** Resolves when the machine is in line with the newest `use`. */
   #settled: Promise<void> = Promise.resolve();
@@ -41,8 +40,7 @@ export class Peer {
   #bridge: { remote: TransportAddress; local: string | null } | null = null;
   /** The generation whose `ice` message has been sent; later candidates trickle. */
   #offered: string | null = null;
-  readonly #tie: HandshakeTie;
-  #configured = false;
+  readonly #watch = new TunnelWatch();
   /** Number of the peer's newest `ice` message. */
   #iceNumber = 0;
   /** The peer's generation that was heard of last. */
@@ -54,12 +52,18 @@ export class Peer {
   constructor(id: string, host: PeerHost) {
     this.id = id;
     this.#host = host;
-    this.#held = new HeldPackets(host.now);
-    this.#loopback = new Loopback({ wgPort: host.wgPort, received: (packet) => this.#outgoing(packet) });
+    this.#loopback = new Loopback({ wgPort: host.wgPort, received: (packet) => this.#packets.outgoing(packet) });
     // One side has to decide; ids differ, so exactly one is smaller.
     const smaller = host.selfId < id;
     const role = smaller ? "controlling" : "controlled";
-    this.#tie = new HandshakeTie({ wins: smaller });
+    this.#packets = new PeerPackets({
+      wins: smaller,
+      send: (packet) => this.#rungs.send(packet, this.#use.rung),
+      // The bridge rewrites within one family, so packets of an IPv6 pair take the IPv6 loopback.
+      deliver: (packet) => this.#loopback.send(packet, this.#bridge?.remote.address.includes(":") ? 6 : 4),
+      rearm: () => host.rearm(),
+      now: host.now,
+    });
     this.#ice = new IceAgent({ role, tieBreaker: host.tieBreaker, crypto: host.crypto, accept: host.accept });
     this.timeline = new Timeline(host.now);
     this.#guess = new PeerGuess({
@@ -81,7 +85,7 @@ export class Peer {
       received: (packet) => this.relayed(packet),
       signal: (body) => host.signal(id, body),
       event: (event) => this.event(event),
-      carries: () => this.#release(false),
+      carries: () => this.#packets.carries(),
       note: (what) => this.timeline.note(what),
     });
   }
@@ -96,35 +100,22 @@ export class Peer {
     this.#rungs.each((carrier) => carrier.gateMessage?.(gate, message));
   }
 
-  #outgoing(packet: Uint8Array): void {
-    if (this.#tie.outgoing(packet, this.#host.now())) this.#send(packet);
-    else this.#host.rearm();
-  }
-
-  #send(packet: Uint8Array): void {
-    if (!this.#rungs.send(packet, this.#use.rung)) this.#held.hold(packet, false);
-  }
-
-  #release(inward: boolean): void {
-    for (const packet of this.#held.release(inward)) {
-      if (inward) this.relayed(packet);
-      else this.#rungs.send(packet, this.#use.rung);
-    }
-  }
-
   /** WireGuard knows the peer from now on. */
   configured(): void {
-    this.#configured = true;
-    this.#release(true);
+    this.#packets.configured();
   }
 
   /** A WireGuard packet that came through a gate. */
   relayed(packet: Uint8Array): void {
     this.#rungs.each((carrier) => carrier.packetSeen?.(packet));
-    if (!this.#configured) return this.#held.hold(packet, true);
-    if (!this.#tie.incoming(packet, this.#host.now())) return;
-    // The bridge rewrites within one family, so packets of an IPv6 pair take the IPv6 loopback.
-    this.#loopback.send(packet, this.#bridge?.remote.address.includes(":") ? 6 : 4);
+    this.#packets.incoming(packet);
+  }
+
+  /** What WireGuard counts. Where it sends by itself nobody else sees that nothing comes back. */
+  counted(counters: Counters): void {
+    if (!this.#watch.read(counters, this.#host.now()) || !this.#use.wireguard) return;
+    this.timeline.note("WireGuard does not get through");
+    this.event({ kind: "wgHandshakeStale" });
   }
 
   /** A STUN datagram for this peer's agent. */
@@ -271,6 +262,7 @@ export class Peer {
         }
         case "notify":
           this.state = { rung: action.rung, endpoint: action.endpoint, rttMs: action.rttMs, since: action.since };
+          this.#watch.moved();
           this.timeline.note(`path: ${action.rung}${action.endpoint ? ` ${action.endpoint}` : ""}`);
           this.#rungs.each((carrier) => carrier.pathChanged?.(this.state));
           this.#host.moved(this);
@@ -304,13 +296,12 @@ export class Peer {
     if (due(this.#path.nextDeadline())) this.event({ kind: "tick" });
     if (due(this.#guess.nextDeadline())) this.#guess.tick();
     this.#rungs.tick();
-    const initiation = this.#tie.due(now);
-    if (initiation) this.#send(initiation);
+    this.#packets.tick(now);
   }
 
   /** When `tick` is due, in ms; null when nothing is waited for. */
   nextDeadline(): number | null {
-    const own = [this.#ice, this.#path, this.#guess, this.#tie].map((machine) => machine.nextDeadline());
+    const own = [this.#ice, this.#path, this.#guess, this.#packets].map((machine) => machine.nextDeadline());
     const all = [...own, ...this.#rungs.deadlines()].filter((d) => d !== null);
     return all.length === 0 ? null : Math.min(...all);
   }

@@ -1,5 +1,6 @@
 /** The peers of this node: one `Peer` for everybody whom the policy lets it see, as the network view changes. */
 import { RetiringKeys } from "../core/keys/rotation.ts";
+import type { Counters } from "../core/path/mod.ts";
 import { addressesOf } from "./join.ts";
 import type { Gates } from "./gates.ts";
 import type { WantedPeer } from "./machine.ts";
@@ -100,6 +101,15 @@ export class PeerTable {
         ...peer.wanted(),
       }];
     });
+  }
+
+  /** What WireGuard counts for each peer, by its key. */
+  counted(counters: ReadonlyMap<string, Counters>): void {
+    for (const peer of this.#peers.values()) {
+      const found = counters.get(this.#o.view.nodes.get(peer.id)?.verified.record.wg ?? "");
+      if (found) peer.counted(found);
+    }
+    this.#o.rearm();
   }
 
   /** Runs the peers' timers. Returns true when a replaced key is to be removed now. */

@@ -1,9 +1,11 @@
-/** Two peers that name one address: neither takes it from the other. The server is in memory, behind a real socket. */
+/** This node's one address at a TURN server: how it is had, and who may use it. The server is in memory, behind a real socket. */
 import assert from "node:assert/strict";
 import { createLog } from "../../mesh/host/log.ts";
 import { encodeStun, type TransportAddress } from "../core/stun/mod.ts";
 import { CREDENTIALS, FakeServer } from "../core/turn/testdata/server.ts";
+import type { TurnCredentials } from "../core/turn/mod.ts";
 import { type RelayUser, TurnDesk } from "./turn_desk.ts";
+import type { TurnChoice } from "./turn_servers.ts";
 
 const SHARED = { address: "203.0.113.20", port: 61_001 };
 const WIREGUARD = Uint8Array.from({ length: 80 }, (_, i) => i === 0 ? 4 : 7);
@@ -34,31 +36,60 @@ class User implements RelayUser {
   }
 }
 
-Deno.test("TurnDesk: who names another's address gets neither its packets nor an end to its channel", async () => {
-  const server = new FakeServer();
-  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
-  let client: Deno.Addr | undefined;
-  const serving = (async () => {
-    for await (const [bytes, from] of socket) {
-      client = from;
-      const answer = server.take(bytes);
-      if (answer) await socket.send(answer, from);
+/** A server behind a socket of its own; null never answers. */
+class Served implements AsyncDisposable {
+  readonly #socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  readonly #serving: Promise<void>;
+  #client: Deno.Addr | undefined;
+
+  constructor(server: FakeServer | null) {
+    this.#serving = this.#serve(server);
+  }
+
+  async #serve(server: FakeServer | null): Promise<void> {
+    for await (const [bytes, from] of this.#socket) {
+      this.#client = from;
+      const answer = server?.take(bytes);
+      if (answer) await this.#socket.send(answer, from);
     }
-  })();
-  const desk = new TurnDesk({
+  }
+
+  choice(text: string, credentials: () => TurnCredentials): TurnChoice {
+    const { port } = this.#socket.addr as Deno.NetAddr;
+    const server = { transport: "udp" as const, host: "127.0.0.1", port };
+    return { gate: null, text, server, credentials: () => Promise.resolve(credentials()) };
+  }
+
+  /** To who asked last. */
+  async send(bytes: Uint8Array): Promise<void> {
+    await this.#socket.send(bytes, this.#client!);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await new Promise((resolve) => setTimeout(resolve, 20)); // the client's last words
+    this.#socket.close();
+    await this.#serving.catch(() => {});
+  }
+}
+
+function deskOf(
+  choices: () => TurnChoice[],
+  refused: (text: string, credentials: TurnCredentials) => void = () => {},
+): TurnDesk {
+  return new TurnDesk({
     enabled: true,
     first: true,
-    choices: () =>
-      Promise.resolve([{
-        gate: null,
-        text: "test",
-        server: { transport: "udp", host: "127.0.0.1", port: (socket.addr as Deno.NetAddr).port },
-        credentials: () => Promise.resolve({ ...CREDENTIALS, expires: Infinity }),
-      }]),
-    refused: () => {},
+    choices: () => Promise.resolve(choices()),
+    refused: ({ text }, credentials) => refused(text, credentials),
     log: createLog("test", { write: () => {} }),
     now: () => Date.now(),
   });
+}
+
+Deno.test("TurnDesk: who names another's address gets neither its packets nor an end to its channel", async () => {
+  const server = new FakeServer();
+  await using served = new Served(server);
+  const desk = deskOf(() => [served.choice("test", () => CREDENTIALS)]);
   const [bob, mallory] = [new User(), new User()];
   try {
     for (const user of [bob, mallory]) desk.acquire(user, null);
@@ -69,7 +100,7 @@ Deno.test("TurnDesk: who names another's address gets neither its packets nor an
     desk.permit(mallory, SHARED);
     await mallory.allowed.promise;
     assert.equal(bob.permits, 1);
-    for (const packet of [CHECK, WIREGUARD]) await socket.send(server.fromPeer(SHARED, packet), client!);
+    for (const packet of [CHECK, WIREGUARD]) await served.send(server.fromPeer(SHARED, packet));
     while (bob.got.length < 2) await new Promise((resolve) => setTimeout(resolve, 5));
     assert.deepEqual(bob.got, [CHECK, WIREGUARD]);
     assert.deepEqual(mallory.got, [CHECK]); // which its end drops: no key of its peer's has signed it
@@ -78,7 +109,7 @@ Deno.test("TurnDesk: who names another's address gets neither its packets nor an
     assert.ok(desk.send(SHARED, WIREGUARD), "the address is still let through");
     desk.permit(mallory, SHARED);
     desk.release(mallory);
-    await socket.send(server.fromPeer(SHARED, WIREGUARD), client!);
+    await served.send(server.fromPeer(SHARED, WIREGUARD));
     while (bob.got.length < 3) await new Promise((resolve) => setTimeout(resolve, 5));
     assert.equal(mallory.got.length, 1);
     desk.forget(bob, SHARED);
@@ -86,8 +117,27 @@ Deno.test("TurnDesk: who names another's address gets neither its packets nor an
   } finally {
     desk.release(bob);
     desk.close();
-    await new Promise((resolve) => setTimeout(resolve, 20));
-    socket.close();
-    await serving.catch(() => {});
+  }
+});
+
+Deno.test("TurnDesk: a server that takes other credentials by now gives the address while a silent way is waited for", async () => {
+  await using served = new Served(new FakeServer());
+  await using silent = new Served(null);
+  const refused: string[] = [];
+  let races = 0;
+  const current = () => refused.length === 0 ? { ...CREDENTIALS, password: "of before the rotation" } : CREDENTIALS;
+  const desk = deskOf(() => {
+    races++;
+    return [silent.choice("silent", current), served.choice("served", current)];
+  }, (text, { password }) => refused.push(`${text}: ${password}`));
+  const user = new User();
+  try {
+    desk.acquire(user, null);
+    await user.there.promise;
+    assert.deepEqual(refused, ["served: of before the rotation"]);
+    assert.deepEqual([races, desk.fault], [1, null], "the silent way had to fail first");
+  } finally {
+    desk.release(user);
+    desk.close();
   }
 });

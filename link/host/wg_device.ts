@@ -74,7 +74,14 @@ export async function openDevice(o: DeviceOptions): Promise<Device> {
     return { name: o.name, kind: "kernel", program: null, close: () => link.remove() };
   }
   if (await link.answers()) throw foreignSocket(o.name);
-  const device = new UserspaceDevice(o, link, await findProgram(o.programs ?? WIREGUARD_GO));
+  const program = await findProgram(o.programs ?? WIREGUARD_GO);
+  if (program !== WIREGUARD_GO[0] && losesIpv6((await o.runner.run(program, ["--version"])).stdout)) {
+    o.log.warn("This wireguard-go loses packets on machines with peers over both IPv4 and IPv6", {
+      program,
+      mend: `load the kernel's WireGuard (modprobe wireguard), or build ${WIREGUARD_GO[0]} by \`deno task setup\``,
+    });
+  }
+  const device = new UserspaceDevice(o, link, program);
   await device.start();
   return device;
 }
@@ -84,6 +91,19 @@ function foreignSocket(name: string): GhostError {
     place: `/var/run/wireguard/${name}.sock`,
     mend: "choose another name with `interface` in ghostlink.toml",
   });
+}
+
+/** wireguard-go of 2023-02-23 is the last without the fault. */
+const LAST_SOUND = 20230223;
+
+/**
+ * True for a wireguard-go that, once it has sent over IPv4, sends some packets over IPv6 to wrong addresses (its pull request
+ * 135). Our own build has that mended (scripts/setup.ts).
+ * @param said what `wireguard-go --version` printed
+ */
+export function losesIpv6(said: string): boolean {
+  const version = /wireguard-go v?0\.0\.(\d{8})/.exec(said);
+  return version !== null && Number(version[1]) > LAST_SOUND;
 }
 
 async function findProgram(programs: readonly string[]): Promise<string> {

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Makes the inside of a fresh set of namespaces (network, mounts, processes) ready for a lab; started by world.ts as root there.
 # Nothing outside is touched: every mount is private to the namespace and ends with it.
-#   prepare_world.sh [WIREGUARD_GO]      WIREGUARD_GO: a newest wireguard-go to put where the daemon looks for it
+#   prepare_world.sh [WIREGUARD_GO]      WIREGUARD_GO: the newest wireguard-go, put where the daemon looks for it first
 set -eu
 
 # cover DIR NAME...: DIR as it is, plus empty folders NAME..., although DIR itself may belong to somebody else
@@ -38,9 +38,10 @@ if [ -n "$resolv" ]; then
   mount --bind /run/lab/resolv.conf "$resolv"
 fi
 cover /var/lib ghostmesh ghostgate ghostlink
-if [ -n "${1:-}" ] && [ ! -e /usr/local/lib/ghostmesh/wireguard-go ]; then
-  cover /usr/local/lib ghostmesh
-  if [ -w /usr/local/lib/ghostmesh ]; then :; else mount -t tmpfs -o mode=755 none /usr/local/lib/ghostmesh; fi
+if [ -n "${1:-}" ]; then
+  # A folder of this world's own: a file that is mounted over another one goes when that is replaced outside.
+  [ -d /usr/local/lib/ghostmesh ] || cover /usr/local/lib ghostmesh
+  mount -t tmpfs -o mode=755 none /usr/local/lib/ghostmesh
   cp "$1" /usr/local/lib/ghostmesh/wireguard-go
   chmod 755 /usr/local/lib/ghostmesh/wireguard-go
 fi

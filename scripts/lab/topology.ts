@@ -61,12 +61,18 @@ export async function addBehindNat(
   const router = await lab.addHost(o.router);
   await plug(lab, router, "wan0", o.address);
   const host = await lab.addHost(name);
-  await lab.connect(host, "eth0", router, "lan1");
-  await host.sh(`ip address add ${o.lan}.2/24 dev eth0; ip route add default via ${o.lan}.1`);
-  await router.sh(`ip address add ${o.lan}.1/24 dev lan1; sysctl -qw net.ipv4.ip_forward=1`);
+  await attach(lab, host, router, o.lan);
+  await router.sh("sysctl -qw net.ipv4.ip_forward=1");
   await router.run(["nft", "-f", ruleSet("indrop")]);
   await router.run(["nft", "-f", ruleSet(o.nat)]);
   return host;
+}
+
+/** Puts a machine (.2) and its router (.1) into one LAN, such as "10.9.1". */
+export async function attach(lab: Lab, host: Host, router: Host, lan: string): Promise<void> {
+  await lab.connect(host, "eth0", router, "lan1");
+  await host.sh(`ip address add ${lan}.2/24 dev eth0; ip route add default via ${lan}.1`);
+  await router.sh(`ip address add ${lan}.1/24 dev lan1`);
 }
 
 /** Drops UDP between a router's LAN and another router's public address; `unblockUdp` takes it back. */

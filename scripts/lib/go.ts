@@ -1,6 +1,6 @@
 /** Programs that are built where Go is at hand. */
 import { dirname, join } from "node:path";
-import { exists, run, which } from "./run.ts";
+import { exists, Failure, run, which } from "./run.ts";
 
 /** The path of a Go compiler of at least 1.23, or undefined. */
 async function compiler(): Promise<string | undefined> {
@@ -21,6 +21,36 @@ export interface GoProgram {
   binary: string;
   /** Where it goes; a file of that name and `.version` says which one is there. */
   target: string;
+  /** A fault of that version that we cannot live with. */
+  mend?: Mend;
+}
+
+/** One place of a module's source that is built otherwise than it was published. */
+export interface Mend {
+  /** Goes into the version, so that a new mend is built anew. */
+  name: string;
+  /** Inside of the module. */
+  file: string;
+  /** Has to be there once: a version without the fault needs no mend. */
+  from: string;
+  to: string;
+}
+
+/**
+ * Source with the mend in it.
+ * @throws Failure when the faulty text is not there exactly once
+ */
+export function mended(source: string, { name, file, from, to }: Mend): string {
+  const parts = source.split(from);
+  if (parts.length !== 2) {
+    throw new Failure(`${file} does not read as the mend "${name}" expects; see whether it is still needed`);
+  }
+  return parts.join(to);
+}
+
+/** Which version is built: the module's own, and the mend. */
+export function versionOf({ module, mend }: Pick<GoProgram, "module" | "mend">): string {
+  return module.slice(module.indexOf("@") + 1) + (mend ? `+${mend.name}` : "");
 }
 
 /**
@@ -28,8 +58,9 @@ export interface GoProgram {
  * @returns false where there is no Go
  * @throws Failure when it does not build
  */
-export async function goInstall({ module, binary, target }: GoProgram, say: (line: string) => void): Promise<boolean> {
-  const version = module.slice(module.indexOf("@") + 1);
+export async function goInstall(program: GoProgram, say: (line: string) => void): Promise<boolean> {
+  const { module, binary, target, mend } = program;
+  const version = versionOf(program);
   const mark = `${target}.version`;
   const built = await Deno.readTextFile(mark).catch(() => "");
   if (built === version && await exists(target)) return true;
@@ -40,12 +71,28 @@ export async function goInstall({ module, binary, target }: GoProgram, say: (lin
   await Deno.mkdir(folder, { recursive: true });
   const fresh = await Deno.makeTempDir({ dir: folder });
   try {
-    const env = { GOBIN: fresh, GOTOOLCHAIN: "local", GOFLAGS: "-mod=mod" };
-    await run([path, "install", module], { cwd: fresh, env, timeout: 600_000 });
+    const options = { cwd: fresh, env: { GOBIN: fresh, GOTOOLCHAIN: "local", GOFLAGS: "-mod=mod" }, timeout: 600_000 };
+    if (mend) await buildMended(path, program, mend, options);
+    else await run([path, "install", module], options);
     await Deno.rename(join(fresh, binary), target);
     await Deno.writeTextFile(mark, version);
     return true;
   } finally {
     await Deno.remove(fresh, { recursive: true });
   }
+}
+
+/** Builds a copy of the module, since Go lets nobody put another file over one that it has checked. */
+async function buildMended(
+  go: string,
+  { module, binary }: GoProgram,
+  mend: Mend,
+  options: { cwd: string; env: Record<string, string>; timeout: number },
+): Promise<void> {
+  const { stdout } = await run([go, "mod", "download", "-json", module], options);
+  const copy = join(options.cwd, "module");
+  await run(["/bin/cp", "-r", "--no-preserve=mode", JSON.parse(stdout).Dir as string, copy], options);
+  const file = join(copy, mend.file);
+  await Deno.writeTextFile(file, mended(await Deno.readTextFile(file), mend));
+  await run([go, "build", "-buildvcs=false", "-o", join(options.cwd, binary), "."], { ...options, cwd: copy });
 }

@@ -1,6 +1,6 @@
 /** One machine of the matrix in a network of its kind. */
 import type { Host, Lab } from "../lab/lab.ts";
-import { plug, ruleSet } from "../lab/topology.ts";
+import { attach, plug, ruleSet } from "../lab/topology.ts";
 import { type Kind, KINDS } from "./kinds.ts";
 
 /** A machine, and the routers between it and the internet, outermost first. */
@@ -49,13 +49,6 @@ export async function addSide(
 function ruleOf(kind: Kind): string {
   if (kind === "double" || kind === "cgnat") return "eim_apdf";
   return kind === "dual_stack" ? "apdm_apdf" : kind;
-}
-
-/** Puts the machine (.2) and its router (.1) into one LAN, such as "10.9.1". */
-async function attach(lab: Lab, host: Host, router: Host, lan: string): Promise<void> {
-  await lab.connect(host, "eth0", router, "lan1");
-  await host.sh(`ip address add ${lan}.2/24 dev eth0; ip route add default via ${lan}.1`);
-  await router.sh(`ip address add ${lan}.1/24 dev lan1`);
 }
 
 /** Each LAN has a /64 of its own; the routers find each other by number. */

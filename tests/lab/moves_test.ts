@@ -7,7 +7,15 @@ import type { Host } from "../../scripts/lab/lab.ts";
 import { type Process, waitFor } from "../../scripts/lab/process.ts";
 import { lossText, Ping, type PingResult } from "../../scripts/lab/ping.ts";
 
-import { createToken, initNetwork, setupCode, startGate, startMesh, waitForRung } from "../../scripts/lab/programs.ts";
+import {
+  createToken,
+  initNetwork,
+  peers,
+  setupCode,
+  startGate,
+  startMesh,
+  waitForRung,
+} from "../../scripts/lab/programs.ts";
 import { blockLanes, blockUdp, ROUTER_B, unblockUdp } from "../../scripts/lab/topology.ts";
 import type { Rung } from "../../mesh/wire/local.ts";
 import { addressOf, emptyHomes, fixture, inWindow, joinAll } from "./support.ts";
@@ -95,6 +103,27 @@ world("lane -> direct loses nothing", async (w, t) => {
     await unblockUdp(w.host("na"));
     await on(w, "direct");
   }, whole);
+});
+
+world("direct -> another rung when the network passes STUN and drops WireGuard", async (w, t) => {
+  await stream([w, t], async () => {
+    // By four bytes: answers of STUN begin with a 1 as well.
+    const rules = `table ip tunnels { chain fw { type filter hook forward priority filter;
+      ip saddr ${ROUTER_B} @th,64,32 { 0x01000000, 0x02000000, 0x03000000, 0x04000000 } drop; ip daddr ${ROUTER_B} @th,64,32 { 0x01000000, 0x02000000, 0x03000000, 0x04000000 } drop;
+    }
+  }`;
+    await w.host("na").run(["nft", "-f", "-"], { stdin: rules });
+    await waitFor("both ends off direct", async () => {
+      const rungs = await Promise.all(
+        [["alice", "bob"], ["bob", "alice"]].map(async ([from, to]) =>
+          (await peers(w.host(from!))).find((p) => p.name === to)?.path.rung
+        ),
+      );
+      return rungs.every((rung) => rung === "quic" || rung === "lane");
+    }, { timeout: 60_000, every: 100 });
+    await w.host("na").run(["nft", "delete", "table", "ip", "tunnels"]);
+  }, inWindow);
+  await on(w, "direct");
 });
 
 world("lost consent: direct -> quic -> lane", async (w, t) => {

@@ -19,6 +19,11 @@ export const UNDER_WAY = 1_000;
 const INITIATION = 1;
 const RESPONSE = 2;
 
+/** True for WireGuard's first message of a handshake. */
+export function isInitiation(packet: Uint8Array): boolean {
+  return packet[0] === INITIATION;
+}
+
 /** The tie-break of one pair. */
 export class HandshakeTie {
   readonly #wins: boolean;
@@ -32,7 +37,7 @@ export class HandshakeTie {
 
   /** A packet from WireGuard for the peer; false when it is held back. */
   outgoing(packet: Uint8Array, now: number): boolean {
-    if (packet[0] !== INITIATION) return true;
+    if (!isInitiation(packet)) return true;
     if (this.#wins) {
       this.#sentAt = now;
       return true;
@@ -44,7 +49,7 @@ export class HandshakeTie {
   /** A packet of the peer for WireGuard; false when it is to be dropped. */
   incoming(packet: Uint8Array, now: number): boolean {
     if (packet[0] === RESPONSE) this.#sentAt = null;
-    if (packet[0] !== INITIATION) return true;
+    if (!isInitiation(packet)) return true;
     this.#held = null;
     return !(this.#wins && this.#sentAt !== null && now - this.#sentAt < UNDER_WAY);
   }
