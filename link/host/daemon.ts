@@ -291,16 +291,17 @@ export class Daemon {
   }
 
   #home(gates: string[]): void {
-    const before = this.#own.record.gates;
-    if (gates.length === before.length && gates.every((id, i) => id === before[i])) return;
-    if (gates[0] !== before[0]) {
-      const gate = this.#parts.gates.nameOf(gates[0]!);
-      this.#o.event("gate", `the home is gate ${gate}`, { gate, home: true });
-      this.#o.log.info("This machine is found at a gate", { gate, why: this.#parts.gates.why });
-    }
-    void this.#own.change({ gates }).then(() => this.#ownChanged()).catch((error) =>
-      this.#rejected("own record", error)
-    );
+    const { why } = this.#parts.gates;
+    // The record may be about to say another home: it is compared with what it says then.
+    void this.#own.changeFrom((record) => record.gates.join() === gates.join() ? null : { gates }).then((before) => {
+      if (before === null) return;
+      if (gates[0] !== before.gates[0]) {
+        const gate = this.#parts.gates.nameOf(gates[0]!);
+        this.#o.event("gate", `the home is gate ${gate}`, { gate, home: true });
+        this.#o.log.info("This machine is found at a gate", { gate, why });
+      }
+      return this.#ownChanged();
+    }).catch((error) => this.#rejected("own record", error));
   }
 
   #presence(node: string, up: boolean): void {

@@ -5,6 +5,8 @@ import { GATE_REPLACED } from "../../mesh/wire/gate_session.ts";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
 import { Liveness } from "../core/gates/mod.ts";
 import { GateClient, type GateConnectOptions, type GateEvents } from "./gate_client.ts";
+import { raceFor } from "./gate_race.ts";
+import { guarded, type HandlerFault } from "./guarded.ts";
 import { Waits } from "./waits.ts";
 
 /** Between two sessions, in ms. */
@@ -33,7 +35,9 @@ export class CloneWatch {
 }
 
 export interface KeeperHost {
-  dial(): Omit<GateConnectOptions, "gate" | "host">;
+  dial(): Omit<GateConnectOptions, "gate" | "host" | "failed" | "signal" | "turn">;
+  /** Addresses, or names, by which the gate may be reached, in the order of wish. */
+  ways(gate: VerifiedGate): Promise<string[]>;
   random(n: number): Bytes;
   /** ms since 1970. */
   now(): number;
@@ -43,6 +47,8 @@ export interface KeeperHost {
   /** It has stopped answering, or answers again. */
   silent(keeper: GateKeeper, silent: boolean): void;
   clones: CloneWatch;
+  /** A handler has thrown; everything else goes on. */
+  failed(keeper: GateKeeper, fault: HandlerFault): void;
 }
 
 export class GateKeeper {
@@ -53,6 +59,8 @@ export class GateKeeper {
   /** Peers whose lane is on this gate. */
   readonly lanes: Set<string> = new Set();
   readonly #host: KeeperHost;
+  readonly #guard = { failed: (fault: HandlerFault) => this.#host.failed(this, fault), now: () => this.#host.now() };
+  readonly #tell: { session(o: Parameters<KeeperHost["session"]>[1]): void; silent(silent: boolean): void };
   readonly #abort = new AbortController();
   readonly #waits = new Waits(WAITS);
   #live = new Liveness(0);
@@ -61,6 +69,10 @@ export class GateKeeper {
   constructor(gate: VerifiedGate, host: KeeperHost) {
     this.gate = gate;
     this.#host = host;
+    this.#tell = guarded({
+      session: (o: Parameters<KeeperHost["session"]>[1]) => host.session(this, o),
+      silent: (silent: boolean) => host.silent(this, silent),
+    }, this.#guard);
     void this.#keep();
   }
 
@@ -91,12 +103,12 @@ export class GateKeeper {
         const since = this.#host.now();
         this.client = client;
         this.#live = new Liveness(since);
-        this.#host.session(this, { up: true, reason: null, failed: false });
+        this.#tell.session({ up: true, reason: null, failed: false });
         const reason = await ended.promise;
         clones.ended(reason, this.#host.now() - since);
         if (clones.cloned && reason.includes(GATE_REPLACED)) atLeast = CLONED_WAIT;
         this.client = null;
-        this.#host.session(this, { up: false, reason, failed: !signal.aborted });
+        this.#tell.session({ up: false, reason, failed: !signal.aborted });
       } else client?.close();
       const spread = 0.75 + this.#host.random(1)[0]! / 512;
       await this.#waits.wait({ spread, atLeast }, signal);
@@ -104,17 +116,19 @@ export class GateKeeper {
   }
 
   async #connect(closed: (reason: string) => void): Promise<GateClient | null> {
-    for (const host of this.gate.record.hosts) {
-      if (this.#abort.signal.aborted) return null;
-      try {
-        const events = { ...this.#host.events(this), closed };
-        return await GateClient.connect({ ...this.#host.dial(), gate: this.gate, host }, events);
-      } catch (error) {
-        if (this.#abort.signal.aborted) return null;
-        this.#host.session(this, { up: false, reason: errorLine(error), failed: true });
-      }
+    const { signal } = this.#abort;
+    const events = { ...this.#host.events(this), closed };
+    try {
+      return await raceFor(await this.#host.ways(this.gate), {
+        signal,
+        dial: (host, o) =>
+          GateClient.connect({ ...this.#host.dial(), ...this.#guard, ...o, gate: this.gate, host }, events),
+        close: (client) => client.close(),
+      });
+    } catch (error) {
+      if (!signal.aborted) this.#tell.session({ up: false, reason: errorLine(error), failed: true });
+      return null;
     }
-    return null;
   }
 
   /** Somebody waits for something to come back over this session; true when it is to be watched from now on. */
@@ -132,7 +146,7 @@ export class GateKeeper {
     this.#live.want(this.lanes.size > 0 || now - this.#usedAt < USED, now);
     this.#live.heard(this.client.heardAt);
     if (this.#live.tick(now)) this.client.ping();
-    if (this.#live.silent !== before) this.#host.silent(this, this.#live.silent);
+    if (this.#live.silent !== before) this.#tell.silent(this.#live.silent);
   }
 
   /** When `tick` is due, ms; null while nobody waits for anything. */

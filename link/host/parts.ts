@@ -16,6 +16,8 @@ import { ExitDesk } from "./exit/desk.ts";
 import { Gates } from "./gates.ts";
 import type { GatesHost } from "./gates_host.ts";
 import { probeGates } from "./gate_probe.ts";
+import { waysTo } from "./gate_ways.ts";
+import { logFault } from "./guarded.ts";
 import { GuessDesk } from "./guess.ts";
 import { Heads } from "./heads.ts";
 import { HostAddresses } from "./host_addresses.ts";
@@ -144,6 +146,8 @@ export class Parts {
       now,
       measure: (gates, measured) =>
         probeGates(gates, { known: this.surroundings.services, crypto: stunCrypto, measured }),
+      ways: ({ record }) => waysTo(record.hosts, { addresses: this.addresses, ip: p.machine.ip }),
+      handlerFailed: (gate, fault) => logFault(o.log, fault, { gate: this.gates.nameOf(gate) }),
       homesOf: (id) => this.view.nodes.get(id)?.verified.record.gates ?? [],
       home: d.home,
       met: d.met,
@@ -153,7 +157,7 @@ export class Parts {
       presence: (_gate, node, up) => d.presence(node, up),
       packet: (from, packet) => this.peers.all.get(from)?.relayed(packet),
       headSeen: (gate, head) => this.heads.gateHead(gate, head),
-      ledger: (gate, message) => void this.heads.fromGate(gate, message),
+      ledger: (gate, message) => this.heads.fromGate(gate, message),
       turn: (gate, credentials) => {
         if (this.turn.credentials.granted(gate, credentials)) this.turn.desk.replaced(gate);
       },
