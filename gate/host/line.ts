@@ -14,6 +14,9 @@ import { splitFrame } from "../core/frame.ts";
 /** How long a node may take to read the last message before its connection is closed, in ms. */
 const LINGER = 1_000;
 
+/** Bytes read from a control stream at once. A read that waits holds its buffer, and Deno's own takes 64 KiB of each idle session. */
+const CHUNK = 2_048;
+
 /** A connection that fails tells why within so long, in ms, or not at all. */
 const REASON_PATIENCE = 100;
 
@@ -67,8 +70,13 @@ export class Line {
     this.#writer.closed.catch(() => {});
     this.wakeControl();
     const control = new ControlReader(fromNode);
-    for await (const chunk of stream.readable) {
-      for (const message of control.push(chunk)) this.#hooks.message(message);
+    const reader = stream.readable.getReader({ mode: "byob" });
+    let buffer = new ArrayBuffer(CHUNK);
+    while (true) {
+      const { value, done } = await reader.read(new Uint8Array(buffer));
+      if (done) break;
+      for (const message of control.push(value)) this.#hooks.message(message);
+      buffer = value.buffer;
     }
     this.end(CLOSE.shutdown, { reason: "The node ended the session", flush: false });
   }

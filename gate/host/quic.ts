@@ -23,6 +23,11 @@ import { Line } from "./line.ts";
 const MAX_HANDSHAKES = 1_024;
 /** Nodes keep their sessions alive every 3 s, so a dead one is known after this many ms. */
 const IDLE = 10_000;
+/**
+ * Between two ticks of the core, in ms. A tick looks at every session, and of many sessions one is always due: without a bound the gate
+ * would do little else (measured with 10,000).
+ */
+const TICK = 100;
 /** How long nodes get to go elsewhere after they were told that this gate stops, and between looks, in ms. */
 const FAREWELL = 1_500;
 const FAREWELL_LOOK = 50;
@@ -245,7 +250,7 @@ export class GateServer {
     this.#timerAt = at;
     if (at === Infinity) return;
     // A day at most: longer times than 24.8 days do not fit a timer.
-    const wait = Math.min(Math.max(at - this.#o.now(), 10), 86_400_000);
+    const wait = Math.min(Math.max(at - this.#o.now(), TICK), 86_400_000);
     this.#timer = setTimeout(() => {
       this.#timerAt = Infinity;
       this.handle({ t: "tick" });

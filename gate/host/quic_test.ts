@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { GateLine } from "../../mesh/client/mod.ts";
-import { type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
+import { nodeIdOf, type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
 import { signSession, verifySession } from "../../mesh/trust/session.ts";
 import type { GhostError } from "../../mesh/wire/errors.ts";
@@ -59,6 +59,18 @@ Deno.test("a gate answers pings and tells of those who come and go", async () =>
   await client.close();
   await until("absence again", () => a.client.of("presence").length === 3);
   assert.deepEqual(a.client.of("presence").map((m) => [m.node, m.up]), [[b.id, false], [b.id, true], [b.id, false]]);
+});
+
+Deno.test("a gate reads a control message of any size whole, and those behind it", async () => {
+  await using w = await GateWorld.create();
+  const [a, b] = [await w.join("a"), await w.join("b")];
+  const others = await Promise.all(Array.from({ length: 1_500 }, () => signingKeyFromSeed(random(32))));
+  const ids = await Promise.all(others.map((key) => nodeIdOf(key.public)));
+  await a.client.send({ t: "watch", nodes: [...ids, b.node.id] });
+  await a.client.send({ t: "ping", n: 7 });
+  await until("the pong", () => a.client.of("pong")[0]?.n === 7);
+  await until("word of all", () => a.client.of("presence").length === 1_501);
+  assert.deepEqual(a.client.of("presence").filter((m) => m.up).map((m) => m.node), [b.node.id]);
 });
 
 Deno.test("a gate lets a node's newer session replace its older one", async () => {

@@ -13,7 +13,7 @@ export async function throughput(from: Host, address: string, seconds: number): 
   return rate / 1e6;
 }
 
-/** Round trips of 200 pings 5 ms apart. */
+/** Round trips of pings 5 ms apart. */
 export interface Latency {
   p50: number;
   p99: number;
@@ -21,11 +21,12 @@ export interface Latency {
 }
 
 /** Pings an address, in ms. @throws Failure when none is answered */
-export async function latency(from: Host, address: string): Promise<Latency> {
-  const { stdout } = await from.run(["ping", "-n", "-c", "200", "-i", "0.005", "-W", "1", address], { codes: [0, 1] });
+export async function latency(from: Host, address: string, count = 200): Promise<Latency> {
+  const argv = ["ping", "-n", "-c", String(count), "-i", "0.005", "-W", "1", address];
+  const { stdout } = await from.run(argv, { codes: [0, 1] });
   const times = [...stdout.matchAll(/time=([\d.]+) ms/g)].map((match) => Number(match[1]));
   if (times.length === 0) throw new Failure(`No ping to ${address} was answered`);
-  return { p50: quantile(times, 0.5), p99: quantile(times, 0.99), lost: 200 - times.length };
+  return { p50: quantile(times, 0.5), p99: quantile(times, 0.99), lost: count - times.length };
 }
 
 /** Processor time of a process so far, all its threads, in seconds. */

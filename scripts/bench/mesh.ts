@@ -35,8 +35,8 @@ export interface BenchMesh {
   addresses: ReadonlyMap<string, string>;
 }
 
-/** Builds it; bob, dave and erin run `iperf3 -s`. */
-export async function benchMesh(lab: Lab): Promise<BenchMesh> {
+/** Builds it; bob, dave and erin run `iperf3 -s`. @param config of the gate */
+export async function benchMesh(lab: Lab, config: string = GATE_TOML): Promise<BenchMesh> {
   const kind = await wireguardKind();
   await buildHomes(lab);
   const behind = (name: string, router: string, last: number) =>
@@ -47,7 +47,7 @@ export async function benchMesh(lab: Lab): Promise<BenchMesh> {
   const [alice, bob, gateHost] = [lab.host("alice"), lab.host("bob"), lab.host("gate")];
   const mesh = await startMesh(lab.host("coordinator"));
   await initNetwork(alice, await setupCode(mesh));
-  const gate = await startGate(gateHost, { token: await createToken(alice, "--gate") });
+  const gate = await startGate(gateHost, { token: await createToken(alice, "--gate"), config });
   const token = await createToken(alice, "--uses", "4");
   for (const host of [alice, bob, dave, erin]) await joinLink(host, token).line(/ is up: /);
   await waitFor("alice's session with the gate", async () => (await status(alice)).gates[0]?.connected);

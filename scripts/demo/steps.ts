@@ -122,7 +122,7 @@ async function transfer(demo: Demo): Promise<void> {
   ];
   const { interface: iface } = (await status(alice)).self;
   const mtu = Number(/ mtu (\d+)/.exec((await alice.run(["ip", "link", "show", iface])).stdout)?.[1] ?? 1280);
-  await bareTunnel(kind, ...ends, mtu);
+  await bareTunnel(kind, ends, { mtu });
   const { sha256, process } = await serveFile(bob, FILE_BYTES);
   report.say(`bob serves 100 MB, SHA-256 ${sha256.slice(0, 16)}...`);
   const rates = { ghostmesh: [] as number[], bare: [] as number[] };

@@ -4,9 +4,6 @@ import { exists, run } from "../lib/run.ts";
 import type { Host } from "./lab.ts";
 import { waitFor } from "./process.ts";
 
-const IFACE = "bare0";
-const PORT = 51900;
-
 /** The kinds of WireGuard, best first. */
 export interface WireguardKind {
   /** The program; undefined is the kernel's own. */
@@ -42,28 +39,38 @@ export interface BareEnd {
   endpoint: string;
 }
 
+/** What both ends have in common. */
+export interface BareOptions {
+  mtu: number;
+  iface?: string;
+  /** Where WireGuard listens, and where it sends to where that is another port. */
+  port?: number;
+  to?: number;
+}
+
 /** Makes the tunnel and waits until it answers. */
-export async function bareTunnel(kind: WireguardKind, a: BareEnd, b: BareEnd, mtu: number): Promise<void> {
+export async function bareTunnel(kind: WireguardKind, [a, b]: [BareEnd, BareEnd], o: BareOptions): Promise<void> {
+  const { mtu, iface = "bare0", port = 51900, to = port } = o;
   const keys = new Map<BareEnd, { secret: string; open: string }>();
   for (const end of [a, b]) {
     const secret = (await run(["wg", "genkey"])).stdout.trim();
     keys.set(end, { secret, open: (await run(["wg", "pubkey"], { stdin: secret })).stdout.trim() });
-    if (kind.program === undefined) await end.host.run(["ip", "link", "add", IFACE, "type", "wireguard"]);
+    if (kind.program === undefined) await end.host.run(["ip", "link", "add", iface, "type", "wireguard"]);
     else {
-      end.host.spawn("bare wireguard-go", [kind.program, "-f", IFACE]);
+      end.host.spawn("bare wireguard-go", [kind.program, "-f", iface]);
       await waitFor(
         "bare WireGuard",
-        async () => (await end.host.run(["wg", "show", IFACE], { codes: "any" })).code === 0,
+        async () => (await end.host.run(["wg", "show", iface], { codes: "any" })).code === 0,
       );
     }
-    await end.host.run(["ip", "address", "add", `${end.address}/24`, "dev", IFACE]);
-    await end.host.run(["ip", "link", "set", IFACE, "mtu", String(mtu), "up"]);
+    await end.host.run(["ip", "address", "add", `${end.address}/24`, "dev", iface]);
+    await end.host.run(["ip", "link", "set", iface, "mtu", String(mtu), "up"]);
   }
   for (const [end, other] of [[a, b], [b, a]] as const) {
     const peer = ["peer", keys.get(other)!.open, "allowed-ips", `${other.address}/32`];
-    const reach = ["endpoint", `${other.endpoint}:${PORT}`, "persistent-keepalive", "5"];
-    const own = ["private-key", "/dev/stdin", "listen-port", String(PORT)];
-    await end.host.run(["wg", "set", IFACE, ...own, ...peer, ...reach], { stdin: keys.get(end)!.secret });
+    const reach = ["endpoint", `${other.endpoint}:${to}`, "persistent-keepalive", "5"];
+    const own = ["private-key", "/dev/stdin", "listen-port", String(port)];
+    await end.host.run(["wg", "set", iface, ...own, ...peer, ...reach], { stdin: keys.get(end)!.secret });
   }
   const ping = ["ping", "-c", "1", "-W", "1", b.address];
   await waitFor("an answer over bare WireGuard", async () => (await a.host.run(ping, { codes: "any" })).code === 0);

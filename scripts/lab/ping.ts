@@ -1,7 +1,7 @@
 /** A ping that runs while something happens, and what became of each of its packets. */
 import { median } from "../lib/stats.ts";
 import type { Host } from "./lab.ts";
-import type { Process } from "./process.ts";
+import { type Process, waitFor } from "./process.ts";
 
 /** What a ping measured. */
 export interface PingResult {
@@ -18,6 +18,8 @@ export interface PingResult {
   medianMs: number;
 }
 
+const ANSWER = /icmp_seq=(\d+) .*time=([\d.]+) ms/;
+
 /** A running ping. */
 export class Ping {
   readonly process: Process;
@@ -32,7 +34,20 @@ export class Ping {
 
   /** Waits for the first answer and gives when it came (`performance.now()`). */
   async first(timeout = 30_000): Promise<{ at: number }> {
-    return await this.process.line(/icmp_seq=\d+ .*time=/, { timeout });
+    return await this.process.line(ANSWER, { timeout });
+  }
+
+  /**
+   * Waits for so many answers from now on. The end of a ping does not tell that they come: what is sent every millisecond is sent
+   * every ten while nothing is answered, and its last 200 ms are not judged.
+   */
+  async goesOn(answers = 300): Promise<void> {
+    const { lines, name } = this.process;
+    const from = lines.length;
+    await waitFor(`${answers} more answers to ${name}`, () => {
+      return lines.length - from >= answers &&
+        lines.slice(from).filter(({ text }) => ANSWER.test(text)).length >= answers;
+    });
   }
 
   /** Sends on for `ms`, then stops and counts. */
@@ -42,7 +57,7 @@ export class Ping {
     const answers = new Map<number, { at: number; ms: number }>();
     let sent = 0;
     for (const { at, text } of this.process.lines) {
-      const answer = /icmp_seq=(\d+) .*time=([\d.]+) ms/.exec(text);
+      const answer = ANSWER.exec(text);
       if (answer && !text.includes("DUP!")) answers.set(Number(answer[1]), { at, ms: Number(answer[2]) });
       const summary = /^(\d+) packets transmitted/.exec(text);
       if (summary) sent = Number(summary[1]);

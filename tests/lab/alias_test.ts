@@ -5,13 +5,11 @@
  *                  +-- dave --- 192.168.1.2 (site "two", known as 10.202.0.0/24)
  */
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { Lab } from "../../scripts/lab/lab.ts";
 import { waitFor } from "../../scripts/lab/process.ts";
 import {
   createToken,
   initNetwork,
-  joinLink,
   setupCode,
   startGate,
   startMesh,
@@ -19,7 +17,7 @@ import {
   waitForRung,
 } from "../../scripts/lab/programs.ts";
 import { addInternet, addPublic, CAROL, COORDINATOR, GATE } from "../../scripts/lab/topology.ts";
-import { fixture, PROJECT } from "./support.ts";
+import { fixture, helper, joinAll } from "./support.ts";
 
 const LAN = "192.168.1.0/24";
 const SITES = [{ router: "carol", alias: "10.201.0.0/24", box: "one" }, {
@@ -44,22 +42,20 @@ const test = fixture(async () => {
   const alice = await addPublic(lab, "alice", "203.0.113.40");
   await addPublic(lab, "carol", CAROL);
   await addPublic(lab, "dave", "203.0.113.31");
-  const program = join(PROJECT, "tests", "lab", "testdata", "who_asks.ts");
-  const serve = (box: string) => [Deno.execPath(), "run", "--quiet", "--no-prompt", "--allow-net", program, box];
   for (const { router, box } of SITES) {
     const inside = await lab.addHost(box);
     await lab.connect(lab.host(router), "lan1", inside, "eth0");
     await lab.host(router).sh("ip address add 192.168.1.1/24 dev lan1");
     await inside.sh("ip address add 192.168.1.2/24 dev eth0; ip route add default via 192.168.1.1");
-    await inside.spawn("web", serve(box)).line(/serving/);
+    await helper(inside, "who_asks", box, "80", "8080").line(/serving/);
+    await helper(lab.host(router), "who_asks", router).line(/serving/);
   }
-  await alice.spawn("web", serve("alice")).line(/serving/);
+  await helper(alice, "who_asks", "alice").line(/serving/);
   const mesh = await startMesh(lab.host("coordinator"), { acls: ACLS });
   await initNetwork(alice, await setupCode(mesh), { acls: ACLS });
   await startGate(lab.host("gate"), { token: await createToken(alice, "--gate") });
   const token = await createToken(alice, "--uses", "3");
-  const links = ["alice", "carol", "dave"].map((name) => joinLink(lab.host(name), token));
-  await Promise.all(links.map((link) => link.line(/ is up: /)));
+  await joinAll(["alice", "carol", "dave"].map((name) => lab.host(name)), token);
   for (const { router, alias } of SITES) {
     await waitForRung(alice, router, "direct");
     await alice.ctl(["route", "add", LAN, "via", router, "--as", alias]);
@@ -69,26 +65,32 @@ const test = fixture(async () => {
     const argv = ["curl", "-s", "--max-time", "2", `http://${address}:${port}/`];
     return (await lab.host(from).run(argv, { codes: "any" })).stdout.trim();
   };
-  return { lab, host: (name: string) => lab.host(name), ask };
+  const says = (text: string, ...who: Parameters<typeof ask>) =>
+    waitFor(`"${text}" for ${who.join()}`, async () => await ask(...who) === text);
+  return { lab, host: (name: string) => lab.host(name), ask, says };
 });
 
-test("each site is reached by its alias, from the mesh and from the other site", async ({ host, ask }) => {
+test("each site is reached by its alias, from the mesh and from the other site", async ({ host, says }) => {
   for (const { alias, box } of SITES) {
     const address = alias.replace("0/24", "2");
-    await waitFor(`the box of site ${box}`, async () => await ask("alice", address) === `192.168.1.1 at ${box}`);
+    await says(`192.168.1.1 at ${box}`, "alice", address);
   }
-  await waitFor("site two from site one", async () => await ask("one", "10.202.0.2") === "192.168.1.1 at two");
+  await says("192.168.1.1 at two", "one", "10.202.0.2");
   const rows = (await host("alice").ctl(["route", "list"])).stdout;
   assert.match(rows, /10\.201\.0\.0\/24 \(there 192\.168\.1\.0\/24\) +carol/);
 });
 
-test("what a site starts itself comes from its alias, and rules speak of aliases alone", async ({ host, ask }) => {
+test("what a site starts itself comes from its alias, and rules speak of aliases alone", async ({ host, ask, says }) => {
   const { addresses } = (await status(host("alice"))).self;
   const alice = addresses.find((address) => address.includes("."))!.replace(/\/.*/, "");
-  await waitFor("alice from site one", async () => await ask("one", alice) === "10.201.0.2 at alice");
-  // No rule lets site two in, nor anybody to another port or machine there.
+  await says("10.201.0.2 at alice", "one", alice);
+  // No rule lets site two in, nor anybody to another port or machine there; there, they answer.
   assert.equal(await ask("two", alice), "");
+  await says("192.168.1.2 at dave", "two", "192.168.1.1");
   assert.equal(await ask("alice", "10.202.0.1"), "");
+  await says("192.168.1.1 at two", "dave", "192.168.1.2", 8080);
+  assert.equal(await ask("alice", "10.202.0.2", 8080), "");
+  await says("192.168.1.1 at two", "alice", "10.202.0.2");
   await host("alice").ctl(["route", "remove", "10.201.0.0/24"]);
   await waitFor("no way there", async () => await ask("alice", "10.201.0.2") === "");
 });

@@ -6,7 +6,6 @@ import { type Process, waitFor } from "../../scripts/lab/process.ts";
 import {
   createToken,
   initNetwork,
-  joinLink,
   peers,
   setupCode,
   startGate,
@@ -27,7 +26,7 @@ import {
   ROUTER_B,
   ruleSet,
 } from "../../scripts/lab/topology.ts";
-import { addressOf, fixture, reaches } from "../lab/support.ts";
+import { addressOf, fixture, joinAll, reaches } from "./support.ts";
 
 const LTE = "203.0.113.4";
 
@@ -56,7 +55,8 @@ const test = fixture<Net>(async () => {
   await initNetwork(alice, await setupCode(mesh));
   await startGate(gate, { token: await createToken(alice, "--gate") });
   const token = await createToken(alice, "--uses", "3");
-  const links = { alice: joinLink(alice, token), bob: joinLink(bob, token) };
+  const [a, b] = await joinAll([alice, bob], token);
+  const links = { alice: a!, bob: b! };
   await waitForRung(alice, "bob", "direct");
   await waitForRung(bob, "alice", "direct");
   const stream = await Stream.open(bob, alice, await addressOf(alice, "bob"));
@@ -79,11 +79,11 @@ test("two machines behind one NAT meet inside of it", async (net) => {
   await lab.connect(dave, "eth0", na, "lan2");
   await na.run(["ip", "address", "add", "10.9.4.1/24", "dev", "lan2"]);
   await dave.sh("ip address add 10.9.4.2/24 dev eth0; ip route add default via 10.9.4.1");
-  const link = joinLink(dave, token);
+  const [link] = await joinAll([dave], token);
   const { path } = await waitForRung(alice, "dave", "direct");
   assert.equal(path.endpoint, "10.9.4.2:51820");
   assert.equal((await waitForRung(dave, "alice", "direct")).path.endpoint, "10.9.1.2:51820");
-  await link.stop();
+  await link!.stop();
 });
 
 test("from Wi-Fi to LTE: another address, another gateway, the same streams", async (net) => {

@@ -6,9 +6,8 @@
  * Whatever alice sends to web without the tunnel passes na, which counts it.
  */
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { type Host, Lab } from "../../scripts/lab/lab.ts";
-import { waitFor } from "../../scripts/lab/process.ts";
+import { type Process, waitFor } from "../../scripts/lab/process.ts";
 import {
   createToken,
   initNetwork,
@@ -27,7 +26,7 @@ import {
   GATE,
   ROUTER_A,
 } from "../../scripts/lab/topology.ts";
-import { PROJECT } from "./support.ts";
+import { helper } from "./support.ts";
 
 export const WEB = { 4: "203.0.113.80", 6: "2001:db8:1::80" } as const;
 export const CAROL_6 = "2001:db8:1::30";
@@ -57,6 +56,11 @@ export interface ExitWorld {
   offered(families: { ipv4: boolean; ipv6: boolean }): Promise<void>;
 }
 
+/** The daemon that was started last on a host. */
+export function ghostlinkOf(host: Host): Process {
+  return host.processes.findLast(({ name }) => name.includes("ghostlink"))!;
+}
+
 /** The world with all programs running; carol offers itself. */
 export async function exitWorld(acls = ACLS): Promise<ExitWorld> {
   const lab = new Lab();
@@ -75,9 +79,7 @@ export async function exitWorld(acls = ACLS): Promise<ExitWorld> {
     nft 'table inet leaks { chain seen { type filter hook forward priority 0;
       iifname lan1 ip daddr ${WEB[4]} counter; iifname lan1 ip6 daddr ${WEB[6]} counter; }; }'`);
   await alice.sh(`ip -6 address add ${ALICE_6}/64 dev eth0 nodad; ip -6 route add default via 2001:db8:9::1`);
-  const program = join(PROJECT, "tests", "lab", "testdata", "who_asks.ts");
-  const server = web.spawn("web", [Deno.execPath(), "run", "--quiet", "--no-prompt", "--allow-net", program]);
-  await server.line(/serving/);
+  await helper(web, "who_asks").line(/serving/);
 
   const mesh = await startMesh(lab.host("coordinator"), { acls });
   await initNetwork(alice, await setupCode(mesh), { acls });

@@ -3,7 +3,6 @@
  * a pair meets, gates that die, are drained and say goodbye, under streams that are counted by sequence numbers.
  */
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { type Host, Lab } from "../../scripts/lab/lab.ts";
 import { lossText, Ping } from "../../scripts/lab/ping.ts";
 import { type Process, waitFor } from "../../scripts/lab/process.ts";
@@ -27,8 +26,7 @@ import {
   ROUTER_A,
   ROUTER_B,
 } from "../../scripts/lab/topology.ts";
-import { PROJECT } from "../../scripts/lib/run.ts";
-import { addressOf, fixture } from "./support.ts";
+import { addressOf, fixture, helper, inWindow } from "./support.ts";
 
 const GATES = { g1: "203.0.113.20", g2: "203.0.113.21", far: "203.0.113.22" } as const;
 type GateName = keyof typeof GATES;
@@ -45,10 +43,7 @@ const config = (name: GateName) => GATE_TOML.replace("[relay]\n", `[relay]\nname
 
 /** 60 ms each way in front of a gate. */
 async function moveAway(gate: Host): Promise<void> {
-  const script = join(PROJECT, "tests", "lab", "testdata", "delay_udp.ts");
-  const deno = ["run", "--no-prompt", "--allow-net", "--unstable-net", `--config=${PROJECT}/deno.json`];
-  const delay = gate.spawn("delay", [Deno.execPath(), ...deno, script, "60", "3478", "3479"]);
-  await delay.line(/delaying/);
+  await helper(gate, "delay_udp", "60", "3478", "3479").line(/delaying/);
   await gate.sh(`nft -f - <<'END'
 table ip distance {
   chain pre {
@@ -77,6 +72,14 @@ async function homeOf(host: Host): Promise<string | null> {
   return (await status(host)).home.gate;
 }
 
+/** Waits until a host has its home; on a busy machine the far gate may be the first to answer. */
+async function nearHome(host: Host): Promise<Exclude<GateName, "far">> {
+  return await waitFor(`a near home of ${host.name}`, async () => {
+    const home = await homeOf(host) as GateName | null;
+    return home !== "far" && home;
+  });
+}
+
 async function make(): Promise<World> {
   const lab = new Lab();
   await addInternet(lab);
@@ -94,14 +97,13 @@ async function make(): Promise<World> {
   await Promise.all(Object.values(gates).map((gate) => gate.line(/in step with the coordinator/)));
   const nodes = await createToken(host("alice"), "--uses", "2");
   await joinLink(host("alice"), nodes).line(/ is up: /);
-  const first = await waitFor("alice's home", () => homeOf(host("alice")));
+  const first = await nearHome(host("alice"));
   // So that bob's home is another one; hysteresis keeps it when he reaches both.
-  await cut(host("nb"), first as GateName);
+  await cut(host("nb"), first);
   await joinLink(host("bob"), nodes).line(/ is up: /);
-  await waitFor("bob's home", () => homeOf(host("bob")));
+  await nearHome(host("bob"));
   await uncut(host("nb"));
-  const bob = await waitFor("alice to see bob", () => addressOf(host("alice"), "bob"));
-  return { lab, host, gates, bob };
+  return { lab, host, gates, bob: await addressOf(host("alice"), "bob") };
 }
 
 const world = fixture(make);
@@ -162,23 +164,24 @@ world("a gate under a lane is drained: the lane moves to another gate, and no pa
     });
     assert.notEqual(await homeOf(w.host(name)), from);
   }
-  const result = await ping.stop(500);
-  await t.step(`drained ${from} under a lane: ${lossText(result)}`, () => assert.equal(result.lost.length, 0));
+  await ping.goesOn();
+  const result = await ping.stop();
+  assert.ok(
+    await t.step(`drained ${from} under a lane: ${lossText(result)}`, () => assert.equal(result.lost.length, 0)),
+  );
   await w.host("alice").ctl(["gate", "drain", from, "--off"]);
 });
 
 world("a gate under a lane dies without a word: traffic comes back through another one", async (w, t) => {
   const ping = await steadyStream(w);
   const from = await meetOn(w, "lane") as GateName;
-  const answered = () => ping.process.lines.length;
   await w.gates[from].stop("SIGKILL");
   await w.host(from).run(["ip", "link", "set", "eth0", "down"]);
   await meetOn(w, "lane", from);
-  const then = answered();
-  await waitFor("answers over the other gate", () => answered() > then + 200);
+  await ping.goesOn();
   const result = await ping.stop();
   const gap = `longest gap ${result.longestGapMs.toFixed(0)} ms`;
-  await t.step(`${from} dead: ${lossText(result)}, ${gap}`, () => assert.ok(result.received > 200));
+  assert.ok(await t.step(`${from} dead: ${lossText(result)}, ${gap}`, () => inWindow(result)));
   for (const name of ["alice", "bob"]) {
     await waitFor(`another home of ${name}`, async () => ![null, from].includes(await homeOf(w.host(name)) as null));
   }
@@ -204,8 +207,11 @@ world("a gate under the quic rung is drained: packets go by another gate, and no
   const ping = await steadyStream(w);
   await w.host("alice").ctl(["gate", "drain", from]);
   await meetOn(w, "quic", from);
-  const result = await ping.stop(1_000);
-  await t.step(`drained ${from} under quic: ${lossText(result)}`, () => assert.equal(result.lost.length, 0));
+  await ping.goesOn();
+  const result = await ping.stop();
+  assert.ok(
+    await t.step(`drained ${from} under quic: ${lossText(result)}`, () => assert.equal(result.lost.length, 0)),
+  );
   await w.host("alice").ctl(["gate", "drain", from, "--off"]);
 });
 
@@ -214,9 +220,10 @@ world("a gate that is stopped says goodbye, and the pair is on another one", asy
   const from = await meetOn(w, "quic") as GateName;
   assert.equal((await w.gates[from].stop("SIGTERM")).code, 0);
   const to = await meetOn(w, "quic", from);
-  const result = await ping.stop(500);
+  await ping.goesOn();
+  const result = await ping.stop();
   const gap = `longest gap ${result.longestGapMs.toFixed(0)} ms`;
-  await t.step(`${from} stopped, then ${to}: ${lossText(result)}, ${gap}`, () => assert.ok(result.received > 200));
+  assert.ok(await t.step(`${from} stopped, then ${to}: ${lossText(result)}, ${gap}`, () => inWindow(result)));
   w.gates[from] = await startGate(w.host(from), { config: config(from) });
   await w.gates[from].line(/ready for sessions/);
 });
@@ -229,7 +236,7 @@ world("the last gate that is drained goes on serving, and the admin is told so",
   assert.match(told, /there is no other gate, so \w+ goes on serving/);
   await waitFor("alice to know", async () => (await status(alice)).gates.every((g) => g.draining));
   const ping = await steadyStream(w);
-  const result = await ping.stop(500);
-  assert.ok(result.received > 0, lossText(result));
+  await ping.goesOn();
+  await ping.stop();
   assert.match((await status(alice)).home.why!, /no better one answers|the only gate/);
 });

@@ -12,7 +12,7 @@ import {
   waitForRung,
 } from "../../scripts/lab/programs.ts";
 import { buildHomes, ROUTER_A } from "../../scripts/lab/topology.ts";
-import { addressOf, labTest } from "./support.ts";
+import { addressOf, joinAll, labTest } from "./support.ts";
 
 labTest("a symmetric NAT and a home router meet directly by guessing, without a lost packet", async () => {
   await using lab = new Lab();
@@ -23,14 +23,13 @@ labTest("a symmetric NAT and a home router meet directly by guessing, without a 
     await initNetwork(alice, await setupCode(mesh));
     await startGate(gate, { token: await createToken(alice, "--gate") });
     const token = await createToken(alice, "--uses", "2");
-    const links = [joinLink(alice, token), joinLink(bob, token)];
-    for (const link of links) await link.line(/ is up: /);
-    await links[0]!.line(/^bob: quic/);
+    const [link] = await joinAll([alice, bob], token);
+    await link!.line(/^bob: quic/);
     const ping = new Ping(alice, await addressOf(alice, "bob"), 10);
     await ping.first();
     // A guess hits with 99.9%; after one that did not, the next one follows.
     await waitForRung(alice, "bob", "direct", 90_000);
-    const seen = await waitForRung(bob, "alice", "direct", 10_000);
+    const seen = await waitForRung(bob, "alice", "direct");
     const result = await ping.stop(2_000);
     assert.deepEqual(result.lost, [], lossText(result));
     assert.ok(seen.path.endpoint?.startsWith(`${ROUTER_A}:`), seen.path.endpoint ?? "no endpoint");

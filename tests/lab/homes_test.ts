@@ -16,7 +16,7 @@ import {
 } from "../../scripts/lab/programs.ts";
 import { blockUdp, OFFICE, PRINTER, ROUTER_B, unblockUdp } from "../../scripts/lab/topology.ts";
 import { fetchFile, serveFile } from "../../scripts/lab/transfer.ts";
-import { addressOf, connected, emptyHomes, fixture, type Network, reaches } from "./support.ts";
+import { addressOf, connected, emptyHomes, fixture, joinAll, type Network, reaches } from "./support.ts";
 
 /** Everything up except bob, so that the tests see his first packet. */
 async function homesWithoutBob(): Promise<
@@ -28,10 +28,9 @@ async function homesWithoutBob(): Promise<
   await initNetwork(host("alice"), await setupCode(mesh));
   const gate = await startGate(host("gate"), { token: await createToken(host("alice"), "--gate") });
   const token = await createToken(host("alice"), "--uses", "3");
-  const links = { alice: joinLink(host("alice"), token), carol: joinLink(host("carol"), token) };
-  await Promise.all(Object.values(links).map((link) => link.line(/ is up: /)));
+  const [alice, carol] = await joinAll([host("alice"), host("carol")], token);
   await connected(host("alice"));
-  return { lab, mesh, gate, links, host, token };
+  return { lab, mesh, gate, links: { alice: alice!, carol: carol! }, host, token };
 }
 
 const test = fixture(homesWithoutBob);

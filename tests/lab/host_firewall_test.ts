@@ -2,17 +2,9 @@
 import assert from "node:assert/strict";
 import { Lab } from "../../scripts/lab/lab.ts";
 import { lossText, Ping } from "../../scripts/lab/ping.ts";
-import {
-  createToken,
-  initNetwork,
-  joinLink,
-  setupCode,
-  startGate,
-  startMesh,
-  waitForRung,
-} from "../../scripts/lab/programs.ts";
+import { createToken, initNetwork, setupCode, startGate, startMesh, waitForRung } from "../../scripts/lab/programs.ts";
 import { addBehindNat, addInternet, addPublic, COORDINATOR, GATE, plug } from "../../scripts/lab/topology.ts";
-import { addressOf, labTest } from "./support.ts";
+import { addressOf, joinAll, labTest } from "./support.ts";
 
 /** What a careful admin types: no port is open, and the overlay's interface is trusted. */
 const FIREWALL = `table inet hostfw {
@@ -33,8 +25,7 @@ async function meetDirectly(lab: Lab): Promise<{ endpoint: string; lost: readonl
   await initNetwork(alice, await setupCode(mesh));
   await startGate(lab.host("gate"), { token: await createToken(alice, "--gate") });
   const token = await createToken(alice, "--uses", "2");
-  const links = [joinLink(alice, token), joinLink(bob, token)];
-  for (const link of links) await link.line(/ is up: /);
+  await joinAll([alice, bob], token);
   const ping = new Ping(alice, await addressOf(alice, "bob"), 10);
   await ping.first();
   const { path } = await waitForRung(alice, "bob", "direct");

@@ -4,7 +4,7 @@ import type { Host } from "../../scripts/lab/lab.ts";
 import { waitFor } from "../../scripts/lab/process.ts";
 import { runLink } from "../../scripts/lab/programs.ts";
 import { CAROL, ROUTER_A } from "../../scripts/lab/topology.ts";
-import { exitWorld, WEB } from "./exit_world.ts";
+import { exitWorld, ghostlinkOf, WEB } from "./exit_world.ts";
 import { fixture } from "./support.ts";
 
 const test = fixture(() => exitWorld());
@@ -14,7 +14,7 @@ async function tables(host: Host): Promise<string> {
 }
 
 async function stop(host: Host, how: "SIGTERM" | "SIGKILL"): Promise<void> {
-  await host.processes.findLast((p) => p.name.includes("ghostlink"))!.stop(how);
+  await ghostlinkOf(host).stop(how);
 }
 
 test("the kill switch outlives a start that fails, and comes first in a run that fails", async (net) => {
@@ -38,7 +38,8 @@ test("the kill switch outlives a start that fails, and comes first in a run that
   const records = "/var/lib/ghostlink/records.json";
   await alice.sh(`cp ${records} ${records}.good; echo broken > ${records}`);
   const failed = runLink(alice);
-  await waitFor("a start that fails", () => Promise.resolve(!failed.running));
+  await waitFor("a start that fails", () => !failed.running);
+  await failed.ended; // with its last lines
   assert.match(failed.text, /records\.json/);
   assert.match(await tables(alice), /ghostkill/);
   assert.deepEqual([await net.seen(alice, 4), await net.seen(alice, 6)], ["", ""]);

@@ -1,11 +1,10 @@
 /** Names of the network, asked for by the C library of each machine as any program does. */
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import type { Host } from "../../scripts/lab/lab.ts";
 import { type Process, waitFor } from "../../scripts/lab/process.ts";
 import { peers, runLink, status } from "../../scripts/lab/programs.ts";
 import { COORDINATOR } from "../../scripts/lab/topology.ts";
-import { addressOf, fixture, homes, type Network, PROJECT } from "./support.ts";
+import { addressOf, fixture, helper, homes, type Network } from "./support.ts";
 
 const RESOLVER = "100.127.255.254";
 const BEFORE = `nameserver ${COORDINATOR}\nsearch lan\n`;
@@ -13,10 +12,7 @@ let upstream: Process | undefined;
 
 const test = fixture(async (): Promise<Network> => {
   const net = await homes();
-  const program = join(PROJECT, "tests", "lab", "testdata", "upstream_dns.ts");
-  const config = join(PROJECT, "deno.json");
-  const argv = [Deno.execPath(), "run", "--quiet", "--no-prompt", "--config", config, "-P=test", program, "192.0.2.77"];
-  upstream = net.host("coordinator").spawn("dns", argv);
+  upstream = helper(net.host("coordinator"), "upstream_dns", "192.0.2.77");
   await upstream.line(/serving/);
   // As a DHCP client does while the daemon runs.
   await net.host("alice").sh('printf "%s" "$1" >/etc/resolv.conf', BEFORE);

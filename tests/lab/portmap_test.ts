@@ -3,11 +3,10 @@ import assert from "node:assert/strict";
 import type { LocalNetcheck } from "../../mesh/wire/local.ts";
 import { Lab } from "../../scripts/lab/lab.ts";
 import { startPortMapper } from "../../scripts/lab/port_mapper.ts";
-import { waitFor } from "../../scripts/lab/process.ts";
+import { type Process, waitFor } from "../../scripts/lab/process.ts";
 import {
   createToken,
   initNetwork,
-  joinLink,
   runLink,
   setupCode,
   startGate,
@@ -23,7 +22,7 @@ import {
   ROUTER_A,
   ROUTER_B,
 } from "../../scripts/lab/topology.ts";
-import { addressOf, labTest, reaches } from "./support.ts";
+import { addressOf, joinAll, labTest, reaches } from "./support.ts";
 
 /** The router's outer address as miniupnpd names it: it believes in none of those for documents. */
 const OUTER = "11.0.113.2";
@@ -59,8 +58,7 @@ labTest(
       await initNetwork(alice, await setupCode(mesh));
       await startGate(gate, { token: await createToken(alice, "--gate") });
       const token = await createToken(alice, "--uses", "2");
-      let link = joinLink(alice, token);
-      joinLink(bob, token);
+      let [link] = await joinAll([alice, bob], token) as [Process, Process];
       await waitForRung(alice, "bob", "direct");
       const seen = await waitForRung(bob, "alice", "direct");
       const { portMapping, verdict } = await netcheck();

@@ -7,11 +7,10 @@
 import assert from "node:assert/strict";
 import { Ping } from "../../scripts/lab/ping.ts";
 import { Lab } from "../../scripts/lab/lab.ts";
-import { type Process, waitFor } from "../../scripts/lab/process.ts";
+import { waitFor } from "../../scripts/lab/process.ts";
 import {
   createToken,
   initNetwork,
-  joinLink,
   setupCode,
   startGate,
   startMesh,
@@ -29,7 +28,7 @@ import {
   PRINTER,
   ROUTER_A,
 } from "../../scripts/lab/topology.ts";
-import { connected, fixture } from "./support.ts";
+import { connected, fixture, joinAll } from "./support.ts";
 
 const DAVE = "203.0.113.31";
 const PUBLIC = "203.0.113.0/24";
@@ -67,8 +66,7 @@ const test = fixture(async () => {
   await initNetwork(host("alice"), await setupCode(mesh), { acls: ACLS });
   await startGate(host("gate"), { token: await createToken(host("alice"), "--gate") });
   const token = await createToken(host("alice"), "--uses", "3");
-  const links: Process[] = ["alice", "carol", "dave"].map((name) => joinLink(host(name), token));
-  await Promise.all(links.map((link) => link.line(/ is up: /)));
+  await joinAll(["alice", "carol", "dave"].map(host), token);
   for (const peer of ["carol", "dave"]) await waitForRung(host("alice"), peer, "direct");
   const routes = async () => (await host("alice").ctlJson<{ routes: Row[] }>(["route", "list"])).routes;
   /** Waits until `via` is who carries the prefix for alice. */

@@ -4,7 +4,6 @@ import { Lab } from "../../scripts/lab/lab.ts";
 import {
   createToken,
   initNetwork,
-  joinLink,
   runLink,
   setupCode,
   startGate,
@@ -12,7 +11,7 @@ import {
   waitForRung,
 } from "../../scripts/lab/programs.ts";
 import { addInternet, addPublic } from "../../scripts/lab/topology.ts";
-import { addressOf, connected, labTest, reaches } from "./support.ts";
+import { addressOf, connected, joinAll, labTest, reaches } from "./support.ts";
 
 labTest("coordinator, gate and daemon share one machine", async () => {
   await using lab = new Lab();
@@ -24,8 +23,7 @@ labTest("coordinator, gate and daemon share one machine", async () => {
     await initNetwork(all, await setupCode(mesh));
     const gate = await startGate(all, { token: await createToken(all, "--gate") });
     const token = await createToken(all, "--uses", "2");
-    const links = [joinLink(all, token), joinLink(other, token)];
-    for (const link of links) await link.line(/ is up: /);
+    const links = await joinAll([all, other], token);
     for (const host of [all, other]) await connected(host);
     await waitForRung(other, "all", "direct");
     await reaches(other, await addressOf(other, "all"));

@@ -1,6 +1,8 @@
 /** What the end-to-end tests share: a network of real programs in a lab, and assertions about what a machine looks like. */
 import assert from "node:assert/strict";
+import { join } from "node:path";
 import { type Host, Lab } from "../../scripts/lab/lab.ts";
+import type { PingResult } from "../../scripts/lab/ping.ts";
 import { type Process, waitFor } from "../../scripts/lab/process.ts";
 import {
   createToken,
@@ -34,16 +36,18 @@ export async function emptyHomes(): Promise<Lab> {
   return lab;
 }
 
+/** Machines join with one token, all at once, and are up. */
+export async function joinAll(hosts: readonly Host[], token: string, ...options: string[]): Promise<Process[]> {
+  const links = hosts.map((host) => joinLink(host, token, ...options));
+  await Promise.all(links.map((link) => link.line(/ is up: /)));
+  return links;
+}
+
 /** The three nodes join with one token, and are up. */
 export async function joinThree(host: (name: string) => Host): Promise<Network["links"]> {
   const token = await createToken(host("alice"), "--uses", "3");
-  const links = {
-    alice: joinLink(host("alice"), token),
-    bob: joinLink(host("bob"), token),
-    carol: joinLink(host("carol"), token),
-  };
-  await Promise.all(Object.values(links).map((link) => link.line(/ is up: /)));
-  return links;
+  const [alice, bob, carol] = await joinAll([host("alice"), host("bob"), host("carol")], token);
+  return { alice: alice!, bob: bob!, carol: carol! };
 }
 
 /** Builds the demo's world with all programs running and every pair on the direct rung. */
@@ -60,10 +64,12 @@ export async function homes(): Promise<Network> {
   return { lab, mesh, gate, links, host };
 }
 
-/** The IPv4 address of a peer as a host's daemon knows it. */
+/** The IPv4 address of a peer, once a host's daemon knows it. */
 export async function addressOf(host: Host, peer: string): Promise<string> {
-  const found = (await peers(host)).find((p) => p.name === peer);
-  assert.ok(found, `${host.name} does not see ${peer}`);
+  const found = await waitFor(
+    `${host.name} to see ${peer}`,
+    async () => (await peers(host)).find((p) => p.name === peer),
+  );
   return ipv4Of(found.addresses);
 }
 
@@ -79,6 +85,39 @@ export async function connected(host: Host): Promise<void> {
     const now = await status(host);
     return now.network.connected && now.gates.some((gate) => gate.connected);
   });
+}
+
+/** The process id of the TURN service on a gate's host; 0 while there is none. */
+export async function coturnOf(gate: Host): Promise<number> {
+  return Number((await gate.sh("pgrep -n --ns $$ --nslist net turnserver || echo 0")).stdout.trim());
+}
+
+/** Starts a program of tests/lab/testdata on a host. */
+export function helper(host: Host, file: string, ...args: string[]): Process {
+  const deno = ["run", "--quiet", "--no-prompt", "--config", join(PROJECT, "deno.json"), "-P=tools"];
+  return host.spawn(file, [Deno.execPath(), ...deno, join(PROJECT, "tests", "lab", "testdata", `${file}.ts`), ...args]);
+}
+
+/** What a `talk.ts hold` has been answered so far. */
+export function answersTo(client: Process): number {
+  return client.lines.filter(({ text }) => text.startsWith("answered ")).length;
+}
+
+/** Waits until more and more packets of a `talk.ts hold` are dropped, and gives how many answers it got after the first of them. */
+export async function answersAfterDrops(client: Process, dropped: () => Promise<number>): Promise<number> {
+  const first = await dropped();
+  await waitFor("a dropped packet", async () => await dropped() > first);
+  const [before, then] = [answersTo(client), await dropped()];
+  await waitFor("more of them", async () => await dropped() >= then + 2);
+  return answersTo(client) - before;
+}
+
+/** Later than this and WireGuard drops a packet as a replay (RFC 6479; the kernel's and wireguard-go's windows are about 8,000). */
+const WINDOW = 8_000;
+
+/** Asserts that no answer came so late that WireGuard would have dropped it. */
+export function inWindow({ reordered }: PingResult): void {
+  assert.ok(reordered < WINDOW, `${reordered} packets late`);
 }
 
 /** What a program may leave on a machine: interfaces, addresses, routes, rules, and the files of the state folders. */

@@ -3,11 +3,10 @@
  * own powers: alice sends whatever she likes through an exit node that policy lets her use.
  */
 import assert from "node:assert/strict";
-import { join } from "node:path";
 import { waitFor } from "../../../scripts/lab/process.ts";
 import { CAROL } from "../../../scripts/lab/topology.ts";
 import { ACLS, CAROL_6, exitWorld, WEB } from "../../lab/exit_world.ts";
-import { fixture, PROJECT } from "../../lab/support.ts";
+import { fixture, helper } from "../../lab/support.ts";
 
 /** A private network that carol announces without approval, and one that nobody announces. */
 const UNAPPROVED = "10.66.0.0/16";
@@ -24,11 +23,7 @@ const test = fixture(async () => {
   await inside.sh(
     "ip address add 10.66.0.2/16 dev eth0; ip address add 192.168.7.2/24 dev eth0; ip route add default via 10.66.0.1",
   );
-  const program = join(PROJECT, "tests", "lab", "testdata", "who_asks.ts");
-  for (const host of [inside, carol]) {
-    const argv = [Deno.execPath(), "run", "--quiet", "--no-prompt", "--allow-net", program, host.name];
-    await host.spawn("web", argv).line(/serving/);
-  }
+  for (const host of [inside, carol]) await helper(host, "who_asks", host.name).line(/serving/);
   await net.offered({ ipv4: true, ipv6: true });
   const ask = async (address: string) =>
     (await alice.run(["curl", "-s", "--max-time", "2", `http://${address}/`], { codes: "any" })).stdout.trim();

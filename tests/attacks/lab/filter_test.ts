@@ -14,7 +14,7 @@ import {
   waitForRung,
 } from "../../../scripts/lab/programs.ts";
 import { addInternet, addPublic, CAROL, COORDINATOR, GATE } from "../../../scripts/lab/topology.ts";
-import { fixture, PROJECT } from "../../lab/support.ts";
+import { answersAfterDrops, answersTo, fixture, helper, PROJECT } from "../../lab/support.ts";
 import type { Packet } from "../packets.ts";
 
 const BOB = "203.0.113.32";
@@ -218,12 +218,10 @@ test("row 11: ports are not read from the wrong place: other protocols, extensio
   assert.match(checked.stdout, /Bad prefix "::ffff:10\.7\.0\.5"/);
 });
 
-const flow = (host: Host, what: string, ...args: string[]): Process =>
-  host.spawn(what, [Deno.execPath(), ...DENO, join(PROJECT, "tests", "lab", "testdata", "talk.ts"), what, ...args]);
-const answers = (process: Process) => process.lines.filter(({ text }) => text.includes("answered")).length;
-const refused = async (host: Host) =>
+const flow = (host: Host, what: string, ...args: string[]): Process => helper(host, "talk", what, ...args);
+const refused = async (host: Host, way: "in" | "out" = "in") =>
   (await host.ctlJson<{ rows: { what: string; direction: string; packets: number }[] }>(["firewall", "counters"])).rows
-    .find(({ what, direction }) => what === "refused" && direction === "in")!.packets;
+    .find(({ what, direction }) => what === "refused" && direction === way)!.packets;
 
 /** Pushes a policy from alice. */
 async function push({ alice }: Net, text: string): Promise<number> {
@@ -233,16 +231,6 @@ async function push({ alice }: Net, text: string): Promise<number> {
 const inForce = (host: Host, entry: number) =>
   waitFor(`entry ${entry}`, async () => (await host.ctlJson<{ entry: number }>(["firewall", "show"])).entry === entry);
 
-/** Waits until packets of an open flow are refused, and gives what it got after that. */
-async function ended(client: Process, bob: Host): Promise<number> {
-  const first = await refused(bob);
-  await waitFor("a refused packet", async () => await refused(bob) > first);
-  const before = answers(client);
-  const then = await refused(bob);
-  await waitFor("more of them", async () => await refused(bob) >= then + 2);
-  return answers(client) - before;
-}
-
 test("row 24: an open flow ends when the policy no longer allows it", async (net) => {
   const { alice, bob, of } = net;
   await inForce(bob, await push(net, policy(', "tcp/22"')));
@@ -250,7 +238,7 @@ test("row 24: an open flow ends when the policy no longer allows it", async (net
   const client = flow(alice, "hold", of.bob[0], "22");
   await client.line(/answered 2/);
   await inForce(bob, await push(net, policy("")));
-  assert.equal(await ended(client, bob), 0, "what the flow got after that");
+  assert.equal(await answersAfterDrops(client, () => refused(bob)), 0, "what the flow got after that");
   await client.stop("SIGKILL");
 });
 
@@ -273,11 +261,11 @@ test("row 23: a filter that cannot be loaded leaves the one before, nothing is o
     async () => (await status(bob)).warnings.find((line) => /could not? be set up|nft table/.test(line)),
   );
   assert.equal(await rules(), before, "the rules before stay");
-  const at = answers(client);
-  await waitFor("the flow to go on by them", () => answers(client) > at + 3);
+  const at = answersTo(client);
+  await waitFor("the flow to go on by them", () => answersTo(client) > at + 3);
   await bob.sh('umount "$1"', nft);
   await inForce(bob, narrow);
-  assert.equal(await ended(client, bob), 0, "and it does not go on any more");
+  assert.equal(await answersAfterDrops(client, () => refused(bob)), 0, "and it does not go on any more");
   await client.stop("SIGKILL");
   // A policy without a rule lets nothing in, and everything is not what it means.
   await inForce(bob, await push(net, "[tags]\na = []\nb = []\nc = []\n"));
@@ -337,14 +325,16 @@ table inet hostfw {
   assert.equal(await reached(), 0, "packets that came to the container");
   await client.stop("SIGKILL");
   // Nor does the container get into the tunnel in bob's name.
+  await flow(alice, "serve", "80").line(/up/);
+  await alice.run(["nft", "-f", "-"], {
+    stdin:
+      "table inet tunnel { chain in { type filter hook prerouting priority -400; iifname ghost0 tcp dport 80 counter; }; }",
+  });
+  const held = await refused(bob, "out");
   const out = flow(box, "hold", of.alice[0], "80");
-  await waitFor(
-    "refused packets",
-    async () =>
-      (await bob.ctlJson<{ rows: { what: string; direction: string; packets: number }[] }>(["firewall", "counters"]))
-        .rows
-        .some(({ what, direction, packets }) => what === "refused" && direction === "out" && packets > 0),
-  );
+  await waitFor("packets held back", async () => await refused(bob, "out") >= held + 2);
+  assert.equal(out.text, "", "what the container was answered");
+  assert.match((await alice.run(["nft", "list", "table", "inet", "tunnel"])).stdout, /packets 0 /);
   await out.stop("SIGKILL");
   // Beside the tunnel all is as before: the published port answers, the host is shut, the tables are what they were.
   const beside = flow(carol, "hold", BOB, "8080");

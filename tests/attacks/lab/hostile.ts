@@ -6,7 +6,6 @@ import { type Process, waitFor } from "../../../scripts/lab/process.ts";
 import {
   createToken,
   initNetwork,
-  joinLink,
   MESH_TOML,
   setupCode,
   startGate,
@@ -23,6 +22,7 @@ import { makeRequestProof } from "../../../mesh/trust/proof.ts";
 import { fromBase64Url, utf8 } from "../../../mesh/wire/encoding.ts";
 import type { LedgerBody, LedgerKind } from "../../../mesh/wire/ledger.ts";
 import type { NodeRecord } from "../../../mesh/wire/record.ts";
+import { joinThree } from "../../lab/support.ts";
 import { payloadOf } from "../forge.ts";
 import type { MeshOrder, Seen } from "../hostile_mesh.ts";
 
@@ -102,13 +102,7 @@ export async function occupied(): Promise<Occupied> {
   const mesh = new Hostile<MeshOrder>(host("coordinator"), program);
   await initNetwork(host("alice"), code);
   const gate = await startGate(host("gate"), { token: await createToken(host("alice"), "--gate") });
-  const token = await createToken(host("alice"), "--uses", "3");
-  const links = {
-    alice: joinLink(host("alice"), token),
-    bob: joinLink(host("bob"), token),
-    carol: joinLink(host("carol"), token),
-  };
-  await Promise.all(Object.values(links).map((link) => link.line(/ is up: /)));
+  const links = await joinThree(host);
   await allDirect(host);
   return { lab, mesh, honest, gate, links, host };
 }

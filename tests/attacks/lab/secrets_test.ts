@@ -8,7 +8,6 @@ import { Process } from "../../../scripts/lab/process.ts";
 import {
   createToken,
   initNetwork,
-  joinLink,
   setupCode,
   startGate,
   startMesh,
@@ -16,7 +15,7 @@ import {
 } from "../../../scripts/lab/programs.ts";
 import { fromBase64Url, toBase64Url } from "../../../mesh/wire/encoding.ts";
 import { decodeSetupCode, decodeToken } from "../../../mesh/wire/token.ts";
-import { emptyHomes, fixture } from "../../lab/support.ts";
+import { emptyHomes, fixture, joinAll } from "../../lab/support.ts";
 import { ADMIN_FILE } from "./hostile.ts";
 
 const test = fixture(emptyHomes);
@@ -88,8 +87,7 @@ test("secrets: none of a whole run shows in output, arguments, environments or f
   };
   const gate = await startGate(host("gate"), { token: await token("--gate") });
   const join = await token("--uses", "3");
-  const links = ["alice", "bob"].map((name) => joinLink(host(name), join));
-  await Promise.all(links.map((link) => link.line(/ is up: /)));
+  const links = await joinAll([host("alice"), host("bob")], join);
   await waitForRung(host("alice"), "bob", "direct");
   for (
     const argv of [["status"], ["peers"], ["keys", "rotate"], ["status", "--json"], ["nodes", "list"], [

@@ -7,6 +7,7 @@ import { nodeIdOf } from "../../../../mesh/trust/keys.ts";
 import { makeTurnAsk, openTurnGrant } from "../../../../mesh/trust/turn_mail.ts";
 import { readNodeRecord, verifyGateRecord } from "../../../../mesh/trust/record.ts";
 import { openKept } from "../../../../mesh/trust/kept_ledger.ts";
+import type { TurnGrant } from "../../../../mesh/wire/turn.ts";
 import { AdmitRules, issuerSigners } from "../../../../mesh/policy/mod.ts";
 import { NodeState } from "../../../../link/host/state.ts";
 import type { TurnServer } from "../../../../link/host/turn_pipe.ts";
@@ -33,13 +34,16 @@ const turn: TurnServer = { transport: "udp", host, port: gate.record.turn!.port 
 const seen = new Set<string>();
 const asked = new Set<number>();
 
-/** Asks with these boxes and gives the grants that come back within `patience` ms of the first one, or of now. */
-async function ask(boxes: string[], patience: number): Promise<{ username: string; password: string }[]> {
-  const got: { username: string; password: string }[] = [];
+/**
+ * Asks with these boxes, which all have to be taken, and gives the grants that come back within `patience` ms. What is sealed for
+ * somebody else throws: it is an answer that we must not get.
+ */
+async function ask(boxes: string[], patience: number): Promise<TurnGrant[]> {
+  const got: TurnGrant[] = [];
   const stop = AbortSignal.timeout(patience);
   try {
     for await (const { event } of mesh.sync({ cursor: undefined, ledgerFrom: ledger.head.seq + 1, signal: stop })) {
-      if (event.type === "synced") { for (const box of boxes) await mesh.mail(gate.id, box).catch(() => {}); }
+      if (event.type === "synced") { for (const box of boxes) await mesh.mail(gate.id, box); }
       if (event.type !== "mail" || event.from !== gate.id || seen.has(event.box)) continue;
       seen.add(event.box); // a new stream brings what came in the last minute again
       const grant = await openTurnGrant(event.box, { net, self: { id, key: identity.seal }, gate });
@@ -107,22 +111,29 @@ const orders: Record<string, () => Promise<unknown>> = {
     return Object.fromEntries(addresses.map((address, i) => [address, codes[i]]));
   },
   async asks() {
+    const first = await own(now());
+    return {
+      own: (await ask([first], 6_000)).length,
+      replayed: (await ask([first, first, "nonsense"], 2_500)).length,
+    };
+  },
+  /** The honest ask behind them says that the gate has looked at all of them. */
+  async forge() {
     const other = Deno.args[3]!;
     const foreign = (await mesh.nodes()).find((jws) => payload(jws).name === other)!;
     await readNodeRecord(foreign);
     const at = now();
-    const first = await own(at);
-    return {
-      own: (await ask([first], 6_000)).length,
-      replayed: (await ask([first, first], 2_500)).length,
-      forged:
-        (await ask([await own(now(), foreign), await own(now(), undefined, id), "x~y", "nonsense"], 2_500)).length,
-    };
+    const forged = [await own(at, foreign), await own(at + 1, undefined, id), "x~y"];
+    const granted = await ask([...forged, await own(at + 2)], 6_000);
+    return granted.map((grant) => grant.at - at);
   },
   async flood() {
+    const refused = new Set<unknown>();
     let taken = 0;
-    for (let i = 0; i < 200; i++) await mesh.mail(gate.id, await own(now() + i)).then(() => taken++, () => {});
-    return { taken };
+    for (let i = 0; i < 200; i++) {
+      await mesh.mail(gate.id, await own(now() + i)).then(() => taken++, ({ code }) => refused.add(code));
+    }
+    return { taken, refused: [...refused] };
   },
   async amplify() {
     return {

@@ -1,0 +1,19 @@
+import assert from "node:assert/strict";
+import { firstReply, judge } from "./times.ts";
+
+const lines = (...texts: string[]) => texts.map((text, i) => ({ at: i, text }));
+
+Deno.test("firstReply() counts from the first packet that was sent, answered or not", () => {
+  const head = "PING 100.64.0.2 (100.64.0.2) 56(84) bytes of data.";
+  const answer = "64 bytes from 100.64.0.2: icmp_seq=4 ttl=64 time=81.2 ms";
+  const refused = "From 100.64.0.1 icmp_seq=1 Destination Host Unreachable";
+  assert.equal(firstReply(lines(head, refused, answer, answer.replace("=4", "=5")), 10), 111.2);
+  assert.equal(firstReply(lines(head, refused), 10), null);
+});
+
+Deno.test("judge() holds the named part against the limit, and what never came is over it", () => {
+  const times = [10, 20, 30, Infinity];
+  assert.deepEqual(judge(times, { what: "", part: 0.5, limit: 30 }), { value: 30, met: true });
+  assert.deepEqual(judge(times, { what: "", part: 0.99, limit: 1e9 }), { value: Infinity, met: false });
+  assert.equal(judge([], { what: "", part: 0.5, limit: 1 }).met, false);
+});

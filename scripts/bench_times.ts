@@ -1,0 +1,125 @@
+/**
+ * `deno task bench times [--pairs N] [--rounds N] [--rtt MS] [--near 0|1] [--out FILE]`: how long things take between alice and bob, each behind a
+ * home NAT, in a throw-away world: first reply (half of the pairs are pinged at once, half 3 s later, as others were measured) and a direct path in both
+ * directions between strangers, over fresh pairs; the gap while
+ * alice changes her network, and while the gate that carries a lane of theirs dies. With no delay in the links, and with `rtt` ms
+ * between each machine and everything else (lab/delay.ts); `--near 0` and `--rtt 0` leave one out. The goals are the issue's; RTT is
+ * what the two ends have between them without a tunnel.
+ */
+import { benchOptions, tell } from "./bench/options.ts";
+import { type Goal, judge } from "./bench/times.ts";
+import { TimesWorld } from "./bench/times_world.ts";
+import { enterWorld } from "./lab/enter.ts";
+import { main } from "./lib/run.ts";
+import { quantile, table } from "./lib/stats.ts";
+
+/** Times in ms, and what the ends' round trip was. */
+interface Run {
+  rtt: number;
+  atOnce: number[];
+  later: number[];
+  direct: number[];
+  climb: number[];
+  roaming: number[];
+  deadGate: number[];
+}
+
+/** What the issue asks, by what is measured. */
+function goals(rtt: number): Record<Exclude<keyof Run, "rtt">, Goal[]> {
+  const first = [{ what: "1 RTT + 20 ms", part: 0.5, limit: rtt + 20 }];
+  const direct = [
+    { what: "100 ms + 4 RTT", part: 0.5, limit: 100 + 4 * rtt },
+    { what: "1 s + 4 RTT", part: 0.99, limit: 1_000 + 4 * rtt },
+  ];
+  return {
+    atOnce: first,
+    later: first,
+    direct,
+    climb: direct,
+    roaming: [{ what: "3 s", part: 1, limit: 3_000 }],
+    deadGate: [{ what: "3 s", part: 1, limit: 3_000 }],
+  };
+}
+
+const NAMES = {
+  atOnce: "first reply, pinged as the second says it is up",
+  later: "first reply, pinged 3 s later",
+  direct: "direct both ways, from the second's word that it is up",
+  climb: "direct both ways, from its session with the gate",
+  roaming: "gap: another network",
+  deadGate: "gap: dead gate under a lane",
+} as const;
+const PARTS = new Map([[0.5, "p50"], [0.99, "p99"], [1, "largest"]]);
+
+function rowsOf(runs: readonly Run[]): string[][] {
+  const ms = (value: number) => Number.isFinite(value) ? value.toFixed(0) : "never";
+  const rows = [["ms", "RTT of the ends", "times", "p50", "p99", "largest", "goal", ""]];
+  for (const run of runs) {
+    for (const [key, list] of Object.entries(goals(run.rtt)) as [Exclude<keyof Run, "rtt">, Goal[]][]) {
+      const times = run[key];
+      if (times.length === 0) continue;
+      const figures = [...PARTS.keys()].map((part) => ms(quantile(times, part)));
+      const told = list.map((goal) => {
+        const { met } = judge(times, goal);
+        return [`${PARTS.get(goal.part)} <= ${ms(goal.limit)} (${goal.what})`, met ? "met" : "not met"];
+      });
+      const [goal, met] = [0, 1].map((i) => told.map((cells) => cells[i]).join("; "));
+      rows.push([NAMES[key], run.rtt.toFixed(1), `${times.length}`, ...figures, goal!, met!]);
+    }
+  }
+  return rows;
+}
+
+async function measure(
+  o: { pairs: number; rounds: number; rtt: number; say(line: string): void },
+): Promise<Run> {
+  await using world = await TimesWorld.open({ pairs: Math.max(1, o.pairs), delay: o.rtt / 2 });
+  const run: Run = {
+    rtt: 2 * await world.gateRtt(),
+    atOnce: [],
+    later: [],
+    direct: [],
+    climb: [],
+    roaming: [],
+    deadGate: [],
+  };
+  const tag = `${o.rtt} ms`.padEnd(7);
+  for (let i = 0; i < Math.max(1, o.pairs); i++) {
+    const when = i % 2 === 0 ? "at once" : "later";
+    const { firstReply, direct, climb } = await world.pair(when);
+    (when === "at once" ? run.atOnce : run.later).push(firstReply);
+    run.direct.push(direct);
+    run.climb.push(climb);
+    o.say(
+      `${tag} pair ${i + 1}/${o.pairs}: first reply ${when} ${firstReply.toFixed(0)} ms, direct ${
+        direct.toFixed(0)
+      } ms`,
+    );
+  }
+  for (let i = 0; i < o.rounds; i++) {
+    run.roaming.push(await world.roam());
+    o.say(`${tag} another network: ${run.roaming.at(-1)!.toFixed(0)} ms`);
+  }
+  if (o.rounds > 0) await world.relayOnly();
+  for (let i = 0; i < o.rounds; i++) {
+    run.deadGate.push(await world.gateDies());
+    o.say(`${tag} dead gate: ${run.deadGate.at(-1)!.toFixed(0)} ms`);
+  }
+  return run;
+}
+
+await main(async () => {
+  const { rounds, own: { pairs, rtt, near }, out } = benchOptions({ rounds: 3, seconds: 1 }, {
+    pairs: 10,
+    rtt: 40,
+    near: 1,
+  });
+  await enterWorld();
+  const say = (line: string) => console.log(line);
+  const runs: Run[] = [];
+  for (const delay of [...(near ? [0] : []), ...(rtt > 0 ? [rtt] : [])]) {
+    runs.push(await measure({ pairs, rounds, rtt: delay, say }));
+  }
+  const title = `${pairs} fresh pairs, then ${rounds} of each gap, by pings every 10 ms`;
+  await tell([title, table(rowsOf(runs))].join("\n\n"), { out, json: { version: 1, pairs, rounds, runs } });
+});
