@@ -312,6 +312,7 @@ export class Daemon {
       filter: this.#parts.view.filter({ exit: this.#parts.exit.node }),
       policy: this.#parts.view.policyEntry,
       routes: this.#parts.view.routes(),
+      coordinator: this.#parts.surroundings.coordinator(),
       outside: this.#parts.surroundings.outside(),
       exit: this.#parts.exit.wanted(),
     });

@@ -283,11 +283,10 @@ export class Report {
 
 /** LANs with the addresses of a route: what people wonder about when a route does nothing. */
 function unused(uses: readonly RouteUse[]): string[] {
-  return uses.flatMap(({ route, reason }) =>
-    reason?.startsWith("this machine") && !reason.includes("itself")
-      ? [`the route ${route.prefix} is not used: ${reason}`]
-      : []
+  const lines = uses.filter(({ refused }) => refused).map(({ route, reason }) =>
+    `the route ${route.prefix} is not used: ${reason}`
   );
+  return [...new Set(lines)];
 }
 
 /** What ends within this time is worth a word, in seconds. Certificates are short-lived often, and renewed by programs. */

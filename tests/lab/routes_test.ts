@@ -31,10 +31,14 @@ import {
 import { connected, fixture, joinAll } from "./support.ts";
 
 const DAVE = "203.0.113.31";
+/** All of the internet here, and a part of it: gate and dave, not the coordinator. */
 const PUBLIC = "203.0.113.0/24";
+const HALF = "203.0.113.16/28";
+/** Alice's router, and not alice. */
+const GATEWAY = "10.9.1.0/31";
 const ACLS = `[[allow]]
 from = ["*"]
-to = ["*", "${OFFICE}", "${PUBLIC}"]
+to = ["*", "${OFFICE}", "${PUBLIC}", "${HALF}", "${GATEWAY}"]
 `;
 
 interface Row {
@@ -126,24 +130,55 @@ test("of two routers the second takes over when the first dies, and what cannot 
   );
 });
 
-test("gate, coordinator and the carrier itself stay reachable outside of a route that covers them", async (net) => {
+test("gate and the carrier itself stay reachable outside of a route that covers them", async (net) => {
   const { host, carried } = net;
   const alice = host("alice");
   const { interface: iface } = (await status(alice)).self;
   const wayTo = async (address: string) => (await alice.run(["ip", "route", "get", address])).stdout;
-  await alice.ctl(["route", "add", PUBLIC, "via", "dave"]);
-  await carried(PUBLIC, "dave");
+  await alice.ctl(["route", "add", HALF, "via", "dave"]);
+  await carried(HALF, "dave");
   for (const address of [GATE, COORDINATOR, DAVE]) {
     await waitFor(`the way to ${address}`, async () => / dev eth0 /.test(await wayTo(address)));
   }
-  assert.match(await wayTo("203.0.113.99"), new RegExp(` dev ${iface} `));
+  assert.match(await wayTo("203.0.113.29"), new RegExp(` dev ${iface} `));
   await connected(alice);
   const ping = await alice.run(["ping", "-c", "3", "-i", "0.2", "-W", "2", PRINTER]);
   assert.match(ping.stdout, / 3 received/);
-  await alice.ctl(["route", "remove", PUBLIC, "via", "dave"]);
-  await carried(PUBLIC, null);
+  await alice.ctl(["route", "remove", HALF, "via", "dave"]);
+  await carried(HALF, null);
   await waitFor(
     "no route past the tunnel",
     async () => !/ dev eth0/.test((await alice.run(["ip", "route", "show", "proto", "207"])).stdout),
   );
+});
+
+test("a route that covers the coordinator or this machine's own gateway is not used, and the reason is told", async (net) => {
+  const { host } = net;
+  const alice = host("alice");
+  const daemon = alice.processes.findLast((p) => p.name.includes("ghostlink"))!;
+  const covered = [
+    [PUBLIC, `the coordinator is inside the prefix \\(${COORDINATOR}\\)`],
+    [GATEWAY, "this machine's own gateway is inside the prefix"],
+  ] as const;
+  for (const [prefix, why] of covered) {
+    await alice.ctl(["route", "add", prefix, "via", "dave"]);
+    const row = await waitFor(
+      `a word about ${prefix}`,
+      async () => (await net.routes()).find((r) => r.prefix === prefix),
+    );
+    assert.equal(row.active, false);
+    assert.match(row.reason ?? "", new RegExp(why));
+    await daemon.line(new RegExp(`A route is not used.*${prefix}: ${why}`));
+    const { warnings } = await status(alice);
+    assert.equal(warnings.filter((w) => w.includes(`the route ${prefix} is not used`)).length, 1);
+  }
+  const { stdout } = await alice.run(["ip", "route", "show", "proto", "207"]);
+  assert.doesNotMatch(stdout, /203\.0\.113\.|10\.9\./);
+  await connected(alice);
+  const ping = await alice.run(["ping", "-c", "1", "-W", "2", PRINTER]);
+  assert.match(ping.stdout, / 1 received/);
+  const told = () => daemon.lines.filter((line) => /A route is not used/.test(line.text)).length;
+  assert.equal(told(), covered.length);
+  for (const [prefix] of covered) await alice.ctl(["route", "remove", prefix, "via", "dave"]);
+  await waitFor("no such route", async () => (await net.routes()).every((r) => r.prefix === OFFICE));
 });
