@@ -25,6 +25,7 @@ import type { Counters } from "../core/path/mod.ts";
 import type { RouteUse } from "../core/routes/mod.ts";
 import { exitPrefixes, MachineExit } from "./exit/machine_exit.ts";
 import { FirewallDesk } from "./firewall/desk.ts";
+import { ForeignFirewalls } from "./firewall/foreign.ts";
 import { OnChange } from "./firewall/on_change.ts";
 import { freePort } from "./free_port.ts";
 import { IpTool, type LocalNetworks } from "./ip.ts";
@@ -124,6 +125,11 @@ export class Machine {
     const machine = new Machine(o, { device, forwarding, firewall });
     await machine.#exit.recover();
     return machine;
+  }
+
+  /** Looks for other programs' firewalls that stop what is carried. */
+  foreignFirewalls(carried: () => readonly string[]): ForeignFirewalls {
+    return new ForeignFirewalls({ ...this.#o, carried });
   }
 
   /** WireGuard's UDP port. */

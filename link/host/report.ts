@@ -41,7 +41,7 @@ export interface ReportSources {
   /** Why a peer's path is no better. */
   why(peer: Peer): string | null;
   /** What collides with the network's ranges on this machine. */
-  collisions(): readonly string[];
+  inTheWay(): readonly string[];
   /** One ping; its round trip in ms, null without an answer. */
   ping(address: string): Promise<number | null>;
 }
@@ -122,7 +122,7 @@ export class Report {
     }
     if (this.#fault) list.push(`not everything could be set up: ${this.#fault}`);
     list.push(...overlaps(machine.routeUses.map((u) => u.route)), ...unused(machine.routeUses));
-    list.push(...this.#o.collisions());
+    list.push(...this.#o.inTheWay());
     list.push(...this.#o.exit.notes());
     const names = this.#o.names.state.fault;
     const { fault } = machine.firewall;

@@ -28,7 +28,7 @@ import {
   PRINTER,
   ROUTER_A,
 } from "../../scripts/lab/topology.ts";
-import { connected, fixture, joinAll } from "./support.ts";
+import { connected, fixture, joinAll, reaches } from "./support.ts";
 
 const DAVE = "203.0.113.31";
 /** All of the internet here, and a part of it: gate and dave, not the coordinator. */
@@ -181,4 +181,52 @@ test("a route that covers the coordinator or this machine's own gateway is not u
   assert.equal(told(), covered.length);
   for (const [prefix] of covered) await alice.ctl(["route", "remove", prefix, "via", "dave"]);
   await waitFor("no such route", async () => (await net.routes()).every((r) => r.prefix === OFFICE));
+});
+
+/** As Docker and its like load it: a port is published, and what is forwarded otherwise is dropped. */
+const DOCKER = `table ip filter {
+  chain DOCKER-USER { }
+  chain FORWARD {
+    type filter hook forward priority filter; policy drop;
+    jump DOCKER-USER
+    ct state established,related accept
+    oifname "docker0" accept
+    iifname "docker0" accept
+  }
+}
+table ip nat {
+  chain PREROUTING {
+    type nat hook prerouting priority dstnat;
+    fib daddr type local tcp dport 8080 dnat to 172.17.0.2:8080
+  }
+}
+`;
+
+test("Docker that comes later is as without us, and is named for what it keeps from passing", async ({ host, lab, printer }) => {
+  const [alice, carol] = [host("alice"), host("carol")];
+  await reaches(alice, PRINTER);
+  const box = await lab.addHost("box");
+  await lab.connect(carol, "docker0", box, "eth0");
+  await carol.run(["ip", "address", "add", "172.17.0.1/16", "dev", "docker0"]);
+  await box.sh("ip address add 172.17.0.2/16 dev eth0; ip route add default via 172.17.0.1");
+  box.spawn("web", ["iperf3", "-s", "-p", "8080"]);
+  const published = async () =>
+    (await printer.run(["timeout", "1", "bash", "-c", "exec 3<>/dev/tcp/10.1.1.1/8080"], { codes: "any" })).code === 0;
+  await carol.run(["nft", "-f", "-"], { stdin: DOCKER });
+  assert.equal(await published(), false, "carol forwards for the tunnel alone until somebody says otherwise");
+  await carol.run(["sysctl", "-qw", "net.ipv4.ip_forward=1"]);
+  await waitFor("the published port", published);
+
+  const warned = async () =>
+    (await status(carol)).warnings.some((w) => /chain FORWARD of .* ip filter.*DOCKER-USER/.test(w));
+  await waitFor("a word about the table", warned);
+  const ping = ["ping", "-c", "1", "-W", "1", PRINTER];
+  assert.notEqual((await alice.run(ping, { codes: "any" })).code, 0, "nobody but its owner opens it");
+  // What the warning says, in nft's words.
+  await carol.sh(
+    "nft add rule ip filter DOCKER-USER iifname ghost0 accept; nft add rule ip filter DOCKER-USER oifname ghost0 accept",
+  );
+  await reaches(alice, PRINTER);
+  await waitFor("nothing more to say", async () => !await warned());
+  await carol.sh("nft delete table ip filter; nft delete table ip nat");
 });
