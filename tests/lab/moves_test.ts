@@ -57,7 +57,7 @@ async function stream(
   const ping = new Ping(w.host("alice"), w.bob, 1);
   await ping.first();
   await act();
-  await ping.inWindow();
+  await ping.goesOn();
   const result = await ping.stop(1_000);
   const { reordered, longestGapMs } = result;
   const name = `${lossText(result)}, latest by ${reordered}, longest gap ${longestGapMs.toFixed(0)} ms`;
