@@ -6,12 +6,13 @@ import { random, type TestNode, until } from "../gate/host/testing.ts";
 import { GateClient } from "../link/host/gate_client.ts";
 import { CloneWatch, GateKeeper } from "../link/host/gate_keeper.ts";
 import type { HandlerFault } from "../link/host/guarded.ts";
+import { readDatagrams } from "../mesh/host/datagrams.ts";
 import type { VerifiedGate } from "../mesh/trust/record.ts";
 import { GATE_ALPN } from "../mesh/wire/gate_session.ts";
 import { dialOf, gateAt, noEvents, nothing } from "./node_session.ts";
 
 /** Keeps a session with a gate, and notes what it tells. */
-function keep(gate: VerifiedGate, node: TestNode) {
+function keep(gate: VerifiedGate, node: TestNode, clones = new CloneWatch()) {
   const told: string[] = [];
   const keeper = new GateKeeper(gate, {
     ...dialOf(node),
@@ -20,7 +21,7 @@ function keep(gate: VerifiedGate, node: TestNode) {
     events: () => noEvents,
     session: (_keeper, { up, reason }) => told.push(up ? "up" : reason!),
     silent: nothing,
-    clones: new CloneWatch(),
+    clones,
     failed: (_keeper, { error }) => {
       throw error;
     },
@@ -50,6 +51,50 @@ Deno.test("a gate's address that is silent fails nothing: its next one is dialle
   keeper.leave("done");
   await until("its end", () => told.length === 2);
   assert.deepEqual(told, ["up", "done"]);
+});
+
+/** A way to a gate's port that, once cut, carries only who comes anew: as if the gate had been started anew, without a word. */
+function wayTo(port: number): { port: number; cut(): void; [Symbol.dispose](): void } {
+  const front = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const backs = new Map<number, { socket: Deno.DatagramConn; cut: boolean }>();
+  const back = (from: Deno.NetAddr) => {
+    const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+    const flow = { socket, cut: false };
+    backs.set(from.port, flow);
+    void readDatagrams(socket, (bytes) => flow.cut || void front.send(bytes, from).catch(nothing));
+    return flow;
+  };
+  void readDatagrams(front, (bytes, from) => {
+    const flow = backs.get(from.port) ?? back(from);
+    if (!flow.cut) void flow.socket.send(bytes, { transport: "udp", hostname: "127.0.0.1", port }).catch(nothing);
+  });
+  return {
+    port: (front.addr as Deno.NetAddr).port,
+    cut: () => backs.forEach((flow) => flow.cut = true),
+    [Symbol.dispose]: () => [front, ...[...backs.values()].map(({ socket }) => socket)].forEach((s) => s.close()),
+  };
+}
+
+Deno.test("a session that goes silent is replaced by another one, long before QUIC gives it up, and that is no copy of us", async () => {
+  await using w = await GateWorld.create();
+  const node = await w.network.node("a", w.grant);
+  using way = wayTo(w.gate.port);
+  const there = gateAt(w.gate, ["127.0.0.1"]);
+  const gate = { ...there, record: { ...there.record, quic: way.port } };
+  const clones = new CloneWatch();
+  const { keeper, told } = keep(gate, node, clones);
+  await until("the session", () => keeper.client);
+  const first = keeper.client;
+  way.cut();
+  const clock = setInterval(() => {
+    keeper.used(Date.now());
+    keeper.tick(Date.now());
+  }, 50);
+  await until("another one", () => keeper.client && keeper.client !== first);
+  assert.deepEqual(told, ["up", "it has gone silent, and another session took its place", "up"]);
+  clearInterval(clock);
+  keeper.leave("done");
+  await until("its end", () => told.length === 4);
 });
 
 Deno.test("a keeper that is left in the midst of a dial ends it, and tells nothing of it", async () => {

@@ -278,6 +278,7 @@ export class Daemon {
   async #look(): Promise<void> {
     await this.#parts.surroundings.refresh();
     await this.#parts.collisions.refresh();
+    await this.#parts.foreign.refresh();
     // An exit node in use is gone past by addresses, which may be others now.
     if (this.#parts.exit.node !== undefined) void this.reconcile();
     if (await this.#parts.exit.announce()) await this.#teller.changed();
@@ -312,6 +313,7 @@ export class Daemon {
       filter: this.#parts.view.filter({ exit: this.#parts.exit.node }),
       policy: this.#parts.view.policyEntry,
       routes: this.#parts.view.routes(),
+      coordinator: this.#parts.surroundings.coordinator(),
       outside: this.#parts.surroundings.outside(),
       exit: this.#parts.exit.wanted(),
     });
@@ -327,6 +329,7 @@ export class Daemon {
     await this.reconcile(); // before all that waits for the coordinator
     // Behind a kill switch names resolve once our resolver serves them, and the coordinator is reached once its name resolves.
     if (this.#parts.surroundings.unresolved) void this.#looks.request();
+    void this.#parts.foreign.refresh();
     void this.#parts.admissions.review();
     await this.#parts.publisher.renew();
     if (await this.#certificate?.renew()) await this.#teller.renewed();

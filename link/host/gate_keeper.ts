@@ -19,6 +19,21 @@ const CLONED_WAIT = 60_000;
 /** Somebody who sent data over the session this long ago may still wait for an answer, in ms. */
 const USED = 5_000;
 
+/** Why a silent session was ended. */
+const REPLACED = "it has gone silent, and another session took its place";
+
+interface Session {
+  client: GateClient;
+  /** Why it ended. */
+  ended: Promise<string>;
+}
+
+/** How a session ended, and the one that is being opened in its place. */
+interface Over {
+  reason: string;
+  next: Promise<Session | null> | null;
+}
+
 /** How often in a row sessions were soon replaced by others of this identity; one count for all gates. */
 export class CloneWatch {
   #replaced = 0;
@@ -65,6 +80,7 @@ export class GateKeeper {
   readonly #waits = new Waits(WAITS);
   #live = new Liveness(0);
   #usedAt = -Infinity;
+  #wentSilent = () => {};
 
   constructor(gate: VerifiedGate, host: KeeperHost) {
     this.gate = gate;
@@ -93,40 +109,79 @@ export class GateKeeper {
 
   async #keep(): Promise<void> {
     const { signal } = this.#abort;
-    const { clones } = this.#host;
-    while (!signal.aborted) {
-      let atLeast = 0;
-      const ended = Promise.withResolvers<string>();
-      const client = await this.#connect(ended.resolve);
-      if (client && !signal.aborted) {
-        this.#waits.reset();
-        const since = this.#host.now();
-        this.client = client;
-        this.#live = new Liveness(since);
-        this.#tell.session({ up: true, reason: null, failed: false });
-        const reason = await ended.promise;
-        clones.ended(reason, this.#host.now() - since);
-        if (clones.cloned && reason.includes(GATE_REPLACED)) atLeast = CLONED_WAIT;
-        this.client = null;
-        this.#tell.session({ up: false, reason, failed: !signal.aborted });
-      } else client?.close();
-      const spread = 0.75 + this.#host.random(1)[0]! / 512;
-      await this.#waits.wait({ spread, atLeast }, signal);
+    let opening = this.#open(true);
+    while (true) {
+      const session = await opening;
+      if (signal.aborted) return session?.client.close();
+      const { next, atLeast } = session ? await this.#hold(session) : { next: null, atLeast: 0 };
+      if (!next) await this.#wait(atLeast);
+      if (signal.aborted) return void next?.then((spare) => spare?.client.close());
+      opening = next ?? this.#open(true);
     }
   }
 
-  async #connect(closed: (reason: string) => void): Promise<GateClient | null> {
+  #wait(atLeast: number): Promise<void> {
+    const spread = 0.75 + this.#host.random(1)[0]! / 512;
+    return this.#waits.wait({ spread, atLeast }, this.#abort.signal);
+  }
+
+  /**
+   * Uses a session until it ends. One that has gone silent is not waited for alone: a gate that was started anew knows nothing of
+   * it, and QUIC would find that out only after its idle time of ten seconds. So another one is opened beside it.
+   * @returns `next`: the one that is being opened, or is open, in its place; null when none is
+   */
+  async #hold({ client, ended }: Session): Promise<{ next: Promise<Session | null> | null; atLeast: number }> {
+    this.#waits.reset();
+    const since = this.#host.now();
+    this.client = client;
+    this.#live = new Liveness(since);
+    this.#tell.session({ up: true, reason: null, failed: false });
+    let over: Over | null = null;
+    while (!over) {
+      over = await Promise.race([ended.then((reason) => ({ reason, next: null })), this.#silence().then(() => null)]);
+      over ??= await this.#replace(client, ended);
+    }
+    const { reason, next } = over;
+    const { clones } = this.#host;
+    // When we open another session ourselves, the gate ends this one with the words for a copy of our identity.
+    if (!next) clones.ended(reason, this.#host.now() - since);
+    this.client = null;
+    this.#tell.session({ up: false, reason, failed: reason !== REPLACED && !this.#abort.signal.aborted });
+    return { next, atLeast: clones.cloned && reason.includes(GATE_REPLACED) ? CLONED_WAIT : 0 };
+  }
+
+  /** Opens another session beside one that is silent; null when it cannot now, and the silent one is still there. */
+  async #replace(client: GateClient, ended: Promise<string>): Promise<Over | null> {
+    const next = this.#open(false);
+    const first = await Promise.race([ended, next]);
+    if (typeof first === "string") return { reason: first, next };
+    if (first) {
+      client.close(REPLACED);
+      return { reason: REPLACED, next };
+    }
+    return await Promise.race([ended.then((reason) => ({ reason, next: null })), this.#wait(0).then(() => null)]);
+  }
+
+  /** Resolves when the session is silent. */
+  #silence(): Promise<void> {
+    if (this.#live.silent) return Promise.resolve();
+    return new Promise((resolve) => this.#wentSilent = resolve);
+  }
+
+  async #open(tells: boolean): Promise<Session | null> {
     const { signal } = this.#abort;
+    const { promise: ended, resolve: closed } = Promise.withResolvers<string>();
     const events = { ...this.#host.events(this), closed };
     try {
-      return await raceFor(await this.#host.ways(this.gate), {
+      const client = await raceFor(await this.#host.ways(this.gate), {
         signal,
         dial: (host, o) =>
           GateClient.connect({ ...this.#host.dial(), ...this.#guard, ...o, gate: this.gate, host }, events),
         close: (client) => client.close(),
       });
+      return { client, ended };
     } catch (error) {
-      if (!signal.aborted) this.#tell.session({ up: false, reason: errorLine(error), failed: true });
+      if (tells && !signal.aborted) this.#tell.session({ up: false, reason: errorLine(error), failed: true });
       return null;
     }
   }
@@ -146,7 +201,9 @@ export class GateKeeper {
     this.#live.want(this.lanes.size > 0 || now - this.#usedAt < USED, now);
     this.#live.heard(this.client.heardAt);
     if (this.#live.tick(now)) this.client.ping();
-    if (this.#live.silent !== before) this.#tell.silent(this.#live.silent);
+    if (this.#live.silent === before) return;
+    this.#tell.silent(this.#live.silent);
+    if (this.#live.silent) this.#wentSilent();
   }
 
   /** When `tick` is due, ms; null while nobody waits for anything. */

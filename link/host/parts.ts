@@ -100,6 +100,7 @@ export class Parts {
   readonly addresses: HostAddresses;
   readonly surroundings: Surroundings;
   readonly collisions: Collisions;
+  readonly foreign: ReturnType<Machine["foreignFirewalls"]>;
   /** Null when the settings switch it off. */
   readonly portMap: PortMap | null;
   readonly peers: PeerTable;
@@ -230,6 +231,7 @@ export class Parts {
       log: o.log,
     });
     this.collisions = new Collisions({ ip: p.machine.ip, view: this.view, log: o.log });
+    this.foreign = p.machine.foreignFirewalls(() => this.view.routes().mine.map(({ prefix }) => prefix));
     this.portMap = !o.config.portmap ? null : portMapping({
       secret: identity.identity.seed,
       range: this.view.ledger.network.ipv4,
@@ -324,7 +326,7 @@ export class Parts {
       meshUp: d.meshUp,
       reachable: this.reachable,
       why: (peer) => whyOf(this, peer),
-      collisions: () => this.collisions.found,
+      inTheWay: () => [...this.collisions.found, ...this.foreign.found],
       ping: (address) => o.platform.ping(address),
     });
     p.hub.onCandidates = () => {
