@@ -70,6 +70,9 @@ export interface TableParts {
   guards: readonly ForwardGuard[];
 }
 
+/** RFC 8489 section 5, at bytes 4 to 7 of the payload. */
+const STUN_COOKIE = "0x2112a442";
+
 /** Name of the table that belongs to a tunnel interface. nftables takes no `-` in names, and interfaces no `/`. */
 export function tableName(iface: string): string {
   return `ghostlink_${iface.replaceAll("-", "/")}`;
@@ -125,7 +128,7 @@ function portSharing({ wg, stun, joins }: { wg: number; stun: number; joins: rea
     // What this machine forwards for others, a gate's lanes among it, may have the same ports and is none of ours.
     `  fib daddr type != local return`,
     ...inward,
-    `  udp dport ${wg} @th,96,32 0x2112a442 udp dport set ${stun}`,
+    `  udp dport ${wg} @th,96,32 ${STUN_COOKIE} udp dport set ${stun}`,
     `}`,
     `chain stun_out { type filter hook output priority raw;`,
     `  udp sport ${stun} meta nfproto ipv4 ip ttl set 63`,
@@ -192,7 +195,7 @@ function lateOf(b: Bridge, make: (late: Endpoint) => Element): Element | null {
   return b.late && familyOf(b.late.address) === bridgeFamily(b) ? make(b.late) : null;
 }
 
-function bridge({ bridges, wgPort }: TableParts): string[] {
+function bridge({ bridges, wgPort, stunPort }: TableParts): string[] {
   const lines: string[] = [];
   for (const family of [4, 6] as const) {
     for (const map of MAPS) {
@@ -209,8 +212,10 @@ function bridge({ bridges, wgPort }: TableParts): string[] {
     ` udp sport set udp sport map @bridge_port${family}`;
   lines.push("chain link_bridge { type filter hook output priority mangle;");
   lines.push(rule("ip", "127.0.0.1", 4), rule("ip6", "::1", 6), "}");
+  // Answers and checks for a lane at the gate that was left are no late packets: with other addresses none would ever be up there.
+  const data = stunPort === null ? "" : ` @th,96,32 != ${STUN_COOKIE}`;
   const late = (ip: "ip" | "ip6", family: 4 | 6) =>
-    `  udp dport ${wgPort} meta mark set ${ip} saddr . udp sport map @late_of${family}` +
+    `  udp dport ${wgPort}${data} meta mark set ${ip} saddr . udp sport map @late_of${family}` +
     ` ${ip} saddr set meta mark map @late_remote${family}` +
     ` udp sport set meta mark map @late_port${family} meta mark set 0`;
   lines.push("chain link_late { type filter hook prerouting priority mangle;");

@@ -36,6 +36,17 @@ Deno.test("renderTable() shares the port before and after conntrack, with anothe
   assert.doesNotMatch(renderTable("ghost0", { ...PARTS, stunPort: null }), /0x2112a442/);
 });
 
+Deno.test("renderTable() gives a lane's late data other addresses, and never the STUN that opens a lane at that gate anew", () => {
+  const late = { address: "203.0.113.20", port: 40001 };
+  const text = renderTable("ghost0", { ...PARTS, bridges: [{ ...FOUR, late }] });
+  assert.match(text, /map late_of4 .*;\n +elements = \{ 203\.0\.113\.20 \. 40001 : 40001 \}/);
+  const rules = [...text.matchAll(/^ +udp dport 51820(.*) meta mark set (ip6?) saddr \. udp sport map @late_of/gm)];
+  assert.deepEqual(rules.map(([, which, ip]) => [which, ip]), [
+    [" @th,96,32 != 0x2112a442", "ip"],
+    [" @th,96,32 != 0x2112a442", "ip6"],
+  ]);
+});
+
 Deno.test("renderTable() has parts for carried routes and guards only when there are some", () => {
   assert.doesNotMatch(renderTable("ghost0", PARTS), /masquerade|maxseg|hook forward/);
   const text = renderTable("ghost0", {
