@@ -1,11 +1,12 @@
 /**
  * `deno task bench [paths] [--rounds N] [--seconds N] [--out FILE]`: TCP throughput (iperf3) and round trips over bare WireGuard, over
- * GhostMesh direct, by a lane in the gate's kernel and in its process, and over quic, and over nebula direct and relayed,
+ * GhostMesh direct, by a lane in the gate's kernel and in its process, over quic and over turn, and over nebula direct and relayed,
  * between machines behind home NATs in a throw-away world. They take turns in one run; ratios are of each round. All but nebula use the
  * same kind of WireGuard, which the result names.
  *
  * Bare and direct run between alice and bob; the lane between alice and dave, whose routers let no UDP pass between them; quic
- * and nebula's relay between alice and erin, whose router stops lanes too. The lane in the process
+ * and nebula's relay between alice and erin, whose router stops lanes too; turn between alice and frank, whose router lets nothing
+ * but STUN and TURN to the gate, beside bare WireGuard that a small program carries through a coturn of its own. The lane in the process
  * comes last, beside bare again, because it takes a gate that may not use the kernel.
  */
 import { BARE, benchMesh, checkRungs, GATE_IN_PROCESS, gateAnew, laneTo } from "./bench/mesh.ts";
@@ -13,6 +14,7 @@ import { type Latency, latency, throughput } from "./bench/measure.ts";
 import { findNebula, startNebula } from "./bench/nebula.ts";
 import { benchOptions, tell } from "./bench/options.ts";
 import { interleave, ratios, type Samples } from "./bench/rounds.ts";
+import { bareTurn, turnPeer } from "./bench/turn.ts";
 import { bareTunnel } from "./lab/bare.ts";
 import { enterWorld } from "./lab/enter.ts";
 import { Lab } from "./lab/lab.ts";
@@ -30,6 +32,8 @@ const NAMES: Record<string, string> = {
   lane: "GhostMesh lane, kernel",
   loop: "GhostMesh lane, process",
   quic: "GhostMesh quic",
+  turn: "GhostMesh turn",
+  "bare-turn": "bare WireGuard, coturn",
   nebula: "nebula direct",
   "nebula-relay": "nebula relay",
 };
@@ -83,6 +87,7 @@ await main(async () => {
     { host: bob, address: BARE, endpoint: ROUTER_B },
   ], { mtu });
   const addresses = new Map(mesh.addresses);
+  addresses.set("turn", await turnPeer(lab, mesh)).set("bare-turn", await bareTurn(lab, mesh));
   if (nebula) {
     const nodes = [{ host: alice, relayed: true }, { host: bob, relayed: false }, {
       host: lab.host("erin"),
@@ -103,6 +108,7 @@ await main(async () => {
     { name: "bob", rung: "direct", endpoint: new RegExp(`^${ROUTER_B}:`) },
     { name: "dave", rung: "lane" },
     { name: "erin", rung: "quic" },
+    { name: "frank", rung: "turn" },
   ]);
   await gateAnew(mesh, GATE_IN_PROCESS);
   await laneTo(alice, lab.host("dave"), addresses.get("lane")!);

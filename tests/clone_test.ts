@@ -56,6 +56,10 @@ Deno.test("Gates tells that another machine has a copy of its identity, and leav
       selfId: node.id,
       saved: null,
       measure: () => Promise.resolve(),
+      ways: ({ record }) => Promise.resolve(record.hosts),
+      handlerFailed: (_gate, { error }) => {
+        throw error;
+      },
       homesOf: () => [],
       home() {},
       met() {},

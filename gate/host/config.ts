@@ -80,7 +80,9 @@ export const gateConfigFile = z.strictObject({
       .optional()
       .describe("where Prometheus finds counters: a port of the loopback, or an address and a port (nowhere)"),
     advertise: z.array(host).min(1).max(16).optional()
-      .describe("host names or addresses that machines use (the host's own addresses)"),
+      .describe(
+        "host names or addresses that machines use; behind a one-to-one NAT the public one (the host's own addresses)",
+      ),
   }).prefault({}),
 });
 

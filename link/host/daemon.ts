@@ -7,8 +7,7 @@
  * paths go on by themselves.
  */
 import type { Log } from "../../mesh/host/log.ts";
-import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
-import type { SignalBody } from "../../mesh/wire/signal.ts";
+import { errorLine } from "../../mesh/wire/errors.ts";
 import { Coalesced, DeadlineTimer } from "./coalesced.ts";
 import type { LinkConfig } from "./config.ts";
 import { follow, STREAM_WAITS } from "./follow.ts";
@@ -16,16 +15,16 @@ import { Grace } from "./grace.ts";
 import type { IceHub } from "./ice_hub.ts";
 import { addressesOf, type Machine as MachineFacts } from "./join.ts";
 import { CertificateKeeper } from "./login/certificate_keeper.ts";
-import type { LocalHandlers } from "./local_api.ts";
-import { whois } from "./whois.ts";
-import type { LocalEvent, LocalEventKind, LocalWhois } from "../../mesh/wire/local.ts";
-import { localHandlers } from "./handlers.ts";
+import type { LocalEvent, LocalEventKind } from "../../mesh/wire/local.ts";
 import type { Machine } from "./machine.ts";
 import type { Change } from "./network_view.ts";
+import { News } from "./news.ts";
 import type { OwnRecord } from "./own_record.ts";
+import { OwnTeller } from "./own_teller.ts";
 import { type Ground, Parts } from "./parts.ts";
 import type { Peer } from "./peer.ts";
 import type { Platform } from "./platform.ts";
+import { type Session, sessionOf } from "./session.ts";
 import type { NodeState } from "./state.ts";
 import { Waits } from "./waits.ts";
 
@@ -49,25 +48,14 @@ export interface DaemonOptions {
   event(kind: LocalEventKind, text: string, data?: LocalEvent["data"]): void;
 }
 
-/** A running session, as the supervisor asks it. */
-export interface Session {
-  handlers: LocalHandlers;
-  whois(who: string | undefined): Promise<LocalWhois>;
-  /** Changes the own record and tells everybody. @throws GhostError `name_taken` */
-  change(change: { name?: string; ssh?: string[] }): Promise<void>;
-  /** Tells the coordinator that this machine leaves; false when it cannot be told. */
-  farewell(): Promise<boolean>;
-}
-
-/** Seconds that a last record holds: long enough to be delivered. */
-const FAREWELL = 5;
-
 /** The client daemon of one node. */
 export class Daemon {
   readonly #o: DaemonOptions;
   readonly #id: string;
   readonly #own: OwnRecord;
   readonly #parts: Parts;
+  readonly #news: News;
+  readonly #teller: OwnTeller;
   readonly #machine: Machine;
   readonly #hub: IceHub;
   #grace: Grace | null = null;
@@ -88,10 +76,7 @@ export class Daemon {
   ], () => this.#tick());
 
   /** Built and served by link/host/run.ts. */
-  constructor(
-    o: DaemonOptions,
-    p: Ground,
-  ) {
+  constructor(o: DaemonOptions, p: Ground) {
     this.#o = o;
     this.#id = p.id;
     this.#own = p.own;
@@ -99,19 +84,28 @@ export class Daemon {
     this.#hub = p.hub;
     this.#parts = new Parts(o, p, {
       changed: (change) => this.#changed(change),
-      ownRenewed: () => this.#ownRenewed(),
-      ownChanged: () => this.#ownChanged(),
-      gateSession: (gate, o) => this.#gateSession(gate, o),
-      home: (gates) => this.#home(gates),
+      ownRenewed: () => this.#teller.renewed(),
+      ownChanged: () => this.#teller.changed(),
+      gateSession: (gate, o) => this.#news.gateSession(gate, o),
+      home: (gates) => void this.#teller.home(gates).catch((error) => this.#rejected("own record", error)),
       met: (node) => this.#parts.peers.tellReach(node),
       presence: (node, up) => this.#presence(node, up),
-      moved: (peer) => this.#say(peer),
+      moved: (peer) => this.#moved(peer),
       networkMoved: () => this.#networkMoved(),
       reconcile: () => this.reconcile(),
       inLine: () => this.#runs.held(),
       rearm: () => this.#timer.arm(),
       meshUp: () => this.#meshUp,
       certificate: async () => await this.#certificate?.pair() ?? null,
+    });
+    this.#news = new News({ ...o, id: p.id, parts: this.#parts });
+    this.#teller = new OwnTeller({
+      parts: this.#parts,
+      own: p.own,
+      log: o.log,
+      meshUp: () => this.#meshUp,
+      changed: (change) => this.#changed(change),
+      moved: (id) => this.#news.home(id),
     });
   }
 
@@ -134,7 +128,7 @@ export class Daemon {
     const saved = await state.records();
     await this.#parts.publisher.renew(); // after a long time off it has expired
     await this.#parts.admissions.ready();
-    await this.#takeOwn();
+    await this.#teller.take();
     void this.#parts.admissions.review();
     await this.#parts.view.restore(saved, (error) => this.#rejected("saved record", error));
     this.#grace = await Grace.open({
@@ -156,7 +150,17 @@ export class Daemon {
     });
     const audit = setInterval(() => void this.#audit(), AUDIT_EVERY);
     try {
-      await this.#o.attach(this.#session());
+      await this.#o.attach(sessionOf(this.#parts, {
+        ...this.#o,
+        own: this.#own,
+        id: this.#id,
+        meshUp: () => this.#meshUp,
+        changed: () => this.#teller.changed(),
+        reconcile: async () => {
+          await this.reconcile();
+          if (this.#fault !== null) throw this.#fault;
+        },
+      }));
       this.#o.event("state", "the tunnel is up", { state: "up" });
       const { name } = this.#own.network;
       this.#o.say(`${name} is up: ${addressesOf(this.#own.record).join(", ")} on ${this.#machine.device.name}`);
@@ -194,43 +198,6 @@ export class Daemon {
     }
   }
 
-  #session(): Session {
-    const { view, mesh } = this.#parts;
-    return {
-      handlers: localHandlers(this.#parts, {
-        own: this.#own,
-        ...this.#o,
-        meshUp: () => this.#meshUp,
-        changed: () => this.#ownChanged(),
-        reconcile: async () => {
-          await this.reconcile();
-          if (this.#fault !== null) throw this.#fault;
-        },
-      }),
-      whois: (who) => Promise.resolve().then(() => whois(view, who)),
-      change: async (change) => {
-        const holder = [...view.nodes.values()].find((node) => node.name === change.name);
-        if (holder && holder.id !== this.#id) {
-          throw new GhostError("name_taken", `Another machine is called "${change.name}"`, {
-            mend: "choose another name",
-          });
-        }
-        await this.#own.change(change);
-        await this.#ownChanged();
-      },
-      farewell: async () => {
-        if (!this.#meshUp) return false;
-        try {
-          await mesh.publishNode(await this.#own.farewell(FAREWELL));
-          return true;
-        } catch (error) {
-          this.#o.log.warn("The coordinator was not told of the leave", { why: errorLine(error) });
-          return false;
-        }
-      },
-    };
-  }
-
   /**
    * Stops everything that runs in this process; the machine itself is put back by its own close, which no run may overtake:
    * what a late one made would stay.
@@ -250,14 +217,7 @@ export class Daemon {
     if (change === "none") return;
     if (change === "ledger") {
       this.#parts.saver.ledger();
-      const { seq } = this.#parts.view.ledger.head;
-      this.#o.event("ledger", `ledger entry ${seq}`, { seq });
-      if (!this.#parts.view.nodes.has(this.#id)) {
-        this.#o.log.error("This node is no longer admitted to the network; all tunnels are closed");
-      }
-      if (this.#parts.view.policyFault) {
-        this.#o.log.error("The newest policy cannot be used", { why: this.#parts.view.policyFault });
-      }
+      this.#news.ledger();
     }
     this.#parts.saver.records();
     this.#parts.peers.sync();
@@ -272,90 +232,31 @@ export class Daemon {
   }
 
   #meshConnected(up: boolean, reason: string | null): void {
-    if (this.#meshUp !== up) {
-      this.#o.event("coordinator", up ? "the coordinator is there" : "the coordinator is away", { connected: up });
-    }
+    this.#news.coordinator({ up, changed: this.#meshUp !== up, reason });
     this.#meshUp = up;
     if (up) this.#parts.turn.desk.hurry();
-    if (up) this.#o.log.info("Following the coordinator");
-    else this.#o.log.warn("The coordinator is away; what is connected stays connected", { why: reason });
     this.#parts.peers.tellReach();
-  }
-
-  #gateSession(id: string, { up, reason, failed }: { up: boolean; reason: string | null; failed: boolean }): void {
-    const gate = this.#parts.gates.nameOf(id);
-    this.#o.event("gate", up ? `session with gate ${gate}` : `no session with gate ${gate}`, { gate, connected: up });
-    if (up) this.#o.log.info("Session with a gate", { gate });
-    else if (failed) this.#o.log.warn("No session with a gate", { gate, why: reason });
-    else this.#o.log.info("Left a gate", { gate, why: reason });
-  }
-
-  #home(gates: string[]): void {
-    const before = this.#own.record.gates;
-    if (gates.length === before.length && gates.every((id, i) => id === before[i])) return;
-    if (gates[0] !== before[0]) {
-      const gate = this.#parts.gates.nameOf(gates[0]!);
-      this.#o.event("gate", `the home is gate ${gate}`, { gate, home: true });
-      this.#o.log.info("This machine is found at a gate", { gate, why: this.#parts.gates.why });
-    }
-    void this.#own.change({ gates }).then(() => this.#ownChanged()).catch((error) =>
-      this.#rejected("own record", error)
-    );
   }
 
   #presence(node: string, up: boolean): void {
     if (!this.#parts.peers.all.has(node)) return;
-    const name = this.#parts.nameOf(node);
-    this.#o.event("peer", `${name} is ${up ? "there" : "away"}`, { name, id: node, online: up });
+    this.#news.presence(node, up);
     this.#parts.peers.tellReach(node);
     if (!this.#parts.reachable(node)) this.#parts.rotator.gone(node);
     // Peers that the coordinator cannot tell just now learn our newest record from us.
-    else if (up && !this.#meshUp) this.#parts.signals.send(node, this.#ownTold());
-  }
-
-  // Own record -----------------------------------------------------------------------------------
-
-  async #takeOwn(): Promise<Change> {
-    try {
-      return (await this.#parts.view.node(this.#own.jws)).change;
-    } catch (error) {
-      this.#o.log.error("This node's own record does not verify", { why: errorLine(error) });
-      return "none";
-    }
-  }
-
-  /** The own record is a new one: here and at the gates at once, and peers whom the coordinator cannot tell have it from us. */
-  async #ownRenewed(): Promise<void> {
-    const change = await this.#takeOwn();
-    this.#parts.gates.announce(this.#own.jws);
-    if (!this.#meshUp) { for (const id of this.#parts.peers.all.keys()) this.#parts.signals.send(id, this.#ownTold()); }
-    this.#changed(change);
-  }
-
-  #ownTold(): SignalBody {
-    return { t: "record", record: this.#own.jws };
-  }
-
-  async #ownChanged(): Promise<void> {
-    await this.#ownRenewed();
-    await this.#parts.publisher.publish();
+    else if (up && !this.#meshUp) this.#parts.signals.send(node, this.#teller.word);
   }
 
   // This machine ---------------------------------------------------------------------------------
 
-  #say(peer: Peer): void {
-    const { rung, endpoint, rttMs } = peer.state;
-    if (rung === "direct") this.#direct.add(peer.id);
+  #moved(peer: Peer): void {
+    if (peer.state.rung === "direct") this.#direct.add(peer.id);
     else if (this.#direct.delete(peer.id)) {
       this.#parts.portMap?.doubt();
       this.#hub.askAgain();
       this.#timer.arm();
     }
-    const over = rung === "none" ? "no path" : `${rung}${endpoint ? ` ${endpoint}` : ""}`;
-    const name = this.#parts.nameOf(peer.id);
-    const text = `${name}: ${over}${rttMs === null ? "" : ` (${rttMs.toFixed(1)} ms)`}`;
-    this.#o.event("path", text, { name, id: peer.id, rung, endpoint, rttMs });
-    this.#o.say(text);
+    this.#news.path(peer);
   }
 
   async #networkChanged(): Promise<void> {
@@ -377,9 +278,10 @@ export class Daemon {
   async #look(): Promise<void> {
     await this.#parts.surroundings.refresh();
     await this.#parts.collisions.refresh();
+    await this.#parts.foreign.refresh();
     // An exit node in use is gone past by addresses, which may be others now.
     if (this.#parts.exit.node !== undefined) void this.reconcile();
-    if (await this.#parts.exit.announce()) await this.#ownChanged();
+    if (await this.#parts.exit.announce()) await this.#teller.changed();
     this.#parts.portMap?.setWay(this.#parts.surroundings.way);
     this.#timer.arm();
   }
@@ -411,6 +313,7 @@ export class Daemon {
       filter: this.#parts.view.filter({ exit: this.#parts.exit.node }),
       policy: this.#parts.view.policyEntry,
       routes: this.#parts.view.routes(),
+      coordinator: this.#parts.surroundings.coordinator(),
       outside: this.#parts.surroundings.outside(),
       exit: this.#parts.exit.wanted(),
     });
@@ -426,11 +329,12 @@ export class Daemon {
     await this.reconcile(); // before all that waits for the coordinator
     // Behind a kill switch names resolve once our resolver serves them, and the coordinator is reached once its name resolves.
     if (this.#parts.surroundings.unresolved) void this.#looks.request();
+    void this.#parts.foreign.refresh();
     void this.#parts.admissions.review();
     await this.#parts.publisher.renew();
-    if (await this.#certificate?.renew()) await this.#ownRenewed();
+    if (await this.#certificate?.renew()) await this.#teller.renewed();
     // What a wrong clock kept out, or let in, is looked at again: it may have been set.
-    this.#changed(this.#parts.view.nodes.has(this.#id) ? this.#parts.view.lookAtClock() : await this.#takeOwn());
+    this.#changed(this.#parts.view.nodes.has(this.#id) ? this.#parts.view.lookAtClock() : await this.#teller.take());
     this.#changed(await this.#parts.view.retryUntimely());
     this.#parts.saver.ledger();
     if (this.#meshUp) await Promise.all([this.#parts.publisher.publish(), this.#grace?.contact()]);

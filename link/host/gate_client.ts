@@ -5,7 +5,6 @@
  */
 import { Turns } from "../../mesh/host/turns.ts";
 import { GateLine } from "../../mesh/client/mod.ts";
-import { errorLine } from "../../mesh/wire/errors.ts";
 import type { FromGate, FromNode } from "../../mesh/wire/gate_session.ts";
 import type { Bytes } from "../../mesh/wire/encoding.ts";
 import type { TurnGrantedCredentials } from "../../mesh/wire/turn.ts";
@@ -13,6 +12,7 @@ import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
 import type { SigningKey } from "../../mesh/trust/keys.ts";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
 import { FrameReader, FrameWriter } from "../core/relay/frames.ts";
+import { guarded, type HandlerFault } from "./guarded.ts";
 
 /** A connect with everything in it takes at most this long, in ms. */
 const CONNECT_TIMEOUT = 5_000;
@@ -20,9 +20,6 @@ const CONNECT_TIMEOUT = 5_000;
 const QUEUE = 512;
 /** Questions whose answers are waited for. */
 const MAX_PINGS = 64;
-
-/** A connection that fails tells why within so long, in ms, or not at all. */
-const REASON_PATIENCE = 100;
 
 /** What the owner of a session hears. */
 export interface GateEvents {
@@ -39,7 +36,7 @@ export interface GateEvents {
   /** The gate is about to stop. */
   leaving(): void;
   /** Ledger entries that it hands on, or that it asks for. */
-  ledger(message: LedgerMessage): void;
+  ledger(message: LedgerMessage): void | Promise<void>;
   /** The session is over; called once, never before `connect()` returned. */
   closed(reason: string): void;
 }
@@ -56,6 +53,12 @@ export interface GateConnectOptions {
   head: LedgerHead;
   random(n: number): Bytes;
   now(): number;
+  /** A handler of the events threw: that session goes on. */
+  failed(fault: HandlerFault): void;
+  /** Gives the connect up. */
+  signal?: AbortSignal;
+  /** The gate has proved itself: resolves when it is to be asked for the session, as gates end a node's session before for a new one. */
+  turn?(): Promise<void>;
 }
 
 /** An authenticated session with a gate. */
@@ -70,8 +73,6 @@ export class GateClient {
   heardAt: number;
   readonly #line: GateLine;
   readonly #now: () => number;
-  /** Why the connection ended, once it has. */
-  readonly #gone: Promise<string>;
   #events: GateEvents | null = null;
   #closed = false;
   #queue: Uint8Array[] = [];
@@ -88,11 +89,6 @@ export class GateClient {
     this.#line = line;
     this.#now = o.now;
     this.heardAt = o.now();
-    // It rejects when nobody said goodbye: the gate forgot the connection (a reset) or went silent.
-    this.#gone = line.conn.closed.then(
-      (info) => info.reason || `closed with code ${info.closeCode}`,
-      errorLine,
-    );
   }
 
   /**
@@ -101,10 +97,11 @@ export class GateClient {
    */
   static async connect(o: GateConnectOptions, events: GateEvents): Promise<GateClient> {
     return await GateLine.open({ ...o, timeout: CONNECT_TIMEOUT }, async (line) => {
+      await o.turn?.();
       await line.send({ t: "auth", record: o.record, proof: line.proof, head: o.head });
       const { observed, head } = await line.expect("welcome");
       const client = new GateClient({ gateId: o.gate.id, observed, now: o.now }, line);
-      client.#start(events, head);
+      client.#start(guarded(events, o), head);
       return client;
     });
   }
@@ -127,7 +124,7 @@ export class GateClient {
         if (turn) await turn;
       }
     };
-    Promise.race([readControl(), readDatagrams(), this.#gone]).then((reason) => this.#end(reason))
+    Promise.race([readControl(), readDatagrams(), line.gone]).then((reason) => this.#end(reason))
       .catch((error) => this.#broken(error));
     this.ping();
   }
@@ -151,7 +148,7 @@ export class GateClient {
       case "entries":
       case "want":
       case "piece":
-        return events.ledger(message);
+        return void events.ledger(message);
       case "ping":
         return this.send({ t: "pong", n: message.n });
       case "pong": {
@@ -214,10 +211,7 @@ export class GateClient {
 
   /** Reading or writing failed, as it does first when the connection ends: why it did is what the gate said last. */
   async #broken(error: unknown): Promise<void> {
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const late = new Promise<string>((resolve) => timer = setTimeout(() => resolve(errorLine(error)), REASON_PATIENCE));
-    this.#end(await Promise.race([this.#gone, late]));
-    clearTimeout(timer);
+    this.#end(await this.#line.why(error));
   }
 
   #end(reason: string): void {

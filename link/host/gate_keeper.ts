@@ -5,6 +5,8 @@ import { GATE_REPLACED } from "../../mesh/wire/gate_session.ts";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
 import { Liveness } from "../core/gates/mod.ts";
 import { GateClient, type GateConnectOptions, type GateEvents } from "./gate_client.ts";
+import { raceFor } from "./gate_race.ts";
+import { guarded, type HandlerFault } from "./guarded.ts";
 import { Waits } from "./waits.ts";
 
 /** Between two sessions, in ms. */
@@ -16,6 +18,21 @@ const CLONED = 3;
 const CLONED_WAIT = 60_000;
 /** Somebody who sent data over the session this long ago may still wait for an answer, in ms. */
 const USED = 5_000;
+
+/** Why a silent session was ended. */
+const REPLACED = "it has gone silent, and another session took its place";
+
+interface Session {
+  client: GateClient;
+  /** Why it ended. */
+  ended: Promise<string>;
+}
+
+/** How a session ended, and the one that is being opened in its place. */
+interface Over {
+  reason: string;
+  next: Promise<Session | null> | null;
+}
 
 /** How often in a row sessions were soon replaced by others of this identity; one count for all gates. */
 export class CloneWatch {
@@ -33,7 +50,9 @@ export class CloneWatch {
 }
 
 export interface KeeperHost {
-  dial(): Omit<GateConnectOptions, "gate" | "host">;
+  dial(): Omit<GateConnectOptions, "gate" | "host" | "failed" | "signal" | "turn">;
+  /** Addresses, or names, by which the gate may be reached, in the order of wish. */
+  ways(gate: VerifiedGate): Promise<string[]>;
   random(n: number): Bytes;
   /** ms since 1970. */
   now(): number;
@@ -43,6 +62,8 @@ export interface KeeperHost {
   /** It has stopped answering, or answers again. */
   silent(keeper: GateKeeper, silent: boolean): void;
   clones: CloneWatch;
+  /** A handler has thrown; everything else goes on. */
+  failed(keeper: GateKeeper, fault: HandlerFault): void;
 }
 
 export class GateKeeper {
@@ -53,14 +74,21 @@ export class GateKeeper {
   /** Peers whose lane is on this gate. */
   readonly lanes: Set<string> = new Set();
   readonly #host: KeeperHost;
+  readonly #guard = { failed: (fault: HandlerFault) => this.#host.failed(this, fault), now: () => this.#host.now() };
+  readonly #tell: { session(o: Parameters<KeeperHost["session"]>[1]): void; silent(silent: boolean): void };
   readonly #abort = new AbortController();
   readonly #waits = new Waits(WAITS);
   #live = new Liveness(0);
   #usedAt = -Infinity;
+  #wentSilent = () => {};
 
   constructor(gate: VerifiedGate, host: KeeperHost) {
     this.gate = gate;
     this.#host = host;
+    this.#tell = guarded({
+      session: (o: Parameters<KeeperHost["session"]>[1]) => host.session(this, o),
+      silent: (silent: boolean) => host.silent(this, silent),
+    }, this.#guard);
     void this.#keep();
   }
 
@@ -81,40 +109,81 @@ export class GateKeeper {
 
   async #keep(): Promise<void> {
     const { signal } = this.#abort;
-    const { clones } = this.#host;
-    while (!signal.aborted) {
-      let atLeast = 0;
-      const ended = Promise.withResolvers<string>();
-      const client = await this.#connect(ended.resolve);
-      if (client && !signal.aborted) {
-        this.#waits.reset();
-        const since = this.#host.now();
-        this.client = client;
-        this.#live = new Liveness(since);
-        this.#host.session(this, { up: true, reason: null, failed: false });
-        const reason = await ended.promise;
-        clones.ended(reason, this.#host.now() - since);
-        if (clones.cloned && reason.includes(GATE_REPLACED)) atLeast = CLONED_WAIT;
-        this.client = null;
-        this.#host.session(this, { up: false, reason, failed: !signal.aborted });
-      } else client?.close();
-      const spread = 0.75 + this.#host.random(1)[0]! / 512;
-      await this.#waits.wait({ spread, atLeast }, signal);
+    let opening = this.#open(true);
+    while (true) {
+      const session = await opening;
+      if (signal.aborted) return session?.client.close();
+      const { next, atLeast } = session ? await this.#hold(session) : { next: null, atLeast: 0 };
+      if (!next) await this.#wait(atLeast);
+      if (signal.aborted) return void next?.then((spare) => spare?.client.close());
+      opening = next ?? this.#open(true);
     }
   }
 
-  async #connect(closed: (reason: string) => void): Promise<GateClient | null> {
-    for (const host of this.gate.record.hosts) {
-      if (this.#abort.signal.aborted) return null;
-      try {
-        const events = { ...this.#host.events(this), closed };
-        return await GateClient.connect({ ...this.#host.dial(), gate: this.gate, host }, events);
-      } catch (error) {
-        if (this.#abort.signal.aborted) return null;
-        this.#host.session(this, { up: false, reason: errorLine(error), failed: true });
-      }
+  #wait(atLeast: number): Promise<void> {
+    const spread = 0.75 + this.#host.random(1)[0]! / 512;
+    return this.#waits.wait({ spread, atLeast }, this.#abort.signal);
+  }
+
+  /**
+   * Uses a session until it ends. One that has gone silent is not waited for alone: a gate that was started anew knows nothing of
+   * it, and QUIC would find that out only after its idle time of ten seconds. So another one is opened beside it.
+   * @returns `next`: the one that is being opened, or is open, in its place; null when none is
+   */
+  async #hold({ client, ended }: Session): Promise<{ next: Promise<Session | null> | null; atLeast: number }> {
+    this.#waits.reset();
+    const since = this.#host.now();
+    this.client = client;
+    this.#live = new Liveness(since);
+    this.#tell.session({ up: true, reason: null, failed: false });
+    let over: Over | null = null;
+    while (!over) {
+      over = await Promise.race([ended.then((reason) => ({ reason, next: null })), this.#silence().then(() => null)]);
+      over ??= await this.#replace(client, ended);
     }
-    return null;
+    const { reason, next } = over;
+    const { clones } = this.#host;
+    // When we open another session ourselves, the gate ends this one with the words for a copy of our identity.
+    if (!next) clones.ended(reason, this.#host.now() - since);
+    this.client = null;
+    this.#tell.session({ up: false, reason, failed: reason !== REPLACED && !this.#abort.signal.aborted });
+    return { next, atLeast: clones.cloned && reason.includes(GATE_REPLACED) ? CLONED_WAIT : 0 };
+  }
+
+  /** Opens another session beside one that is silent; null when it cannot now, and the silent one is still there. */
+  async #replace(client: GateClient, ended: Promise<string>): Promise<Over | null> {
+    const next = this.#open(false);
+    const first = await Promise.race([ended, next]);
+    if (typeof first === "string") return { reason: first, next };
+    if (first) {
+      client.close(REPLACED);
+      return { reason: REPLACED, next };
+    }
+    return await Promise.race([ended.then((reason) => ({ reason, next: null })), this.#wait(0).then(() => null)]);
+  }
+
+  /** Resolves when the session is silent. */
+  #silence(): Promise<void> {
+    if (this.#live.silent) return Promise.resolve();
+    return new Promise((resolve) => this.#wentSilent = resolve);
+  }
+
+  async #open(tells: boolean): Promise<Session | null> {
+    const { signal } = this.#abort;
+    const { promise: ended, resolve: closed } = Promise.withResolvers<string>();
+    const events = { ...this.#host.events(this), closed };
+    try {
+      const client = await raceFor(await this.#host.ways(this.gate), {
+        signal,
+        dial: (host, o) =>
+          GateClient.connect({ ...this.#host.dial(), ...this.#guard, ...o, gate: this.gate, host }, events),
+        close: (client) => client.close(),
+      });
+      return { client, ended };
+    } catch (error) {
+      if (tells && !signal.aborted) this.#tell.session({ up: false, reason: errorLine(error), failed: true });
+      return null;
+    }
   }
 
   /** Somebody waits for something to come back over this session; true when it is to be watched from now on. */
@@ -132,7 +201,9 @@ export class GateKeeper {
     this.#live.want(this.lanes.size > 0 || now - this.#usedAt < USED, now);
     this.#live.heard(this.client.heardAt);
     if (this.#live.tick(now)) this.client.ping();
-    if (this.#live.silent !== before) this.#host.silent(this, this.#live.silent);
+    if (this.#live.silent === before) return;
+    this.#tell.silent(this.#live.silent);
+    if (this.#live.silent) this.#wentSilent();
   }
 
   /** When `tick` is due, ms; null while nobody waits for anything. */

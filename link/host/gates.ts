@@ -150,6 +150,8 @@ export class Gates {
       random: this.#keeperHost.random,
       now: this.#keeperHost.now,
     }),
+    ways: (gate) => this.#host.ways(gate),
+    failed: (keeper, fault) => this.#host.handlerFailed(keeper.id, fault),
     random: (n) => this.#host.random(n),
     now: () => this.#host.now(),
     events: (keeper) => ({

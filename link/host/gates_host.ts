@@ -6,6 +6,7 @@ import type { TurnGrantedCredentials } from "../../mesh/wire/turn.ts";
 import type { SigningKey } from "../../mesh/trust/keys.ts";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
 import type { MeetWord } from "../core/gates/mod.ts";
+import type { HandlerFault } from "./guarded.ts";
 
 /** What the sessions tell the daemon. */
 export interface GatesHost {
@@ -20,6 +21,10 @@ export interface GatesHost {
   head(): LedgerHead;
   random(n: number): Bytes;
   now(): number;
+  /** Addresses, or names, by which a gate may be reached from here, in the order of wish. */
+  ways(gate: VerifiedGate): Promise<string[]>;
+  /** A handler of what a gate's session tells has thrown; the session goes on. */
+  handlerFailed(gate: string, fault: HandlerFault): void;
   /** Tells round trips to these gates as they come, without a session (gate_probe.ts). */
   measure(gates: VerifiedGate[], measured: (gate: string, rttMs: number | null) => void): Promise<void>;
   /** Gates where a peer says that it can be found, best first. */
@@ -36,7 +41,7 @@ export interface GatesHost {
   tellPeer(node: string, word: MeetWord): void;
   packet(from: string, packet: Uint8Array): void;
   headSeen(gate: string, head: LedgerHead): void;
-  ledger(gate: string, message: LedgerMessage): void;
+  ledger(gate: string, message: LedgerMessage): void | Promise<void>;
   /** Credentials of a gate's TURN service. */
   turn(gate: string, credentials: TurnGrantedCredentials): void;
   /** A gate's word about a path to `node`. */

@@ -31,11 +31,12 @@ export function localHandlers(
     routes: () => Promise.resolve(report.routes()),
     advertise: async ({ prefix, withdraw }) => {
       const { text } = readPrefix(prefix, { place: "request.prefix", code: "bad_input" });
-      const before = o.own.record.routes;
-      if (before.includes(text) !== withdraw) return { changed: false, routes: before };
-      await o.own.change({ routes: withdraw ? before.filter((p) => p !== text) : [...before, text].sort() });
-      await o.changed();
-      return { changed: true, routes: o.own.record.routes };
+      const changed = await o.own.changeFrom(({ routes }) => {
+        if (routes.includes(text) !== withdraw) return null;
+        return { routes: withdraw ? routes.filter((p) => p !== text) : [...routes, text].sort() };
+      }) !== null;
+      if (changed) await o.changed();
+      return { changed, routes: o.own.record.routes };
     },
     firewall: () => report.firewall(),
     firewallFlows: async () => ({ flows: await report.firewallFlows() }),

@@ -21,16 +21,17 @@ import {
 import { type Egress, Forwarding } from "../../mesh/host/forwarding.ts";
 import { CLOSED } from "../../mesh/policy/mod.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
-import { chooseRoutes, type RouteUse } from "../core/routes/mod.ts";
 import type { Counters } from "../core/path/mod.ts";
+import type { RouteUse } from "../core/routes/mod.ts";
 import { exitPrefixes, MachineExit } from "./exit/machine_exit.ts";
 import { FirewallDesk } from "./firewall/desk.ts";
+import { ForeignFirewalls } from "./firewall/foreign.ts";
 import { OnChange } from "./firewall/on_change.ts";
 import { freePort } from "./free_port.ts";
 import { IpTool, type LocalNetworks } from "./ip.ts";
 import type { MachineOptions } from "./machine_options.ts";
 import { LinkTable } from "./nft.ts";
-import { Prober } from "./routes/prober.ts";
+import { RouteChooser } from "./routes/chooser.ts";
 import type { Wanted, WantedPeer } from "./wanted.ts";
 import { type Device, openDevice } from "./wg_device.ts";
 import { WireGuard } from "./wg.ts";
@@ -53,7 +54,7 @@ export class Machine {
   readonly #table: LinkTable;
   readonly #forwarding: Forwarding;
   readonly #wgPort: number;
-  readonly #prober: Prober;
+  readonly #chooser: RouteChooser;
   readonly #exit: MachineExit;
   /** From this port the daemon asks for its own names, past an exit node. */
   readonly namesPort: number = freePort();
@@ -62,8 +63,6 @@ export class Machine {
   #exempts = true;
   /** What the table in force guards. */
   #guarded: readonly Egress[] = [];
-  /** Who carries each prefix now. */
-  #carriers: ReadonlyMap<string, string> = new Map();
   /** Somebody may have removed the table; the next run looks. */
   #doubt = false;
   /** What WireGuard counted for each peer, by its key, when the last run looked. */
@@ -89,7 +88,7 @@ export class Machine {
       beforeLoad: () => firewall.keep(),
     });
     this.#forwarding = forwarding;
-    this.#prober = new Prober({ runner: o.runner, changed: () => void o.onRouteHealth() });
+    this.#chooser = new RouteChooser({ ...o, ip: this.ip });
     this.#wgPort = o.port === 0 ? freePort() : o.port;
     this.#exit = new MachineExit({
       ...o,
@@ -126,6 +125,11 @@ export class Machine {
     const machine = new Machine(o, { device, forwarding, firewall });
     await machine.#exit.recover();
     return machine;
+  }
+
+  /** Looks for other programs' firewalls that stop what is carried. */
+  foreignFirewalls(carried: () => readonly string[]): ForeignFirewalls {
+    return new ForeignFirewalls({ ...this.#o, carried });
   }
 
   /** WireGuard's UDP port. */
@@ -168,7 +172,7 @@ export class Machine {
   async #tunnel(wanted: Wanted): Promise<void> {
     const moves = this.#moves;
     const observed = await this.#observe(moves);
-    const routes = await this.#chooseRoutes(wanted);
+    const routes = await this.#chooser.choose(wanted);
     const peers = this.#peers(wanted, routes);
     const { publicKey } = wanted;
     const steps = planWireGuard({ publicKey, listenPort: this.#wgPort, fwmark: EXIT_MARK, peers }, observed);
@@ -296,34 +300,7 @@ export class Machine {
     return peers;
   }
 
-  /** Who carries each prefix; routers that share one are watched. */
-  async #chooseRoutes(wanted: Wanted): Promise<RouteUse[]> {
-    const { theirs, mine } = wanted.routes;
-    const carriers = Map.groupBy(theirs, (route) => route.prefix);
-    const rivals = new Set([...carriers.values()].filter((list) => list.length > 1).flat().map(({ node }) => node));
-    const peers = new Map(wanted.peers.map((p) => [p.id, p]));
-    await this.#prober.watch(
-      new Map([...rivals].flatMap((id): [string, string][] => {
-        const address = peers.get(id)?.addresses[0];
-        return address === undefined ? [] : [[id, address]];
-      })),
-    );
-    const uses = chooseRoutes({
-      theirs,
-      mine,
-      own: (await this.ip.hostAddresses()).map((a) => a.address),
-      gateways: theirs.length === 0 ? [] : await this.ip.gateways(),
-      carrier: (id) => {
-        const { good, rttMs } = this.#prober.health.of(id);
-        return { up: good && (peers.get(id)?.up ?? false), rttMs };
-      },
-      current: this.#carriers,
-    });
-    this.#carriers = new Map(uses.filter((u) => u.active).map(({ route }) => [route.prefix, route.node]));
-    return uses;
-  }
-
-  /** Gates, the coordinator and the far ends of tunnels within a prefix are still reached as before: by a route of their own past the tunnel. */
+  /** Gates and the far ends of tunnels within a prefix are still reached as before: by a route of their own past the tunnel. */
   async #exempt(wanted: Wanted, routes: readonly RouteUse[]): Promise<void> {
     const active = routes.filter((u) => u.active).map((u) => u.route.prefix);
     const ends = [...wanted.outside, ...wanted.peers.map((p) => p.endpoint.address)];
@@ -336,7 +313,7 @@ export class Machine {
   /** Removes interface, routes and table, and restores forwarding. */
   async close(): Promise<void> {
     const failures: unknown[] = [];
-    await this.#prober.close();
+    await this.#chooser.close();
     // The table goes last: its guard must outlive the forwarding that it guards.
     for (
       const step of [

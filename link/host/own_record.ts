@@ -64,6 +64,21 @@ export class OwnRecord {
     return this.#turns.run(() => this.#change(change, above));
   }
 
+  /**
+   * The same, where the change depends on the record that it changes.
+   * @param decide gets the newest record; null leaves it as it is
+   * @returns the record before, or null when it was left
+   */
+  changeFrom(decide: (record: NodeRecord) => RecordChange | null): Promise<NodeRecord | null> {
+    return this.#turns.run(async () => {
+      const before = this.#record;
+      const change = decide(before);
+      if (change === null) return null;
+      await this.#change(change, 0);
+      return before;
+    });
+  }
+
   async #change(change: RecordChange, above: number): Promise<void> {
     const now = Math.floor(this.#now() / 1000);
     const { wgNext: _, ...kept } = this.#record;

@@ -56,6 +56,22 @@ Deno.test("OwnRecord is due at half its life, long after it, and when the clock 
   });
 });
 
+Deno.test("OwnRecord.changeFrom() decides by the record that it changes, also when another change is under way", async () => {
+  await withOwn(async (own) => {
+    const [a, b] = ["a".repeat(26), "e".repeat(26)];
+    const home = (gate: string) =>
+      own.changeFrom(({ gates }) => gates.join() === gate ? null : { gates: [gate] }).then((before) => before?.gates);
+    await own.change({ gates: [a] });
+    const { seq } = own.record;
+    assert.deepEqual(await Promise.all([home(b), home(a), home(a)]), [[a], [b], undefined]);
+    assert.deepEqual(own.record.gates, [a]);
+    assert.equal(own.record.seq, seq + 2);
+    const carry = (prefix: string) => own.changeFrom(({ routes }) => ({ routes: [...routes, prefix] }));
+    await Promise.all([carry("10.0.0.0/24"), carry("10.0.1.0/24")]);
+    assert.deepEqual(own.record.routes, ["10.0.0.0/24", "10.0.1.0/24"]);
+  });
+});
+
 Deno.test("Publisher renews a record though the coordinator is away, and tells who has to know", async () => {
   await withOwn(async (own, clock) => {
     using mesh = new MeshClient({

@@ -16,6 +16,8 @@ import { ExitDesk } from "./exit/desk.ts";
 import { Gates } from "./gates.ts";
 import type { GatesHost } from "./gates_host.ts";
 import { probeGates } from "./gate_probe.ts";
+import { waysTo } from "./gate_ways.ts";
+import { logFault } from "./guarded.ts";
 import { GuessDesk } from "./guess.ts";
 import { Heads } from "./heads.ts";
 import { HostAddresses } from "./host_addresses.ts";
@@ -98,6 +100,7 @@ export class Parts {
   readonly addresses: HostAddresses;
   readonly surroundings: Surroundings;
   readonly collisions: Collisions;
+  readonly foreign: ReturnType<Machine["foreignFirewalls"]>;
   /** Null when the settings switch it off. */
   readonly portMap: PortMap | null;
   readonly peers: PeerTable;
@@ -144,6 +147,8 @@ export class Parts {
       now,
       measure: (gates, measured) =>
         probeGates(gates, { known: this.surroundings.services, crypto: stunCrypto, measured }),
+      ways: ({ record }) => waysTo(record.hosts, { addresses: this.addresses, ip: p.machine.ip }),
+      handlerFailed: (gate, fault) => logFault(o.log, fault, { gate: this.gates.nameOf(gate) }),
       homesOf: (id) => this.view.nodes.get(id)?.verified.record.gates ?? [],
       home: d.home,
       met: d.met,
@@ -153,7 +158,7 @@ export class Parts {
       presence: (_gate, node, up) => d.presence(node, up),
       packet: (from, packet) => this.peers.all.get(from)?.relayed(packet),
       headSeen: (gate, head) => this.heads.gateHead(gate, head),
-      ledger: (gate, message) => void this.heads.fromGate(gate, message),
+      ledger: (gate, message) => this.heads.fromGate(gate, message),
       turn: (gate, credentials) => {
         if (this.turn.credentials.granted(gate, credentials)) this.turn.desk.replaced(gate);
       },
@@ -226,6 +231,7 @@ export class Parts {
       log: o.log,
     });
     this.collisions = new Collisions({ ip: p.machine.ip, view: this.view, log: o.log });
+    this.foreign = p.machine.foreignFirewalls(() => this.view.routes().mine.map(({ prefix }) => prefix));
     this.portMap = !o.config.portmap ? null : portMapping({
       secret: identity.identity.seed,
       range: this.view.ledger.network.ipv4,
@@ -320,7 +326,7 @@ export class Parts {
       meshUp: d.meshUp,
       reachable: this.reachable,
       why: (peer) => whyOf(this, peer),
-      collisions: () => this.collisions.found,
+      inTheWay: () => [...this.collisions.found, ...this.foreign.found],
       ping: (address) => o.platform.ping(address),
     });
     p.hub.onCandidates = () => {

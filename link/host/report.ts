@@ -41,7 +41,7 @@ export interface ReportSources {
   /** Why a peer's path is no better. */
   why(peer: Peer): string | null;
   /** What collides with the network's ranges on this machine. */
-  collisions(): readonly string[];
+  inTheWay(): readonly string[];
   /** One ping; its round trip in ms, null without an answer. */
   ping(address: string): Promise<number | null>;
 }
@@ -122,7 +122,7 @@ export class Report {
     }
     if (this.#fault) list.push(`not everything could be set up: ${this.#fault}`);
     list.push(...overlaps(machine.routeUses.map((u) => u.route)), ...unused(machine.routeUses));
-    list.push(...this.#o.collisions());
+    list.push(...this.#o.inTheWay());
     list.push(...this.#o.exit.notes());
     const names = this.#o.names.state.fault;
     const { fault } = machine.firewall;
@@ -283,11 +283,10 @@ export class Report {
 
 /** LANs with the addresses of a route: what people wonder about when a route does nothing. */
 function unused(uses: readonly RouteUse[]): string[] {
-  return uses.flatMap(({ route, reason }) =>
-    reason?.startsWith("this machine") && !reason.includes("itself")
-      ? [`the route ${route.prefix} is not used: ${reason}`]
-      : []
+  const lines = uses.filter(({ refused }) => refused).map(({ route, reason }) =>
+    `the route ${route.prefix} is not used: ${reason}`
   );
+  return [...new Set(lines)];
 }
 
 /** What ends within this time is worth a word, in seconds. Certificates are short-lived often, and renewed by programs. */

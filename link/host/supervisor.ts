@@ -7,13 +7,14 @@ import type { LocalSettings, LocalSettingsRequest, LocalStatus, LocalWhois } fro
 import { nodeIdOf } from "../../mesh/trust/keys.ts";
 import { parseServer, serverText } from "../../mesh/client/mod.ts";
 import type { Control } from "./control_api.ts";
-import type { DaemonOptions, Session } from "./daemon.ts";
+import type { DaemonOptions } from "./daemon.ts";
 import { idleExit } from "./exit/idle.ts";
 import type { Feeds } from "./feeds.ts";
 import { addressesOf, join } from "./join.ts";
 import { type LocalHandlers, type LocalServer, serveLocal } from "./local_api.ts";
 import { OwnRecord } from "./own_record.ts";
 import { random } from "./random.ts";
+import type { Session } from "./session.ts";
 
 /** What the supervisor is started with; `session` runs the tunnel until its signal aborts. */
 export interface SupervisorOptions extends Omit<DaemonOptions, "attach" | "event"> {

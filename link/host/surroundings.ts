@@ -159,9 +159,14 @@ export class Surroundings {
     return [...at(of(server), [["tcp", serverPort]]), ...gates, ...named, ...router];
   }
 
-  /** Addresses that no route into the tunnel may cover. */
+  /** Addresses of the coordinator. */
+  coordinator(): string[] {
+    return [...this.#o.addresses.of(this.#o.server)];
+  }
+
+  /** Addresses of gates and TURN servers, which are reached past a route into the tunnel that covers them. */
   outside(): string[] {
-    return [...new Set(this.#hosts().flatMap((host) => this.#o.addresses.of(host)))];
+    return [...new Set(this.#others().flatMap((host) => this.#o.addresses.of(host)))];
   }
 
   /** Names of gates and the coordinator, which are never resolved by way of the tunnel. */
@@ -170,8 +175,13 @@ export class Surroundings {
   }
 
   #hosts(): string[] {
-    const { view, server, turnServers } = this.#o;
+    return [this.#o.server, ...this.#others()];
+  }
+
+  /** Gates and TURN servers. */
+  #others(): string[] {
+    const { view, turnServers } = this.#o;
     const gates = [...view.gates.values()].flatMap((gate) => gate.record.hosts);
-    return [server, ...gates, ...turnServers.map(({ host }) => host)];
+    return [...gates, ...turnServers.map(({ host }) => host)];
   }
 }

@@ -73,6 +73,10 @@ async function machine(
     selfId,
     saved: null,
     measure: () => Promise.resolve(),
+    ways: ({ record }) => Promise.resolve(record.hosts),
+    handlerFailed: (_gate, { error }) => {
+      throw error;
+    },
     homesOf: () => [],
     home: () => {},
     met: () => {},

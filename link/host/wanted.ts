@@ -33,7 +33,9 @@ export interface Wanted {
   /** Ledger entry of the policy that it comes from. */
   policy: number | null;
   routes: { mine: RouteBody[]; theirs: RouteBody[] };
-  /** Addresses that must stay reachable outside of the tunnel: gates and the coordinator. */
+  /** Addresses of the coordinator, which no route may cover. */
+  coordinator: string[];
+  /** Addresses that stay reachable outside of the tunnel beside a route that covers them: gates and TURN servers. */
   outside: string[];
   /** An exit node in use. */
   exit: WantedExit | null;

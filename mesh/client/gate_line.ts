@@ -3,7 +3,7 @@
  * proof checked (mesh/wire/gate_session.ts). Who opened it answers with `proof`, as a node (`auth`) or an admin (`hand`).
  */
 import { type Bytes, fromBase64Url, toBase64Url } from "../wire/encoding.ts";
-import { type ErrorCode, GhostError } from "../wire/errors.ts";
+import { type ErrorCode, errorLine, GhostError } from "../wire/errors.ts";
 import {
   ControlReader,
   encodeControl,
@@ -27,7 +27,12 @@ export interface GateDial {
   random(n: number): Bytes;
   /** Opening and answering take at most this long, in ms. */
   timeout: number;
+  /** Gives it up. */
+  signal?: AbortSignal;
 }
+
+/** A connection that ends tells why within so long, in ms, or not at all. */
+const REASON_PATIENCE = 100;
 
 /** The types of Deno do not show this member yet; its source honours it (FACTS). */
 type PinnedQuicOptions = Deno.ConnectQuicOptions<false> & {
@@ -39,6 +44,8 @@ export class GateLine {
   readonly conn: Deno.QuicConn;
   /** Proves to the gate who we are; to be sent as `auth` or `hand`. */
   proof = "";
+  /** Why the connection ended, once it has: what the gate said, or what QUIC says of it. */
+  readonly gone: Promise<string>;
   readonly #endpoint: Deno.QuicEndpoint;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
@@ -47,10 +54,11 @@ export class GateLine {
   readonly #place: string;
 
   private constructor(
-    o: { conn: Deno.QuicConn; endpoint: Deno.QuicEndpoint; place: string },
+    o: { conn: Deno.QuicConn; endpoint: Deno.QuicEndpoint; place: string; gone: Promise<string> },
     stream: Deno.QuicBidirectionalStream,
   ) {
     this.conn = o.conn;
+    this.gone = o.gone;
     this.#endpoint = o.endpoint;
     this.#place = o.place;
     this.#writer = stream.writable.getWriter();
@@ -63,27 +71,35 @@ export class GateLine {
    *   the line is then closed
    */
   static async open<T>(o: GateDial, answer: (line: GateLine) => Promise<T>): Promise<T> {
-    const endpoint = new Deno.QuicEndpoint({ hostname: o.host.includes(":") ? "::" : "0.0.0.0", port: 0 });
-    const place = `gate ${o.gate.record.name}`;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const timeout = new Promise<never>((_, reject) => {
-      timer = setTimeout(() => reject(new GhostError("timeout", "The gate does not answer", { place })), o.timeout);
-    });
+    const place = `gate ${o.gate.record.name} at ${o.host} UDP ${o.gate.record.quic ?? "-"}`;
+    const failed = (error: unknown) =>
+      error instanceof GhostError
+        ? error
+        : new GhostError("unreachable", `Cannot reach the gate: ${errorLine(error)}`, { place, cause: error });
+    const givenUp = Promise.withResolvers<never>();
+    const giveUp = () => givenUp.reject(new GhostError("unreachable", "Nobody waits for the gate any more", { place }));
+    if (o.signal?.aborted) giveUp();
+    o.signal?.addEventListener("abort", giveUp);
+    const silent = new GhostError("timeout", "The gate does not answer", { place });
+    const timer = setTimeout(() => givenUp.reject(silent), o.timeout);
+    let endpoint: Deno.QuicEndpoint | null = null;
     try {
-      return await Promise.race([GateLine.#greet(endpoint, o).then(answer), timeout]);
+      // A machine without IPv6 has none for that.
+      endpoint = new Deno.QuicEndpoint({ hostname: o.host.includes(":") ? "::" : "0.0.0.0", port: 0 });
+      const opened = GateLine.#connect(endpoint, o).then((line) =>
+        line.#named(() => line.#greet(o).then(() => answer(line)))
+      );
+      return await Promise.race([opened, givenUp.promise]);
     } catch (error) {
-      endpoint.close({ closeCode: 1, reason: "" });
-      if (error instanceof GhostError) throw error;
-      throw new GhostError("unreachable", "Cannot reach the gate", {
-        place: `${place} at ${o.host} UDP ${o.gate.record.quic}`,
-        cause: error,
-      });
+      endpoint?.close({ closeCode: 1, reason: "" });
+      throw failed(error);
     } finally {
       clearTimeout(timer);
+      o.signal?.removeEventListener("abort", giveUp);
     }
   }
 
-  static async #greet(endpoint: Deno.QuicEndpoint, o: GateDial): Promise<GateLine> {
+  static async #connect(endpoint: Deno.QuicEndpoint, o: GateDial): Promise<GateLine> {
     const { record } = o.gate;
     if (record.quic === undefined) {
       throw new GhostError("unreachable", "This gate has no QUIC sessions", { place: `gate ${record.name}` });
@@ -100,22 +116,47 @@ export class GateLine {
       endpoint,
     };
     const conn = await Deno.connectQuic(options);
-    const stream = await conn.createBidirectionalStream();
-    const line = new GateLine({ conn, endpoint, place: `gate ${record.name}` }, stream);
+    // It rejects when nobody said goodbye: the gate forgot the connection (a reset) or went silent.
+    const gone = conn.closed.then((info) => info.reason || `closed with code ${info.closeCode}`, errorLine);
+    try {
+      const stream = await conn.createBidirectionalStream();
+      return new GateLine({ conn, endpoint, place: `gate ${record.name}`, gone }, stream);
+    } catch (error) {
+      throw new Error(await whyOf(gone, error), { cause: error });
+    }
+  }
+
+  /** Work on this line, which fails with what ended the line if that is why. */
+  async #named<T>(work: () => Promise<T>): Promise<T> {
+    try {
+      return await work();
+    } catch (error) {
+      if (error instanceof GhostError && error.code !== "unreachable") throw error;
+      throw new Error(await this.why(error), { cause: error });
+    }
+  }
+
+  /** Lets the gate prove itself, and makes the proof for it. */
+  async #greet(o: GateDial): Promise<void> {
+    const { cert } = o.gate.record;
     const nonce = toBase64Url(o.random(32));
-    await line.send({ t: "hello", net: o.net, key: o.key.public, nonce });
-    const challenge = await line.expect("challenge");
+    await this.send({ t: "hello", net: o.net, key: o.key.public, nonce });
+    const challenge = await this.expect("challenge");
     const claims = (role: SessionClaims["role"]): SessionClaims => ({
       role,
       net: o.net,
       gate: o.gate.key,
       node: o.key.public,
-      cert: record.cert,
+      cert,
       nonces: [nonce, challenge.nonce],
     });
     await verifySession(challenge.proof, claims("gate"), o.gate.key);
-    line.proof = await signSession(claims("node"), o.key);
-    return line;
+    this.proof = await signSession(claims("node"), o.key);
+  }
+
+  /** Why something on this line failed: when it has ended, reading and writing say only that it has. */
+  why(error: unknown): Promise<string> {
+    return whyOf(this.gone, error);
   }
 
   async send(message: FromNode): Promise<void> {
@@ -148,4 +189,13 @@ export class GateLine {
       this.#endpoint.close({ closeCode: 0, reason: "" });
     } catch { /* already gone */ }
   }
+}
+
+/** What a connection says of its end, or, when it does not end now, the error. */
+async function whyOf(gone: Promise<string>, error: unknown): Promise<string> {
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  const late = new Promise<string>((resolve) => timer = setTimeout(() => resolve(errorLine(error)), REASON_PATIENCE));
+  const why = await Promise.race([gone, late]);
+  clearTimeout(timer);
+  return why;
 }

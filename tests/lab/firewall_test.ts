@@ -164,6 +164,7 @@ test("root's program is told each filter, and one that is not root's alone is no
       ["chmod 777 /run/hooks/on_change", /on_change.*Others may write to it/, "chmod 755 /run/hooks/on_change"],
       ["chown 65534 /run/hooks/on_change", /on_change.*Not root's/, "chown 0 /run/hooks/on_change"],
       ["chmod 777 /run/hooks", /hooks: Others may write to it/, "chmod 755 /run/hooks"],
+      ["chmod 777 /run", /\/run: Others may write to it/, "chmod 755 /run"],
     ] as const
   ) {
     const runs = (await told()).length;

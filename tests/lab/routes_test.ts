@@ -28,13 +28,17 @@ import {
   PRINTER,
   ROUTER_A,
 } from "../../scripts/lab/topology.ts";
-import { connected, fixture, joinAll } from "./support.ts";
+import { connected, fixture, joinAll, reaches } from "./support.ts";
 
 const DAVE = "203.0.113.31";
+/** All of the internet here, and a part of it: gate and dave, not the coordinator. */
 const PUBLIC = "203.0.113.0/24";
+const HALF = "203.0.113.16/28";
+/** Alice's router, and not alice. */
+const GATEWAY = "10.9.1.0/31";
 const ACLS = `[[allow]]
 from = ["*"]
-to = ["*", "${OFFICE}", "${PUBLIC}"]
+to = ["*", "${OFFICE}", "${PUBLIC}", "${HALF}", "${GATEWAY}"]
 `;
 
 interface Row {
@@ -126,24 +130,103 @@ test("of two routers the second takes over when the first dies, and what cannot 
   );
 });
 
-test("gate, coordinator and the carrier itself stay reachable outside of a route that covers them", async (net) => {
+test("gate and the carrier itself stay reachable outside of a route that covers them", async (net) => {
   const { host, carried } = net;
   const alice = host("alice");
   const { interface: iface } = (await status(alice)).self;
   const wayTo = async (address: string) => (await alice.run(["ip", "route", "get", address])).stdout;
-  await alice.ctl(["route", "add", PUBLIC, "via", "dave"]);
-  await carried(PUBLIC, "dave");
+  await alice.ctl(["route", "add", HALF, "via", "dave"]);
+  await carried(HALF, "dave");
   for (const address of [GATE, COORDINATOR, DAVE]) {
     await waitFor(`the way to ${address}`, async () => / dev eth0 /.test(await wayTo(address)));
   }
-  assert.match(await wayTo("203.0.113.99"), new RegExp(` dev ${iface} `));
+  assert.match(await wayTo("203.0.113.29"), new RegExp(` dev ${iface} `));
   await connected(alice);
   const ping = await alice.run(["ping", "-c", "3", "-i", "0.2", "-W", "2", PRINTER]);
   assert.match(ping.stdout, / 3 received/);
-  await alice.ctl(["route", "remove", PUBLIC, "via", "dave"]);
-  await carried(PUBLIC, null);
+  await alice.ctl(["route", "remove", HALF, "via", "dave"]);
+  await carried(HALF, null);
   await waitFor(
     "no route past the tunnel",
     async () => !/ dev eth0/.test((await alice.run(["ip", "route", "show", "proto", "207"])).stdout),
   );
+});
+
+test("a route that covers the coordinator or this machine's own gateway is not used, and the reason is told", async (net) => {
+  const { host } = net;
+  const alice = host("alice");
+  const daemon = alice.processes.findLast((p) => p.name.includes("ghostlink"))!;
+  const covered = [
+    [PUBLIC, `the coordinator is inside the prefix \\(${COORDINATOR}\\)`],
+    [GATEWAY, "this machine's own gateway is inside the prefix"],
+  ] as const;
+  for (const [prefix, why] of covered) {
+    await alice.ctl(["route", "add", prefix, "via", "dave"]);
+    const row = await waitFor(
+      `a word about ${prefix}`,
+      async () => (await net.routes()).find((r) => r.prefix === prefix),
+    );
+    assert.equal(row.active, false);
+    assert.match(row.reason ?? "", new RegExp(why));
+    await daemon.line(new RegExp(`A route is not used.*${prefix}: ${why}`));
+    const { warnings } = await status(alice);
+    assert.equal(warnings.filter((w) => w.includes(`the route ${prefix} is not used`)).length, 1);
+  }
+  const { stdout } = await alice.run(["ip", "route", "show", "proto", "207"]);
+  assert.doesNotMatch(stdout, /203\.0\.113\.|10\.9\./);
+  await connected(alice);
+  const ping = await alice.run(["ping", "-c", "1", "-W", "2", PRINTER]);
+  assert.match(ping.stdout, / 1 received/);
+  const told = () => daemon.lines.filter((line) => /A route is not used/.test(line.text)).length;
+  assert.equal(told(), covered.length);
+  for (const [prefix] of covered) await alice.ctl(["route", "remove", prefix, "via", "dave"]);
+  await waitFor("no such route", async () => (await net.routes()).every((r) => r.prefix === OFFICE));
+});
+
+/** As Docker and its like load it: a port is published, and what is forwarded otherwise is dropped. */
+const DOCKER = `table ip filter {
+  chain DOCKER-USER { }
+  chain FORWARD {
+    type filter hook forward priority filter; policy drop;
+    jump DOCKER-USER
+    ct state established,related accept
+    oifname "docker0" accept
+    iifname "docker0" accept
+  }
+}
+table ip nat {
+  chain PREROUTING {
+    type nat hook prerouting priority dstnat;
+    fib daddr type local tcp dport 8080 dnat to 172.17.0.2:8080
+  }
+}
+`;
+
+test("Docker that comes later is as without us, and is named for what it keeps from passing", async ({ host, lab, printer }) => {
+  const [alice, carol] = [host("alice"), host("carol")];
+  await reaches(alice, PRINTER);
+  const box = await lab.addHost("box");
+  await lab.connect(carol, "docker0", box, "eth0");
+  await carol.run(["ip", "address", "add", "172.17.0.1/16", "dev", "docker0"]);
+  await box.sh("ip address add 172.17.0.2/16 dev eth0; ip route add default via 172.17.0.1");
+  box.spawn("web", ["iperf3", "-s", "-p", "8080"]);
+  const published = async () =>
+    (await printer.run(["timeout", "1", "bash", "-c", "exec 3<>/dev/tcp/10.1.1.1/8080"], { codes: "any" })).code === 0;
+  await carol.run(["nft", "-f", "-"], { stdin: DOCKER });
+  assert.equal(await published(), false, "carol forwards for the tunnel alone until somebody says otherwise");
+  await carol.run(["sysctl", "-qw", "net.ipv4.ip_forward=1"]);
+  await waitFor("the published port", published);
+
+  const warned = async () =>
+    (await status(carol)).warnings.some((w) => /chain FORWARD of .* ip filter.*DOCKER-USER/.test(w));
+  await waitFor("a word about the table", warned);
+  const ping = ["ping", "-c", "1", "-W", "1", PRINTER];
+  assert.notEqual((await alice.run(ping, { codes: "any" })).code, 0, "nobody but its owner opens it");
+  // What the warning says, in nft's words.
+  await carol.sh(
+    "nft add rule ip filter DOCKER-USER iifname ghost0 accept; nft add rule ip filter DOCKER-USER oifname ghost0 accept",
+  );
+  await reaches(alice, PRINTER);
+  await waitFor("nothing more to say", async () => !await warned());
+  await carol.sh("nft delete table ip filter; nft delete table ip nat");
 });

@@ -27,6 +27,9 @@ const BEHIND = [
   "link/host/exit/machine_exit.ts",
   "link/host/exit/rules.ts",
   "link/host/firewall/nft.ts",
+  "link/host/firewall/foreign.ts",
+  "link/host/firewall/on_change.ts",
+  "link/host/routes/chooser.ts",
   "link/host/routes/prober.ts",
 ];
 

@@ -4,12 +4,15 @@
  */
 import { GhostError } from "../../../mesh/wire/errors.ts";
 import { deniedRanges } from "./denied.ts";
+import type { ExternalAddress } from "./external.ts";
 
 /** What a gate's TURN service is made of. */
 export interface TurnPlan {
   /** Addresses of this host that coturn listens on, and the relay addresses. */
   listen: readonly string[];
   relay: readonly string[];
+  /** What others call the relay addresses behind a one-to-one NAT. coturn takes both for one, as a peer's address too. */
+  external?: readonly ExternalAddress[];
   /** Port for UDP and TCP. */
   port: number;
   /** Port for TLS over TCP; null without. */
@@ -51,6 +54,7 @@ export function renderTurnConfig(o: { plan: TurnPlan; files: TurnFiles; secret: 
   const lines: [string, (string | number)?][] = [
     ...plan.listen.map((ip): [string, string] => ["listening-ip", ip]),
     ...plan.relay.map((ip): [string, string] => ["relay-ip", ip]),
+    ...(plan.external ?? []).map((e): [string, string] => ["external-ip", `${e.public}/${e.own}`]),
     ["listening-port", plan.port],
     ...(plan.tls === null ? [["no-tls"]] as [string][] : [
       ["tls-listening-port", plan.tls],

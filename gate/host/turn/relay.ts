@@ -2,12 +2,15 @@
  * The gate's TURN service as its host has it: where coturn listens, whether it may run here at all, and what the gate's record
  * says of it. What stands in its way costs this rung only, and one line in the log says it.
  */
+import { lookup } from "node:dns/promises";
+import ipaddr from "ipaddr.js";
 import type { Log } from "../../../mesh/host/log.ts";
 import { findTool, type Runner } from "../../../mesh/host/runner.ts";
 import { InTurn } from "../../../mesh/wire/in_turn.ts";
 import { errorLine } from "../../../mesh/wire/errors.ts";
 import type { GateRecord } from "../../../mesh/wire/record.ts";
 import type { TurnPlan } from "../../core/turn/config.ts";
+import { type ExternalAddress, externalAddresses } from "../../core/turn/external.ts";
 import { hostsOf } from "../addresses.ts";
 import type { Certificate } from "../certificate.ts";
 import type { GateConfig } from "../config.ts";
@@ -30,9 +33,15 @@ export interface TurnRelayOptions {
   addresses(): string[];
   runner: Runner;
   log: Log;
+  /** Addresses of a host name; left out: the system's own look-up. */
+  resolve?: (name: string) => Promise<string[]>;
   /** Left out: coturn itself. */
   start?: (o: CoturnOptions) => Promise<Relay>;
 }
+
+/** A name without addresses tells nothing of a NAT; whether anybody reaches it is for the record's checks. */
+const lookUp = async (name: string): Promise<string[]> =>
+  (await lookup(name, { all: true }).catch(() => [])).map(({ address }) => address);
 
 export class TurnRelay {
   readonly #o: TurnRelayOptions;
@@ -86,7 +95,8 @@ export class TurnRelay {
   async #start(addresses: string[], port: number): Promise<void> {
     const { config, certificate, runner, log, stateDir, overlay, start = Coturn.start } = this.#o;
     const tls = config.turn_tls === 0 || !this.#free(config.turn_tls, addresses) ? null : config.turn_tls;
-    const plan = { listen: addresses, relay: addresses, port, tls, ports: config.turn_ports, overlay };
+    const external = await this.#external(addresses);
+    const plan = { listen: addresses, relay: addresses, external, port, tls, ports: config.turn_ports, overlay };
     await noteTable(stateDir, TURN_TABLE);
     const secret = this.#secret;
     this.#coturn = await start({
@@ -107,7 +117,30 @@ export class TurnRelay {
     // `rotate` does not reach a coturn that is only about to be here.
     if (this.#secret !== secret) this.#coturn.rotate(this.#secret);
     this.#told.clear();
-    log.info("TURN", { udp: port, tcp: port, tls: tls ?? "none", addresses: addresses.join(",") });
+    log.info("TURN", {
+      udp: port,
+      tcp: port,
+      tls: tls ?? "none",
+      addresses: addresses.join(","),
+      ...(external.length > 0 && { outside: external.map((e) => e.public).join(",") }),
+    });
+  }
+
+  /** What others call these addresses: what the operator advertises, looked up where it is a name. */
+  async #external(own: string[]): Promise<ExternalAddress[]> {
+    const { config, resolve = lookUp } = this.#o;
+    const advertised = await Promise.all(
+      (config.advertise ?? []).map((host) => ipaddr.isValid(host) ? [host] : resolve(host)),
+    );
+    const { known, unclear } = externalAddresses({ advertised: advertised.flat(), own });
+    if (unclear.length > 0) {
+      this.#say("TURN cannot tell which of this host's addresses these stand for", {
+        advertised: unclear.join(","),
+        own: own.join(","),
+        mend: "bind the gate to one of them with `listen`",
+      });
+    }
+    return known;
   }
 
   /** TLS on 443 is what gets through where nothing else does, but a web server may be there first. */

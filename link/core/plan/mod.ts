@@ -3,6 +3,7 @@ export * from "./addresses.ts";
 export * from "./alias.ts";
 export * from "./collisions.ts";
 export * from "./exit.ts";
+export * from "./foreign.ts";
 export * from "./kill_switch.ts";
 export * from "./nft_table.ts";
 export * from "./routes.ts";

@@ -22,6 +22,8 @@ export interface RouteUse {
   route: RouteOffer;
   active: boolean;
   reason: string | null;
+  /** It would cut this machine off from where it is: worth a warning. */
+  refused: boolean;
 }
 
 /** What is known of the machine and of the carriers. */
@@ -32,6 +34,8 @@ export interface RouteFacts {
   own: readonly string[];
   /** Next hops of this machine outside of the tunnel. */
   gateways: readonly string[];
+  /** Addresses of the coordinator. */
+  coordinator: readonly string[];
   carrier(id: string): { up: boolean; rttMs: number | null };
   /** Carrier of each prefix at the last choice. */
   current: ReadonlyMap<string, string>;
@@ -44,24 +48,31 @@ const NEARER = { part: 0.7, ms: 5 };
 export function chooseRoutes(facts: RouteFacts): RouteUse[] {
   const groups = Map.groupBy(facts.theirs, (route) => route.prefix);
   return [...groups].flatMap(([prefix, routes]) => {
-    const refused = refusal(prefix, facts);
-    if (refused !== null) return routes.map((route) => ({ route, active: false, reason: refused }));
+    const none = (reason: string, refused: boolean) =>
+      routes.map((route) => ({ route, active: false, reason, refused }));
+    if (facts.mine.some((r) => r.prefix === prefix)) return none("this machine carries the prefix itself", false);
+    const why = refusal(prefix, facts);
+    if (why !== null) return none(why, true);
     const [first, ...others] = ranked(routes, facts);
     return [
-      { route: first!, active: true, reason: null },
-      ...others.map((route) => ({ route, active: false, reason: whyNot(route, first!, facts) })),
+      { route: first!, active: true, reason: null, refused: false },
+      ...others.map((route) => ({ route, active: false, reason: whyNot(route, first!, facts), refused: false })),
     ];
   });
 }
 
-function refusal(prefix: string, { mine, own, gateways }: RouteFacts): string | null {
-  if (mine.some((r) => r.prefix === prefix)) return "this machine carries the prefix itself";
-  const inside = own.find((address) => contains(prefix, address));
+function refusal(prefix: string, { own, gateways, coordinator }: RouteFacts): string | null {
+  const within = (addresses: readonly string[]) => addresses.find((address) => contains(prefix, address));
+  const inside = within(own);
   if (inside !== undefined) {
     return `this machine is inside the prefix (${inside}): its LAN and the route have the same addresses`;
   }
-  const gateway = gateways.find((address) => contains(prefix, address));
-  return gateway === undefined ? null : `this machine's own gateway is inside the prefix (${gateway})`;
+  const gateway = within(gateways);
+  if (gateway !== undefined) return `this machine's own gateway is inside the prefix (${gateway})`;
+  const server = within(coordinator);
+  return server === undefined
+    ? null
+    : `the coordinator is inside the prefix (${server}) and has to be reached outside of the tunnel: route longer prefixes that leave it out`;
 }
 
 function ranked(routes: readonly RouteOffer[], { carrier, current }: RouteFacts): RouteOffer[] {

@@ -15,6 +15,7 @@ function facts(theirs: RouteOffer[], o: Partial<RouteFacts> & { down?: string[];
     mine: [],
     own: [],
     gateways: [],
+    coordinator: [],
     carrier: (id: string) => ({ up: !o.down?.includes(id), rttMs: o.rtt?.[id] ?? null }),
     current: new Map(),
     ...o,
@@ -46,10 +47,13 @@ Deno.test("chooseRoutes() refuses what would cut this machine off, and says why"
   const reason = (o: Partial<RouteFacts>) => {
     const [use] = chooseRoutes(facts([offer("a")], o));
     assert.equal(use!.active, false);
+    assert.equal(use!.refused, o.mine === undefined);
     return use!.reason!;
   };
   assert.match(reason({ own: ["10.1.1.7"] }), /inside the prefix \(10\.1\.1\.7\)/);
   assert.match(reason({ gateways: ["10.1.1.1"] }), /own gateway/);
+  assert.match(reason({ coordinator: ["192.0.2.1", "10.1.1.9"] }), /coordinator is inside the prefix \(10\.1\.1\.9\)/);
+  assert.deepEqual(chosen(facts([offer("a")], { coordinator: ["10.1.2.9", "fd00::1"] })), ["a"]);
   assert.match(reason({ mine: [offer("self")] }), /carries the prefix itself/);
 });
 

@@ -203,11 +203,12 @@ export class ExitDesk {
     const { own, machine } = this.#o;
     if (!this.#offer && this.#announced.length === 0) return false;
     const { uplinks } = await machine.ip.networks();
-    const wanted = this.#offer ? EXIT_PREFIXES.filter((p) => uplinks[p.includes(":") ? 6 : 4].length > 0) : [];
-    if (wanted.join() === this.#announced.join()) return false;
-    const others = own.record.routes.filter((prefix) => !EXIT_PREFIXES.includes(prefix));
-    await own.change({ routes: [...others, ...wanted] });
-    return true;
+    return await own.changeFrom(({ routes }) => {
+      const wanted = this.#offer ? EXIT_PREFIXES.filter((p) => uplinks[p.includes(":") ? 6 : 4].length > 0) : [];
+      if (wanted.join() === this.#announced.join()) return null;
+      const others = routes.filter((prefix) => !EXIT_PREFIXES.includes(prefix));
+      return { routes: [...others, ...wanted] };
+    }) !== null;
   }
 }
 

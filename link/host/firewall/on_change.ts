@@ -8,13 +8,15 @@
  * runs, it is told the last one. After a failure it is told again by the next audit.
  *
  * It runs with the daemon's rights, so it has to be root's: the permission set names its path (fixed when the launcher is
- * installed), and before each run neither the file nor its folder may be anybody else's or be writable by others. The folders
- * above are looked at when it is installed: to look at one at run time, the daemon would have to be let read all that is in it.
+ * installed), and before each run neither the file nor any folder above it may be anybody else's or be writable by others: whoever
+ * can rename one can put another in its place. Deno would have to let the daemon read all that is in a folder to tell whose it is,
+ * so for those above the file's own the system's `stat` says it. The root folder is not looked at: its owner owns the machine.
  */
-import type { Runner } from "../../../mesh/host/runner.ts";
+import { findTool, type Runner } from "../../../mesh/host/runner.ts";
 import { CLOSED, type Filter } from "../../../mesh/policy/mod.ts";
 import { errorLine, GhostError } from "../../../mesh/wire/errors.ts";
 import { Coalesced } from "../coalesced.ts";
+import { runTool } from "../tools.ts";
 
 /** How long it may take, in ms. */
 const LIMIT = 10_000;
@@ -29,6 +31,31 @@ export interface OnChangeOptions {
   iface: string;
   runner: Runner;
   now: () => number;
+}
+
+/** What lies at a path, links not followed. */
+interface Place {
+  uid: number;
+  mode: number;
+  is: "file" | "directory" | "other";
+}
+
+/** The folders that lead to a file, its own first, the root folder left out. */
+function foldersAbove(path: string): string[] {
+  const parts = path.split("/").slice(1, -1);
+  return parts.map((_, i) => `/${parts.slice(0, parts.length - i).join("/")}`);
+}
+
+/** @throws GhostError `forbidden` for what others could have put there */
+function checkPlace(place: string, { uid, mode, is }: Place, kind: Place["is"]): void {
+  const mend = `let it be root's and nobody else's to write: chown root ${place} && chmod 755 ${place}`;
+  if (is !== kind) {
+    throw new GhostError("forbidden", "Not a plain file or folder", { place, mend: "put the program itself there" });
+  }
+  if (uid !== 0) throw new GhostError("forbidden", "Not root's, so it is not run", { place, mend });
+  if ((mode & 0o022) !== 0) {
+    throw new GhostError("forbidden", "Others may write to it, so it is not run", { place, mend });
+  }
 }
 
 /** See the head of this file. */
@@ -96,21 +123,25 @@ export class OnChange {
   /** @throws GhostError `forbidden` for what others could have put there */
   async #check(): Promise<void> {
     const { path } = this.#o;
-    const folder = path.slice(0, path.lastIndexOf("/")) || "/";
-    for (const place of [folder, path]) {
-      const { uid, mode, isSymlink, isFile } = await Deno.lstat(place);
-      const mend = `let it be root's and nobody else's to write: chown root ${place} && chmod 755 ${place}`;
-      if (isSymlink || (place === path && !isFile)) {
-        throw new GhostError("forbidden", "Not a plain file or folder", {
-          place,
-          mend: "put the program itself there",
-        });
-      }
-      if (uid !== 0) throw new GhostError("forbidden", "Not root's, so it is not run", { place, mend });
-      if (((mode ?? 0) & 0o022) !== 0) {
-        throw new GhostError("forbidden", "Others may write to it, so it is not run", { place, mend });
-      }
+    const [folder = "/", ...above] = foldersAbove(path);
+    for (const place of above) checkPlace(place, await this.#stat(place), "directory");
+    for (const [place, kind] of [[folder, "directory"], [path, "file"]] as const) {
+      const { uid, mode, isSymlink, isFile, isDirectory } = await Deno.lstat(place);
+      const is = isSymlink ? "other" : isFile ? "file" : isDirectory ? "directory" : "other";
+      checkPlace(place, { uid: uid ?? -1, mode: mode ?? 0, is }, kind);
     }
+  }
+
+  async #stat(place: string): Promise<Place> {
+    const stat = await findTool("stat", "apt-get install coreutils");
+    const out = await runTool(this.#o.runner, [stat, "-c", "%u %a %F", "--", place]);
+    const match = /^(\d+) ([0-7]+) (.+)$/.exec(out.trim());
+    if (!match) throw new GhostError("internal", `Not understood: ${out.trim().slice(0, 80)}`, { place: "stat" });
+    return {
+      uid: Number(match[1]),
+      mode: parseInt(match[2]!, 8),
+      is: match[3] === "directory" ? "directory" : "other",
+    };
   }
 
   async #start(text: string): Promise<void> {

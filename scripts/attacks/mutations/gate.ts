@@ -73,7 +73,7 @@ export const GATE: readonly Mutation[] = [
     "a broken session is made again",
     "row 18: malformed control messages",
     "link/host/gate_keeper.ts",
-    "await this.#waits.wait({ spread, atLeast }, signal);",
-    "return void (spread + atLeast);",
+    "if (!next) await this.#wait(atLeast);",
+    "if (!next) return void atLeast;",
   ),
 ];

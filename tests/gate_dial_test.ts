@@ -1,0 +1,178 @@
+/** A node's sessions with real gates: addresses that are silent cost no session, and what goes wrong is told. */
+import assert from "node:assert/strict";
+import { openCertificate } from "../gate/host/certificate.ts";
+import { GateWorld } from "../gate/host/testing_gate.ts";
+import { random, type TestNode, until } from "../gate/host/testing.ts";
+import { GateClient } from "../link/host/gate_client.ts";
+import { CloneWatch, GateKeeper } from "../link/host/gate_keeper.ts";
+import type { HandlerFault } from "../link/host/guarded.ts";
+import { readDatagrams } from "../mesh/host/datagrams.ts";
+import type { VerifiedGate } from "../mesh/trust/record.ts";
+import { GATE_ALPN } from "../mesh/wire/gate_session.ts";
+import { dialOf, gateAt, noEvents, nothing } from "./node_session.ts";
+
+/** Keeps a session with a gate, and notes what it tells. */
+function keep(gate: VerifiedGate, node: TestNode, clones = new CloneWatch()) {
+  const told: string[] = [];
+  const keeper = new GateKeeper(gate, {
+    ...dialOf(node),
+    dial: () => dialOf(node),
+    ways: ({ record }) => Promise.resolve(record.hosts),
+    events: () => noEvents,
+    session: (_keeper, { up, reason }) => told.push(up ? "up" : reason!),
+    silent: nothing,
+    clones,
+    failed: (_keeper, { error }) => {
+      throw error;
+    },
+  });
+  return { keeper, told };
+}
+
+/** Something at an address that takes packets and never answers. */
+function silentAt(hostname: string, port: number): { packets: () => number; [Symbol.dispose](): void } {
+  const socket = Deno.listenDatagram({ transport: "udp", hostname, port });
+  let packets = 0;
+  void (async () => {
+    for await (const _ of socket) packets++;
+  })().catch(nothing);
+  return { packets: () => packets, [Symbol.dispose]: () => socket.close() };
+}
+
+Deno.test("a gate's address that is silent fails nothing: its next one is dialled meanwhile", async () => {
+  await using w = await GateWorld.create();
+  const node = await w.network.node("a", w.grant);
+  using silent = silentAt("127.0.0.2", w.gate.port);
+  const { keeper, told } = keep(gateAt(w.gate, ["127.0.0.2", "127.0.0.1"]), node);
+  await until("the session", () => keeper.client);
+  assert.deepEqual(told, ["up"]);
+  assert.equal(keeper.client!.address, "127.0.0.1");
+  await until("what was sent in vain", () => silent.packets() > 0);
+  keeper.leave("done");
+  await until("its end", () => told.length === 2);
+  assert.deepEqual(told, ["up", "done"]);
+});
+
+/** A way to a gate's port that, once cut, carries only who comes anew: as if the gate had been started anew, without a word. */
+function wayTo(port: number): { port: number; cut(): void; [Symbol.dispose](): void } {
+  const front = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const backs = new Map<number, { socket: Deno.DatagramConn; cut: boolean }>();
+  const back = (from: Deno.NetAddr) => {
+    const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+    const flow = { socket, cut: false };
+    backs.set(from.port, flow);
+    void readDatagrams(socket, (bytes) => flow.cut || void front.send(bytes, from).catch(nothing));
+    return flow;
+  };
+  void readDatagrams(front, (bytes, from) => {
+    const flow = backs.get(from.port) ?? back(from);
+    if (!flow.cut) void flow.socket.send(bytes, { transport: "udp", hostname: "127.0.0.1", port }).catch(nothing);
+  });
+  return {
+    port: (front.addr as Deno.NetAddr).port,
+    cut: () => backs.forEach((flow) => flow.cut = true),
+    [Symbol.dispose]: () => [front, ...[...backs.values()].map(({ socket }) => socket)].forEach((s) => s.close()),
+  };
+}
+
+Deno.test("a session that goes silent is replaced by another one, long before QUIC gives it up, and that is no copy of us", async () => {
+  await using w = await GateWorld.create();
+  const node = await w.network.node("a", w.grant);
+  using way = wayTo(w.gate.port);
+  const there = gateAt(w.gate, ["127.0.0.1"]);
+  const gate = { ...there, record: { ...there.record, quic: way.port } };
+  const clones = new CloneWatch();
+  const { keeper, told } = keep(gate, node, clones);
+  await until("the session", () => keeper.client);
+  const first = keeper.client;
+  way.cut();
+  const clock = setInterval(() => {
+    keeper.used(Date.now());
+    keeper.tick(Date.now());
+  }, 50);
+  await until("another one", () => keeper.client && keeper.client !== first);
+  assert.deepEqual(told, ["up", "it has gone silent, and another session took its place", "up"]);
+  clearInterval(clock);
+  keeper.leave("done");
+  await until("its end", () => told.length === 4);
+});
+
+Deno.test("a keeper that is left in the midst of a dial ends it, and tells nothing of it", async () => {
+  await using w = await GateWorld.create();
+  const node = await w.network.node("a", w.grant);
+  using silent = silentAt("127.0.0.2", w.gate.port);
+  const { keeper, told } = keep(gateAt(w.gate, ["127.0.0.2"]), node);
+  await until("the dial", () => silent.packets() > 0);
+  keeper.leave("done");
+  assert.deepEqual(told, []);
+});
+
+Deno.test("a handler that throws is told by its name, and the session goes on", async () => {
+  await using w = await GateWorld.create();
+  const node = await w.network.node("a", w.grant);
+  const faults: HandlerFault[] = [];
+  const measured: number[] = [];
+  let closed: string | null = null;
+  const broken = (): never => {
+    throw new Error("broken");
+  };
+  const client = await GateClient.connect(
+    { ...dialOf(node), gate: gateAt(w.gate, []), host: "127.0.0.1", failed: (fault) => faults.push(fault) },
+    {
+      ...noEvents,
+      head: broken,
+      signal: broken,
+      packet: broken,
+      measured: (rtt) => measured.push(rtt),
+      closed: (reason) => {
+        closed = reason;
+        broken();
+      },
+    },
+  );
+  const { node: peer, client: other } = await w.join("b");
+  await other.send({ t: "signal", to: node.id, box: "AAAA" });
+  await until("the signal", () => faults.some(({ handler }) => handler === "signal"));
+  client.sendPacket(peer.id, new Uint8Array(32)); // so that the gate knows the other way, too
+  await other.sendPacket(node.id, new Uint8Array(32));
+  await until("the packet", () => faults.some(({ handler }) => handler === "packet"));
+  const before = measured.length;
+  client.ping();
+  await until("the answer", () => measured.length > before);
+  assert.equal(closed, null);
+  client.close("done");
+  await until("the end", () => closed);
+  assert.equal(closed, "done");
+  assert.deepEqual(faults.map(({ handler }) => handler), ["head", "signal", "packet", "closed"]);
+});
+
+Deno.test("a gate that ends the connection before there is a session is quoted, and so is QUIC", async () => {
+  const dir = await Deno.makeTempDir();
+  const endpoint = new Deno.QuicEndpoint({ hostname: "127.0.0.1", port: 0 });
+  try {
+    await using w = await GateWorld.create();
+    const node = await w.network.node("a", w.grant);
+    const certificate = await openCertificate(dir, { now: () => Date.now(), random });
+    const listener = endpoint.listen({ cert: certificate.cert, key: certificate.key, alpnProtocols: [GATE_ALPN] });
+    void (async () => {
+      for await (const incoming of listener) {
+        const conn = await incoming.accept();
+        conn.close({ closeCode: 7, reason: "too many sessions from there" });
+      }
+    })().catch(nothing);
+    const port = endpoint.addr.port;
+    const dial = { ...dialOf(node), host: "127.0.0.1", failed: nothing };
+    const events = { ...noEvents, closed: nothing };
+    const there = { port, key: w.gate.key, cert: certificate.hash };
+    const place = `gate g at 127.0.0.1 UDP ${port}`;
+    await assert.rejects(GateClient.connect({ ...dial, gate: gateAt(there, []) }, events), {
+      code: "unreachable",
+      line: `${place}: Cannot reach the gate: too many sessions from there`,
+    });
+    const foreign = gateAt({ ...there, cert: w.gate.cert }, []);
+    await assert.rejects(GateClient.connect({ ...dial, gate: foreign }, events), { line: /certificate/ });
+  } finally {
+    endpoint.close();
+    await Deno.remove(dir, { recursive: true });
+  }
+});
