@@ -9,6 +9,7 @@
  * - A look at namespaces and /dev/net/tun.
  */
 import { dirname, join } from "node:path";
+import { unpack } from "./lib/debian.ts";
 import { goInstall, type Mend } from "./lib/go.ts";
 import { exists, Failure, main, type Output, PROJECT, run, which } from "./lib/run.ts";
 
@@ -33,7 +34,15 @@ const TEST_TOOLS: typeof TOOLS = [
   ["ssh-agent", "openssh-client"],
   ["zsh", "zsh"],
   ["fish", "fish"],
+  ["dbus-daemon", "dbus-daemon"],
 ];
+/** What leads a machine's names: tried as the real programs in a lab, and never installed, which would change this machine's own. */
+const RESOLVERS = {
+  resolvconf: ["resolvconf"],
+  openresolv: ["openresolv"],
+  "systemd-resolved": ["systemd-resolved", "libsystemd-shared", "libip4tc2", "libkmod2"],
+} as const;
+export type Resolver = keyof typeof RESOLVERS;
 const WIREGUARD_GO = "golang.zx2c4.com/wireguard@v0.0.0-20260522210424-ecfc5a8d5446";
 /**
  * wireguard-go keeps destination addresses for reuse. One that was last IPv4 takes only the first four bytes of an IPv6
@@ -52,10 +61,20 @@ export const SYSTEM_WIREGUARD_GO = "/usr/local/lib/ghostmesh/wireguard-go";
 
 const isRoot = () => Deno.uid() === 0;
 
+/** What this user keeps between runs. */
+function cached(...path: string[]): string {
+  const cache = Deno.env.get("XDG_CACHE_HOME") || join(Deno.env.get("HOME") || "/root", ".cache");
+  return join(cache, "ghostmesh", ...path);
+}
+
 /** This user's own copy of the newest wireguard-go. */
 export function cachedWireguardGo(): string {
-  const cache = Deno.env.get("XDG_CACHE_HOME") || join(Deno.env.get("HOME") || "/root", ".cache");
-  return join(cache, "ghostmesh", "bin", "wireguard-go");
+  return cached("bin", "wireguard-go");
+}
+
+/** Where a program that leads names is unpacked, with its files as below `/`. */
+export function cachedResolver(name: Resolver): string {
+  return cached("debian", name);
 }
 
 /** The beginning of a command line that runs the rest in namespaces of its own, as root there. */
@@ -165,6 +184,12 @@ async function checkTun(): Promise<void> {
 export async function setUp(say: (line: string) => void, { tests = true } = {}): Promise<void> {
   const missing = await missingPackages(tests ? [...TOOLS, ...TEST_TOOLS] : TOOLS);
   if (missing.length) await installPackages(missing, say);
+  if (tests) {
+    for (const [name, packages] of Object.entries(RESOLVERS)) {
+      // The one test that needs them says so; all others go on.
+      await unpack(cached("debian", name), packages, say).catch((error) => say(`remark: ${error.message}`));
+    }
+  }
   await checkNamespaces();
   if (await kernelWireguard()) return;
   await buildWireguardGo(say);

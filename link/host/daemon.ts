@@ -316,6 +316,7 @@ export class Daemon {
       coordinator: this.#parts.surroundings.coordinator(),
       outside: this.#parts.surroundings.outside(),
       exit: this.#parts.exit.wanted(),
+      past: this.#parts.exit.past(),
     });
     this.#fault = null;
     this.#parts.report.fault(null);

@@ -177,6 +177,13 @@ export class IpTool {
     return found;
   }
 
+  /** Tunnels of other networks on this machine. */
+  async tunnels(): Promise<string[]> {
+    return parse(addressList, await this.#json(["-details", "addr", "show"]), "ip addr").flatMap((
+      { ifname, ifalias },
+    ) => ifname !== undefined && ifname !== this.iface && ifalias?.startsWith(ALIAS_PREFIX) ? [ifname] : []);
+  }
+
   /** Next hops of the routes that are not ours. */
   async gateways(): Promise<string[]> {
     const both = await Promise.all([4, 6].map((family) => this.#json([`-${family}`, "route", "show"])));

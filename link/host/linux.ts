@@ -36,8 +36,9 @@ export const linux: Platform = {
     const table = await killTable(iface);
     if (await table.holds()) return;
     const ip = await findTool("ip", "apt-get install iproute2");
-    const networks = await new IpTool({ runner, tools: { ip }, iface }).networks();
-    await table.set(killSwitch(networks, { ports: null, services: [], lan }));
+    const tool = new IpTool({ runner, tools: { ip }, iface });
+    const others = { tunnels: await tool.tunnels(), ports: [] };
+    await table.set(killSwitch(await tool.networks(), { ports: null, services: [], others, lan }));
   },
   killSwitchHolds: async (iface) => await (await killTable(iface)).holds(),
   releaseKillSwitch: async (iface) => await (await killTable(iface)).set(null),

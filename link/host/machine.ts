@@ -142,6 +142,11 @@ export class Machine {
     return this.#uses;
   }
 
+  /** What this machine has of exit nodes. */
+  get exit(): Pick<MachineExit, "others" | "look"> {
+    return this.#exit;
+  }
+
   /**
    * One run. The kill switch comes first, and neither it nor the exit's rules wait for the tunnel's success: one bad route would
    * leave them undone.
@@ -152,10 +157,11 @@ export class Machine {
     let networks: LocalNetworks | null = null;
     for (
       const step of [
-        async () => void (networks = await this.#exit.guard(wanted.exit)),
+        async () => void (networks = await this.#exit.guard(wanted.exit, wanted.past)),
         () => this.#tunnel(wanted),
         () =>
           this.#exit.apply(wanted.exit, {
+            ...wanted.past,
             addresses: wanted.addresses,
             carried: wanted.routes.mine.map(({ prefix, lan }) => lan ?? prefix),
             used: this.#uses.filter((use) => use.active).map((use) => use.route.prefix),

@@ -2,7 +2,7 @@
 import type { Filter } from "../../mesh/policy/mod.ts";
 import type { RouteBody } from "../../mesh/wire/ledger.ts";
 import type { Bridge, Join } from "../core/plan/mod.ts";
-import type { WantedExit } from "./exit/machine_exit.ts";
+import type { PastExit, WantedExit } from "./exit/machine_exit.ts";
 
 /** A peer as it should stand in WireGuard. */
 export interface WantedPeer {
@@ -39,4 +39,5 @@ export interface Wanted {
   outside: string[];
   /** An exit node in use. */
   exit: WantedExit | null;
+  past: PastExit;
 }

@@ -18,8 +18,8 @@ export interface Way {
   before?(net: Network): Promise<{ words?: Record<string, string>; stdin?: string } | void>;
   /** Puts things back for those that follow. */
   after?(net: Network, stdout: string): Promise<void>;
-  /** For one that goes on until it is ended. */
-  endless?: true;
+  /** For one that goes on until it is ended: what it prints at once, or that it may have nothing to print. */
+  endless?: RegExp | "silent";
   /** Its exit code (0). */
   code?: number;
 }
@@ -60,9 +60,9 @@ export const WAYS: Record<string, Way> = {
   },
   "ghostctl down": { after: async (net) => void await alice(net).ctl(["up"]) },
   "ghostctl set --name desk": { after: async (net) => void await alice(net).ctl(["set", "--name", "alice"]) },
-  "ghostctl logs --follow --level warn": { endless: true },
-  "ghostctl events --kind path --last 20": { endless: true },
-  "ghostctl firewall counters --watch": { endless: true },
+  "ghostctl logs --follow --level warn": { endless: "silent" },
+  "ghostctl events --kind path --last 20": { endless: / path +\S/ },
+  "ghostctl firewall counters --watch": { endless: /allow/ },
   "ghostctl whois 100.64.3.4": {
     before: async (net) => ({ words: { "100.64.3.4": await addressOf(alice(net), "bob") } }),
   },
@@ -122,7 +122,7 @@ export const WAYS: Record<string, Way> = {
   },
   "ghostctl plugin add ctl/plugins/samples/rungs.ts --grant all": { before: sample },
   // README's own.
-  "ghostctl peers --watch": { endless: true },
+  "ghostctl peers --watch": { endless: /^bob / },
   "ghostctl ssh bob": { before: () => Promise.resolve({ stdin: "exit\n" }) },
   "ghostctl plugin add ctl/plugins/samples/rungs.ts": { before: sample, code: 2 },
   "ghostctl plugin add ctl/plugins/samples/rungs.ts --grant state": { before: sample },
@@ -147,8 +147,10 @@ export const EXAMPLES = COMMANDS.flatMap((c) => c.examples).filter((e) => e.else
 /** In an order in which each finds what it needs. */
 export const ORDER = [...EXAMPLES.filter((line) => !LAST.includes(line)), ...LAST];
 
-/** Milliseconds that an example without an end goes on. */
+/** Milliseconds that an example goes on which has no end and may have nothing to print. */
 const A_WHILE = 500;
+/** How a program ends by SIGINT that does nothing about it. */
+const INTERRUPTED = { code: 130, signal: "SIGINT" };
 
 /** Carries one out and asserts how it ends. */
 export async function carryOut(net: Network, line: string): Promise<void> {
@@ -160,9 +162,10 @@ export async function carryOut(net: Network, line: string): Promise<void> {
   const argv = typed.split(" ");
   if (way.endless) {
     const process = host.spawn(line, argv);
-    await new Promise((resolve) => setTimeout(resolve, A_WHILE));
+    if (way.endless === "silent") await new Promise((resolve) => setTimeout(resolve, A_WHILE));
+    else await process.line(way.endless);
     assert.ok(process.running, `${line}: ${process.text}`);
-    await process.stop("SIGINT");
+    assert.deepEqual(await process.stop("SIGINT"), INTERRUPTED, `${line}: ${process.text}`);
     return;
   }
   const { code, stdout, stderr } = await host.run(argv, { codes: "any", ...(stdin === undefined ? {} : { stdin }) });

@@ -9,17 +9,9 @@ import assert from "node:assert/strict";
 import { type Host, Lab } from "../../scripts/lab/lab.ts";
 import { Ping } from "../../scripts/lab/ping.ts";
 import { type Process, waitFor } from "../../scripts/lab/process.ts";
-import {
-  createToken,
-  initNetwork,
-  joinLink,
-  setupCode,
-  startGate,
-  startMesh,
-  waitForRung,
-} from "../../scripts/lab/programs.ts";
+import { createToken, initNetwork, setupCode, startGate, startMesh, waitForRung } from "../../scripts/lab/programs.ts";
 import { addInternet, addPublic, COORDINATOR, GATE } from "../../scripts/lab/topology.ts";
-import { addressOf, fixture, reaches } from "./support.ts";
+import { addressOf, fixture, inWindow, joinAll, reaches } from "./support.ts";
 
 const TABLE = "ghostgate_40000";
 const toml = (lines: string) =>
@@ -73,8 +65,9 @@ async function make(): Promise<World> {
     nft add chain ip box post '{ type nat hook postrouting priority srcnat; }'
     nft add rule ip box post ip saddr 10.88.0.0/24 masquerade`);
   const token = await createToken(host("four"), "--uses", "4");
-  const links = ["four", "six", "seven", "gate"].map((name) => joinLink(host(name), token, "--name", `n-${name}`));
-  await Promise.all(links.map((link) => link.line(/ is up: /)));
+  await Promise.all(
+    ["four", "six", "seven", "gate"].map((name) => joinAll([host(name)], token, "--name", `n-${name}`)),
+  );
   await reaches(box, "203.0.113.40"); // once the gate has seen that the host forwards by somebody else's will
   return { lab, host, gate, forwarded: new Ping(box, "203.0.113.40", 20) };
 }
@@ -140,23 +133,26 @@ world("a node on the gate's own host reaches its peers by lane, and directly whe
 
 world("lanes go on through the gate's process when the kernel takes no more, and return to it", async (w) => {
   await lane(w, "six", "seven");
-  const ping = new Ping(w.host("six"), await addressOf(w.host("six"), "n-seven"), 20);
+  const { since } = (await waitForRung(w.host("six"), "n-seven", "lane")).path;
+  const ping = new Ping(w.host("six"), await addressOf(w.host("six"), "n-seven"));
   await ping.first();
   // A table that another program owns cannot be touched (NFT_TABLE_F_OWNER).
   const owner = w.host("gate").spawn("owner", [
     "/bin/sh",
     "-c",
-    `mkfifo orders; exec 3<>orders; nft delete table inet ${TABLE}
-    echo 'add table inet ${TABLE} { flags owner; }' >&3; exec nft -i <&3`,
+    `mkfifo orders; exec 3<>orders
+    echo 'delete table inet ${TABLE}; add table inet ${TABLE} { flags owner; }' >&3; exec nft -i <&3`,
   ]);
   await w.gate.line(/lanes go through this process until/);
-  const from = ping.process.lines.length;
-  await ping.process.line(/icmp_seq=/, { from });
-  await waitForRung(w.host("six"), "n-seven", "lane");
+  await ping.goesOn(50);
+  assert.doesNotMatch(w.gate.text, /the kernel takes lanes again/);
+  assert.equal((await waitForRung(w.host("six"), "n-seven", "lane")).path.since, since);
   await owner.stop("SIGKILL");
   await w.gate.line(/the kernel takes lanes again/);
   await waitFor("the lane in the kernel", async () => (await elements(w, "ends6")).length === 2);
-  await ping.stop();
+  await ping.goesOn();
+  inWindow(await ping.stop());
+  assert.equal((await waitForRung(w.host("six"), "n-seven", "lane")).path.since, since);
 });
 
 world("an idle lane ends, and the host goes on forwarding for others when the gate is gone", async (w) => {

@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import type { Host } from "../../scripts/lab/lab.ts";
 import { type Process, waitFor } from "../../scripts/lab/process.ts";
-import { peers, runLink, status } from "../../scripts/lab/programs.ts";
-import { COORDINATOR } from "../../scripts/lab/topology.ts";
-import { addressOf, fixture, helper, homes, type Network } from "./support.ts";
+import { ACLS_TOML, peers, runLink, status } from "../../scripts/lab/programs.ts";
+import { COORDINATOR, OFFICE, PRINTER } from "../../scripts/lab/topology.ts";
+import { addressOf, fixture, homes, lookUp, nameServer, type Network } from "./support.ts";
 
 const RESOLVER = "100.127.255.254";
 const BEFORE = `nameserver ${COORDINATOR}\nsearch lan\n`;
@@ -12,8 +12,7 @@ let upstream: Process | undefined;
 
 const test = fixture(async (): Promise<Network> => {
   const net = await homes();
-  upstream = helper(net.host("coordinator"), "upstream_dns", "192.0.2.77");
-  await upstream.line(/serving/);
+  upstream = await nameServer(net.host("coordinator"), "192.0.2.77");
   // As a DHCP client does while the daemon runs.
   await net.host("alice").sh('printf "%s" "$1" >/etc/resolv.conf', BEFORE);
   await resolvConf(net.host("alice"), RESOLVER);
@@ -26,14 +25,6 @@ async function resolvConf(host: Host, has: string): Promise<void> {
 
 async function text(host: Host): Promise<string> {
   return (await host.run(["cat", "/etc/resolv.conf"])).stdout;
-}
-
-/** The first address (or name) that the C library gives; "" for none. `tcp` has it ask over TCP. */
-async function lookUp(host: Host, database: string, key: string, o: { tcp?: boolean } = {}): Promise<string> {
-  const env = o.tcp ? { RES_OPTIONS: "use-vc" } : {};
-  const { stdout } = await host.run(["getent", database, key], { codes: "any", env });
-  const [address = "", name = ""] = stdout.split("\n")[0]!.trim().split(/\s+/);
-  return database === "hosts" ? name : address;
 }
 
 test("machines have names, forwards and backwards, over UDP and TCP, in full and by the search list", async (net) => {
@@ -51,6 +42,49 @@ test("machines have names, forwards and backwards, over UDP and TCP, in full and
   const ping = await alice.run(["ping", "-c", "1", "-W", "3", "bob"]);
   assert.match(ping.stdout, / 1 received/);
   assert.match((await alice.ctl(["dns"])).stdout, new RegExp(`^resolver +${RESOLVER}.*resolv.conf.*, 3 names`));
+});
+
+test("[dns] of the policy: a domain has its servers, all machines its search list and names, and upstreams the rest", async (net) => {
+  const [alice, bob] = [net.host("alice"), net.host("bob")];
+  // Behind carol, so what alice and bob ask goes through the tunnel.
+  const corp = await nameServer(net.host("printer"), "192.0.2.88");
+  await alice.ctl(["route", "add", OFFICE, "via", "carol"]);
+  const push = async (dns: string) => {
+    await alice.write("dns.toml", `${ACLS_TOML}${dns}`);
+    await alice.ctl(["policy", "push", "dns.toml"]);
+  };
+  await push(`[dns]
+search = ["corp.test"]
+[dns.split]
+"corp.test" = ["${PRINTER}"]
+[dns.names]
+scanner = ["192.0.2.5"]
+`);
+  const gives = (host: Host, name: string, address: string) =>
+    waitFor(`${name} on ${host.name}`, async () => await lookUp(host, "ahostsv4", name) === address);
+  for (const host of [alice, bob]) {
+    await resolvConf(host, "search home.ghost corp.test");
+    await gives(host, "wiki.corp.test", "192.0.2.88");
+    assert.equal(await lookUp(host, "ahostsv4", "wiki"), "192.0.2.88");
+    assert.equal(await lookUp(host, "ahostsv4", "scanner.home.ghost"), "192.0.2.5");
+  }
+  assert.equal(await lookUp(alice, "ahostsv4", "www.example.test"), "192.0.2.77");
+  const asked = (server: Process, what: RegExp) => server.lines.some((line) => what.test(line.text));
+  assert.ok(!asked(upstream!, /corp\.test/), "a split domain is asked of nobody else");
+  assert.ok(!asked(corp, /example|home\.ghost/), "and its servers of nothing else");
+  assert.match((await alice.ctl(["dns"])).stdout, /corp\.test/);
+
+  await push(`[dns]\nupstreams = ["${PRINTER}"]\n`);
+  await gives(bob, "www.example.test", "192.0.2.88");
+  await gives(alice, "www.example.test", "192.0.2.88");
+
+  await push("");
+  await gives(alice, "www.example.test", "192.0.2.77");
+  assert.equal(await lookUp(alice, "ahostsv4", "wiki"), "");
+  assert.equal(await lookUp(alice, "ahostsv4", "scanner.home.ghost"), "");
+  assert.doesNotMatch(await text(alice), /corp/);
+  await alice.ctl(["route", "remove", OFFICE, "via", "carol"]);
+  await corp.stop("SIGKILL");
 });
 
 test("what is not the network's goes to the servers of before, and a dead one stops no name of the network", async (net) => {

@@ -73,6 +73,21 @@ export async function addressOf(host: Host, peer: string): Promise<string> {
   return ipv4Of(found.addresses);
 }
 
+/** A name server of the world outside, on port 53 of a host: every name under `.test` has this address there. */
+export async function nameServer(host: Host, address: string): Promise<Process> {
+  const server = helper(host, "upstream_dns", address);
+  await server.line(/serving/);
+  return server;
+}
+
+/** The first address (or name) that the C library gives; "" for none. `tcp` has it ask over TCP. */
+export async function lookUp(host: Host, database: string, key: string, o: { tcp?: boolean } = {}): Promise<string> {
+  const env = o.tcp ? { RES_OPTIONS: "use-vc" } : {};
+  const { stdout } = await host.run(["getent", database, key], { codes: "any", env });
+  const [address = "", name = ""] = stdout.split("\n")[0]!.trim().split(/\s+/);
+  return database === "hosts" ? name : address;
+}
+
 /** Waits until one ping is answered. */
 export async function reaches(host: Host, address: string): Promise<void> {
   const ping = ["ping", "-c", "1", "-W", "1", address];

@@ -11,6 +11,10 @@
  * | 2 | link-local and container networks, and those that this machine carries; with `lan` all routes of main but the default ones | main |
  * | 3 | all else | the table: `default` into the tunnel, and behind it `unreachable`: for a family that the exit does not have, and for when the tunnel's device goes and the kernel takes its routes along |
  *
+ * A machine in several networks has a tunnel of each. What goes past an exit comes before all rules that lead into one (order
+ * 3 has priorities of its own), and a tunnel without an exit has orders 0 to 2 too while another tunnel's exit is in use: else
+ * its daemon, its addresses and its routes would be led into that one.
+ *
  * Rules by source port and by destination are looked at when a socket chooses its address, so its packets have the address
  * of the way that they take. A mark set by nft in a route chain comes too late for that: the packet would leave with the
  * tunnel's address (tried). The family that the exit lacks is refused and never left to the way of before.
@@ -31,8 +35,10 @@ export interface ExitService {
   port: number;
 }
 
-/** An exit node in use. */
+/** An exit node in use, or what has to pass that of another tunnel. */
 export interface DesiredExit {
+  /** False: only this tunnel's own is led past another tunnel's exit. */
+  use: boolean;
   /** What goes through it; the other family is blocked. */
   ipv4: boolean;
   ipv6: boolean;
@@ -84,11 +90,26 @@ export type ExitState = readonly [ExitFamily, ExitFamily];
 /** Nothing at all. */
 export const NO_EXIT: ExitState = [{ rules: [], routes: [] }, { rules: [], routes: [] }];
 
-/** Numbers of a tunnel: the first rule's priority, and the table. */
-export function exitNumbers(iface: string): { priority: number; table: number } {
+/** Tunnels are told apart by as many numbers. */
+const TUNNELS = 200;
+/** The first priority of rules that lead past an exit, of rules that lead into one, and the first table. */
+const FIRST = { past: 6000, into: 6000 + TUNNELS * 4, table: 20_700 };
+
+/** Numbers of a tunnel: priorities of the first rule past the exit and of the one into it, and the table. */
+export function exitNumbers(iface: string): { priority: number; into: number; table: number } {
   let hash = 0;
-  for (const char of iface) hash = (hash * 31 + char.charCodeAt(0)) % 200;
-  return { priority: 6000 + hash * 4, table: 20_700 + hash };
+  for (const char of iface) hash = (hash * 31 + char.charCodeAt(0)) % TUNNELS;
+  return { priority: FIRST.past + hash * 4, into: FIRST.into + hash, table: FIRST.table + hash };
+}
+
+/** Order of the rule of this priority, and its tunnel's table; null when no tunnel has it. */
+export function exitOrder(priority: number): { order: number; table: number } | null {
+  if (priority >= FIRST.into && priority < FIRST.into + TUNNELS) {
+    return { order: 3, table: FIRST.table + priority - FIRST.into };
+  }
+  const at = priority - FIRST.past;
+  if (at < 0 || at >= TUNNELS * 4 || at % 4 === 3) return null;
+  return { order: at % 4, table: FIRST.table + Math.floor(at / 4) };
 }
 
 /** What should be there; null: no exit. */
@@ -109,7 +130,10 @@ function familyState(wanted: DesiredExit, family: 4 | 6): ExitFamily {
       exit: false,
     })),
   ];
-  const near = [...(family === 6 ? LINK_LOCAL : []), ...[...wanted.containers, ...wanted.carried].filter(mine)];
+  const near = [
+    ...(wanted.use && family === 6 ? LINK_LOCAL : []),
+    ...[...wanted.containers, ...wanted.carried].filter(mine),
+  ];
   const through = family === 4 ? wanted.ipv4 : wanted.ipv6;
   const source = family === 4 && wanted.source !== null ? canonicalAddress(wanted.source) : null;
   return {
@@ -125,9 +149,9 @@ function familyState(wanted: DesiredExit, family: 4 | 6): ExitFamily {
       ...past,
       ...near.map((to): ExitRule => ({ order: 2, to: canonicalPrefix(to), exit: false })),
       ...(wanted.lan ? [{ order: 2, suppress: 0, exit: false }] : []),
-      { order: 3, exit: true },
+      ...(wanted.use ? [{ order: 3, exit: true }] : []),
     ],
-    routes: [
+    routes: !wanted.use ? [] : [
       { kind: "unreachable", metric: METRIC.unreachable },
       ...(through ? [{ kind: "tunnel" as const, source, metric: METRIC.tunnel }] : []),
     ],
@@ -175,9 +199,9 @@ function routeLines(iface: string, desired: readonly ExitRoute[], observed: read
 }
 
 function ruleText(iface: string, rule: ExitRule): string {
-  const { priority, table } = exitNumbers(iface);
+  const { priority, into, table } = exitNumbers(iface);
   return [
-    `pref ${priority + rule.order}`,
+    `pref ${rule.exit ? into : priority + rule.order}`,
     ...(rule.to === undefined ? [] : [`to ${rule.to}`]),
     ...(rule.fwmark === undefined ? [] : [`fwmark 0x${rule.fwmark.toString(16)}`]),
     ...(rule.protocol === undefined ? [] : [`ipproto ${rule.protocol}`]),

@@ -2,7 +2,7 @@
  * The kill switch: an nftables table of its own, `inet ghostkill_<iface>`, which outlives the daemon. While it is there, this
  * machine and its containers send nothing but what follows; everything else is refused.
  *
- * - into the tunnel, over the loopback, and WireGuard's own packets (by its fwmark and port);
+ * - into the tunnel and those of other networks, over the loopback, and WireGuard's own packets (by its fwmark and port);
  * - what the daemon needs to bring the tunnel back: its ICE socket, the gates and the coordinator by address, protocol and port,
  *   questions about their names from one port of the daemon's own;
  * - DHCP, neighbour discovery and router solicitation, without which the machine would lose its addresses;
@@ -25,6 +25,8 @@ export interface KillSwitch {
   /** WireGuard's port, the ICE socket's, and the one from which our own names are asked for; null while the tunnel is down. */
   ports: { wireguard: number; ice: number; names: number } | null;
   services: readonly ExitService[];
+  /** This machine's tunnels of other networks, and UDP ports of their daemons. */
+  others: { tunnels: readonly string[]; ports: readonly number[] };
   /** Networks that are reached as before; empty without `lan`. */
   lan: readonly string[];
   /** Networks of this machine's own containers. */
@@ -63,6 +65,8 @@ export function renderKillSwitch(iface: string, k: KillSwitch): string {
     const elements = list.length === 0 ? "" : ` elements = { ${list.join(", ")} }`;
     return `  set near${family} { type ipv${family}_addr; flags interval; auto-merge;${elements} }`;
   });
+  const tunnels = [iface, ...k.others.tunnels].map((name) => `"${name}"`);
+  const ports = [...new Set([...(k.ports === null ? [] : [k.ports.wireguard, k.ports.ice]), ...k.others.ports])];
   const uplinks = [...new Set(k.uplinks)].map((name) => `"${name}"`).join(", ");
   const chain = (
     name: string,
@@ -72,12 +76,10 @@ export function renderKillSwitch(iface: string, k: KillSwitch): string {
     ...sets,
     ...chain("out", [
       "type filter hook output priority filter + 10; policy accept;",
-      `oifname { "lo", "${iface}" } accept`,
+      `oifname { "lo", ${tunnels.join(", ")} } accept`,
       `meta mark 0x${EXIT_MARK.toString(16)} accept`,
-      ...(k.ports === null ? [] : [
-        `udp sport { ${[...new Set([k.ports.wireguard, k.ports.ice])].join(", ")} } accept`,
-        `udp sport ${k.ports.names} udp dport 53 accept`,
-      ]),
+      ...(ports.length === 0 ? [] : [`udp sport { ${ports.join(", ")} } accept`]),
+      ...(k.ports === null ? [] : [`udp sport ${k.ports.names} udp dport 53 accept`]),
       ...services,
       "udp sport 68 udp dport 67 accept",
       "udp sport 546 udp dport 547 accept",
@@ -92,7 +94,7 @@ export function renderKillSwitch(iface: string, k: KillSwitch): string {
       ...CONTAINER_NAMES.map((name) => `iifname "${name}*" jump beyond`),
     ]),
     ...chain("beyond", [
-      `oifname "${iface}" return`,
+      `oifname { ${tunnels.join(", ")} } return`,
       ...(uplinks === "" ? [] : [`oifname { ${uplinks} } goto shut`]),
       ...CONTAINER_NAMES.map((name) => `oifname "${name}*" return`),
       "goto shut",

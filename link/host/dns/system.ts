@@ -7,7 +7,8 @@
  * | resolvconf | there is a resolvconf (openresolv or Debian's older one) | our server and domains under the tunnel's name |
  * | file | otherwise | /etc/resolv.conf, its text before kept in the state folder first, so that the next start puts back what a crash left |
  *
- * Tried with systemd 252 (also with DNSSEC and DNS over TLS made obligatory), openresolv 3.12 and resolvconf 1.91.
+ * tests/lab/resolvers_test.ts runs the real ones of Debian: systemd 252, openresolv 3.12 and resolvconf 1.91. With systemd's DNSSEC
+ * and DNS over TLS made obligatory it was tried by hand.
  *
  * With `resolvconf` and `file` every name of the machine comes to us, and what is not ours goes to the servers of before.
  */

@@ -9,7 +9,7 @@ import { GhostError } from "../../../mesh/wire/errors.ts";
 import type { LocalExit, LocalExitUse } from "../../../mesh/wire/local.ts";
 import type { ExitService } from "../../core/plan/mod.ts";
 import type { Machine } from "../machine.ts";
-import type { WantedExit } from "./machine_exit.ts";
+import type { PastExit, WantedExit } from "./machine_exit.ts";
 import type { NetworkView } from "../network_view.ts";
 import type { OwnRecord } from "../own_record.ts";
 import type { ExitChoice, NodeState } from "../state.ts";
@@ -71,11 +71,14 @@ export class ExitDesk {
       ipv4: found?.ipv4 ?? false,
       ipv6: found?.ipv6 ?? false,
       internet: found ? this.#o.view.beyond() : [],
-      overlay: this.#o.view.ranges(),
       lan,
       killSwitch,
-      services: this.#o.services(),
     };
+  }
+
+  /** What passes an exit, this tunnel's or that of another network on this machine. */
+  past(): PastExit {
+    return { overlay: this.#o.view.ranges(), services: this.#o.services() };
   }
 
   #look({ node, name }: ExitChoice) {
@@ -123,6 +126,11 @@ export class ExitDesk {
       if (why !== null) notes.push(`the exit node cannot be used, so nothing leaves: ${why} (ghostctl exit-node none)`);
       else if (!ipv6) notes.push(`the exit node ${name} has no IPv6: IPv6 is blocked while it is in use`);
       else if (!ipv4) notes.push(`the exit node ${name} has no IPv4: IPv4 is blocked while it is in use`);
+      for (const other of this.#o.machine.exit.others) {
+        notes.push(
+          `another network of this machine (tunnel ${other}) uses an exit node too, and only one of them is taken: ghostctl exit-node none for one`,
+        );
+      }
       const near = this.#o.upstreams().filter(isPrivate);
       if (near.length > 0) {
         notes.push(
@@ -153,7 +161,7 @@ export class ExitDesk {
    * @throws GhostError `not_found`, `bad_input`; then nothing has changed
    */
   async choose(o: { node: string; lan: boolean; killSwitch: boolean } | null): Promise<void> {
-    const { state, view } = this.#o;
+    const { state, view, machine } = this.#o;
     let exit: ExitChoice | null = null;
     if (o) {
       const known = view.find(o.node);
@@ -165,6 +173,12 @@ export class ExitDesk {
           ? `"${o.node}" is this machine itself`
           : "This machine is an exit node itself";
         throw new GhostError("bad_input", who, { mend: "ghostctl exit-node offer off, or choose another" });
+      }
+      const [other] = await machine.exit.look();
+      if (other !== undefined) {
+        throw new GhostError("bad_input", `Another network of this machine (tunnel ${other}) uses an exit node`, {
+          mend: "give that one up first: ghostctl exit-node none, with --socket of its daemon",
+        });
       }
       const choice = { node: known.id, name: known.name, lan: o.lan, killSwitch: o.killSwitch };
       const { found, why } = this.#look(choice);

@@ -37,7 +37,7 @@ export class KillTable {
 /** What may pass on a machine with these networks; with `lan` these as well. */
 export function killSwitch(
   { lan, containers, uplinks }: LocalNetworks,
-  o: Pick<KillSwitch, "ports" | "services"> & { lan: boolean },
+  o: Pick<KillSwitch, "ports" | "services" | "others"> & { lan: boolean },
 ): KillSwitch {
   return { ...o, lan: o.lan ? lan : [], containers, uplinks: allUplinks(uplinks) };
 }

@@ -10,8 +10,10 @@ import { parse, z } from "../../../mesh/wire/schema.ts";
 import {
   type DesiredExit,
   exitNumbers,
+  exitOrder,
   type ExitRoute,
   type ExitRule,
+  type ExitService,
   type ExitState,
   exitState,
   planExit,
@@ -42,6 +44,15 @@ const routeList = z.array(z.object({
   metric: z.int().default(0),
 })).max(100_000);
 
+/** What other tunnels of this machine have of exits. */
+export interface OtherExits {
+  /** Interfaces of those that use one. */
+  exits: readonly string[];
+  /** UDP ports of their daemons, and whom these talk to. */
+  ports: readonly number[];
+  services: readonly ExitService[];
+}
+
 /** Exit rules of one tunnel. */
 export class ExitRules {
   readonly #runner: Runner;
@@ -71,12 +82,26 @@ export class ExitRules {
   async apply(wanted: DesiredExit | null, o: { uplinks: readonly string[] }): Promise<void> {
     if (wanted === null && !this.#there) return;
     this.#there = true;
-    if (wanted) await this.#loose.loosen(o.uplinks);
+    if (wanted?.use) await this.#loose.loosen(o.uplinks);
+    else await this.#loose.restore();
     const lines = planExit(this.#iface, exitState(wanted), await this.#observe());
     if (lines.length > 0) await this.#batch(lines);
-    if (wanted !== null) return;
-    await this.#loose.restore();
-    this.#there = false;
+    if (wanted === null) this.#there = false;
+  }
+
+  /** What other tunnels of this machine have of exits; read anew each time. */
+  async others(): Promise<OtherExits> {
+    const both = await Promise.all((["-4", "-6"] as const).map((flag) => this.#read(flag, ["rule", "show"])));
+    const found = both.map((json) => parseOtherExits(json, this.#iface));
+    const tables = new Set(found.flatMap(({ tables }) => tables));
+    const past = { ports: [...new Set(found.flatMap((f) => f.ports))], services: found.flatMap((f) => f.services) };
+    if (tables.size === 0) return { exits: [], ...past };
+    const show = ["route", "show", "table", "all", "proto", `${ROUTE_PROTOCOL}`];
+    const routes = (await Promise.all((["-4", "-6"] as const).map((flag) => this.#read(flag, show))))
+      .flatMap((json) => parse(routeList, json, "ip route"));
+    const name = (table: string) =>
+      routes.find((r) => r.table === table && r.dst === "default" && r.type !== "unreachable")?.dev ?? "another one";
+    return { exits: [...tables].map(name), ...past };
   }
 
   /** Both families in one list: `ip -batch` takes the family as an option of the line's own. */
@@ -92,14 +117,15 @@ export class ExitRules {
     if (failures.length > 0) throw failures[0];
   }
 
+  async #read(flag: "-4" | "-6", what: string[]): Promise<unknown> {
+    const out = await runTool(this.#runner, [this.#tools.ip, flag, "-json", ...what]);
+    return out.trim() === "" ? [] : parseJson(out, { place: `ip ${what[0]}`, max: MAX_TOOL_OUTPUT });
+  }
+
   async #observe(): Promise<ExitState> {
-    const read = async (flag: string, what: string[]) => {
-      const out = await runTool(this.#runner, [this.#tools.ip, flag, "-json", ...what]);
-      return out.trim() === "" ? [] : parseJson(out, { place: `ip ${what[0]}`, max: MAX_TOOL_OUTPUT });
-    };
     const family = async (flag: "-4" | "-6") => {
-      const rules = parseExitRules(await read(flag, ["rule", "show"]), this.#iface);
-      const routes = await read(flag, ["route", "show", "table", "all", "proto", `${ROUTE_PROTOCOL}`]);
+      const rules = parseExitRules(await this.#read(flag, ["rule", "show"]), this.#iface);
+      const routes = await this.#read(flag, ["route", "show", "table", "all", "proto", `${ROUTE_PROTOCOL}`]);
       return { rules, routes: parseExitRoutes(routes, this.#iface) };
     };
     return [await family("-4"), await family("-6")];
@@ -108,11 +134,9 @@ export class ExitRules {
 
 /** Reads `ip -json rule show`: the rules of a tunnel's exit, whatever they say. */
 export function parseExitRules(json: unknown, iface: string): ExitRule[] {
-  const { priority, table } = exitNumbers(iface);
-  return parse(ruleList, json, "ip rule").filter((r) =>
-    r.priority >= priority && r.priority < priority + 4 && `${r.protocol}` === `${ROUTE_PROTOCOL}`
-  ).map((r): ExitRule => ({
-    order: r.priority - priority,
+  const { table } = exitNumbers(iface);
+  return ours(json).filter((r) => r.of.table === table).map(({ of, ...r }): ExitRule => ({
+    order: of.order,
     ...(r.dst === undefined ? {} : { to: `${r.dst}/${r.dstlen ?? (r.dst.includes(":") ? 128 : 32)}` }),
     ...(r.fwmark === undefined ? {} : { fwmark: Number(r.fwmark) }),
     ...(r.ipproto === "udp" || r.ipproto === "tcp" ? { protocol: r.ipproto } : {}),
@@ -121,6 +145,32 @@ export function parseExitRules(json: unknown, iface: string): ExitRule[] {
     ...(r.suppress_prefixlen === undefined ? {} : { suppress: r.suppress_prefixlen }),
     exit: r.table === `${table}`,
   }));
+}
+
+/** Rules that carry our protocol number, each with the tunnel and order that its priority stands for. */
+function ours(json: unknown) {
+  return parse(ruleList, json, "ip rule").flatMap((r) => {
+    const of = `${r.protocol}` === `${ROUTE_PROTOCOL}` ? exitOrder(r.priority) : null;
+    return of ? [{ ...r, of }] : [];
+  });
+}
+
+/** Reads `ip -json rule show`: tables of other tunnels' exits in use, and what their daemons have let past. */
+export function parseOtherExits(
+  json: unknown,
+  iface: string,
+): { tables: string[]; ports: number[]; services: ExitService[] } {
+  const { table } = exitNumbers(iface);
+  const rules = ours(json).filter((r) => r.of.table !== table);
+  return {
+    tables: rules.filter((r) => r.of.order === 3).map((r) => `${r.of.table}`),
+    ports: rules.flatMap((r) => r.of.order === 1 && r.sport !== undefined ? [Number(r.sport)] : []),
+    services: rules.flatMap(({ of, dst, ipproto, dport }): ExitService[] =>
+      of.order === 1 && dst !== undefined && dport !== undefined && (ipproto === "tcp" || ipproto === "udp")
+        ? [{ address: dst, protocol: ipproto, port: Number(dport) }]
+        : []
+    ),
+  };
 }
 
 /** Reads `ip -json route show table all`: the default routes of a tunnel's exit table. */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { exitNumbers, exitState } from "../../core/plan/mod.ts";
-import { parseExitRoutes, parseExitRules } from "./rules.ts";
+import { parseExitRoutes, parseExitRules, parseOtherExits } from "./rules.ts";
 
-const { priority, table } = exitNumbers("ghost0");
+const { priority, into, table } = exitNumbers("ghost0");
 
 Deno.test("parseExitRules() reads back what was planned, and nobody else's", () => {
   const json = [
@@ -29,12 +29,13 @@ Deno.test("parseExitRules() reads back what was planned, and nobody else's", () 
     },
     { priority: priority + 2, src: "all", dst: "172.17.0.0", dstlen: 16, table: "main", protocol: "207" },
     { priority: priority + 2, src: "all", table: "main", suppress_prefixlen: 0, protocol: "207" },
-    { priority: priority + 3, src: "all", table: `${table}`, protocol: "207" },
-    { priority: priority + 3, src: "all", table: "99" },
-    { priority: priority + 4, src: "all", table: "main", protocol: "207" },
+    { priority: into, src: "all", table: `${table}`, protocol: "207" },
+    { priority: into, src: "all", table: "99" },
+    { priority: priority + 3, src: "all", table: "main", protocol: "207" },
     { priority: 32766, src: "all", table: "main" },
   ];
   const [want] = exitState({
+    use: true,
     ipv4: true,
     ipv6: true,
     lan: true,
@@ -46,6 +47,13 @@ Deno.test("parseExitRules() reads back what was planned, and nobody else's", () 
     overlay: ["100.64.0.0/10"],
   });
   assert.deepEqual(parseExitRules(json, "ghost0"), [...want.rules]);
+  assert.deepEqual(parseOtherExits(json, "ghost0"), { tables: [], ports: [], services: [] });
+  assert.deepEqual(parseExitRules(json, "ghost1"), []);
+  assert.deepEqual(parseOtherExits(json, "ghost1"), {
+    tables: [`${table}`],
+    ports: [51821],
+    services: [{ address: "203.0.113.9", protocol: "tcp", port: 7777 }],
+  });
 });
 
 Deno.test("parseExitRoutes() finds the default routes of its own table", () => {
