@@ -85,6 +85,13 @@ async function relayed(net: Captured): Promise<void> {
   await reaches(net.host("alice"), await addressOf(net.host("alice"), "bob"));
 }
 
+/** Ends all sessions with the gate, which is honest now, and waits until all machines have another one. */
+async function everybodyHere(net: Captured): Promise<void> {
+  const { auths } = await got(net);
+  await net.gate.order({ do: "honest" }, { do: "cut" });
+  await waitFor("all machines to come again", async () => (await got(net)).auths >= auths + MEMBERS.length);
+}
+
 async function got(net: Captured): Promise<GateSeen> {
   return JSON.parse((await net.host("gate").run(["cat", `${HOME}/seen`])).stdout) as GateSeen;
 }
@@ -150,10 +157,15 @@ test("row 18: boxes that a gate seals itself, opens to others or sends again bri
     }
     await new Promise((resolve) => setTimeout(resolve, 1500));
     assert.equal((await got(net)).trap, 0, "bob sends to an address that the gate made up");
-    const before = (await got(net)).signals.length;
-    await net.gate.order({ do: "replay", times: 3 });
-    await new Promise((resolve) => setTimeout(resolve, 1500));
-    assert.equal((await got(net)).signals.length, before, "an old message is answered again");
+    // Who answered would answer every time; the pair's own tries to meet directly fall into some looks, hardly into five.
+    let answers = Infinity;
+    for (let look = 0; look < 5 && answers > 0; look++) {
+      const before = (await got(net)).signals.length;
+      await net.gate.order({ do: "replay", times: 3 });
+      await new Promise((resolve) => setTimeout(resolve, 1500));
+      answers = (await got(net)).signals.length - before;
+    }
+    assert.equal(answers, 0, "an old message is answered again");
     await relayed(net);
   });
   assert.doesNotMatch(await endpoints(net), new RegExp(GATE.replaceAll(".", "\\.")));
@@ -238,19 +250,21 @@ test("row 18: who cannot prove to be the gate of the record gets no session and 
       "old proof",
     ] as const
   ) {
+    await everybodyHere(net);
     const before = await got(net);
     await net.gate.order({ do: "lie", about }, { do: "cut" });
     await waitFor(`machines to try a gate with ${about}`, async () => (await got(net)).hellos >= before.hellos + 3);
     assert.equal((await got(net)).auths, before.auths, about);
     const hostile = (await gatesOf(net.host("bob"))).get(net.host("gate").name);
     assert.notEqual(hostile, true, about);
-    await net.gate.order({ do: "honest" }, { do: "cut" });
-    await waitForRung(net.host("alice"), "bob", "quic");
   }
+  await everybodyHere(net);
+  await waitForRung(net.host("alice"), "bob", "quic");
 });
 
 test("row 18: a handshake that is handed on to another gate ends at the node", async (net) => {
   const cert = await certOf(net, "gate2");
+  await everybodyHere(net);
   const before = (await got(net)).auths;
   await net.gate.order({ do: "relay", host: GATE2, port: 3478, cert }, { do: "cut" });
   await waitFor("handshakes that were handed on", async () => (await got(net)).relayed.length >= 3);
