@@ -142,8 +142,7 @@ test("gate and the carrier itself stay reachable outside of a route that covers 
   }
   assert.match(await wayTo("203.0.113.29"), new RegExp(` dev ${iface} `));
   await connected(alice);
-  const ping = await alice.run(["ping", "-c", "3", "-i", "0.2", "-W", "2", PRINTER]);
-  assert.match(ping.stdout, / 3 received/);
+  await reaches(alice, PRINTER); // carol's path may still be another one than before the test above
   await alice.ctl(["route", "remove", HALF, "via", "dave"]);
   await carried(HALF, null);
   await waitFor(
