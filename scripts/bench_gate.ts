@@ -226,7 +226,7 @@ function laneRows(l: Awaited<ReturnType<typeof lanesPart>>): string[][] {
 }
 
 await main(async () => {
-  const { rounds, seconds, own: { sessions, lanes }, out } = benchOptions({ rounds: 3, seconds: 15 }, {
+  const { rounds, seconds, own: { sessions, lanes }, out } = benchOptions({ rounds: 2, seconds: 10 }, {
     sessions: GOAL,
     lanes: GOAL,
   });
