@@ -111,7 +111,7 @@ export const POLICY_COMMANDS: readonly CommandSpec[] = [
     name: "policy why",
     summary: "Say which rule lets one machine reach another, or what is missing (admin)",
     arguments: [
-      { name: "src", summary: "a machine's name or id, or an address" },
+      { name: "src", summary: "a machine's name or id, an address, or a name of [hosts] or [dns.names]" },
       {
         name: "dst[:port]",
         summary: "the same, or internet; with a port: web1:443, web1:udp/53, web1:icmp, [fd00::1]:22",

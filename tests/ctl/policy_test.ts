@@ -128,7 +128,7 @@ Deno.test("ghostctl policy diff and why tell which pairs open and close, and by 
     assert.match(`${told}`, /^yes: the rule in line \d+ of the policy \(ledger entry \d+\) lets web1 reach /);
   }
   assert.match((await world.ctl("policy", "why", "web1", "192.168.7.7")).stderr, /No machine has or carries/);
-  assert.match((await world.ctl("policy", "why", "ghost", "web1")).stderr, /No machine "ghost"/);
+  assert.match((await world.ctl("policy", "why", "ghost", "web1")).stderr, /No machine, host or name "ghost"/);
 });
 
 Deno.test("ghostctl policy diff tells of networks that only one of two policies lets a machine carry", async () => {
