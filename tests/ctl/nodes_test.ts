@@ -56,3 +56,30 @@ Deno.test("tags that the policy in force does not know are given with a remark",
   assert.match(tagged.stderr, /knows no tag:nonex/);
   assert.equal((await world.ctl("nodes", "tag", "bob", "--remove", "tag:nonex")).stderr, "");
 });
+
+Deno.test("ghostctl admin add and remove: one name for one admin, and no refusal that names internal places", async () => {
+  await using world = await World.make();
+  ok(await world.init());
+  const { admins: [{ name: founder, key: own }] } = await world.json("admin", "list");
+  const { key } = await world.somebody("ben");
+  const last = await world.ctl("admin", "remove", founder);
+  assert.deepEqual([last.code, last.stderr], [
+    1,
+    `ghostctl: ${founder} is the last admin, and a network needs one; make somebody else an admin before: ghostctl admin add KEY --name NAME\n`,
+  ]);
+  const twin = await world.ctl("admin", "add", key, "--name", founder);
+  assert.deepEqual([twin.code, twin.stderr], [
+    1,
+    `ghostctl: "${founder}" is the name of another admin, ${own}; choose another name\n`,
+  ]);
+  const add = (name: string, ...more: string[]) => world.ctl("admin", "add", key, "--name", name, ...more);
+  assert.match(
+    (await add("ben", "--quorum", "3")).stderr,
+    /--quorum: At most 2, as many as there would be admins, got 3/,
+  );
+  assert.match(ok(await add("ben")), /^ben is an admin \(ledger entry 2\)/);
+  assert.equal(ok(await add("ben")), "ben is an admin already\n");
+  assert.match(ok(await add("benny")), /^benny is an admin as before, called ben until now \(ledger entry 3\)/);
+  assert.match((await world.ctl("admin", "remove", "benny", "--quorum", "2")).stderr, /--quorum: At most 1, as many/);
+  ok(await world.ctl("admin", "remove", "benny"));
+});
