@@ -49,7 +49,7 @@ export const MACHINE_COMMANDS: readonly CommandSpec[] = [
     name: "nodes revoke",
     summary: "Put a machine out of the network for good (admin)",
     arguments: [{ name: "name", summary: "its name, id or identity key" }],
-    options: [REASON],
+    options: [REASON, { name: "yes", summary: "needed when it is the machine that this is typed on" }],
     details: [`Its tunnels are closed at every machine, and its sessions at every gate, at once. ${FOR_GOOD}`],
     examples: [{ line: "ghostctl nodes revoke bob --reason lost", what: "a laptop that is gone" }],
     json: { changed: true, key, name: "bob", ledgerSeq: 9 },

@@ -210,6 +210,7 @@ export const NODE_COMMANDS: readonly CommandSpec[] = [
     name: "nodes rename",
     summary: "Give a machine another name (admin)",
     arguments: [NODE, { name: "new", summary: "the name that it has from now on" }],
+    options: [{ name: "force", summary: "also a name that another machine gave itself, which then has none" }],
     examples: [{ line: "ghostctl nodes rename bob nas", what: "at every machine, at once" }],
     json: { changed: true, name: "bob", id, newName: "nas", ledgerSeq: 9 },
     load: () => import("./commands/nodes_rename.ts"),

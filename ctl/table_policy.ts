@@ -62,7 +62,7 @@ export const POLICY_COMMANDS: readonly CommandSpec[] = [
         "refuse when another policy than this one is in force (the one that the file was pulled from or pushed as)",
     }, { name: "force", summary: "also when it puts machines out, or undoes what another admin has signed" }],
     details: [
-      "Its tests run first. One that is in force already changes nothing. Without --force it is refused when machines or gates that are in would be put out by its [[admit]] or [expiry], and when the file was never pulled and the policy in force is another admin's. With --force all that policy diff tells is said on standard error before it is signed.",
+      "Its tests run first. One that is in force already changes nothing. Without --force it is refused when machines or gates that are in would be put out by its [[admit]] or [expiry], when the policy in force has moved since the file was pulled or pushed, and when it was never pulled and the policy in force is another admin's. --force goes past all of these (not past --base). With it all that policy diff tells is said on standard error before it is signed.",
       ts +
       " Its source, the local files that it imports and its output are all signed; machines use the output and never run the source.",
     ],
@@ -111,7 +111,7 @@ export const POLICY_COMMANDS: readonly CommandSpec[] = [
     name: "policy why",
     summary: "Say which rule lets one machine reach another, or what is missing (admin)",
     arguments: [
-      { name: "src", summary: "a machine's name or id, or an address" },
+      { name: "src", summary: "a machine's name or id, an address, or a name of [hosts] or [dns.names]" },
       {
         name: "dst[:port]",
         summary: "the same, or internet; with a port: web1:443, web1:udp/53, web1:icmp, [fd00::1]:22",

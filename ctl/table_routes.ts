@@ -58,7 +58,7 @@ export const ROUTE_COMMANDS: readonly CommandSpec[] = [
     arguments: [{ name: "prefix", summary: "the network behind it, such as 10.1.1.0/24" }],
     options: [{ name: "withdraw", summary: "announce it no longer; an approval stays until it is removed" }],
     examples: [{ line: "ghostctl route advertise 10.1.1.0/24", what: "on the machine in the office" }],
-    json: { changed: true, routes: ["10.1.1.0/24"] },
+    json: { changed: true, routes: ["10.1.1.0/24"], approved: false },
     load: () => import("./commands/route_advertise.ts"),
   },
   {
@@ -109,7 +109,7 @@ export const ROUTE_COMMANDS: readonly CommandSpec[] = [
       { name: "name", summary: "its carrier by name or id, when there are several", optional: true },
     ],
     examples: [{ line: "ghostctl route remove 10.1.1.0/24", what: "whoever carries it" }],
-    json: { changed: true, route: { prefix: "10.1.1.0/24", via: "carol", node: id }, ledgerSeq: 4 },
+    json: { changed: true, route: { prefix: "10.1.1.0/24", via: "carol", node: id }, goesOn: false, ledgerSeq: 4 },
     load: () => import("./commands/route_remove.ts"),
   },
 ];

@@ -2,7 +2,15 @@
  * What a new policy's firewall rules do to flows between the machines that there are, and what they no longer do, in words. A
  * rule that only moved within the file is no change.
  */
-import { type Compiled, firewallBetween, firewallPlace, firewallText, rulesBetween } from "../../mesh/policy/mod.ts";
+import {
+  type Compiled,
+  type End,
+  firewallBetween,
+  firewallPlace,
+  firewallText,
+  internetEnds,
+  rulesBetween,
+} from "../../mesh/policy/mod.ts";
 import { classesOf, endsByKey, keyOf, list, pairsOf } from "./policy_diff.ts";
 
 /** Something that is done to flows between two groups of ends that are treated alike. */
@@ -40,12 +48,14 @@ function effectsOf(
   const effects = new Map<string, Omit<FirewallDiffRow, "change">>();
   const { policy } = compiled;
   if (policy.firewall.length === 0) return effects;
-  const own = endsByKey(compiled);
-  const classes = classesOf(
+  const own = new Map([...endsByKey(compiled), ...exitEnds(compiled)]);
+  const machines = classesOf(
     before,
     after,
     (end) => [before, after].map((one) => firewallPlace(one.policy, end)).join("/"),
   );
+  const exits = new Map([...exitEnds(before), ...exitEnds(after)]);
+  const classes = [...machines, ...[...exits.values()].map((end) => [end])];
   for (const { from, to, ...pair } of pairsOf(classes)) {
     const [source, target] = [own.get(keyOf(pair.source)), own.get(keyOf(pair.target))];
     if (!source || !target || rulesBetween(compiled, source, target).length === 0) continue;
@@ -56,4 +66,9 @@ function effectsOf(
     }
   }
   return effects;
+}
+
+/** The internet through each exit node, as ends that flows go to. */
+function exitEnds(compiled: Compiled): [string, End][] {
+  return internetEnds(compiled, null).map((end) => [keyOf(end), end]);
 }

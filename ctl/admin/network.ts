@@ -23,7 +23,8 @@ const ATTEMPTS = 5;
 /** Entries handed to the coordinator at once, and their characters. */
 const MAX_ENTRIES = 64;
 const MAX_SIZE = 700_000;
-const MACHINES = { what: "machine", see: "ghostctl nodes list" } as const;
+/** How a machine that is not found is spoken of. */
+export const MACHINES = { what: "machine", see: "ghostctl nodes list" } as const;
 
 /** A ledger entry to be signed. */
 export type Draft = { [K in LedgerKind]: { kind: K; body: LedgerBody<K> } }[LedgerKind];

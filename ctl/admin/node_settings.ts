@@ -4,8 +4,8 @@ import type { VerifiedNode } from "../../mesh/trust/record.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { LedgerBody } from "../../mesh/wire/ledger.ts";
 import type { Call } from "../call.ts";
-import { AdminNetwork } from "./network.ts";
-import type { Named } from "./the_one.ts";
+import { AdminNetwork, MACHINES } from "./network.ts";
+import { type Named, theOne } from "./the_one.ts";
 
 type Settings = LedgerBody<"node">;
 
@@ -16,15 +16,30 @@ export interface NodeChange {
   ledger: Ledger;
 }
 
+/** A machine that is in, and what it stands among. */
+export interface Among {
+  node: VerifiedNode;
+  /** All machines that are in. */
+  nodes: readonly VerifiedNode[];
+  ledger: Ledger;
+}
+
 /**
  * Signs what `change` makes of the settings in force for the machine that the first argument names; nothing when they are so
  * already, and where it makes null: an entry by itself vouches for a machine, which is more than a change of nothing.
  */
 export async function changeNode(
   call: Call,
-  change: (before: Settings, node: VerifiedNode) => Settings | null,
+  change: (before: Settings, among: Among) => Settings | null,
 ): Promise<NodeChange> {
-  return await changeFound(call, { find: (network, ...wanted) => network.node(...wanted), change });
+  let nodes: VerifiedNode[] = [];
+  return await changeFound(call, {
+    find: async (network, ledger, wanted) => {
+      ({ nodes } = await network.nodes(ledger));
+      return theOne(nodes, wanted, MACHINES);
+    },
+    change: (before, node, ledger) => change(before, { node, nodes, ledger }),
+  });
 }
 
 /** As `changeNode`, for a machine that may be out, so that it comes in again. */
@@ -34,7 +49,7 @@ export async function changeNodeOrOut(call: Call, change: (before: Settings) => 
 
 async function changeFound<T extends Named>(call: Call, { find, change }: {
   find(network: AdminNetwork, ledger: Ledger, wanted: string): Promise<T>;
-  change(before: Settings, node: T): Settings | null;
+  change(before: Settings, node: T, ledger: Ledger): Settings | null;
 }): Promise<NodeChange> {
   const network = await AdminNetwork.open(call);
   let node: T | undefined;
@@ -46,7 +61,7 @@ async function changeFound<T extends Named>(call: Call, { find, change }: {
       });
     }
     const before = ledger.nodeSettings(node.id);
-    const after = change(before ?? { node: node.id }, node);
+    const after = change(before ?? { node: node.id }, node, ledger);
     return after === null || (before && same(before, after)) ? null : { kind: "node", body: after };
   });
   return { node: node!, changed, ledger };

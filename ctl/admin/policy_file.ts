@@ -95,7 +95,7 @@ export function checkSource(
   const policy = parsePolicy(source, { file, files });
   runPolicyTests(policy);
   for (const { line, column, message, mend } of policy.warnings) {
-    out.remark(`${file}:${line}:${column}: ${message}${mend ? `; ${mend}` : ""}`);
+    out.remark(`${file}:${line}:${column}: warning: ${message}${mend ? `; ${mend}` : ""}`);
   }
   return { source, policy, files };
 }

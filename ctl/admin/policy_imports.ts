@@ -7,6 +7,7 @@
  * hidden folder, where neither keys nor daemons' state are, and be a file that others may read already.
  */
 import { dirname, isAbsolute, join, relative, sep } from "node:path";
+import { fileURLToPath } from "node:url";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import { MAX_IMPORT, MAX_IMPORTS } from "../../mesh/wire/ledger.ts";
 import { runDeno } from "./run_deno.ts";
@@ -84,10 +85,49 @@ function within(dir: string, file: string): boolean {
   return !way.startsWith("..") && !isAbsolute(way);
 }
 
-/** The files of a program: itself and what it imports, directly or not. */
+/** A module as `deno info --json` tells of it; `local` is missing where `error` says why. */
+interface Module {
+  specifier: string;
+  local?: unknown;
+  error?: unknown;
+  dependencies?: { specifier: string; code?: { specifier?: string; span?: { start: Position } } }[];
+}
+
+/** Both count from 0. */
+interface Position {
+  line: number;
+  character: number;
+}
+
+/**
+ * The files of a program: itself and what it imports, directly or not.
+ * @throws GhostError `bad_policy` for a file that is not there or is no TypeScript; what lies elsewhere fails when it is run
+ */
 async function modulesOf(path: string): Promise<string[]> {
   const { code, stdout } = await runDeno("info", ["--json", path], { policy: path });
   if (code !== 0) throw new GhostError("bad_policy", "Its imports cannot be read", { place: path });
-  const { modules = [] } = JSON.parse(stdout) as { modules?: { local?: unknown }[] };
+  const { modules = [] } = JSON.parse(stdout) as { modules?: Module[] };
+  for (const module of modules) {
+    if (module.specifier.startsWith("file:") && typeof module.error === "string") throw unusable(module, modules);
+  }
   return modules.flatMap(({ local }) => typeof local === "string" ? [local] : []);
+}
+
+function unusable({ specifier, error }: Module, modules: readonly Module[]): GhostError {
+  const file = fileURLToPath(specifier);
+  const [, what] = /^SyntaxError: (.*)/.exec(`${error}`) ?? [];
+  if (what !== undefined) {
+    const [, at] = /:(\d+:\d+)\s*$/.exec(`${error}`) ?? [];
+    return new GhostError("bad_policy", `Syntax error: ${what}`, { place: at === undefined ? file : `${file}:${at}` });
+  }
+  for (const { specifier: importer, dependencies = [] } of modules) {
+    const found = dependencies.find(({ code }) => code?.specifier === specifier);
+    const start = found?.code?.span?.start;
+    if (!found || !start || !importer.startsWith("file:")) continue;
+    return new GhostError("bad_policy", `It imports "${found.specifier}", which cannot be read`, {
+      place: `${fileURLToPath(importer)}:${start.line + 1}:${start.character + 1}`,
+      mend: `put it there: ${file}`,
+    });
+  }
+  return new GhostError("bad_policy", "Cannot read this file", { place: file });
 }

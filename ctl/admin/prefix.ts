@@ -1,8 +1,6 @@
 /** Prefixes as people type them for routes. */
 import { isBad, isEverything, parsePrefix } from "../../mesh/policy/prefix.ts";
-import { networkPrefix6 } from "../../mesh/trust/address.ts";
-import type { Ledger } from "../../mesh/trust/ledger.ts";
-import { contains, type Prefix, readPrefix } from "../../mesh/trust/prefix.ts";
+import { type Prefix, readPrefix } from "../../mesh/trust/prefix.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { Call } from "../call.ts";
 
@@ -29,17 +27,5 @@ export function readRoutePrefix(text: string, call: Call): Prefix {
   } catch (error) {
     if (error instanceof GhostError) throw call.wrong(error.message);
     throw error;
-  }
-}
-
-/** @throws GhostError `bad_input` when the prefix holds addresses of the network's own machines */
-export async function refuseOverlap(prefix: Prefix, ledger: Ledger): Promise<void> {
-  for (const text of [ledger.network.ipv4, await networkPrefix6(ledger.network.id)]) {
-    const own = readPrefix(text, { place: "ledger", code: "bad_ledger" });
-    if (contains(own, prefix) || contains(prefix, own)) {
-      throw new GhostError("bad_input", `${prefix.text} overlaps ${text}, the addresses of the network itself`, {
-        mend: "choose a prefix beside it",
-      });
-    }
   }
 }

@@ -9,10 +9,12 @@ export interface RevokeOptions {
   what: "node" | "gate";
   find(network: AdminNetwork, ledger: Ledger, wanted: string): Promise<{ key: string; name: string }>;
   effect: string;
+  /** Throws when the machine is not to be revoked unasked. */
+  guard?(machine: { key: string; name: string }): Promise<void>;
 }
 
 /** Revokes the machine that the first argument names; a key of one that is not there any more will do, too. */
-export async function revokeMachine(call: Call, { what, find, effect }: RevokeOptions): Promise<void> {
+export async function revokeMachine(call: Call, { what, find, effect, guard }: RevokeOptions): Promise<void> {
   const wanted = call.args[0]!;
   const reason = call.text("reason");
   if (reason !== undefined && reason.length > 512) throw call.bad("reason", "At most 512 characters");
@@ -24,6 +26,7 @@ export async function revokeMachine(call: Call, { what, find, effect }: RevokeOp
       machine = { key, name };
     }
     if (ledger.isRevoked(what, machine.key)) return null;
+    await guard?.(machine);
     return { kind: "revoke", body: { what, key: machine.key, ...(reason === undefined ? {} : { reason }) } };
   });
   call.out.answer(

@@ -2,10 +2,11 @@
 import { readSigned, usesPrefix } from "../../mesh/policy/mod.ts";
 import { networkPrefix6 } from "../../mesh/trust/address.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
+import { refuseOverlap } from "../../mesh/trust/own_ranges.ts";
 import type { VerifiedNode } from "../../mesh/trust/record.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import { AdminNetwork } from "./network.ts";
-import { readRoutePrefix, refuseOverlap } from "./prefix.ts";
+import { readRoutePrefix } from "./prefix.ts";
 import type { Call } from "../call.ts";
 
 /**
@@ -26,7 +27,7 @@ export async function signRoute(call: Call, o: { announced: boolean }): Promise<
   const network = await AdminNetwork.open(call);
   let carrier: VerifiedNode | undefined;
   const { ledger, changed } = await network.change(async (ledger) => {
-    for (const one of new Set([behind, prefix])) await refuseOverlap(one, ledger);
+    for (const one of new Set([behind, prefix])) await refuseOverlap(one, ledger.network);
     carrier = await network.node(ledger, name);
     const { id } = carrier;
     if (o.announced) requireAnnounced(carrier, prefix.text);

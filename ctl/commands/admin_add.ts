@@ -1,4 +1,5 @@
 /** `ghostctl admin add KEY --name NAME` */
+import { GhostError } from "../../mesh/wire/errors.ts";
 import { key32 } from "../../mesh/wire/schema.ts";
 import { AdminNetwork } from "../admin/network.ts";
 import { report } from "../admin/outcome.ts";
@@ -14,9 +15,24 @@ export async function run(call: Call): Promise<void> {
   if (name.length > 64) throw call.bad("name", "At most 64 characters");
   const quorum = call.count("quorum", { min: 1, max: 64, otherwise: 0 });
   const network = await AdminNetwork.open(call);
-  const outcome = await changeOrPropose(network, (ledger) => ({
-    kind: "admin",
-    body: { op: "add", key, name, quorum: quorum || ledger.network.quorum },
-  }));
-  report(call, outcome, `${name} is an admin`);
+  const { admins, network: { quorum: now }, head: { seq } } = await network.ledger();
+  if (admins.get(key)?.name === name && (quorum || now) === now) {
+    call.out.answer({ changed: false, pending: null, ledgerSeq: seq }, () => `${name} is an admin already`);
+    return;
+  }
+  let before: string | undefined;
+  const outcome = await changeOrPropose(network, ({ admins, network }) => {
+    const holder = [...admins].find(([other, admin]) => other !== key && admin.name === name);
+    if (holder) {
+      throw new GhostError("name_taken", `"${name}" is the name of another admin, ${holder[0]}`, {
+        mend: "choose another name",
+      });
+    }
+    before = admins.get(key)?.name;
+    const size = admins.size + (before === undefined ? 1 : 0);
+    if (quorum > size) throw call.bad("quorum", `At most ${size}, as many as there would be admins, got ${quorum}`);
+    return { kind: "admin", body: { op: "add", key, name, quorum: quorum || network.quorum } };
+  });
+  const was = before === undefined || before === name ? "" : ` as before, called ${before || key} until now`;
+  report(call, outcome, `${name} is an admin${was}`);
 }

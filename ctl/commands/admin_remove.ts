@@ -18,9 +18,16 @@ export async function run(call: Call): Promise<void> {
       throw new GhostError("bad_input", `Several admins are called "${wanted}"`, { mend: "name the key" });
     }
     const [key, { name }] = fitting[0]!;
+    const left = admins.size - 1;
+    if (left === 0) {
+      throw new GhostError("bad_input", `${wanted} is the last admin, and a network needs one`, {
+        mend: "make somebody else an admin before: ghostctl admin add KEY --name NAME",
+      });
+    }
+    if (given > left) throw call.bad("quorum", `At most ${left}, as many as there would be admins, got ${given}`);
     return {
       kind: "admin",
-      body: { op: "remove", key, name, quorum: given || Math.min(quorum, Math.max(1, admins.size - 1)) },
+      body: { op: "remove", key, name, quorum: given || Math.min(quorum, left) },
     };
   });
   report(call, outcome, `${wanted} is an admin no more`);

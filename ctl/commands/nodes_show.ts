@@ -1,15 +1,21 @@
 /** `ghostctl nodes show NAME` */
+import { GhostError } from "../../mesh/wire/errors.ts";
 import { rfc3339 } from "../admin/host.ts";
-import { AdminNetwork } from "../admin/network.ts";
+import { AdminNetwork, MACHINES } from "../admin/network.ts";
+import { fitting, theOne } from "../admin/the_one.ts";
+import type { Refused } from "../admin/verify_records.ts";
 import type { Call } from "../call.ts";
-import { pairs } from "../output/text.ts";
+import { pairs, printable } from "../output/text.ts";
 
 const METHODS = { token: "static", oidc: "oidc", x509: "mtls" } as const;
 
 export async function run(call: Call): Promise<void> {
   const network = await AdminNetwork.open(call);
   const ledger = await network.ledger();
-  const { id, key, name, tags, user, groups, admission, record } = await network.node(ledger, call.args[0]!);
+  const { nodes, refused } = await network.nodes(ledger, { all: true });
+  const wanted = call.args[0]!;
+  if (fitting(nodes, wanted).length === 0) tellOut(refused, wanted);
+  const { id, key, name, tags, user, groups, admission, record } = theOne(nodes, wanted, MACHINES);
   const settings = ledger.nodeSettings(id);
   const answer = {
     name,
@@ -44,4 +50,16 @@ export async function run(call: Call): Promise<void> {
       ["record", `signed ${answer.seen.slice(0, 16)}, good until ${answer.expires.slice(0, 16)}`],
       ["key", key],
     ]));
+}
+
+/** A machine that is not in (any more) is known all the same. @throws GhostError `not_admitted` with why, if there is one */
+function tellOut(refused: readonly Refused[], wanted: string): void {
+  const known = refused.flatMap(({ who, error }) => who ? [{ ...who, error }] : []);
+  const out = fitting(known, wanted)[0];
+  if (out === undefined) return;
+  const { name, id, error } = out;
+  throw new GhostError("not_admitted", printable(`${name} (${id}) is known and not admitted: ${error.message}`), {
+    mend: error.mend ?? "see: ghostctl nodes list",
+    cause: error,
+  });
 }

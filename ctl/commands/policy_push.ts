@@ -18,23 +18,29 @@ export async function run(call: Call): Promise<void> {
   const imports = Object.keys(body.imports ?? {});
   const network = await AdminNetwork.open(call);
   const pulled = new Pulled(network.store, network.known.network.id);
-  const base = call.text("base") ?? await pulled.baseOf(file);
+  const given = call.text("base");
+  const base = given ?? await pulled.baseOf(file);
   const { ledger, changed } = await network.change(async (ledger) => {
     const { policy } = ledger;
     const now = policy === null ? null : await policyHash(policy);
     if (now === sha256) return null;
-    if (base !== undefined && now !== base) {
-      throw new GhostError(
-        "ledger_moved",
-        `The policy in force has moved since this file was pulled: it is entry ${policy?.seq}`,
-        {
-          place: file,
-          mend: `look at it with: ghostctl policy diff ${file}; then take it into your file and add --base ${now}`,
-        },
-      );
+    const force = call.flag("force");
+    const moved = base !== undefined && now !== base;
+    // --base says which one it takes the place of, and --force does not unsay that.
+    if (moved && (given !== undefined || !force)) {
+      const since = given === undefined
+        ? "The policy in force has moved since this file was pulled or pushed"
+        : "Another policy than that of --base is in force";
+      const forced = given === undefined ? ", or --force to replace whatever it is" : "";
+      throw new GhostError("ledger_moved", `${since}: it is entry ${policy?.seq}`, {
+        place: file,
+        mend:
+          `look at it with: ghostctl policy diff ${file}; then take it into your file and add --base ${now}${forced}`,
+      });
     }
     // Whatever is said is said before it is signed, and once however often that has to be tried.
-    if (call.flag("force")) {
+    if (force) {
+      if (moved || isOthers(ledger, network.known.admin.public)) call.out.remarkOnce(replaces(ledger));
       await tellChanges(checked.policy, { call, network, ledger });
     } else {
       if (base === undefined) refuseOthers(ledger, { file, own: network.known.admin.public, now });
@@ -55,15 +61,27 @@ export async function run(call: Call): Promise<void> {
 
 /** A file that was never pulled does not undo unasked what another admin has signed, unless that is the starter. */
 function refuseOthers(ledger: Ledger, { file, own, now }: { file: string; own: string; now: string | null }): void {
-  const { policy } = ledger;
-  if (policy === null || policy.source === STARTER_POLICY) return;
-  if (readEntry(ledger.at(policy.seq)!).signer === own) return;
+  if (!isOthers(ledger, own)) return;
   throw new GhostError(
     "ledger_moved",
-    `This file was never pulled, and the policy in force is another admin's: entry ${policy.seq}`,
+    `This file was never pulled, and the policy in force is another admin's: entry ${ledger.policy?.seq}`,
     {
       place: file,
       mend: `see: ghostctl policy diff ${file}; then add --base ${now}, or --force to replace whatever it is`,
     },
   );
+}
+
+/** True when the policy in force is one that another admin wrote. */
+function isOthers(ledger: Ledger, own: string): boolean {
+  const { policy } = ledger;
+  return policy !== null && policy.source !== STARTER_POLICY && readEntry(ledger.at(policy.seq)!).signer !== own;
+}
+
+/** What --force undoes, in words. */
+function replaces(ledger: Ledger): string {
+  const { seq } = ledger.policy!;
+  const { signer } = readEntry(ledger.at(seq)!);
+  const name = ledger.admins.get(signer)?.name || signer;
+  return `takes the place of the policy of entry ${seq}, which ${name} signed; to see it: ghostctl policy show ${seq}`;
 }

@@ -12,15 +12,18 @@ import {
   meetsPorts,
   type Met,
   parsePrefix,
+  type Policy,
   type Ports,
   portsText,
+  type Range,
   readService,
   rulesBetween,
-  standsOn,
+  touchesPorts,
 } from "../../mesh/policy/mod.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import { AdminNetwork } from "../admin/network.ts";
 import { compileWith, policyOf, signedPolicy } from "../admin/policies.ts";
+import { whyNot } from "../admin/why_not.ts";
 import type { Call } from "../call.ts";
 import { printable } from "../output/text.ts";
 
@@ -29,22 +32,25 @@ export async function run(call: Call): Promise<number> {
   const { to, ports } = split(wanted, call);
   const network = await AdminNetwork.open(call);
   const ledger = await network.ledger();
+  const end = `.${ledger.network.suffix}`;
+  const short = (name: string) => name.toLowerCase().endsWith(end) ? name.slice(0, -end.length) : name;
   const signed = await signedPolicy(ledger, undefined);
   const { nodes } = await network.nodes(ledger);
   const compiled = compileWith(policyOf(signed), ledger, nodes);
-  const [sources, targets] = [endsOf(compiled, from, "from"), endsOf(compiled, to, "to")];
+  const [sources, targets] = [endsOf(compiled, short(from), "from"), endsOf(compiled, short(to), "to")];
   const pairs = sources.flatMap((source) => targets.map((target) => ({ source, target })));
   const all = [...new Set(pairs.flatMap(({ source, target }) => rulesBetween(compiled, source, target)))].sort((a, b) =>
     a - b
   );
   const { rules } = compiled.policy;
   const by = all.filter((i) => ports === null || meetsPorts(rules[i]!.ports, ports));
-  const missing = by.length > 0 ? [] : reasons(compiled, { sources, targets, other: all, from, to });
+  const missing = by.length > 0 ? [] : whyNot(compiled, { sources, targets, from, to, ports });
   const lines = by.map((i) => ({ line: rules[i]!.line, ports: portsText(rules[i]!.ports) }));
   const met = pairs.map(({ source, target }) => firewallBetween(compiled.policy, source, target));
-  const firewall = by.length === 0 ? [] : firewallLines(met.flat(), { from, to });
   // Dropped is what every pair of ends drops, of all that the rules let through.
   const open = by.map((i) => ports ?? rules[i]!.ports);
+  const touched = met.flat().filter(({ rule }) => open.some((one) => touchesPorts(rule.ports, one)));
+  const firewall = firewallLines(touched, { from, to });
   const dropped = by.length > 0 && met.every((list) => open.every((one) => dropsAll(list, one)));
   const allowed = by.length > 0 && !dropped;
   call.out.answer({ allowed, entry: signed.seq, rules: lines, missing, firewall }, () => {
@@ -72,61 +78,38 @@ function firewallLines(met: readonly Met[], { from, to }: { from: string; to: st
   return [...new Map(rows.map((row) => [JSON.stringify(row), row])).values()];
 }
 
-/** Why no rule lets it. */
-function reasons(
-  compiled: Compiled,
-  { sources, targets, other, from, to }: {
-    sources: readonly End[];
-    targets: readonly End[];
-    other: readonly number[];
-    from: string;
-    to: string;
-  },
-): string[] {
-  const { rules } = compiled.policy;
-  if (other.length > 0) {
-    return other.map((i) => `the rule in line ${rules[i]!.line} lets it on ${portsText(rules[i]!.ports)} only`);
-  }
-  if (sources.every((s) => targets.every((t) => s.machine === t.machine))) {
-    return ["both are the same machine, which no policy judges"];
-  }
-  const lines = (ends: readonly End[], side: "from" | "to") =>
-    rules.filter((_, i) => ends.some((end) => standsOn(compiled, end, i, side))).map(({ line }) => line);
-  const [leaving, arriving] = [lines(sources, "from"), lines(targets, "to")];
-  const told = (list: readonly number[]) => list.slice(0, 8).join(", ") + (list.length > 8 ? ", ..." : "");
-  return [
-    leaving.length === 0
-      ? `no rule has ${from} in "from"`
-      : `rules with ${from} in "from": line ${told(leaving)}; none of them has ${to} in "to"`,
-    arriving.length === 0 ? `no rule has ${to} in "to"` : `rules with ${to} in "to": line ${told(arriving)}`,
-    ...rules.filter((r) => r.posture.length > 0).map((r) =>
-      `the rule in line ${r.line} asks for posture ${r.posture.join(", ")}`
-    ),
-    ...rules.filter((r) => r.via !== null).map((r) =>
-      `the rule in line ${r.line} counts for routes via ${r.via!.map((s) => s.text).join(", ")} only`
-    ),
-  ].slice(0, 12);
-}
-
-/** A machine by name or id, an address, or where one goes the internet. */
+/** A machine by name or id, an address, a name that the policy gives to some, or where one goes the internet. */
 function endsOf(compiled: Compiled, text: string, side: "from" | "to"): End[] {
   const named = [...compiled.machines.values()].filter(({ node }) =>
     node.id === text || node.name === text.toLowerCase()
   );
   if (named.length > 0) return named.map(({ node }) => machineEnd(compiled, node.id)!);
-  const range = parsePrefix(text);
-  const ends = isBad(range) ? [] : addressEnd(compiled, range);
+  const ranges = rangesOf(compiled.policy, text);
+  const ends = ranges.flatMap((range) => addressEnd(compiled, range));
   if (ends.length > 0) return ends;
   const internet = text === "internet";
-  if (side === "to" && (internet || !isBad(range))) {
-    const beyond = internetEnds(compiled, isBad(range) ? null : range);
+  if (side === "to" && (internet || ranges.length > 0)) {
+    const beyond = (internet ? [null] : ranges).flatMap((range) => internetEnds(compiled, range));
     if (beyond.length > 0) return beyond;
   }
   if (side === "to" && internet) {
     throw new GhostError("not_found", "No machine is an exit node", { mend: "ghostctl exit-node approve NAME" });
   }
-  throw new GhostError("not_found", isBad(range) ? `No machine "${text}"` : `No machine has or carries ${text}`, {
-    mend: isBad(range) ? "see: ghostctl nodes list" : "see: ghostctl route list",
+  if (ranges.length === 0) {
+    throw new GhostError("not_found", `No machine, host or name "${text}"`, {
+      mend: "see: ghostctl nodes list, and [hosts] and [dns.names] of ghostctl policy show",
+    });
+  }
+  throw new GhostError("not_found", `No machine has or carries ${text}`, { mend: "see: ghostctl route list" });
+}
+
+/** An address or a prefix as it stands, or what `[hosts]` or `[dns.names]` calls so. */
+function rangesOf({ hosts, dns }: Policy, text: string): Range[] {
+  const host = hosts.get(text);
+  if (host) return [host];
+  return (dns.names.get(text.toLowerCase()) ?? [text]).flatMap((one) => {
+    const range = parsePrefix(one);
+    return isBad(range) ? [] : [range];
   });
 }
 

@@ -6,13 +6,14 @@ import { askDaemon } from "../daemon.ts";
 export async function run(call: Call): Promise<void> {
   const prefix = readRoutePrefix(call.args[0]!, call).text;
   const withdraw = call.flag("withdraw");
-  const { changed, routes } = await askDaemon<{ changed: boolean; routes: string[] }>(call, {
+  const like = { changed: true, routes: [""], approved: true };
+  const { changed, routes, approved } = await askDaemon<typeof like>(call, {
     method: "POST",
     path: "/v1/routes/advertise",
     body: { prefix, withdraw },
-    like: { changed: true, routes: [""] },
+    like,
   });
   const all = routes.length > 0 ? `this machine announces ${routes.join(", ")}` : "this machine announces no route";
-  call.out.answer({ changed, routes }, () => all);
-  if (changed && !withdraw) call.out.remark(`an admin has to approve it: ghostctl route approve ${prefix} via NAME`);
+  call.out.answer({ changed, routes, approved }, () => all);
+  if (!approved && !withdraw) call.out.remark(`an admin has to approve it: ghostctl route approve ${prefix} via NAME`);
 }

@@ -6,6 +6,7 @@ import { encodeToken } from "../../mesh/wire/token.ts";
 import { parseDuration } from "../admin/duration.ts";
 import { hashOfPem, random, rfc3339, unixTime } from "../admin/host.ts";
 import { AdminNetwork } from "../admin/network.ts";
+import { remarkUnknownTags } from "../admin/tags.ts";
 import type { Call } from "../call.ts";
 
 export async function run(call: Call): Promise<void> {
@@ -21,7 +22,10 @@ export async function run(call: Call): Promise<void> {
     expires: wish.seconds === null ? null : unixTime() + wish.seconds,
     uses: wish.uses,
   };
-  const { ledger } = await network.change(() => ({ kind: "grant", body: grant }));
+  const { ledger } = await network.change((ledger) => {
+    remarkUnknownTags(call, wish.tags, ledger);
+    return { kind: "grant", body: grant };
+  });
   const { server, ca } = network.known;
   const token = encodeToken({
     server,

@@ -1,4 +1,5 @@
 /** What the daemon does for those who ask it over its local API. */
+import { refuseOverlap } from "../../mesh/trust/own_ranges.ts";
 import { readPrefix } from "../../mesh/trust/prefix.ts";
 import { join, type Machine } from "./join.ts";
 import { debugPath, netcheck } from "./look.ts";
@@ -30,13 +31,16 @@ export function localHandlers(
     path: (peer) => Promise.resolve(debugPath(parts, peer)),
     routes: () => Promise.resolve(report.routes()),
     advertise: async ({ prefix, withdraw }) => {
-      const { text } = readPrefix(prefix, { place: "request.prefix", code: "bad_input" });
+      const read = readPrefix(prefix, { place: "request.prefix", code: "bad_input" });
+      const { text } = read;
+      if (!withdraw) await refuseOverlap(read, view.ledger.network);
       const changed = await o.own.changeFrom(({ routes }) => {
         if (routes.includes(text) !== withdraw) return null;
         return { routes: withdraw ? routes.filter((p) => p !== text) : [...routes, text].sort() };
       }) !== null;
       if (changed) await o.changed();
-      return { changed, routes: o.own.record.routes };
+      const approved = view.routes().mine.some((route) => route.prefix === text);
+      return { changed, routes: o.own.record.routes, approved };
     },
     firewall: () => report.firewall(),
     firewallFlows: async () => ({ flows: await report.firewallFlows() }),

@@ -14,10 +14,11 @@ export {
   meetsPorts,
   portsBetween,
   rulesBetween,
-  standsOn,
+  touchesPorts,
 } from "./reach.ts";
+export { isNamed, type NearMiss, nearMiss } from "./near.ts";
 export { portsText, readService } from "./ports.ts";
-export { isBad, parsePrefix } from "./prefix.ts";
+export { isBad, parsePrefix, type Range } from "./prefix.ts";
 export { NO_DNS } from "./dns.ts";
 export { networkOf, policyNode } from "./members.ts";
 export { DEFAULT_GRACE } from "./network.ts";
@@ -29,4 +30,4 @@ export { dropsAll, firewallBetween, firewallPlace, firewallText, type Met } from
 export { renderFilter } from "./render_nft.ts";
 export { STARTER_POLICY } from "./starter.ts";
 export { CLOSED } from "./types.ts";
-export type { DnsPolicy, Fault, Filter, FilterRule, Policy, PolicyNode, Ports } from "./types.ts";
+export type { DnsPolicy, Fault, Filter, FilterRule, Policy, PolicyNode, Ports, Posture } from "./types.ts";

@@ -66,11 +66,6 @@ function part(compiled: Compiled, { machine, behind, beyond }: End, i: number, s
   return intersectAll(carriedPart(compiled, machine, i, side), behind);
 }
 
-/** True when a rule's side names an end, with an address of the other's family. */
-export function standsOn(compiled: Compiled, end: End, i: number, side: "from" | "to"): boolean {
-  return part(compiled, end, i, side).length > 0;
-}
-
 /** Indexes of the rules by which `source` may open flows to `target`, on whichever ports. */
 export function rulesBetween(compiled: Compiled, source: End, target: End): number[] {
   if (source.machine === target.machine) return [];
@@ -98,4 +93,9 @@ export function portsBetween(compiled: Compiled, source: End, target: End): Port
 /** True when `open` lets all of `wanted` through. */
 export function meetsPorts(open: Ports | null, wanted: Ports): boolean {
   return samples(wanted, [open]).every((service) => opens(open, service));
+}
+
+/** True when `open` lets some of `wanted` through. */
+export function touchesPorts(open: Ports | null, wanted: Ports | null): boolean {
+  return samples(wanted, [open]).some((service) => opens(open, service));
 }

@@ -12,7 +12,7 @@
  * | GET /v1/netcheck | Netcheck: this machine's network, looked at anew |
  * | POST /v1/debug/path {peer} | Path: candidates, pairs, timeline |
  * | GET /v1/routes | {routes: RouteRow[]} |
- * | POST /v1/routes/advertise {prefix, withdraw} | {changed, routes}: what this machine announces from now on |
+ * | POST /v1/routes/advertise {prefix, withdraw} | {changed, routes, approved}: what this machine announces from now on |
  * | GET /v1/exit | Exit: exit nodes, used and offered |
  * | POST /v1/exit {use: {node, lan, killSwitch} or null} or {offer: boolean} | Exit |
  * | GET /v1/dns | Dns: this machine's resolver |
@@ -199,7 +199,12 @@ export const localFork = z.object({
   fork: z.object({ seq: z.int().min(1), entries: z.array(jws).max(4096) }).nullable(),
 });
 export const localAdvertise = z.object({ prefix, withdraw: z.boolean() });
-export const localAdvertiseAnswer = z.object({ changed: z.boolean(), routes: z.array(z.string()) });
+export const localAdvertiseAnswer = z.object({
+  changed: z.boolean(),
+  routes: z.array(z.string()),
+  /** This prefix is one that the policy or an admin lets this machine carry. */
+  approved: z.boolean(),
+});
 export const localDns = z.object({
   /** Where the resolver answers; null when it does not. */
   address: z.string().nullable(),

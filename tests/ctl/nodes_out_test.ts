@@ -34,6 +34,10 @@ Deno.test("ghostctl nodes expire NAME now is undone by a later time, and such a 
   await ends("bob", "now");
   await over();
   assert.match((await world.ctl("nodes", "tag", "bob", "--add", "tag:x")).stderr, /No machine "bob"/);
+  const shown = await world.ctl("nodes", "show", "bob");
+  assert.equal(shown.code, 1);
+  assert.ok(shown.stderr.includes(`bob (${bob}) is known and not admitted: `), shown.stderr);
+  assert.match((await world.ctl("nodes", "show", "nobody")).stderr, /No machine "nobody"/);
   assert.equal((await world.json("nodes", "revoke", "bob")).changed, true);
   assert.equal((await world.json("nodes", "revoke", bob)).changed, false);
   assert.match((await world.ctl("nodes", "expire", bob, "30d")).stderr, /bob was revoked, which is for good/);

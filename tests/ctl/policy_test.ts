@@ -49,14 +49,29 @@ Deno.test("ghostctl policy push refuses when the policy in force moved since it 
   assert.equal(first.changed, true);
   const late = await world.ctl("policy", "push", mine);
   assert.equal(late.code, 1);
-  assert.match(late.stderr, /moved since this file was pulled: it is entry 2; look at it with: ghostctl policy diff/);
+  assert.match(
+    late.stderr,
+    /moved since this file was pulled or pushed: it is entry 2; look at it with: ghostctl policy diff/,
+  );
   assert.equal((await world.ledger()).policy?.source, WIDE);
+  const { base } = await world.json("policy", "diff", mine);
+  const stale = await world.ctl("policy", "push", mine, "--force", "--base", base.sha256.replace(/^./, "_"));
+  assert.deepEqual([stale.code, /Another policy than that of --base is in force: it is entry 2/.test(stale.stderr)], [
+    1,
+    true,
+  ]);
   ok(await world.ctl("policy", "push", mine, "--base", first.sha256));
   assert.equal((await world.ledger()).policy?.source, OPEN_SSH);
   // Its own pushes are no strangers', and another's pushed before does not pass as a base.
   await Deno.writeTextFile(mine, `${OPEN_SSH}# again\n`);
   ok(await world.ctl("policy", "push", mine));
-  assert.equal((await world.ctl("policy", "push", theirs)).code, 1);
+  const late2 = await world.ctl("policy", "push", theirs);
+  assert.equal(late2.code, 1);
+  assert.match(late2.stderr, /add --base \S+, or --force to replace whatever it is/);
+  const forced = await world.ctl("policy", "push", theirs, "--force");
+  ok(forced);
+  assert.match(forced.stderr, /takes the place of the policy of entry 4, which \S+ signed/);
+  assert.equal((await world.ledger()).policy?.source, WIDE);
 });
 
 Deno.test("ghostctl policy show, history and rollback go through what was signed", async () => {
@@ -78,6 +93,10 @@ Deno.test("ghostctl policy show, history and rollback go through what was signed
   assert.equal(policies[1].sha256, policies[3].sha256);
   assert.equal((await world.json("policy", "rollback", "2")).changed, false);
   assert.match((await world.ctl("policy", "show", "0")).stderr, /entry 0 is no policy/);
+  const twins = await world.file("twins.toml", '[hosts]\na = "10.1.0.0/16"\nb = "10.1.1.0/24"\n');
+  const warned = await world.ctl("policy", "push", twins);
+  ok(warned);
+  assert.match(warned.stderr, /^ghostctl: \S+twins\.toml:3:1: warning: Host "b" overlaps/);
 });
 
 Deno.test("ghostctl policy diff and why tell which pairs open and close, and by which rule", async () => {
@@ -128,7 +147,7 @@ Deno.test("ghostctl policy diff and why tell which pairs open and close, and by 
     assert.match(`${told}`, /^yes: the rule in line \d+ of the policy \(ledger entry \d+\) lets web1 reach /);
   }
   assert.match((await world.ctl("policy", "why", "web1", "192.168.7.7")).stderr, /No machine has or carries/);
-  assert.match((await world.ctl("policy", "why", "ghost", "web1")).stderr, /No machine "ghost"/);
+  assert.match((await world.ctl("policy", "why", "ghost", "web1")).stderr, /No machine, host or name "ghost"/);
 });
 
 Deno.test("ghostctl policy diff tells of networks that only one of two policies lets a machine carry", async () => {
@@ -290,7 +309,11 @@ Deno.test("a policy.ts gets at no file, variable, network, clock or random numbe
       ],
       ["export default { allow: [{ from: [null], to: [] }] };", /allow\[0\]\.from\[0\]: null has no place in a policy/],
       ["export default 7;", /Expected an object/],
-      ["const x: = 1;", /It failed/],
+      ["const x: = 1;", /policy\.ts:1:\d+: Syntax error: /],
+      [
+        'import { x } from "./gone.ts";\nexport default { x };',
+        /policy\.ts:1:19: It imports "\.\/gone\.ts", which cannot be read; put it there: /,
+      ],
     ] as const
   ) assert.match(await run(body), why);
 });
