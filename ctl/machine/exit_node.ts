@@ -41,7 +41,11 @@ export function useLine({ use }: LocalExit): string {
 }
 
 /** All exit nodes as a table. */
-export function exitTable({ exits, use }: LocalExit, colour: boolean): string {
+export function exitTable({ exits, use, notes }: LocalExit, colour: boolean): string {
+  // The daemon knows of none while the tunnel is down, which its notes say.
+  if (exits.length === 0 && notes.some((note) => note.startsWith("the tunnel is down"))) {
+    return "no exit node is known now";
+  }
   if (exits.length === 0) return "no exit node that policy lets this machine use";
   const word = (flag: boolean) => flag ? "yes" : "no";
   const rows = exits.map((e) => [

@@ -5,6 +5,8 @@
 import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
 import type {
   LocalDown,
+  LocalExit,
+  LocalExitRequest,
   LocalLeave,
   LocalSettings,
   LocalSettingsRequest,
@@ -157,7 +159,7 @@ export class Supervisor implements Control {
 
   readonly #idle: Partial<LocalHandlers> = {
     status: () => this.#idleStatus(),
-    exit: (request) => idleExit(request, { ...this.#o, iface: this.#o.config.interface, offer: this.#o.config.exit }),
+    exit: (request) => this.#idleExit(request),
     join: async ({ auth, server, name }) => {
       const joined = await join(this.#o.state, {
         auth,
@@ -171,6 +173,11 @@ export class Supervisor implements Control {
       return { name: joined.network.name, id: joined.id, addresses: joined.addresses };
     },
   };
+
+  #idleExit(request: LocalExitRequest | null): Promise<LocalExit> {
+    const { state, platform, config } = this.#o;
+    return idleExit(request, { state, platform, iface: config.interface, offer: config.exit });
+  }
 
   async #idleStatus(): Promise<LocalStatus> {
     const own = await this.#own();
@@ -193,6 +200,7 @@ export class Supervisor implements Control {
       gates: [],
       home: { gate: null, why: null },
       warnings: [`the tunnel is down${why}: ghostctl up`, ...await this.#killSwitchNote()],
+      exit: (await this.#idleExit(null)).use,
       state: "down",
     };
   }

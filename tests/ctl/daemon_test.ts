@@ -15,6 +15,7 @@ Deno.test("ghostctl status and peers show what the daemon says", () =>
     assert.match(status.stdout, /^machine +alice \(f4k2q3/);
     assert.match(status.stdout, /^home +gate1: the only gate$/m);
     assert.match(status.stdout, /gate1 +eu +yes +home +8\.1 ms/);
+    assert.match(status.stdout, /^exit node +carol, in use, with the kill switch$/m);
     assert.match(status.stdout, /warning: The gate gate1 is old/);
 
     assert.deepEqual(JSON.parse((await ctl("peers", "--json")).stdout), { version: 1, peers: PEERS });
