@@ -20,6 +20,8 @@ set -eu
 
 role=${1:?'usage: launch.sh mesh|gate|link|ctl ARGUMENTS'}
 shift
+# Deno asks its maker for newer versions now and then; nothing here talks to anybody but who is configured.
+export DENO_NO_UPDATE_CHECK=1
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 
 case $role in

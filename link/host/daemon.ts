@@ -147,6 +147,7 @@ export class Daemon {
       iface: this.#machine.device.name,
       log,
       onChange: () => void this.#networkChanged(),
+      onTouched: () => void this.reconcile(),
     });
     const audit = setInterval(() => void this.#audit(), AUDIT_EVERY);
     try {

@@ -39,6 +39,8 @@ export interface LocalCandidate {
 interface Binding {
   machine: StunBinding;
   mapped: TransportAddress | null;
+  /** What it said last; counts while no service answers at all. */
+  last: TransportAddress | null;
   base: string;
 }
 
@@ -175,7 +177,7 @@ export class IceHub {
         servers: [server],
         crypto: this.#crypto,
       });
-      this.#bindings.set(key, { machine, mapped: null, base });
+      this.#bindings.set(key, { machine, mapped: null, last: null, base });
     }
     this.tick();
   }
@@ -201,7 +203,11 @@ export class IceHub {
     ));
     const seen = new Set(host.map((c) => `${c.address} ${c.port}`));
     const reflexive: LocalCandidate[] = [];
-    const outside: Pick<Binding, "mapped" | "base">[] = [...this.#bindings.values()];
+    const bindings = [...this.#bindings.values()];
+    const answered = new Set(bindings.filter((b) => b.mapped).map((b) => b.base));
+    const outside = bindings.map(({ mapped, last, base }): Pick<Binding, "mapped" | "base"> => (
+      { mapped: mapped ?? (answered.has(base) ? null : last), base }
+    ));
     if (this.#portMapped) outside.push({ mapped: this.#portMapped.at, base: this.#portMapped.base });
     for (const { mapped, base } of outside) {
       if (!mapped || seen.has(`${mapped.address} ${mapped.port}`)) continue;
@@ -233,6 +239,7 @@ export class IceHub {
         });
       } else {
         binding.mapped = action.kind === "mapped" ? action.mapped : null;
+        binding.last = binding.mapped ?? binding.last;
         this.onCandidates();
       }
     }

@@ -8,6 +8,8 @@ import type { LinkTools } from "./tools.ts";
 const SETTLE = 250;
 /** But never wait longer than this since the first one, in ms. */
 const AT_MOST = 2_000;
+/** Our own interface is looked after at most so often, in ms: most of its changes are ours. */
+const APART = 1_000;
 /** Waits before starting it again, in ms; the last one stays. */
 const BACKOFF = [200, 1_000, 5_000];
 
@@ -16,41 +18,54 @@ export interface IpMonitor {
   stop(): Promise<void>;
 }
 
+/** Calls `run` once a burst of calls has settled, and never sooner than `apart` ms after the time before. */
+function settled(run: () => void, apart: number): { call(): void; stop(): void } {
+  let first = 0;
+  let last = -Infinity;
+  let timer: ReturnType<typeof setTimeout> | undefined;
+  return {
+    call() {
+      const now = Date.now();
+      if (timer === undefined) first = now;
+      clearTimeout(timer);
+      timer = setTimeout(() => {
+        timer = undefined;
+        last = Date.now();
+        run();
+      }, Math.max(0, Math.min(SETTLE, first + AT_MOST - now), last + apart - now));
+    },
+    stop: () => clearTimeout(timer),
+  };
+}
+
 /**
- * Calls `onChange` after changes that concern other interfaces than our tunnel. When `ip monitor` ended, what happened
+ * Calls `onChange` after changes that concern other interfaces than our tunnel, and `onTouched` after those of our tunnel: we make
+ * most of them, but whoever flushes routes or takes it down cuts this machine off. When `ip monitor` ended, what happened
  * meanwhile is unknown, so its restart counts as a change too.
  */
 export function startIpMonitor(o: {
   runner: Runner;
   tools: Pick<LinkTools, "ip">;
-  /** Our tunnel: its changes are our own. */
+  /** Our tunnel. */
   iface: string;
   log: Log;
   onChange: () => void;
+  onTouched: () => void;
 }): IpMonitor {
   let stopped = false;
-  let first = 0;
-  let timer: ReturnType<typeof setTimeout> | undefined;
   let child: RunningChild | undefined;
   let wake = () => {};
   const own = new RegExp(`(^|[\\s:])${o.iface.replace(/[.]/g, "\\.")}([:@\\s]|$)`);
 
-  const changed = () => {
-    const now = Date.now();
-    if (timer === undefined) first = now;
-    clearTimeout(timer);
-    timer = setTimeout(() => {
-      timer = undefined;
-      o.onChange();
-    }, Math.max(0, Math.min(SETTLE, first + AT_MOST - now)));
-  };
+  const changed = settled(o.onChange, 0);
+  const touched = settled(o.onTouched, APART);
 
   /** Runs until it ends, and says how. A machine that is out of processes for a moment is no reason to give up. */
   const once = async (): Promise<string> => {
     try {
       child = o.runner.spawn(o.tools.ip, ["-o", "monitor", "address", "route", "link"], {
         onLine: (line, stream) => {
-          if (stream === "stdout" && !own.test(line)) changed();
+          if (stream === "stdout") (own.test(line) ? touched : changed).call();
         },
       });
       return `exit code ${(await child.status).code}`;
@@ -73,14 +88,15 @@ export function startIpMonitor(o: {
           resolve();
         };
       });
-      if (!stopped) changed();
+      if (!stopped) changed.call();
     }
   };
   const ended = supervise();
   return {
     async stop() {
       stopped = true;
-      clearTimeout(timer);
+      changed.stop();
+      touched.stop();
       wake();
       child?.kill();
       await ended;

@@ -21,9 +21,44 @@ Deno.test("startIpMonitor() tries again when a program cannot be started, and co
     iface: "ghost0",
     log: createLog("ghostlink", { write: (line) => lines.push(line) }),
     onChange: changed.resolve,
+    onTouched: () => {},
   });
   await changed.promise;
   await monitor.stop();
   assert.equal(starts, 2);
   assert.match(lines[0]!, /temporarily unavailable/);
+});
+
+Deno.test("startIpMonitor() tells what happens to our own interface apart from the rest", async () => {
+  let say: (line: string) => void = () => {};
+  const ended = Promise.withResolvers<{ code: number; signal: null }>();
+  const told: string[] = [];
+  let news = Promise.withResolvers<void>();
+  const tell = (what: string) => () => {
+    told.push(what);
+    news.resolve();
+  };
+  const monitor = startIpMonitor({
+    runner: {
+      run: () => Promise.reject(new Error("not asked for here")),
+      spawn: (_path, _args, o) => {
+        say = (line) => o!.onLine!(line, "stdout");
+        return { pid: 1, status: ended.promise, kill: () => ended.resolve({ code: 0, signal: null }) };
+      },
+    },
+    tools: { ip: "/sbin/ip" },
+    iface: "ghost0",
+    log: createLog("ghostlink", { write: () => {} }),
+    onChange: tell("change"),
+    onTouched: tell("touched"),
+  });
+  say("Deleted 100.64.0.9 dev ghost0 proto 207 scope link");
+  say("7: ghost0: <POINTOPOINT,NOARP> mtu 1280 qdisc noqueue state DOWN");
+  await news.promise;
+  assert.deepEqual(told, ["touched"]);
+  news = Promise.withResolvers();
+  say("2: eth0    inet 10.0.0.7/24 scope global eth0");
+  await news.promise;
+  assert.deepEqual(told, ["touched", "change"]);
+  await monitor.stop();
 });

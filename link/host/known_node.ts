@@ -32,6 +32,16 @@ export function claim(verified: VerifiedNode, known: Iterable<KnownNode>, ledger
   };
 }
 
+/** A node that holds, of what it held, only what it still claims. */
+export function release(known: KnownNode, verified: VerifiedNode): KnownNode {
+  return {
+    ...known,
+    verified,
+    name: known.name === verified.name ? known.name : known.id,
+    ipv4: known.ipv4 === verified.record.ipv4 ? known.ipv4 : null,
+  };
+}
+
 function sharesKey(a: VerifiedNode, b: VerifiedNode): boolean {
   const keys = new Set([a.record.wg, a.record.wgNext]);
   return keys.has(b.record.wg) || (b.record.wgNext !== undefined && keys.has(b.record.wgNext));

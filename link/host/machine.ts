@@ -182,15 +182,29 @@ export class Machine {
     const peers = this.#peers(wanted, routes);
     const { publicKey } = wanted;
     const steps = planWireGuard({ publicKey, listenPort: this.#wgPort, fwmark: EXIT_MARK, peers }, observed);
-    try {
-      await this.#filter(wanted);
-    } catch (error) {
-      // Nothing is opened without the filter, but whoever is no peer any more goes all the same.
-      await this.wg.apply(steps.filter((s) => s.type === "remove"), wanted.privateKey);
-      throw error;
-    }
+    const removals = steps.filter(({ type }) => type === "remove");
+    // Nothing is opened without the filter or without routes, but whoever is no peer any more goes all the same.
+    const orRemove = async (work: () => Promise<void>) => {
+      try {
+        await work();
+      } catch (error) {
+        await this.wg.apply(removals, wanted.privateKey);
+        throw error;
+      }
+    };
+    await orRemove(() => this.#filter(wanted));
+    // An answer to what a new peer sends would leave in clear while there is no route into the tunnel.
+    const known = new Set(observed.peers.map((peer) => peer.publicKey));
+    const routesFirst = peers.some((peer) => !known.has(peer.publicKey));
+    if (routesFirst) await orRemove(() => this.#ways(wanted, routes));
     await this.wg.apply(steps, wanted.privateKey);
     this.#movesTold = moves;
+    if (!routesFirst) await this.#ways(wanted, routes);
+    this.#uses = routes;
+  }
+
+  /** This machine's addresses in the network, and the routes into the tunnel. */
+  async #ways(wanted: Wanted, routes: RouteUse[]): Promise<void> {
     const state = await this.ip.addresses();
     const own = wanted.resolver === null ? wanted.addresses : [...wanted.addresses, wanted.resolver];
     const addresses = own.map((a) => `${a}/${a.includes(":") ? 128 : 32}`);
@@ -201,7 +215,6 @@ export class Machine {
     );
     for (const use of routes) if (use.active) desired.push(routeWith(use.route.prefix, wanted));
     await this.ip.apply(planRoutes(desired, await this.ip.routes()));
-    this.#uses = routes;
   }
 
   async #filter(wanted: Wanted): Promise<void> {

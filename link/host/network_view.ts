@@ -31,7 +31,7 @@ import {
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { RouteBody } from "../../mesh/wire/ledger.ts";
 import { canonicalPrefix } from "../core/plan/mod.ts";
-import { claim, findNode, type KnownNode } from "./known_node.ts";
+import { claim, findNode, type KnownNode, release } from "./known_node.ts";
 import { Marks, type SavedMark } from "./marks.ts";
 import { type RefusedNode, RefusedRecords } from "./refused_records.ts";
 import { RulesInForce } from "./rules_in_force.ts";
@@ -129,14 +129,15 @@ export class NetworkView {
 
   /** Records are admitted by the ledger, so each change of it may end or change an admission. */
   async #recheck(): Promise<void> {
+    const again: VerifiedNode[] = [];
     for (const known of [...this.#nodes.values()]) {
       try {
-        const again = await this.#verify(known.verified.jws);
-        if (this.#nodes.has(known.id)) this.#nodes.set(known.id, claim(again, this.#nodes.values(), this.ledger)); // else forgotten meanwhile
+        again.push(await this.#verify(known.verified.jws));
       } catch (error) {
         if (this.#nodes.delete(known.id)) await this.#refused.keep(known.verified.jws, error);
       }
     }
+    this.#reclaim(again.filter(({ id }) => this.#nodes.has(id))); // else forgotten meanwhile
     await this.#retry();
     for (const gate of [...this.#gates.values()]) {
       const again = await verifyGateRecord(gate.jws, this.#context()).catch(() => null);
@@ -144,6 +145,12 @@ export class NetworkView {
       if (again) this.#gates.set(gate.id, again);
       else this.#gates.delete(gate.id);
     }
+  }
+
+  /** First each lets go of what it no longer claims, then each takes what is free: who held something keeps it. */
+  #reclaim(again: readonly VerifiedNode[]): void {
+    for (const verified of again) this.#nodes.set(verified.id, release(this.#nodes.get(verified.id)!, verified));
+    for (const verified of again) this.#nodes.set(verified.id, claim(verified, this.#nodes.values(), this.ledger));
   }
 
   #context(): RecordContext {
@@ -382,6 +389,12 @@ export class NetworkView {
       mine: routes.filter((r) => r.node === this.selfId),
       theirs: routes.filter((r) => usable.has(`${r.prefix} ${r.node}`)),
     };
+  }
+
+  /** Routes in force, whoever may use them: signed ones, and announced ones that the policy approves. */
+  get approved(): readonly RouteBody[] {
+    this.#compile();
+    return this.#rules.routes;
   }
 
   /** True for addresses inside the overlay, which can never be a way to reach a node from outside. */

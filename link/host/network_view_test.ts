@@ -148,6 +148,32 @@ Deno.test("NetworkView leaves a name and an address with whoever was seen first,
   assert.equal(v.find("bob.home.ghost")!.id, bob.id);
 });
 
+Deno.test("NetworkView gives a name back to its owner when an admin has moved it on, whoever came in first", async () => {
+  const v = await view();
+  const bob = await join(v, "bob");
+  await join(v, "second", { name: "alice" });
+  await entry(v, "node", { node: bob, name: "alice" } as never);
+  assert.equal(v.nodes.get(v.selfId)!.name, v.selfId);
+  await entry(v, "node", { node: bob, name: "robert" } as never);
+  assert.deepEqual([v.find("alice")?.id, v.find("robert")?.id], [v.selfId, bob]);
+});
+
+Deno.test("NetworkView leaves a name with its holder when one that came before claims it too", async () => {
+  const v = await view();
+  const bob = await join(v, "bob");
+  const alice = await nodeRecordOf(v.ledger, "alice", { name: "bob", seq: 9 });
+  await v.node(await signNodeRecord(alice.record, alice.key));
+  await entry(v, "policy", { format: "toml", source: STARTER_POLICY } as never);
+  assert.equal(v.find("bob")?.id, bob);
+});
+
+Deno.test("NetworkView knows a route that the policy approves as approved, whoever may use it", async () => {
+  const v = await view('[routes]\nexit = ["*"]\n');
+  const bob = await join(v, "bob", { routes: ["0.0.0.0/0"] });
+  assert.deepEqual(v.approved.map(({ prefix, node }) => [prefix, node]), [["0.0.0.0/0", bob]]);
+  assert.deepEqual(v.routes(), { mine: [], theirs: [] });
+});
+
 Deno.test("NetworkView configures nobody who names another node's WireGuard key", async () => {
   const v = await view();
   const bob = await nodeRecordOf(v.ledger, "bob");

@@ -3,6 +3,7 @@
  * this process), its relayed rungs, its ICE agent and its path machine, and what the two machines decided so far. It changes nothing on the machine
  * itself: `wanted()` is what the daemon's next reconciliation applies.
  */
+import type { LocalCandidate } from "./ice_hub.ts";
 import { IceAgent, type IceSnapshot } from "../core/ice/mod.ts";
 import type { IceAction, IceEvent } from "../core/ice/event.ts";
 import type { PathAction, PathEvent } from "../core/path/event.ts";
@@ -46,7 +47,7 @@ export class Peer {
   /** The peer's generation that was heard of last. */
   #remoteUfrag: string | null = null;
   /** Candidates of the hub that the agent has been told of. */
-  readonly #told = new Set<string>();
+  readonly #told = new Map<string, LocalCandidate>();
   state: PathState;
 
   constructor(id: string, host: PeerHost) {
@@ -168,7 +169,7 @@ export class Peer {
 
   /** The machine's candidates changed. */
   candidatesChanged(): void {
-    if (this.#offered !== null) this.#tellCandidates();
+    if (this.#offered !== null && this.#tellCandidates()) this.event({ kind: "mappingChanged" });
   }
 
   /** The machine is on another network: everything learnt about paths is void. */
@@ -181,13 +182,24 @@ export class Peer {
     this.#rungs.each((carrier) => carrier.networkChanged?.());
   }
 
-  #tellCandidates(): void {
-    for (const c of this.#host.hub.candidates()) {
-      const key = `${c.type} ${c.address} ${c.port}`;
+  /** @returns true when what the NAT gives us is another address than before */
+  #tellCandidates(): boolean {
+    const now = new Map(this.#host.hub.candidates().map((c) => [`${c.type} ${c.address} ${c.port}`, c]));
+    let gone = false;
+    for (const [key, { type, address, port }] of this.#told) {
+      if (now.has(key)) continue;
+      gone ||= type === "srflx";
+      this.#told.delete(key);
+      this.#iceEvent({ kind: "localCandidateGone", type, address, port });
+    }
+    let other = false;
+    for (const [key, c] of now) {
       if (this.#told.has(key)) continue;
-      this.#told.add(key);
+      other ||= c.type === "srflx";
+      this.#told.set(key, c);
       this.#iceEvent({ kind: "localCandidate", ...c });
     }
+    return gone && other;
   }
 
   #sendIce(reply: boolean): void {

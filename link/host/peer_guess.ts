@@ -139,7 +139,7 @@ export class PeerGuess {
 
   #target(): TransportAddress | null {
     const v4 = [...this.#named.values()].filter((c) => !c.address.includes(":"));
-    const found = v4.find((c) => c.type === "srflx") ??
+    const found = v4.findLast((c) => c.type === "srflx") ??
       v4.find((c) => c.type === "host" && !LOCAL.has(ipaddr.parse(c.address).range()));
     return found ? { address: found.address, port: found.port } : null;
   }

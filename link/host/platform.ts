@@ -17,8 +17,8 @@ export interface Platform {
   check(): Promise<void>;
   /** Brings up the tunnel's interface with nothing in it. @throws GhostError for what is missing */
   openMachine(o: Omit<MachineOptions, "runner" | "tools">): Promise<Machine>;
-  /** Tells when addresses, routes or interfaces other than our own change. */
-  watchNetwork(o: { iface: string; log: Log; onChange: () => void }): Promise<IpMonitor>;
+  /** Tells when addresses, routes or interfaces change: those of our own tunnel (`onTouched`), and others. */
+  watchNetwork(o: { iface: string; log: Log; onChange: () => void; onTouched: () => void }): Promise<IpMonitor>;
   /** How this machine's programs are led to our resolver. */
   resolverWay(o: Omit<SystemPlaces, "runner" | "find">): Promise<SystemWay>;
   /** One ping; its round trip in ms, null without an answer. @throws GhostError `missing_tool` */

@@ -1,6 +1,7 @@
 /** What the daemon tells of itself: the answers of the local API, in the shapes of mesh/wire/local.ts. */
 import { parseServer, serverText } from "../../mesh/client/mod.ts";
 import { EXIT_PREFIXES } from "../../mesh/policy/mod.ts";
+import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type {
   localDns,
@@ -14,6 +15,7 @@ import type {
   LocalStatus,
 } from "../../mesh/wire/local.ts";
 import type { z } from "../../mesh/wire/schema.ts";
+import { admissionWarnings, whyOut } from "./admission_warnings.ts";
 import { overlaps, type RouteOffer, type RouteUse } from "../core/routes/mod.ts";
 import type { Gates } from "./gates.ts";
 import { rowsOf } from "./firewall/words.ts";
@@ -113,7 +115,9 @@ export class Report {
   #warnings(self: KnownNode | undefined): string[] {
     const { view, own, gates, machine } = this.#o;
     const list: string[] = [];
-    list.push(...admissionWarnings(view, Math.floor(Date.now() / 1000)));
+    const about = { now: Math.floor(Date.now() / 1000), key: own.identity.identity.public };
+    list.push(...admissionWarnings(view, about));
+    const out = whyOut(view, about) !== null;
     if (view.policyFault) {
       const what = view.policyEntry === null
         ? "no policy of the network can be used here, so nobody is let in"
@@ -139,7 +143,8 @@ export class Report {
         "the coordinator has been away for longer than the policy's grace: all tunnels are closed until it is back",
       );
     }
-    if (!this.#o.meshUp()) {
+    // Who is out is refused, by the coordinator and by gates: neither need be away.
+    if (!out && !this.#o.meshUp()) {
       list.push("the coordinator is away: what is connected stays connected, nothing new is learnt");
     }
     if (gates.cloned) {
@@ -149,10 +154,9 @@ export class Report {
     }
     if (view.gates.size === 0) {
       list.push("the network has no gate: only machines that reach each other directly can talk");
-    } else if (!gates.list().some((g) => g.connected)) list.push("no gate can be reached");
-    if (self && self.name !== own.record.name) {
-      list.push(`the name "${own.record.name}" was taken first by another machine`);
-    }
+    } else if (!out && !gates.list().some((g) => g.connected)) list.push("no gate can be reached");
+    const name = self && nameWarning(view.ledger, { id: self.id, name: self.name, wanted: own.record.name });
+    if (name) list.push(name);
     if (self && self.ipv4 === null && own.record.ipv4 !== null) {
       list.push("another machine had this IPv4 address first");
     }
@@ -215,8 +219,7 @@ export class Report {
   /** What machines announce and no admin has approved. */
   #announced(): z.infer<typeof localRoutes>["routes"] {
     const { view } = this.#o;
-    const { mine, theirs } = view.routes();
-    const signed = new Set([...view.ledger.routes, ...mine, ...theirs].map((r) => `${r.prefix} ${r.node}`));
+    const signed = new Set([...view.ledger.routes, ...view.approved].map((r) => `${r.prefix} ${r.node}`));
     return [...view.nodes.values()].flatMap(({ id, name, verified }) =>
       verified.record.routes.filter((prefix) => !signed.has(`${prefix} ${id}`)).map((prefix) => ({
         prefix,
@@ -293,26 +296,16 @@ function unused(uses: readonly RouteUse[]): string[] {
   return [...new Set(lines)];
 }
 
-/** What ends within this time is worth a word, in seconds. Certificates are short-lived often, and renewed by programs. */
-const SOON = { token: 14 * 86_400, oidc: 3 * 86_400, x509: 6 * 3600 };
-const RENEWAL = {
-  token:
-    "the key of this machine expires at END: ghostlink login --auth TOKEN with a new one, or ask an admin for ghostctl nodes expire",
-  oidc: "the log-in of this machine ends at END: log in again with ghostlink login",
-  x509: "the certificate of this machine ends at END: put a new one in its place",
-};
-
-/** Who is not admitted and why, this machine first, and whether its log-in ends soon. */
-export function admissionWarnings(view: Pick<NetworkView, "selfId" | "nodes" | "refused">, now: number): string[] {
-  const self = view.nodes.get(view.selfId);
-  const others = view.refused.filter(({ id }) => id !== view.selfId)
-    .map(({ name, why }) => `${name} is not configured: ${why}`);
-  const mine = view.refused.find(({ id }) => id === view.selfId);
-  if (mine) return [`this node is not admitted to the network: ${mine.why}`, ...others];
-  if (!self) return ["this node is no longer admitted to the network: join again with a new token", ...others];
-  const { method, since, expires } = self.verified.admission;
-  // A key that is to be renewed often is not about to end all the time.
-  const soon = expires === null || method !== "token" ? SOON[method] : Math.min(SOON[method], (expires - since) / 3);
-  if (expires === null || expires - now > soon) return others;
-  return [RENEWAL[method].replace("END", new Date(expires * 1000).toISOString()), ...others];
+/** Why this machine does not have the name that its record asks for; null when it has. */
+export function nameWarning(
+  ledger: Pick<Ledger, "nodeSettings" | "holderOf">,
+  { id, name, wanted }: { id: string; name: string; wanted: string },
+): string | null {
+  if (name === wanted) return null;
+  if (ledger.nodeSettings(id)?.name !== undefined) {
+    return `an admin has named this machine "${name}", so its own choice "${wanted}" does not count: ask one for ghostctl nodes rename`;
+  }
+  return ledger.holderOf("name", wanted) === undefined
+    ? `the name "${wanted}" was taken first by another machine: ghostctl set --name with another one`
+    : `an admin gave the name "${wanted}" to another machine: ghostctl set --name with another one`;
 }

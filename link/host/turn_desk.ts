@@ -193,6 +193,7 @@ export class TurnDesk {
     const { username, password } = await choice.credentials();
     signal.throwIfAborted();
     const { promise, resolve, reject } = Promise.withResolvers<TransportAddress>();
+    promise.catch(() => {}); // it may end while the way there is still being opened, before anybody waits for it
     const { server, family } = choice;
     const options = { server, credentials: { username, password }, now: this.#host.now, ...(family && { family }) };
     const connection = new TurnConnection(options, {

@@ -141,3 +141,21 @@ Deno.test("TurnDesk: a server that takes other credentials by now gives the addr
     desk.close();
   }
 });
+
+Deno.test("TurnDesk: an attempt that is given up while its connection opens leaves nothing that nobody handles", async () => {
+  using listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
+  const server = { transport: "tcp" as const, host: "127.0.0.1", port: (listener.addr as Deno.NetAddr).port };
+  const asked = Promise.withResolvers<void>();
+  const credentials = () => {
+    asked.resolve();
+    return Promise.resolve(CREDENTIALS);
+  };
+  const desk = deskOf(() => [{ gate: null, text: "slow", server, credentials }]);
+  const user = new User();
+  desk.acquire(user, null);
+  await asked.promise;
+  for (let i = 0; i < 10; i++) await Promise.resolve(); // it connects, and no answer of the system has come in yet
+  desk.release(user); // a rejection that nobody handles would end this test run
+  (await listener.accept()).close();
+  desk.close();
+});

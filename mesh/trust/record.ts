@@ -14,11 +14,15 @@ import { signJws, verifyJws } from "./jws.ts";
 import { keyEnd } from "./key_expiry.ts";
 import { checkBoxKey, nodeIdOf, type SigningKey } from "./keys.ts";
 import type { Ledger } from "./ledger.ts";
+import { membershipEnd } from "./membership.ts";
 import { contains, readPrefix } from "./prefix.ts";
-import { badRecord, checkStatement, MAX_RECORD, type RecordContext, time } from "./statement.ts";
+import { badRecord, checkStatement, MAX_RECORD, type RecordContext } from "./statement.ts";
 
 export { signGateRecord, type VerifiedGate, verifyGateRecord } from "./gate_record.ts";
 export { MAX_RECORD, type RecordContext } from "./statement.ts";
+
+/** What a machine does whose key was revoked: it can only come back with another one. */
+export const REVOKED_MEND = "ghostctl leave --yes --forget-keys, then ghostctl join --auth TOKEN with a new token";
 
 /** A node whose record holds. */
 export interface VerifiedNode {
@@ -62,12 +66,12 @@ export async function verifyNodeRecord(jws: string, context: RecordContext): Pro
   const { ledger, now } = context;
   const { id, key, record } = await readNodeRecord(jws);
   checkStatement(record, { ledger, now });
-  if (ledger.isRevoked("node", key)) throw new GhostError("revoked", "This node was revoked", { place: "record" });
-  const settings = ledger.nodeSettings(id);
-  if (settings?.expires !== undefined && now > settings.expires) {
-    const mend = "ask an admin to extend it";
-    throw new GhostError("not_admitted", `Membership ended at ${time(settings.expires)}`, { place: "record", mend });
+  if (ledger.isRevoked("node", key)) {
+    throw new GhostError("revoked", "This node was revoked", { place: "record", mend: REVOKED_MEND });
   }
+  const settings = ledger.nodeSettings(id);
+  const over = membershipEnd(settings, now);
+  if (over !== null) throw over;
   const admission = await verifyAdmission(record.proof, { ...context, key, iat: record.iat });
   if (admission.gate) {
     const mend = "make one for machines with: ghostctl token create";

@@ -327,12 +327,31 @@ export const localWhois = z.object({
 export type LocalWhois = z.infer<typeof localWhois>;
 
 /** What `ghostctl set` changes. */
-export const localSettings = z.object({ name: z.string(), ssh: z.boolean(), up: z.boolean() });
+export const localSettings = z.object({
+  name: z.string(),
+  ssh: z.boolean(),
+  up: z.boolean(),
+  /** The name that an admin gave this machine, which counts above `name`; null without one. */
+  given: z.string().nullable(),
+});
 export type LocalSettings = z.infer<typeof localSettings>;
 export const localSettingsRequest = z.strictObject({ name: label.optional(), ssh: z.boolean().optional() });
 export type LocalSettingsRequest = z.infer<typeof localSettingsRequest>;
 
 export const localLeaveRequest = z.strictObject({ forget: z.boolean().default(false) });
+/** What has come of it. `told`: the coordinator knows. */
+export interface LocalLeave {
+  name: string;
+  told: boolean;
+  /** What this machine was: in the network, in it and revoked, or out of it with its keys kept. */
+  was: "member" | "revoked" | "outside";
+}
+/** The tunnel is down; `notes` say what a person should know of that. */
+export interface LocalDown {
+  state: "down";
+  changed: boolean;
+  notes: string[];
+}
 
 export const EVENT_KINDS = ["path", "peer", "coordinator", "gate", "ledger", "state"] as const;
 export type LocalEventKind = (typeof EVENT_KINDS)[number];

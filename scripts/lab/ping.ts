@@ -7,7 +7,10 @@ import { type Process, waitFor } from "./process.ts";
 export interface PingResult {
   sent: number;
   received: number;
-  /** Packets without an answer, by sequence number; those still under way when it was stopped do not count. */
+  /**
+   * Packets without an answer, by sequence number. Those before the first that was answered do not count, since the peer was not
+   * there yet (`firstMs` tells of that), nor do those still under way when it was stopped.
+   */
   lost: number[];
   /** Ms from its start to the first answer. */
   firstMs: number;
@@ -71,7 +74,8 @@ export class Ping {
     // Answers take a moment: a packet counts as lost when 200 ms went by without its answer.
     const judged = Math.max(newest, sent - Math.ceil(200 / this.#interval));
     const lost = [];
-    for (let seq = 1; seq <= judged; seq++) if (!answers.has(seq)) lost.push(seq);
+    const first = answers.size === 0 ? 1 : Math.min(...answers.keys());
+    for (let seq = first; seq <= judged; seq++) if (!answers.has(seq)) lost.push(seq);
     let longestGapMs = 0;
     times.forEach(({ at }, i) => longestGapMs = Math.max(longestGapMs, i === 0 ? 0 : at - times[i - 1]!.at));
     const firstMs = (times[0]?.at ?? Infinity) - this.started;

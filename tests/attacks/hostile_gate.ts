@@ -82,11 +82,14 @@ async function main(
   const hash = toBase64Url(await sha256(derOf(own.cert)));
   const seen: GateSeen = { hellos: 0, auths: 0, packets: 0, signals: [], trap: 0, relayed: [] };
   let dirty = false;
-  setInterval(async () => {
+  let writing: Promise<void> = Promise.resolve();
+  setInterval(() => {
     if (!dirty) return;
     dirty = false;
-    await Deno.writeTextFile(`${seenFile}.new`, JSON.stringify(seen));
-    await Deno.rename(`${seenFile}.new`, seenFile);
+    writing = writing.then(async () => {
+      await Deno.writeTextFile(`${seenFile}.new`, JSON.stringify(seen));
+      await Deno.rename(`${seenFile}.new`, seenFile);
+    });
   }, 50);
   const noted = () => void (dirty = true);
   noted();

@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { logInAgain } from "../../link/host/login/again.ts";
 import type { LoginJoin } from "../../link/host/login/join.ts";
 import { join } from "../../link/host/join.ts";
-import { admissionWarnings } from "../../link/host/report.ts";
+import { admissionWarnings } from "../../link/host/admission_warnings.ts";
 import { MeshClient } from "../../mesh/client/mod.ts";
 import { newSigningKey } from "../../mesh/server/testing.ts";
 import { IssuerBook } from "../../mesh/trust/admission/mod.ts";
@@ -90,7 +90,12 @@ oidcTest(
     assert.ok((await net.view(ann.id, { book })).nodes.has(ann.id), "seen before the rotation");
     const late = await net.view(ann.id);
     assert.equal(late.nodes.has(ann.id), false, "a machine that was not there has no key to check by");
-    const [why] = admissionWarnings({ selfId: "another", nodes: late.nodes, refused: late.refused }, 0).slice(1);
+    const [why] = admissionWarnings({
+      selfId: "another",
+      nodes: late.nodes,
+      refused: late.refused,
+      ledger: late.ledger,
+    }, { now: 0, key: "" }).slice(1);
     assert.match(why!, /^ann is not configured: .*The signing key/);
     assert.match(late.refused[0]!.why, /The signing key "key-0" of .* is not known here/);
     // An admin's entry gives the key to those who came too late.
@@ -134,13 +139,13 @@ oidcTest("a log-in ends with the policy's lifetime, and logging in again brings 
   net.provider.users.set("ann", { email: "ann@example.com", email_verified: true });
   const ann = await net.join("ann");
   const view = await net.view(ann.id);
-  const [soon] = admissionWarnings(view, Math.floor(net.now / 1000));
+  const [soon] = admissionWarnings(view, { now: Math.floor(net.now / 1000), key: "" });
   assert.match(soon!, /^the log-in of this machine ends at .*: log in again with ghostlink login$/);
   net.skip(2 * 3600 + 1);
   assert.equal(await view.review(), "nodes");
   assert.equal(view.nodes.has(ann.id), false);
   assert.match(view.refused[0]!.why, /The log-in ended at .*; log in again: ghostlink login/);
-  const told = admissionWarnings(view, Math.floor(net.now / 1000));
+  const told = admissionWarnings(view, { now: Math.floor(net.now / 1000), key: "" });
   assert.match(told[0]!, /^this node is not admitted to the network: .*log in again: ghostlink login$/);
   net.skip(-(2 * 3600 + 1)); // the provider has only the one clock
   const { record } = await readNodeRecord((await ann.state.network())!.record);

@@ -9,7 +9,7 @@
  */
 import type { WireCandidate } from "../../../mesh/wire/signal.ts";
 import { GhostError } from "../../../mesh/wire/errors.ts";
-import { canonical, endpointText, isUsable, type TransportAddress } from "../stun/address.ts";
+import { canonical, endpointText, isUsable, sameAddress, type TransportAddress } from "../stun/address.ts";
 import type { StunCrypto } from "../stun/crypto.ts";
 import { BINDING, decodeStun } from "../stun/message.ts";
 import { type LocalCandidate, localCandidate, sameCandidate, toWire } from "./candidate.ts";
@@ -115,6 +115,9 @@ export class IceAgent {
     switch (event.kind) {
       case "localCandidate":
         this.#addLocal(event, now);
+        break;
+      case "localCandidateGone":
+        this.#locals = this.#locals.filter((c) => c.type !== event.type || !sameAddress(c.at, canonical(event)));
         break;
       case "localCandidatesDone":
         if (this.#locals.length === 0) this.#onFailed(this.#current);

@@ -195,3 +195,17 @@ Deno.test("IceAgent takes whatever comes without an exception, and its deadlines
     }
   }));
 });
+
+Deno.test("IceAgent offers an address that is gone no longer, and takes others in its place without end", () => {
+  const made = agent();
+  const mapped = (n: number) => ({ type: "srflx" as const, address: `198.51.100.${n}`, port: 51820 });
+  made.handle({ kind: "localCandidate", type: "host", ...BASE, base: BASE }, 0);
+  for (let n = 1; n <= 100; n++) {
+    made.handle({ kind: "localCandidate", ...mapped(n), base: BASE }, n);
+    made.handle({ kind: "restart" }, n);
+    assert.deepEqual(made.candidates().filter(({ type }) => type === "srflx").map(({ address }) => address), [
+      mapped(n).address,
+    ]);
+    made.handle({ kind: "localCandidateGone", ...mapped(n) }, n);
+  }
+});

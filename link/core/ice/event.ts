@@ -24,6 +24,8 @@ export type IceEvent =
     /** 0..65535, higher is better; by default IPv6 goes before IPv4. */
     preference?: number;
   }
+  /** One that is no longer so: a generation that begins from now on does without it. */
+  | { kind: "localCandidateGone"; type: "host" | "srflx" | "relay"; address: string; port: number }
   /** No more local candidates are on their way (for this network). */
   | { kind: "localCandidatesDone" }
   /**

@@ -34,6 +34,8 @@ export type PathEvent =
   | { kind: "peerMovedAck"; serial: number }
   /** WireGuard wants a handshake and gets none over the rung in use. */
   | { kind: "wgHandshakeStale" }
+  /** The NAT before this machine gives it another address than before: a way that was not there when ICE failed. */
+  | { kind: "mappingChanged" }
   /** Addresses or routes of this machine changed: old failures say nothing any more. */
   | { kind: "networkChanged" }
   | { kind: "tick" };

@@ -133,6 +133,9 @@ export class Path {
       case "wgHandshakeStale":
         this.#stale(now);
         break;
+      case "mappingChanged":
+        this.#ice.hurry();
+        break;
       case "networkChanged":
         for (const hold of this.#holds.values()) hold.reset();
         this.#ice.renew();

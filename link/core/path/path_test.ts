@@ -264,6 +264,19 @@ Deno.test("Path tries ICE again after failures with growing waits, at once when 
   assert.deepEqual(bench.do({ kind: "networkChanged" }), ["restartIce"]);
 });
 
+Deno.test("Path tries ICE again at once when the NAT gives another address, though its waits go on growing", () => {
+  const bench = relayed();
+  for (let n = 0; n < 8; n++) {
+    bench.do({ kind: "iceFailed" });
+    bench.now = bench.path.nextDeadline()!;
+    bench.do({ kind: "tick" });
+  }
+  bench.do({ kind: "iceFailed" });
+  assert.deepEqual(bench.do({ kind: "mappingChanged" }), ["restartIce"]);
+  bench.do({ kind: "iceFailed" });
+  assert.equal(bench.path.nextDeadline()! - bench.now, 300_000);
+});
+
 Deno.test("Path gives up on an attempt that nobody answers", () => {
   const bench = new Bench();
   bench.do({ kind: "peerOnline" });
@@ -299,6 +312,7 @@ Deno.test("Path keeps its rules whatever happens", () => {
       { kind: "iceConsentLost" },
       { kind: "iceFailed" },
       { kind: "wgHandshakeStale" },
+      { kind: "mappingChanged" },
       { kind: "networkChanged" },
       { kind: "tick" },
     ),

@@ -6,7 +6,8 @@ import { readJson, writeSecret } from "../../../mesh/host/state_dir.ts";
 import { AdmitRules } from "../../../mesh/policy/mod.ts";
 import { IssuerBook, verifyAdmission } from "../../../mesh/trust/admission/mod.ts";
 import type { IssuerKey } from "../../../mesh/trust/admission/mod.ts";
-import { readNodeRecord } from "../../../mesh/trust/record.ts";
+import { readNodeRecord, REVOKED_MEND } from "../../../mesh/trust/record.ts";
+import { GhostError } from "../../../mesh/wire/errors.ts";
 import { fetchJson } from "../../../mesh/wire/fetch_json.ts";
 import type { AdmissionProof } from "../../../mesh/wire/record.ts";
 import type { Change, NetworkView } from "../network_view.ts";
@@ -55,6 +56,10 @@ export class Admissions {
   async renew(proof: AdmissionProof, own: OwnRecord): Promise<void> {
     const key = own.identity.identity.public;
     const { ledger } = this.#o.view();
+    // Before all else: a machine that was revoked is not told what came into the ledger since.
+    if (ledger.isRevoked("node", key)) {
+      throw new GhostError("revoked", "This machine was revoked", { mend: REVOKED_MEND });
+    }
     const admit = this.#rules.of(ledger.policy);
     if (proof.kind === "oidc") await this.#book.learn(proof.idToken, admit);
     await verifyAdmission(proof, { key, ledger, admit, issuerKeys: this.keysOf, now: seconds(), fresh: true });

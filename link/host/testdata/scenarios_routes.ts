@@ -130,6 +130,7 @@ export async function monitor(): Promise<void> {
     iface: a.iface,
     log: createLog("a", { level: "error" }),
     onChange: () => void changes++,
+    onTouched: () => {},
   });
   const quiet = async () => {
     for (let before = -1; before !== changes;) {

@@ -9,6 +9,7 @@ import { GhostError } from "../../wire/errors.ts";
 import { useProof } from "../../store/mod.ts";
 import { nodeIdOf } from "../../trust/keys.ts";
 import { verifyRequestProof } from "../../trust/proof.ts";
+import { REVOKED_MEND } from "../../trust/record.ts";
 import { type Caller, type Ctx, type Env, type Role, seconds } from "../context.ts";
 import { payloadOf } from "../slots.ts";
 import type { View } from "../view.ts";
@@ -72,7 +73,8 @@ function refusal(c: Ctx, roles: readonly Role[]): GhostError {
   const { ledger, nodes, gates } = c.get("view");
   for (const what of ["node", "gate", "grant"] as const) {
     if (ledger.isRevoked(what, key)) {
-      return new GhostError("revoked", `This ${what === "grant" ? "join token" : what} was revoked`);
+      const mend = what === "node" ? { mend: REVOKED_MEND } : {};
+      return new GhostError("revoked", `This ${what === "grant" ? "join token" : what} was revoked`, mend);
     }
   }
   const slot = nodes.get(id) ?? gates.get(id);
