@@ -53,7 +53,7 @@ export function exitTable({ exits, use, notes }: LocalExit, colour: boolean): st
     word(e.ipv4),
     word(e.ipv6),
     word(e.online),
-    e.id === use?.node ? "in use" : "",
+    word(e.id === use?.node),
   ]);
-  return table(["NAME", "IPV4", "IPV6", "ONLINE", ""], rows, { colour });
+  return table(["NAME", "IPV4", "IPV6", "ONLINE", "IN USE"], rows, { colour });
 }

@@ -258,7 +258,11 @@ export class Report {
       interface: device.name,
       entry: inForce.entry,
       since: new Date(inForce.since).toISOString(),
-      rows: rowsOf(inForce, { totals: await firewall.totals(), nameOf: (address) => names.get(address) }),
+      rows: rowsOf(inForce, {
+        totals: await firewall.totals(),
+        nameOf: (address) => names.get(address),
+        internet: view.beyond(),
+      }),
     };
   }
 

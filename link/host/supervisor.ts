@@ -235,6 +235,7 @@ export class Supervisor implements Control {
   }
 
   async down(): Promise<LocalDown> {
+    await this.#own(); // says so when this machine has joined nothing
     await this.#o.state.changeSettings({ up: false });
     const changed = this.#stop !== null;
     if (changed) {
