@@ -1,5 +1,6 @@
 /** What the verbs of `exit-node` ask of the daemon and show. */
 import type { LocalExit, LocalExitRequest } from "../../mesh/wire/local.ts";
+import { GhostError } from "../../mesh/wire/errors.ts";
 import type { Call } from "../call.ts";
 import { askDaemon } from "../daemon.ts";
 import { printable, table } from "../output/text.ts";
@@ -12,13 +13,28 @@ const LIKE: Omit<LocalExit, "use"> = {
   notes: [""],
 };
 
-/** Asks the daemon, with a change or without. */
+/** Asks the daemon, with a change or without. @throws GhostError as `askDaemon` */
 export async function askExit(call: Call, request?: LocalExitRequest): Promise<LocalExit> {
-  return await askDaemon<LocalExit>(call, {
-    method: request ? "POST" : "GET",
-    path: "/v1/exit",
-    ...(request ? { body: request } : {}),
-    like: LIKE,
+  try {
+    return await askDaemon<LocalExit>(call, {
+      method: request ? "POST" : "GET",
+      path: "/v1/exit",
+      ...(request ? { body: request } : {}),
+      like: LIKE,
+    });
+  } catch (error) {
+    const none = request && "use" in request && request.use === null;
+    throw none && error instanceof GhostError && error.code === "unreachable" ? withoutDaemon(error) : error;
+  }
+}
+
+/** Whoever wants to be online again while nothing runs that could take the kill switch away is told how. */
+function withoutDaemon(error: GhostError): GhostError {
+  const nft = "nft delete table inet ghostkill_ghost0, or what its interface is called";
+  return new GhostError(error.code, error.message, {
+    ...(error.place === undefined ? {} : { place: error.place }),
+    mend: `${error.mend}; a kill switch goes without it, until it starts again, by: ${nft}`,
+    cause: error,
   });
 }
 

@@ -202,3 +202,10 @@ Deno.test("ghostctl without the daemon's secret reads status and peers and chang
       assert.match(refused.stderr, /May not talk to this daemon; .*root, or as a member of its \[link\] group/);
     }
   }));
+
+Deno.test("ghostctl exit-node none without a daemon names what takes the kill switch away", async () => {
+  const env = { GHOSTLINK_SOCKET: "/nowhere/ghostlink.sock" };
+  const none = await ghostctl(["exit-node", "none"], { env });
+  assert.deepEqual([none.code, /nft delete table inet ghostkill_ghost0/.test(none.stderr)], [3, true], none.stderr);
+  assert.doesNotMatch((await ghostctl(["exit-node", "list"], { env })).stderr, /nft/);
+});

@@ -49,7 +49,7 @@ test("the kill switch outlives a start that fails, and comes first in a run that
 
   // A boot with the tunnel down: the kernel has forgotten, the settings have not.
   const used = async () => JSON.parse((await alice.ctl(["status", "--json"])).stdout);
-  assert.deepEqual([(await used()).exit.why, (await used()).exit.killSwitch], [null, true]);
+  assert.equal((await used()).exit.killSwitch, true);
   assert.match((await alice.ctl(["down"])).stderr, /the kill switch holds: nothing leaves/);
   assert.match((await used()).warnings.join("\n"), /the kill switch holds: nothing leaves/);
   await stop(alice, "SIGTERM");
