@@ -19,15 +19,23 @@ export async function run(call: Call): Promise<number> {
       checks.push({ what, problem: errorLine(error) });
     }
   };
+  const there = await isThere(store.dir);
+  if (!there) {
+    const note = "not there yet, so no network is administered from here; see: ghostctl help init";
+    call.out.answer({ good: true, checks }, () => `${store.dir}: ${note}`);
+    return 0;
+  }
   await look(store.dir, async () => {
     const { mode } = await Deno.stat(store.dir);
     if (((mode ?? 0) & 0o077) === 0) return;
     throw new GhostError("bad_config", "Others may look into this folder", { mend: `chmod 700 ${store.dir}` });
   });
-  await look("config.json", async () => {
-    const { network } = await loadPreferences(store.dir);
-    if (network !== undefined) await store.choose(network);
-  });
+  if (await isThere(`${store.dir}/config.json`)) {
+    await look("config.json", async () => {
+      const { network } = await loadPreferences(store.dir);
+      if (network !== undefined) await store.choose(network);
+    });
+  }
   for (const known of await store.all()) {
     await look(`${known.network.name} at ${known.server}`, async () => {
       const ledger = await new AdminNetwork(known, store).ledger({ signal: AbortSignal.timeout(PATIENCE) });
@@ -43,4 +51,9 @@ export async function run(call: Call): Promise<number> {
         .join("\n"),
   );
   return good ? 0 : 1;
+}
+
+/** Whether a file or folder is there; one that may not be looked at is. */
+async function isThere(path: string): Promise<boolean> {
+  return await Deno.stat(path).then(() => true, (error) => !(error instanceof Deno.errors.NotFound));
 }

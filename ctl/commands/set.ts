@@ -24,4 +24,10 @@ export async function run(call: Call): Promise<void> {
       ["ssh", `${answer.ssh ? "on" : "off"} (SSH host keys in this machine's record)`],
       ["tunnel", answer.up ? "up" : "down"],
     ]));
+  const { given } = answer;
+  if (given && given !== answer.name) {
+    call.out.remark(
+      `others know this machine as "${given}": an admin named it so, which counts until one types: ghostctl nodes rename`,
+    );
+  }
 }

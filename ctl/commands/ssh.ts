@@ -12,6 +12,7 @@ import { openPrivateDir } from "../../mesh/host/state_dir.ts";
 export async function run(call: Call): Promise<number> {
   const [, user, host] = /^(?:([^@]+)@)?(.+)$/.exec(call.args[0]!)!;
   if (host!.startsWith("-") || user?.startsWith("-")) throw call.wrong("A machine's name does not begin with -");
+  const port = call.text("port") === undefined ? null : call.count("port", { min: 1, max: 65_535, otherwise: 22 });
   const machine = await askWhois(call, host!);
   if (machine.sshHostKeys.length === 0) {
     throw new GhostError("not_found", `${machine.name} publishes no SSH host keys`, {
@@ -24,11 +25,9 @@ export async function run(call: Call): Promise<number> {
   const file = await Deno.makeTempFile({ dir, prefix: "known-hosts-" });
   try {
     await Deno.writeTextFile(file, knownHosts(machine.name, machine.sshHostKeys), { mode: 0o600 });
-    const port = call.text("port");
-    if (port !== undefined && !/^\d{1,5}$/.test(port)) throw call.bad("port", `Expected a port, got "${port}"`);
     const args = [
       ...sshOptions(machine.name, file),
-      ...port === undefined ? [] : ["-p", port],
+      ...port === null ? [] : ["-p", String(port)],
       ...user === undefined ? [] : ["-l", user],
       machine.addresses[0]!,
       ...call.args.slice(1),

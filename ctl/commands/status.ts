@@ -26,8 +26,8 @@ async function show(call: Call): Promise<void> {
     const warning = await draftWarning(call, status.network.id);
     if (warning !== null) warnings.push(warning);
   }
-  const { self, network, gates, home, state } = status;
-  const all = { self, network, gates, home, warnings, state };
+  const { self, network, gates, home, exit = null, state } = status;
+  const all = { self, network, gates, home, warnings, exit, state };
   call.out.answer(all, () => human(all, call.out.colour));
 }
 
@@ -41,7 +41,7 @@ async function administers(call: Call, net: string): Promise<boolean> {
   }
 }
 
-function human({ self, network, gates, home, warnings, state }: LocalStatus, colour: boolean): string {
+function human({ self, network, gates, home, warnings, exit, state }: LocalStatus, colour: boolean): string {
   // With the tunnel down there are none to show, and the name is not known.
   const none = state === "down" ? [] : ["", "no gates: ghostctl token create --gate"];
   const found: [string, string][] = state === "down"
@@ -55,6 +55,7 @@ function human({ self, network, gates, home, warnings, state }: LocalStatus, col
       ["network", `${[network.name, `(${network.id})`].join(" ").trim()}, ledger entry ${network.ledgerSeq}`],
       ["coordinator", `${network.server}, ${network.connected ? "connected" : "not connected"}`],
       ...found,
+      ...exitRow(exit),
     ]),
     ...gates.length === 0 ? none : [
       "",
@@ -74,4 +75,10 @@ function human({ self, network, gates, home, warnings, state }: LocalStatus, col
   ];
   if (warnings.length) lines.push("", ...warnings.map((w) => `warning: ${w}`));
   return lines.join("\n");
+}
+
+function exitRow(exit: LocalStatus["exit"]): [string, string][] {
+  if (exit === null) return [];
+  const now = exit.why === null ? "in use" : `cannot be used now: ${exit.why}`;
+  return [["exit node", `${exit.name}, ${now}${exit.killSwitch ? ", with the kill switch" : ""}`]];
 }

@@ -1,5 +1,6 @@
 /** What the verbs of `exit-node` ask of the daemon and show. */
 import type { LocalExit, LocalExitRequest } from "../../mesh/wire/local.ts";
+import { GhostError } from "../../mesh/wire/errors.ts";
 import type { Call } from "../call.ts";
 import { askDaemon } from "../daemon.ts";
 import { printable, table } from "../output/text.ts";
@@ -12,13 +13,28 @@ const LIKE: Omit<LocalExit, "use"> = {
   notes: [""],
 };
 
-/** Asks the daemon, with a change or without. */
+/** Asks the daemon, with a change or without. @throws GhostError as `askDaemon` */
 export async function askExit(call: Call, request?: LocalExitRequest): Promise<LocalExit> {
-  return await askDaemon<LocalExit>(call, {
-    method: request ? "POST" : "GET",
-    path: "/v1/exit",
-    ...(request ? { body: request } : {}),
-    like: LIKE,
+  try {
+    return await askDaemon<LocalExit>(call, {
+      method: request ? "POST" : "GET",
+      path: "/v1/exit",
+      ...(request ? { body: request } : {}),
+      like: LIKE,
+    });
+  } catch (error) {
+    const none = request && "use" in request && request.use === null;
+    throw none && error instanceof GhostError && error.code === "unreachable" ? withoutDaemon(error) : error;
+  }
+}
+
+/** Whoever wants to be online again while nothing runs that could take the kill switch away is told how. */
+function withoutDaemon(error: GhostError): GhostError {
+  const nft = "nft delete table inet ghostkill_ghost0, or what its interface is called";
+  return new GhostError(error.code, error.message, {
+    ...(error.place === undefined ? {} : { place: error.place }),
+    mend: `${error.mend}; a kill switch goes without it, until it starts again, by: ${nft}`,
+    cause: error,
   });
 }
 
@@ -41,7 +57,11 @@ export function useLine({ use }: LocalExit): string {
 }
 
 /** All exit nodes as a table. */
-export function exitTable({ exits, use }: LocalExit, colour: boolean): string {
+export function exitTable({ exits, use, notes }: LocalExit, colour: boolean): string {
+  // The daemon knows of none while the tunnel is down, which its notes say.
+  if (exits.length === 0 && notes.some((note) => note.startsWith("the tunnel is down"))) {
+    return "no exit node is known now";
+  }
   if (exits.length === 0) return "no exit node that policy lets this machine use";
   const word = (flag: boolean) => flag ? "yes" : "no";
   const rows = exits.map((e) => [
@@ -49,7 +69,7 @@ export function exitTable({ exits, use }: LocalExit, colour: boolean): string {
     word(e.ipv4),
     word(e.ipv6),
     word(e.online),
-    e.id === use?.node ? "in use" : "",
+    word(e.id === use?.node),
   ]);
-  return table(["NAME", "IPV4", "IPV6", "ONLINE", ""], rows, { colour });
+  return table(["NAME", "IPV4", "IPV6", "ONLINE", "IN USE"], rows, { colour });
 }

@@ -5,6 +5,8 @@
 import { Hono } from "hono";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import {
+  type LocalDown,
+  type LocalLeave,
   localLeaveRequest,
   type LocalSettings,
   type LocalSettingsRequest,
@@ -21,8 +23,8 @@ export interface Control {
   readonly feeds: Feeds;
   whois(who: string | undefined): Promise<LocalWhois>;
   up(): Promise<{ state: "up"; changed: boolean }>;
-  down(): Promise<{ state: "down"; changed: boolean }>;
-  leave(o: { forget: boolean }): Promise<{ name: string; told: boolean }>;
+  down(): Promise<LocalDown>;
+  leave(o: { forget: boolean }): Promise<LocalLeave>;
   settings(): Promise<LocalSettings>;
   set(change: LocalSettingsRequest): Promise<LocalSettings>;
 }

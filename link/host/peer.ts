@@ -48,7 +48,7 @@ export class Peer {
   #remoteUfrag: string | null = null;
   /** Candidates of the hub that the agent has been told of. */
   readonly #told = new Map<string, LocalCandidate>();
-  state: PathState;
+  #state: PathState;
 
   constructor(id: string, host: PeerHost) {
     this.id = id;
@@ -78,7 +78,7 @@ export class Peer {
       failed: () => this.event({ kind: "iceFailed" }),
       note: (what) => this.timeline.note(what),
     });
-    this.state = { rung: "none", endpoint: null, rttMs: null, since: host.now() };
+    this.#state = { rung: "none", endpoint: null, rttMs: null, since: host.now() };
     host.hub.listen(this.#ice.local.ufrag, this);
     this.#rungs = new PeerRungs(host.transports ?? TRANSPORTS, {
       ...host,
@@ -89,6 +89,12 @@ export class Peer {
       carries: () => this.#packets.carries(),
       note: (what) => this.timeline.note(what),
     });
+  }
+
+  /** How the peer is reached now; the round trip of a direct path is as fresh as its last consent check. */
+  get state(): PathState {
+    const { rung, rttMs } = this.#state;
+    return { ...this.#state, rttMs: rung === "direct" ? this.#ice.rttMs ?? rttMs : rttMs };
   }
 
   /** Gate sessions, or the peer's presence there, changed. */
@@ -273,7 +279,7 @@ export class Peer {
           break;
         }
         case "notify":
-          this.state = { rung: action.rung, endpoint: action.endpoint, rttMs: action.rttMs, since: action.since };
+          this.#state = { rung: action.rung, endpoint: action.endpoint, rttMs: action.rttMs, since: action.since };
           this.#watch.moved();
           this.timeline.note(`path: ${action.rung}${action.endpoint ? ` ${action.endpoint}` : ""}`);
           this.#rungs.each((carrier) => carrier.pathChanged?.(this.state));

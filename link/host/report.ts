@@ -17,6 +17,7 @@ import type {
 import type { z } from "../../mesh/wire/schema.ts";
 import { admissionWarnings, whyOut } from "./admission_warnings.ts";
 import { overlaps, type RouteOffer, type RouteUse } from "../core/routes/mod.ts";
+import type { ExitDesk } from "./exit/desk.ts";
 import type { Gates } from "./gates.ts";
 import { rowsOf } from "./firewall/words.ts";
 import type { NamesState } from "./dns/names.ts";
@@ -37,7 +38,7 @@ export interface ReportSources {
   machine: Machine;
   peers: ReadonlyMap<string, Peer>;
   names: { readonly state: NamesState };
-  exit: { notes(): string[] };
+  exit: Pick<ExitDesk, "notes" | "use">;
   meshUp(): boolean;
   reachable(id: string): boolean;
   /** Why a peer's path is no better. */
@@ -108,6 +109,7 @@ export class Report {
       })),
       home: { gate: gates.home === null ? null : gates.nameOf(gates.home), why: gates.why },
       warnings: this.#warnings(self),
+      exit: this.#o.exit.use,
       state: "up",
     };
   }
@@ -256,7 +258,11 @@ export class Report {
       interface: device.name,
       entry: inForce.entry,
       since: new Date(inForce.since).toISOString(),
-      rows: rowsOf(inForce, { totals: await firewall.totals(), nameOf: (address) => names.get(address) }),
+      rows: rowsOf(inForce, {
+        totals: await firewall.totals(),
+        nameOf: (address) => names.get(address),
+        internet: view.beyond(),
+      }),
     };
   }
 

@@ -1,6 +1,7 @@
 /** A running session of the daemon, as the supervisor asks it. */
 import type { Log } from "../../mesh/host/log.ts";
 import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
+import type { Ledger } from "../../mesh/trust/ledger.ts";
 import type { LocalWhois } from "../../mesh/wire/local.ts";
 import { localHandlers } from "./handlers.ts";
 import type { LocalHandlers } from "./local_api.ts";
@@ -10,6 +11,8 @@ import { whois } from "./whois.ts";
 
 /** What of the daemon can be asked for while it runs. */
 export interface Session {
+  /** The network's, as this machine has it. */
+  readonly ledger: Ledger;
   handlers: LocalHandlers;
   whois(who: string | undefined): Promise<LocalWhois>;
   /** Changes the own record and tells everybody. @throws GhostError `name_taken` */
@@ -28,6 +31,7 @@ type SessionHost = Parameters<typeof localHandlers>[1] & { own: OwnRecord; id: s
 export function sessionOf(parts: Parts, o: SessionHost): Session {
   const { view, mesh } = parts;
   return {
+    ledger: view.ledger,
     handlers: localHandlers(parts, o),
     whois: (who) => Promise.resolve().then(() => whois(view, who)),
     change: async (change) => {

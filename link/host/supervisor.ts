@@ -3,12 +3,24 @@
  * the histories of events and log lines. While the tunnel is down nothing of it is on the machine; the socket answers.
  */
 import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
-import type { LocalSettings, LocalSettingsRequest, LocalStatus, LocalWhois } from "../../mesh/wire/local.ts";
+import type {
+  LocalDown,
+  LocalExit,
+  LocalExitRequest,
+  LocalLeave,
+  LocalSettings,
+  LocalSettingsRequest,
+  LocalStatus,
+  LocalWhois,
+} from "../../mesh/wire/local.ts";
+import { issuerSigners } from "../../mesh/policy/mod.ts";
+import { openKept } from "../../mesh/trust/kept_ledger.ts";
+import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { nodeIdOf } from "../../mesh/trust/keys.ts";
 import { parseServer, serverText } from "../../mesh/client/mod.ts";
 import type { Control } from "./control_api.ts";
 import type { DaemonOptions } from "./daemon.ts";
-import { idleExit } from "./exit/idle.ts";
+import { idleExit, killSwitchNote } from "./exit/idle.ts";
 import type { Feeds } from "./feeds.ts";
 import { addressesOf, join } from "./join.ts";
 import { type LocalHandlers, type LocalServer, serveLocal } from "./local_api.ts";
@@ -147,7 +159,7 @@ export class Supervisor implements Control {
 
   readonly #idle: Partial<LocalHandlers> = {
     status: () => this.#idleStatus(),
-    exit: (request) => idleExit(request, { ...this.#o, iface: this.#o.config.interface, offer: this.#o.config.exit }),
+    exit: (request) => this.#idleExit(request),
     join: async ({ auth, server, name }) => {
       const joined = await join(this.#o.state, {
         auth,
@@ -161,6 +173,11 @@ export class Supervisor implements Control {
       return { name: joined.network.name, id: joined.id, addresses: joined.addresses };
     },
   };
+
+  #idleExit(request: LocalExitRequest | null): Promise<LocalExit> {
+    const { state, platform, config } = this.#o;
+    return idleExit(request, { state, platform, iface: config.interface, offer: config.exit });
+  }
 
   async #idleStatus(): Promise<LocalStatus> {
     const own = await this.#own();
@@ -182,7 +199,8 @@ export class Supervisor implements Control {
       },
       gates: [],
       home: { gate: null, why: null },
-      warnings: [`the tunnel is down${why}: ghostctl up`],
+      warnings: [`the tunnel is down${why}: ghostctl up`, ...await this.#killSwitchNote()],
+      exit: (await this.#idleExit(null)).use,
       state: "down",
     };
   }
@@ -216,7 +234,8 @@ export class Supervisor implements Control {
     return { state: "up", changed: true };
   }
 
-  async down(): Promise<{ state: "down"; changed: boolean }> {
+  async down(): Promise<LocalDown> {
+    await this.#own(); // says so when this machine has joined nothing
     await this.#o.state.changeSettings({ up: false });
     const changed = this.#stop !== null;
     if (changed) {
@@ -224,24 +243,44 @@ export class Supervisor implements Control {
       this.#stop!.abort();
       await turn;
     }
-    return { state: "down", changed };
+    return { state: "down", changed, notes: await this.#killSwitchNote() };
   }
 
-  async leave({ forget }: { forget: boolean }): Promise<{ name: string; told: boolean }> {
-    const { name } = (await this.#own()).network;
+  async #killSwitchNote(): Promise<string[]> {
+    const { state, platform, config } = this.#o;
+    return await killSwitchNote({ state, platform, iface: config.interface });
+  }
+
+  /** The network's ledger, by the session or as it was kept; null when what was kept cannot be read. */
+  async #ledger({ network }: OwnRecord): Promise<Ledger | null> {
+    return this.#session?.ledger ??
+      await openKept(this.#o.state.ledger, { net: network.net, issuerSigners }).catch(() => null);
+  }
+
+  async leave({ forget }: { forget: boolean }): Promise<LocalLeave> {
+    const { state } = this.#o;
+    if (forget && await state.network() === null && await state.identity() !== null) {
+      await state.leave({ forget });
+      return { name: "", told: true, was: "outside" };
+    }
+    const own = await this.#own();
+    const { name } = own.network;
+    const revoked = (await this.#ledger(own))?.isRevoked("node", own.identity.identity.public) ?? false;
     const told = await (this.#session?.farewell() ?? Promise.resolve(false));
     await this.down();
     if ((await this.#o.state.settings()).exit?.killSwitch) {
       await this.#o.platform.releaseKillSwitch(this.#o.config.interface);
     }
-    await this.#o.state.leave({ forget });
+    await state.leave({ forget });
     this.feeds.event("state", "this machine has left its network", { state: "left" });
-    return { name, told };
+    return { name, told, was: revoked ? "revoked" : "member" };
   }
 
   async settings(): Promise<LocalSettings> {
     const { up, ssh } = await this.#o.state.settings();
-    return { name: (await this.#own()).record.name, up, ssh };
+    const own = await this.#own();
+    const settled = (await this.#ledger(own))?.nodeSettings(await nodeIdOf(own.identity.identity.public));
+    return { name: own.record.name, up, ssh, given: settled?.name ?? null };
   }
 
   async set({ name, ssh }: LocalSettingsRequest): Promise<LocalSettings> {

@@ -63,6 +63,20 @@ export const localPeer = z.object({
 });
 export type LocalPeer = z.infer<typeof localPeer>;
 
+/** The exit node in use. */
+export const localExitUse = z.object({
+  name: z.string(),
+  node: z.string(),
+  lan: z.boolean(),
+  killSwitch: z.boolean(),
+  /** What goes through it; a family that does not is blocked. */
+  ipv4: z.boolean(),
+  ipv6: z.boolean(),
+  /** Why it cannot be used now, so that nothing leaves; null: it can. */
+  why: z.string().nullable(),
+});
+export type LocalExitUse = z.infer<typeof localExitUse>;
+
 export const localStatus = z.object({
   self: z.object({ name: z.string(), id: z.string(), addresses: z.array(z.string()), interface: z.string() }),
   network: z.object({
@@ -87,6 +101,8 @@ export const localStatus = z.object({
   home: z.object({ gate: z.string().nullable(), why: z.string().nullable() }),
   /** Sentences that a person should read: what is wrong and what to do. */
   warnings: z.array(z.string()),
+  /** The exit node in use; null without one. */
+  exit: localExitUse.nullable(),
   /** `down`: the daemon runs, the tunnel does not, until `ghostctl up`. */
   state: z.enum(["up", "down"]).default("up"),
 });
@@ -273,18 +289,6 @@ export const localRoutes = z.object({
   })),
 });
 
-export const localExitUse = z.object({
-  name: z.string(),
-  node: z.string(),
-  lan: z.boolean(),
-  killSwitch: z.boolean(),
-  /** What goes through it; a family that does not is blocked. */
-  ipv4: z.boolean(),
-  ipv6: z.boolean(),
-  /** Why it cannot be used now, so that nothing leaves; null: it can. */
-  why: z.string().nullable(),
-});
-export type LocalExitUse = z.infer<typeof localExitUse>;
 /** Exit nodes as this machine has them. */
 export const localExit = z.object({
   use: localExitUse.nullable(),
@@ -327,12 +331,31 @@ export const localWhois = z.object({
 export type LocalWhois = z.infer<typeof localWhois>;
 
 /** What `ghostctl set` changes. */
-export const localSettings = z.object({ name: z.string(), ssh: z.boolean(), up: z.boolean() });
+export const localSettings = z.object({
+  name: z.string(),
+  ssh: z.boolean(),
+  up: z.boolean(),
+  /** The name that an admin gave this machine, which counts above `name`; null without one. */
+  given: z.string().nullable(),
+});
 export type LocalSettings = z.infer<typeof localSettings>;
 export const localSettingsRequest = z.strictObject({ name: label.optional(), ssh: z.boolean().optional() });
 export type LocalSettingsRequest = z.infer<typeof localSettingsRequest>;
 
 export const localLeaveRequest = z.strictObject({ forget: z.boolean().default(false) });
+/** What has come of it. `told`: the coordinator knows. */
+export interface LocalLeave {
+  name: string;
+  told: boolean;
+  /** What this machine was: in the network, in it and revoked, or out of it with its keys kept. */
+  was: "member" | "revoked" | "outside";
+}
+/** The tunnel is down; `notes` say what a person should know of that. */
+export interface LocalDown {
+  state: "down";
+  changed: boolean;
+  notes: string[];
+}
 
 export const EVENT_KINDS = ["path", "peer", "coordinator", "gate", "ledger", "state"] as const;
 export type LocalEventKind = (typeof EVENT_KINDS)[number];

@@ -27,3 +27,18 @@ Deno.test("ghostctl config: several networks on one machine, one of them meant b
   assert.equal(wrong.code, 1);
   assert.match(wrong.stdout, /WRONG .*Others may look into this folder; chmod 700/);
 });
+
+Deno.test("ghostctl config check of a user without networks finds nothing wrong and calls no file good that is not there", async () => {
+  await using world = await World.make();
+  const none = await world.ctl("config", "check");
+  assert.deepEqual([none.code, none.stdout], [
+    0,
+    `${world.dir}/ctl: not there yet, so no network is administered from here; see: ghostctl help init\n`,
+  ]);
+  assert.equal((await world.init()).code, 0);
+  const { checks } = await world.json("config", "check");
+  assert.deepEqual(checks.map(({ what }: { what: string }) => what), [
+    `${world.dir}/ctl`,
+    `home at https://${world.server}`,
+  ]);
+});

@@ -14,6 +14,7 @@ export const STATUS: LocalStatus = {
   gates: [{ name: "gate1", id: ID, region: "eu", connected: true, rttMs: 8.1, use: "home", draining: false }],
   home: { gate: "gate1", why: "the only gate" },
   warnings: ["The gate gate1 is old"],
+  exit: { name: "carol", node: ID, lan: false, killSwitch: true, ipv4: true, ipv6: true, why: null },
   state: "up",
 };
 /** A peer that is there, and one that is not. */

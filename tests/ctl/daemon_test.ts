@@ -15,6 +15,7 @@ Deno.test("ghostctl status and peers show what the daemon says", () =>
     assert.match(status.stdout, /^machine +alice \(f4k2q3/);
     assert.match(status.stdout, /^home +gate1: the only gate$/m);
     assert.match(status.stdout, /gate1 +eu +yes +home +8\.1 ms/);
+    assert.match(status.stdout, /^exit node +carol, in use, with the kill switch$/m);
     assert.match(status.stdout, /warning: The gate gate1 is old/);
 
     assert.deepEqual(JSON.parse((await ctl("peers", "--json")).stdout), { version: 1, peers: PEERS });
@@ -201,3 +202,10 @@ Deno.test("ghostctl without the daemon's secret reads status and peers and chang
       assert.match(refused.stderr, /May not talk to this daemon; .*root, or as a member of its \[link\] group/);
     }
   }));
+
+Deno.test("ghostctl exit-node none without a daemon names what takes the kill switch away", async () => {
+  const env = { GHOSTLINK_SOCKET: "/nowhere/ghostlink.sock" };
+  const none = await ghostctl(["exit-node", "none"], { env });
+  assert.deepEqual([none.code, /nft delete table inet ghostkill_ghost0/.test(none.stderr)], [3, true], none.stderr);
+  assert.doesNotMatch((await ghostctl(["exit-node", "list"], { env })).stderr, /nft/);
+});

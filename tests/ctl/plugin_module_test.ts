@@ -58,6 +58,11 @@ Deno.test("plugin add shows what a module asks for, and adds it only with a gran
     await Deno.chmod(record, 0o600);
     assert.equal(JSON.parse((await ctl("plugin", "remove", "rungs", "--json")).stdout).changed, true);
     assert.equal((await ctl("rungs")).code, 2);
+    const again = await ctl("plugin", "remove", "rungs");
+    assert.deepEqual([again.code, again.stderr], [
+      1,
+      'ghostctl: No plugin "rungs" was added; see: ghostctl plugin list\n',
+    ]);
   }));
 
 Deno.test("the sample's verb has help, completion and JSON like ghostctl's own, and sees the peers", () =>

@@ -35,3 +35,20 @@ Deno.test("ghostctl route advertise asks for an admin's approval only where it i
     });
   }
 });
+
+Deno.test("ghostctl ssh takes no port beyond 65535, and exit-node list says which one is in use", async () => {
+  const exit = () =>
+    Promise.resolve({
+      use: { node: "b", name: "bob", ipv4: true, ipv6: true, lan: false, killSwitch: false, why: null },
+      offer: { on: false, announced: [], approved: [] },
+      exits: ["b", "c"].map((id) => ({ name: `exit-${id}`, id, ipv4: true, ipv6: false, online: true })),
+      notes: [],
+    });
+  await withDaemon({ exit }, async (ctl) => {
+    const { code, stderr } = await ctl("ssh", "--port", "99999", "bob");
+    assert.equal(code, 2);
+    assert.match(stderr, /^ghostctl: --port: Expected a whole number from 1 to 65535, got "99999"; /);
+    const { stdout } = await ctl("exit-node", "list");
+    assert.match(stdout, /^NAME +IPV4 +IPV6 +ONLINE +IN USE\nexit-b +yes +no +yes +yes\nexit-c +yes +no +yes +no\n$/);
+  });
+});

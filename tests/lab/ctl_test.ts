@@ -115,9 +115,9 @@ test("leave takes a machine out for everybody, and join lets it in again as itse
   assert.equal((await ctl(bob, "leave")).code, 2);
   const left = await ctl(bob, "leave", "--yes", "--json");
   assert.equal(left.code, 0, left.stderr);
-  assert.deepEqual(JSON.parse(left.stdout), { version: 1, name: "bob", told: true });
+  assert.deepEqual(JSON.parse(left.stdout), { version: 1, name: "bob", told: true, was: "member" });
   await waitFor("alice to see bob go", async () => !(await peers(alice)).some((p) => p.name === "bob"));
-  for (const verb of ["up", "peers", "whoami"]) {
+  for (const verb of ["up", "down", "peers", "whoami"]) {
     assert.match((await ctl(bob, verb)).stderr, /has not joined a network; type: ghostctl join/, verb);
   }
   const token = (await ctl(alice, "token", "create")).stdout.trim();

@@ -48,7 +48,10 @@ test("the kill switch outlives a start that fails, and comes first in a run that
   await net.sees(alice, 4, CAROL);
 
   // A boot with the tunnel down: the kernel has forgotten, the settings have not.
-  await alice.ctl(["down"]);
+  const used = async () => JSON.parse((await alice.ctl(["status", "--json"])).stdout);
+  assert.equal((await used()).exit.killSwitch, true);
+  assert.match((await alice.ctl(["down"])).stderr, /the kill switch holds: nothing leaves/);
+  assert.match((await used()).warnings.join("\n"), /the kill switch holds: nothing leaves/);
   await stop(alice, "SIGTERM");
   await alice.run(["nft", "delete", "table", "inet", "ghostkill_ghost0"]);
   runLink(alice);

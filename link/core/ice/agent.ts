@@ -245,6 +245,11 @@ export class IceAgent {
     this.#actions.push({ kind: "state", state });
   }
 
+  /** Round trip of the selected pair as its newest answer had it, that of a consent check too, in ms; null without one. */
+  get rttMs(): number | null {
+    return this.#generations().find(({ selected }) => selected !== null)?.selected?.newestRttMs ?? null;
+  }
+
   /** For people: candidates, pairs and what became of them. Tells no secret. */
   snapshot(): IceSnapshot {
     const selected = this.#generations().map((generation) => generation.selected).find((pair) => pair !== null) ?? null;

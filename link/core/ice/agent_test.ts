@@ -73,6 +73,20 @@ Deno.test("IceAgent controlling nominates its only pair at once and selects it w
   ]);
 });
 
+Deno.test("IceAgent.rttMs follows the answers to consent checks, without a check more", () => {
+  const made = introduced("controlling");
+  const [first] = sends(made.handle({ kind: "tick" }, 50)) as [Send];
+  const [nomination] = sends(made.handle(from(answerTo(first)), 188)) as [Send];
+  assert.equal(made.rttMs, null);
+  made.handle(from(answerTo(nomination)), 326);
+  assert.equal(made.rttMs, 138);
+  const at = made.nextDeadline()!;
+  const checks = sends(made.handle({ kind: "tick" }, at)) as [Send];
+  assert.equal(checks.length, 1);
+  made.handle(from(answerTo(checks[0])), at + 1);
+  assert.equal(made.rttMs, 1);
+});
+
 Deno.test("IceAgent controlled follows the newest nomination, not a late older one", () => {
   const made = introduced();
   made.handle({ kind: "remoteCandidate", candidate: candidate(ELSEWHERE) }, 0);

@@ -186,6 +186,7 @@ export class Generation {
       return;
     }
     const rtt = Math.max(0, now - open.at);
+    pair.newestRttMs = rtt;
     pair.rttMs = pair.rttMs === null ? rtt : pair.rttMs * 0.75 + rtt * 0.25;
     pair.mapped = answer.mapped;
     if (pair.state !== "succeeded") {

@@ -25,7 +25,10 @@ export interface Pair {
   lastSent: number;
   /** How the peer sees the base over this pair. */
   mapped: TransportAddress | null;
+  /** Smoothed. */
   rttMs: number | null;
+  /** As the newest answer had it. */
+  newestRttMs: number | null;
   /** The controlling side wants this pair, and it will be selected as soon as a check of our own succeeds. */
   nominated: boolean;
 }
@@ -42,6 +45,7 @@ export function newPair(base: Base, remote: RemoteCandidate): Pair {
     lastSent: -Infinity,
     mapped: null,
     rttMs: null,
+    newestRttMs: null,
     nominated: false,
   };
 }

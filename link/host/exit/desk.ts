@@ -95,12 +95,17 @@ export class ExitDesk {
     return { found, why };
   }
 
+  /** The exit node in use, for people; null without one. */
+  get use(): LocalExitUse | null {
+    return this.#use && this.#told(this.#use);
+  }
+
   /** For ghostctl. */
   state(): LocalExit {
     const { view, reachable } = this.#o;
     const nameOf = (id: string) => view.nodes.get(id)?.name ?? id;
     return {
-      use: this.#use && this.#told(this.#use),
+      use: this.use,
       offer: { on: this.#offer, announced: this.#announced, approved: this.#approved },
       exits: view.exits().map(({ node, ipv4, ipv6 }) => ({
         name: nameOf(node),

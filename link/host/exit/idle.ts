@@ -23,18 +23,23 @@ export async function idleExit(
     await o.platform.releaseKillSwitch(o.iface);
   }
   const { exit, offer } = await o.state.settings();
-  const notes = ["the tunnel is down: ghostctl up"];
-  if (exit?.killSwitch) {
-    notes.push(
-      await o.platform.killSwitchHolds(o.iface)
-        ? "the kill switch holds: nothing leaves (ghostctl exit-node none)"
-        : "the kill switch is gone, so traffic leaves as before: ghostctl up",
-    );
-  }
+  const notes = ["the tunnel is down: ghostctl up", ...await killSwitchNote(o)];
   return {
     use: exit && { ...exit, ipv4: false, ipv6: false, why: "the tunnel is down" },
     offer: { on: offer ?? o.offer, announced: [], approved: [] },
     exits: [],
     notes,
   };
+}
+
+/** What a person should know of the kill switch while the tunnel is down; nothing without one. */
+export async function killSwitchNote(
+  { state, platform, iface }: { state: NodeState; platform: Pick<Platform, "killSwitchHolds">; iface: string },
+): Promise<string[]> {
+  if (!(await state.settings()).exit?.killSwitch) return [];
+  return [
+    await platform.killSwitchHolds(iface)
+      ? "the kill switch holds: nothing leaves (ghostctl exit-node none)"
+      : "the kill switch is gone, so traffic leaves as before: ghostctl up",
+  ];
 }

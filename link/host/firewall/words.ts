@@ -8,14 +8,25 @@ type Row = LocalFirewall["rows"][number];
 /** Names in a sentence; the rest is counted. */
 const MOST_NAMES = 8;
 
-/** The rows of a filter in the order in which they are asked. `nameOf` gives the name of the machine that has an address. */
+/**
+ * The rows of a filter in the order in which they are asked. `nameOf` gives the name of the machine that has an address,
+ * `internet` what that word means in this network.
+ */
 export function rowsOf(
   { filter }: InForce,
-  { totals, nameOf }: { totals: readonly Total[] | null; nameOf: (address: string) => string | undefined },
+  { totals, nameOf, internet }: {
+    totals: readonly Total[] | null;
+    nameOf: (address: string) => string | undefined;
+    internet: readonly string[];
+  },
 ): Row[] {
   const list = (prefixes: readonly string[]) => {
+    const { words, rest } = withoutInternet(prefixes, internet);
     const names = [
-      ...new Set(prefixes.map((prefix) => nameOf(/^(.*)\/(?:32|128)$/.exec(prefix)?.[1] ?? "") ?? prefix)),
+      ...new Set([
+        ...words,
+        ...rest.map((prefix) => nameOf(/^(.*)\/(?:32|128)$/.exec(prefix)?.[1] ?? "") ?? prefix),
+      ]),
     ];
     if (names.length <= MOST_NAMES) return names.join(", ");
     return `${names.slice(0, MOST_NAMES - 1).join(", ")} and ${names.length - MOST_NAMES + 1} more`;
@@ -58,6 +69,23 @@ export function rowsOf(
     rest("refused", "in", "drops what no rule allows"),
     rest("refused", "out", "drops what comes from behind this machine and no rule lets out"),
   ];
+}
+
+/** The internet by its name where all of it is among the prefixes, of one family or both, and what else there is. */
+function withoutInternet(
+  prefixes: readonly string[],
+  internet: readonly string[],
+): { words: string[]; rest: string[] } {
+  const there = new Set(prefixes);
+  const isIpv6 = (prefix: string) => prefix.includes(":");
+  const whole = ([["IPv4", false], ["IPv6", true]] as const).filter(([, six]) => {
+    const part = internet.filter((prefix) => isIpv6(prefix) === six);
+    return part.length > 0 && part.every((prefix) => there.has(prefix));
+  });
+  if (whole.length === 0) return { words: [], rest: [...prefixes] };
+  const named = new Set(internet.filter((prefix) => whole.some(([, six]) => isIpv6(prefix) === six)));
+  const only = whole.length === 2 ? "" : ` (${whole[0]![0]})`;
+  return { words: [`the internet${only}`], rest: prefixes.filter((prefix) => !named.has(prefix)) };
 }
 
 /** Index of an `[[allow]]` -> its line. */
