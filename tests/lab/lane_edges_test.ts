@@ -132,10 +132,9 @@ world("a node on the gate's own host reaches its peers by lane, and directly whe
 });
 
 world("lanes go on through the gate's process when the kernel takes no more, and return to it", async (w) => {
-  await lane(w, "six", "seven");
-  const { since } = (await waitForRung(w.host("six"), "n-seven", "lane")).path;
   const ping = new Ping(w.host("six"), await addressOf(w.host("six"), "n-seven"));
-  await ping.first();
+  await ping.goesOn(600); // the lane of the first test may be ending just now for want of data, and comes again
+  const { since } = (await waitForRung(w.host("six"), "n-seven", "lane")).path;
   // A table that another program owns cannot be touched (NFT_TABLE_F_OWNER).
   const owner = w.host("gate").spawn("owner", [
     "/bin/sh",
