@@ -118,6 +118,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       gates: [{ name: "gate1", id, region: "eu", connected: true, rttMs: 8.1, use: "home", draining: false }],
       home: { gate: "gate1", why: "the nearest" },
       warnings: [""],
+      exit: null,
       state: "up",
     },
     load: () => import("./commands/status.ts"),
