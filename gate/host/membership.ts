@@ -2,6 +2,7 @@
  * The gate's place in its network: the verified ledger, kept on disk and followed through the coordinator's event stream.
  * With the coordinator away everything goes on from what is known, and the stream is taken up again with growing waits.
  */
+import { pause } from "../../mesh/wire/pause.ts";
 import { InTurn } from "../../mesh/wire/in_turn.ts";
 import type { MeshClient } from "../../mesh/client/mod.ts";
 import type { LedgerFile } from "../../mesh/host/ledger_file.ts";
@@ -152,7 +153,7 @@ export class Membership {
 
   async #ask(): Promise<boolean> {
     const early = this.#askedAt + ASK_EVERY - this.#o.now();
-    if (early > 0) await sleep(Math.min(early, ASK_EVERY), this.#stop);
+    if (early > 0) await pause(Math.min(early, ASK_EVERY), this.#stop);
     this.#askedAt = this.#o.now();
     const signal = AbortSignal.any([this.#stop, AbortSignal.timeout(ASK_TIME)]);
     let any = false;
@@ -195,21 +196,7 @@ export class Membership {
         if (line !== told) log.warn("the coordinator is away; going on from what is known", { error: line });
         told = line;
       }
-      await sleep(retry.wait(), signal);
+      await pause(retry.wait(), signal);
     }
   }
-}
-
-/** Waits, at most until the signal aborts. */
-export function sleep(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) return resolve();
-    const timer = setTimeout(done, ms);
-    signal.addEventListener("abort", done, { once: true });
-    function done() {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", done);
-      resolve();
-    }
-  });
 }

@@ -2,6 +2,7 @@
  * A whole gate, from its configuration to its end: ports, keys, admission, the QUIC and STUN services, and the membership
  * that keeps it in step. Without a network it answers STUN, refuses sessions and says how to admit it.
  */
+import { pause } from "../../mesh/wire/pause.ts";
 import { MeshClient, parseServer } from "../../mesh/client/mod.ts";
 import { serverText } from "../../mesh/client/server_address.ts";
 import type { Log } from "../../mesh/host/log.ts";
@@ -22,7 +23,7 @@ import { clearLeftovers } from "./leftovers.ts";
 import { LedgerJudge } from "./judge.ts";
 import { followEntries } from "./follow_entries.ts";
 import { serveMetrics } from "./metrics.ts";
-import { Membership, sleep } from "./membership.ts";
+import { Membership } from "./membership.ts";
 import { type GateFacts, Publisher } from "./publisher.ts";
 import { NOBODY } from "./nobody.ts";
 import { GateServer, type Judge } from "./quic.ts";
@@ -315,7 +316,7 @@ class Gate {
 
   async #repeat(work: () => Promise<void>): Promise<void> {
     while (!this.#stop.signal.aborted) {
-      await sleep(LOOK_AGAIN, this.#stop.signal);
+      await pause(LOOK_AGAIN, this.#stop.signal);
       if (!this.#stop.signal.aborted) await work();
     }
   }

@@ -1,4 +1,5 @@
 /** Several ways to one thing, tried side by side. */
+import { pause } from "../../mesh/wire/pause.ts";
 
 /** One try of one way; it gives up when the signal aborts. */
 export type Attempt<T> = (signal: AbortSignal) => Promise<T>;
@@ -61,17 +62,4 @@ export function persistent<T>(attempt: Attempt<T>, waits: readonly number[] = AG
     }
     return await attempt(signal);
   };
-}
-
-/** Resolves after `ms`, or when the signal aborts. */
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const over = () => {
-      clearTimeout(timer);
-      signal.removeEventListener("abort", over);
-      resolve();
-    };
-    const timer = setTimeout(over, ms);
-    signal.addEventListener("abort", over);
-  });
 }

@@ -2,6 +2,7 @@
  * The streams of one instance. One watch of the store's head serves them all: a change is read once, and costs only those
  * streams that it concerns. Everything a stream was told can be told again from the store, by this instance or another.
  */
+import { pause } from "../wire/pause.ts";
 import type { SyncEvent } from "../wire/api.ts";
 import { readFeed, readMail, watchHead } from "../store/mod.ts";
 import { missedEvents, type Reader, snapshotEvents, stepEvents } from "./delta.ts";
@@ -186,14 +187,4 @@ export class SyncHub {
       if (!signal.aborted) await pause(WATCH_AGAIN, signal);
     }
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  const { promise, resolve } = Promise.withResolvers<void>();
-  const timer = setTimeout(resolve, ms);
-  signal.addEventListener("abort", () => {
-    clearTimeout(timer);
-    resolve();
-  }, { once: true });
-  return promise;
 }

@@ -4,7 +4,7 @@ import type { GateRecord } from "../../../mesh/wire/record.ts";
 import type { TurnGrantedCredentials } from "../../../mesh/wire/turn.ts";
 import type { Member } from "../../core/event.ts";
 import type { LedgerJudge } from "../judge.ts";
-import { sleep } from "../membership.ts";
+import { pause } from "../../../mesh/wire/pause.ts";
 import { TurnDesk, type TurnDeskOptions } from "./desk.ts";
 import { TurnRelay, type TurnRelayOptions } from "./relay.ts";
 
@@ -75,7 +75,7 @@ export class TurnService {
       if (signal.aborted) return;
       this.#settled = true;
       if (JSON.stringify(this.facts) !== before) await changed();
-      await sleep(AUDIT, signal);
+      await pause(AUDIT, signal);
     }
   }
 
