@@ -4,14 +4,15 @@
  */
 import { Command } from "@commander-js/extra-typings";
 import { type LinkConfig, loadLinkConfig } from "./host/config.ts";
-import { join, type Joined, type Machine } from "./host/join.ts";
+import { join, type Joined, type JoinOptions, type Machine } from "./host/join.ts";
 import { askDaemon } from "./host/local_client.ts";
-import { defaultSocket } from "./host/local_api.ts";
+import { checkSocket, defaultSocket } from "./host/local_api.ts";
 import { logInAgain } from "./host/login/again.ts";
 import { renewByToken } from "./host/login/again_by_token.ts";
 import { loginWorld, WAYS } from "./host/login/ways.ts";
 import { Feeds } from "./host/feeds.ts";
 import { type Platform, thisPlatform } from "./host/platform.ts";
+import { Preparing } from "./host/prepared.ts";
 import { random } from "./host/random.ts";
 import { runDaemon } from "./host/run.ts";
 import { NodeState } from "./host/state.ts";
@@ -19,6 +20,7 @@ import { outliveStrays, runMain } from "../mesh/host/exit.ts";
 import { thisUser } from "../mesh/host/places.ts";
 import { openStateDir } from "../mesh/host/state_dir.ts";
 import { oneLineUsage, usageExitCode } from "../mesh/host/usage.ts";
+import { nodeIdOf } from "../mesh/trust/keys.ts";
 import { GhostError } from "../mesh/wire/errors.ts";
 import { label } from "../mesh/wire/schema.ts";
 import { VERSION } from "../mesh/wire/version.ts";
@@ -35,8 +37,9 @@ async function readAuth(text: string): Promise<string> {
   }
 }
 
-function machine(platform: Platform): Machine {
-  return { hostname: Deno.hostname(), os: platform.release(), version: VERSION };
+async function machine(platform: Platform): Promise<Machine> {
+  const ssh = await platform.sshHostKeys().catch(() => []); // the daemon tells why
+  return { hostname: Deno.hostname(), os: platform.release(), version: VERSION, ssh };
 }
 
 function checkName(name: string): void {
@@ -50,10 +53,15 @@ const socketOf = (o: { socket?: string | undefined }) => o.socket ?? defaultSock
 async function serve(
   state: NodeState,
   config: LinkConfig,
-  o: { platform: Platform; socket?: string | undefined; idle?: boolean | undefined },
+  o: {
+    platform: Platform;
+    feeds?: Feeds;
+    socket?: string | undefined;
+    idle?: boolean | undefined;
+    preparing?: Preparing;
+  },
 ): Promise<void> {
-  const { platform } = o;
-  const feeds = new Feeds({ write: (line) => console.error(line) });
+  const { platform, preparing = new Preparing(), feeds = newFeeds() } = o;
   outliveStrays(feeds.log);
   const stop = new AbortController();
   for (const signal of ["SIGTERM", "SIGINT"] as const) Deno.addSignalListener(signal, () => stop.abort());
@@ -66,24 +74,50 @@ async function serve(
     group: config.group === undefined ? null : await platform.groupNumber(config.group),
     idle: o.idle ?? false,
     say: (line) => console.log(line),
-    machine: machine(platform),
+    machine: await machine(platform),
     platform,
+    preparing,
     signal: stop.signal,
   });
 }
 
+const newFeeds = () => new Feeds({ write: (line) => console.error(line) });
+
 /** Enrols, says so, and goes on as the daemon unless told to stop there. */
 async function finish(
   state: NodeState,
-  enrol: () => Promise<Joined>,
-  o: { platform: Platform; config: LinkConfig; socket?: string | undefined; enrolOnly?: boolean | undefined },
+  enrol: (by: Pick<JoinOptions, "ready" | "keep">) => Promise<Joined>,
+  o: {
+    platform: Platform;
+    config: LinkConfig;
+    socket?: string | undefined;
+    enrolOnly?: boolean | undefined;
+    /** A person is asked meanwhile, for minutes: the machine is tried before, and brought up after it. */
+    asks: boolean;
+  },
 ): Promise<void> {
-  const joined = await (async () => {
-    using _lock = await state.lock();
-    return await enrol();
-  })();
-  console.log(`joined as ${joined.network.name} (${joined.addresses.join(", ")})`);
-  if (!o.enrolOnly) await serve(state, o.config, o);
+  const { config, platform, enrolOnly = false } = o;
+  const feeds = newFeeds();
+  const preparing = new Preparing();
+  const ready = async (id: string) => {
+    await checkSocket(socketOf(o));
+    if (config.group !== undefined) await platform.groupNumber(config.group);
+    await preparing.begin(id, { state, config, platform, log: feeds.log });
+  };
+  try {
+    const joined = await (async () => {
+      using _lock = await state.lock();
+      if (enrolOnly) return await enrol({});
+      if (!o.asks) return await enrol({ ready, keep: preparing.keep });
+      await ready(await nodeIdOf((await state.identityOrNew(random)).identity.public));
+      await preparing.drop();
+      return await enrol({});
+    })();
+    console.log(`joined as ${joined.network.name} (${joined.addresses.join(", ")})`);
+    if (!enrolOnly) await serve(state, config, { ...o, feeds, preparing });
+  } finally {
+    await preparing.drop();
+  }
 }
 
 async function main(): Promise<number> {
@@ -115,15 +149,11 @@ async function main(): Promise<number> {
       if (o.name !== undefined) checkName(o.name);
       const config = await loadLinkConfig(o.config);
       if (o.auth === "mtls" || o.auth === "oidc") {
-        // What the daemon will miss is told before anybody logs in.
-        if (!o.enrolOnly) await platform.check();
         const state = new NodeState(await openStateDir("ghostlink", o.stateDir));
         const way = WAYS[o.auth];
-        return await finish(state, () => way(state, { ...o, machine: machine(platform), print: console.log }), {
-          ...o,
-          config,
-          platform,
-        });
+        const facts = await machine(platform);
+        const enrol = () => way(state, { ...o, machine: facts, print: console.log });
+        return await finish(state, enrol, { ...o, config, platform, asks: true });
       }
       const auth = await readAuth(o.auth);
       const request = {
@@ -136,11 +166,11 @@ async function main(): Promise<number> {
         console.log(`joined as ${running.name} (${running.addresses.join(", ")}) by the daemon that runs already`);
         return;
       }
-      // What the daemon will miss is told before the token is spent.
-      if (!o.enrolOnly) await platform.check();
       const state = new NodeState(await openStateDir("ghostlink", o.stateDir));
-      const byToken = () => join(state, { ...request, machine: machine(platform), random, now: () => Date.now() });
-      await finish(state, byToken, { ...o, config, platform });
+      const facts = await machine(platform);
+      const byToken = (by: Pick<JoinOptions, "ready" | "keep">) =>
+        join(state, { ...request, ...by, machine: facts, random, now: () => Date.now() });
+      await finish(state, byToken, { ...o, config, platform, asks: false });
     });
 
   program.command("run")

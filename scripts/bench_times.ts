@@ -20,6 +20,12 @@ interface Run {
   later: number[];
   direct: number[];
   climb: number[];
+  /** From the start of the second machine's process: until it is up, and until the first reply of who is pinged then. */
+  joinUp: number[];
+  joinReply: number[];
+  /** The same when its daemon starts again, pinged all the time. */
+  againUp: number[];
+  againReply: number[];
   roaming: number[];
   deadGate: number[];
   /** The same of the other gate, once the first one is back. */
@@ -38,6 +44,10 @@ function goals(rtt: number): Record<Exclude<keyof Run, "rtt">, Goal[]> {
     later: first,
     direct,
     climb: direct,
+    joinUp: [],
+    joinReply: [],
+    againUp: [],
+    againReply: [],
     roaming: [{ what: "3 s", part: 1, limit: 3_000 }],
     deadGate: [{ what: "3 s", part: 1, limit: 3_000 }],
     deadAgain: [{ what: "3 s", part: 1, limit: 3_000 }],
@@ -49,6 +59,10 @@ const NAMES = {
   later: "first reply, pinged 3 s later",
   direct: "direct both ways, from the second's word that it is up",
   climb: "direct both ways, from its session with the gate",
+  joinUp: "join: from the process's start until it says that it is up",
+  joinReply: "join: the same until the first reply, pinged then",
+  againUp: "restart: from the process's start until it says that it is up",
+  againReply: "restart: the same until the first reply",
   roaming: "gap: another network",
   deadGate: "gap: dead gate under a lane",
   deadAgain: "gap: then the other one, the first is back",
@@ -84,6 +98,10 @@ async function measure(
     later: [],
     direct: [],
     climb: [],
+    joinUp: [],
+    joinReply: [],
+    againUp: [],
+    againReply: [],
     roaming: [],
     deadGate: [],
     deadAgain: [],
@@ -91,10 +109,15 @@ async function measure(
   const tag = `${o.rtt} ms`.padEnd(7);
   for (let i = 0; i < Math.max(1, o.pairs); i++) {
     const when = i % 2 === 0 ? "at once" : "later";
-    const { firstReply, direct, climb } = await world.pair(when);
+    const { firstReply, direct, climb, up } = await world.pair(when);
+    run.joinUp.push(up);
+    if (when === "at once") run.joinReply.push(up + firstReply);
     (when === "at once" ? run.atOnce : run.later).push(firstReply);
     run.direct.push(direct);
     run.climb.push(climb);
+    const again = await world.restart();
+    run.againUp.push(again.up);
+    run.againReply.push(again.reply);
     o.say(
       `${tag} pair ${i + 1}/${o.pairs}: first reply ${when} ${firstReply.toFixed(0)} ms, direct ${
         direct.toFixed(0)

@@ -1,6 +1,6 @@
 /** Enrolment against a coordinator that fails or lies at the wrong moment. */
 import assert from "node:assert/strict";
-import { join } from "../link/host/join.ts";
+import { join, type JoinOptions } from "../link/host/join.ts";
 import { renewByToken } from "../link/host/login/again_by_token.ts";
 import { MeshClient } from "../mesh/client/mod.ts";
 import { OwnRecord } from "../link/host/own_record.ts";
@@ -9,12 +9,18 @@ import { NodeState } from "../link/host/state.ts";
 import { newSigningKey, random, World } from "../mesh/server/testing.ts";
 import { AdmitRules } from "../mesh/policy/mod.ts";
 import { readNodeRecord, verifyNodeRecord } from "../mesh/trust/record.ts";
+import { GhostError } from "../mesh/wire/errors.ts";
 import { encodeToken } from "../mesh/wire/token.ts";
 
 /** Serves a world over HTTP with something in between, and gives what `join` needs to go there. */
 async function withServer(
   between: (request: Request, world: World) => Promise<Response>,
-  work: (o: { server: string; state: NodeState; world: World; enrol: () => ReturnType<typeof join> }) => Promise<void>,
+  work: (o: {
+    server: string;
+    state: NodeState;
+    world: World;
+    enrol: (more?: Pick<JoinOptions, "ready">) => ReturnType<typeof join>;
+  }) => Promise<void>,
 ): Promise<void> {
   const dir = await Deno.makeTempDir();
   using kv = await Deno.openKv(":memory:");
@@ -31,7 +37,8 @@ async function withServer(
   const state = new NodeState(dir);
   const machine = { hostname: "alice", os: "linux", version: "0.1.0" };
   try {
-    await work({ server: at, state, world, enrol: () => join(state, { auth, machine, random, now: world.clock.now }) });
+    const enrol = (more = {}) => join(state, { auth, machine, random, now: world.clock.now, ...more });
+    await work({ server: at, state, world, enrol });
   } finally {
     await server.shutdown();
     await Deno.remove(dir, { recursive: true });
@@ -53,6 +60,22 @@ Deno.test("a join whose answer was lost can be tried again, with the same one-us
     const joined = await enrol();
     assert.equal(joined.network.name, "alice");
     assert.equal((await state.network())?.net, world.net);
+  });
+});
+
+Deno.test("a machine that lacks something spends no token, and its keys serve once it has it", async () => {
+  const posts: string[] = [];
+  await withServer(async (request, world) => {
+    if (request.method === "POST") posts.push(request.url);
+    return await world.app.fetch(request);
+  }, async ({ state, enrol }) => {
+    const lacks = new GhostError("port_in_use", "An interface of this name exists and is not ours");
+    const asked: string[] = [];
+    await assert.rejects(enrol({ ready: (id) => (asked.push(id), Promise.reject(lacks)) }), lacks);
+    assert.deepEqual(posts, []);
+    assert.equal(await state.network(), null);
+    const { id } = await enrol({ ready: (id) => (asked.push(id), Promise.resolve()) });
+    assert.deepEqual(asked, [id, id]);
   });
 });
 

@@ -6,15 +6,19 @@ const LONGEST = 60_000;
 /** Runs `work` after each request, never twice at once; requests that come while one waits share it. */
 export class Coalesced {
   readonly #work: () => Promise<boolean | void>;
-  #running: Promise<void> = Promise.resolve();
+  #running: Promise<void>;
   #queued: Promise<void> | null = null;
   /** Who waits for a run that holds, from the next one on. */
   #waiting: PromiseWithResolvers<void> | null = null;
   #stopped = false;
 
-  /** @param work must not throw; false says that it failed */
-  constructor(work: () => Promise<boolean | void>) {
+  /**
+   * @param work must not throw; false says that it failed
+   * @param after the first run waits for this; it must not reject
+   */
+  constructor(work: () => Promise<boolean | void>, after: Promise<void> = Promise.resolve()) {
     this.#work = work;
+    this.#running = after;
   }
 
   /** Resolves when a run that began after this call has ended. */

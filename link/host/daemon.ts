@@ -13,6 +13,7 @@ import type { LinkConfig } from "./config.ts";
 import { follow, STREAM_WAITS } from "./follow.ts";
 import { Grace } from "./grace.ts";
 import type { IceHub } from "./ice_hub.ts";
+import type { IpMonitor } from "./ip_monitor.ts";
 import { addressesOf, type Machine as MachineFacts } from "./join.ts";
 import { CertificateKeeper } from "./login/certificate_keeper.ts";
 import type { LocalEvent, LocalEventKind } from "../../mesh/wire/local.ts";
@@ -24,12 +25,17 @@ import { OwnTeller } from "./own_teller.ts";
 import { type Ground, Parts } from "./parts.ts";
 import type { Peer } from "./peer.ts";
 import type { Platform } from "./platform.ts";
+import type { Preparing } from "./prepared.ts";
 import { type Session, sessionOf } from "./session.ts";
 import type { NodeState } from "./state.ts";
+import { UP_PATIENCE, UpWait } from "./up_wait.ts";
 import { Waits } from "./waits.ts";
 
 /** How often the machine is compared with what it should be even if nothing is known to have changed, in ms. */
 const AUDIT_EVERY = 10_000;
+
+/** After news of other machines this one looks around so much later, once for all of them, in ms. */
+const LOOK_SOON = 1_000;
 
 /** What the daemon is started with. */
 export interface DaemonOptions {
@@ -42,8 +48,12 @@ export interface DaemonOptions {
   machine: MachineFacts;
   platform: Platform;
   signal: AbortSignal;
-  /** The session has come up, or (null) is about to end. */
+  /** What a join has brought up. */
+  preparing: Preparing;
+  /** The session can be asked, or (null) is about to end. */
   attach(session: Session | null): Promise<void>;
+  /** It is up. */
+  ready(): void;
   /** Tells that something happened. */
   event(kind: LocalEventKind, text: string, data?: LocalEvent["data"]): void;
 }
@@ -64,10 +74,12 @@ export class Daemon {
   /** Peers on the direct rung: one that leaves it may do so because the router forgot us. */
   readonly #direct = new Set<string>();
   #meshUp = false;
+  readonly #up = new UpWait();
+  #soon: ReturnType<typeof setTimeout> | undefined;
   readonly #streamWaits = new Waits(STREAM_WAITS);
   /** What the last run threw, or null. */
   #fault: unknown = null;
-  readonly #runs = new Coalesced(() => this.#reconcile().then(() => true, (error) => this.#failed(error)));
+  readonly #runs: Coalesced;
   readonly #looks = new Coalesced(() => this.#look().catch((error) => this.#notSeen(error)));
   readonly #timer = new DeadlineTimer(() => [
     this.#hub.nextDeadline(),
@@ -82,11 +94,19 @@ export class Daemon {
     this.#own = p.own;
     this.#machine = p.machine;
     this.#hub = p.hub;
+    let open = false;
+    const opened = p.machine.opened.then(() => void (open = true), () => {});
+    // Without the interface nothing is to be brought in line, and `serve` says why.
+    const run = async () => open && await this.#reconcile().then(() => true, (error) => this.#failed(error));
+    this.#runs = new Coalesced(run, opened);
     this.#parts = new Parts(o, p, {
       changed: (change) => this.#changed(change),
       ownRenewed: () => this.#teller.renewed(),
       ownChanged: () => this.#teller.changed(),
-      gateSession: (gate, o) => this.#news.gateSession(gate, o),
+      gateSession: (gate, o) => {
+        this.#news.gateSession(gate, o);
+        this.#up.session(gate, o);
+      },
       home: (gates) => void this.#teller.home(gates).catch((error) => this.#rejected("own record", error)),
       met: (node) => this.#parts.peers.tellReach(node),
       presence: (node, up) => this.#presence(node, up),
@@ -115,8 +135,9 @@ export class Daemon {
    */
   async serve(): Promise<void> {
     const { state, log } = this.#o;
+    const past = this.#mayGoOut();
+    past.catch(() => {});
     await this.#parts.names.recover();
-    await this.#parts.exit.load();
     await this.#parts.addresses.load();
     this.#certificate = await CertificateKeeper.open(state.dir, {
       own: this.#own,
@@ -139,18 +160,24 @@ export class Daemon {
       now: () => Date.now(),
     });
     this.#grace.check();
-    // Fail closed: the first run has to succeed, policy and all, before anything else starts.
     this.#parts.peers.sync();
-    await this.reconcile();
-    if (this.#fault !== null) throw this.#fault;
-    const monitor = await this.#o.platform.watchNetwork({
-      iface: this.#machine.device.name,
-      log,
-      onChange: () => void this.#networkChanged(),
-      onTouched: () => void this.reconcile(),
-    });
-    const audit = setInterval(() => void this.#audit(), AUDIT_EVERY);
+    let monitor: IpMonitor | null = null;
+    let audit: ReturnType<typeof setInterval> | undefined;
     try {
+      // Beside the tunnel's interface; but past an exit node, or a kill switch, only the first run leads.
+      let following = await past ? this.#goOut() : null;
+      // Fail closed: the first run has to succeed, policy and all, before anybody may use what there is.
+      await this.#machine.opened;
+      await this.reconcile();
+      if (this.#fault !== null) throw this.#fault;
+      following ??= this.#goOut();
+      monitor = await this.#o.platform.watchNetwork({
+        iface: this.#machine.device.name,
+        log,
+        onChange: () => void this.#networkChanged(),
+        onTouched: () => void this.reconcile(),
+      });
+      audit = setInterval(() => void this.#audit(), AUDIT_EVERY);
       await this.#o.attach(sessionOf(this.#parts, {
         ...this.#o,
         own: this.#own,
@@ -162,41 +189,66 @@ export class Daemon {
           if (this.#fault !== null) throw this.#fault;
         },
       }));
-      this.#o.event("state", "the tunnel is up", { state: "up" });
-      const { name } = this.#own.network;
-      this.#o.say(`${name} is up: ${addressesOf(this.#own.record).join(", ")} on ${this.#machine.device.name}`);
       log.info("Running", { interface: this.#machine.device.name, wireguard: this.#machine.device.kind });
-      await this.#looks.request();
-      this.#parts.gates.want([...this.#parts.view.gates.values()]);
-      const following = follow({
-        client: this.#parts.mesh,
-        view: this.#parts.view,
-        signal: this.#stop.signal,
-        waits: this.#streamWaits,
-        random: Math.random,
-        events: {
-          changed: (change) => this.#changed(change),
-          entry: async (jws) => void await this.#parts.desk.take([jws]),
-          mail: (from, box) => {
-            if (!this.#parts.turn.mailed(from, box)) this.#parts.signals.receive(from, box);
-          },
-          connected: (up, reason) => this.#meshConnected(up, reason),
-          rejected: (what, why) => this.#rejected(what, why),
-          synced: () => {
-            void this.#grace?.contact();
-            void this.#parts.publisher.publish();
-          },
-          refused: (code) =>
-            void (code === "unauthorized" ? this.#parts.publisher.again() : this.#parts.publisher.publish()),
-        },
-      });
+      await this.#sayUp();
       await Promise.race([following, aborted(this.#o.signal)]);
     } finally {
       clearInterval(audit);
       await this.#o.attach(null);
-      await monitor.stop();
+      await monitor?.stop();
       await this.#parts.saver.close();
     }
+  }
+
+  /** Whether what this daemon sends takes its way before the first run: no exit node is in use here, by whatever tunnel. */
+  async #mayGoOut(): Promise<boolean> {
+    const others = this.#machine.exit.look().then((tunnels) => tunnels.length > 0, () => true);
+    await this.#parts.exit.load();
+    return !await others && this.#parts.exit.node === undefined;
+  }
+
+  /** Looks around, asks gates for sessions and follows the coordinator; resolves when that has ended. */
+  #goOut(): Promise<void> {
+    void this.#looks.request();
+    this.#parts.gates.want([...this.#parts.view.gates.values()]);
+    const known = this.#parts.gates.dialled;
+    if (known.length > 0 || !this.#o.config.use_quic) this.#up.gates(known);
+    return follow({
+      client: this.#parts.mesh,
+      view: this.#parts.view,
+      signal: this.#stop.signal,
+      waits: this.#streamWaits,
+      random: Math.random,
+      events: {
+        changed: (change) => this.#changed(change),
+        entry: async (jws) => void await this.#parts.desk.take([jws]),
+        mail: (from, box) => {
+          if (!this.#parts.turn.mailed(from, box)) this.#parts.signals.receive(from, box);
+        },
+        connected: (up, reason) => this.#meshConnected(up, reason),
+        rejected: (what, why) => this.#rejected(what, why),
+        synced: () => {
+          this.#up.gates(this.#parts.gates.dialled);
+          void this.#grace?.contact();
+          void this.#parts.publisher.publish();
+        },
+        refused: (code) =>
+          void (code === "unauthorized" ? this.#parts.publisher.again() : this.#parts.publisher.publish()),
+      },
+    });
+  }
+
+  /** Says that this machine is up once others reach it, or it is plain that they do not yet. */
+  async #sayUp(): Promise<void> {
+    const late = setTimeout(() => this.#up.end(), UP_PATIENCE);
+    const why = await Promise.race([this.#up.over, aborted(this.#o.signal).then(() => "the daemon stops")]);
+    clearTimeout(late);
+    if (this.#o.signal.aborted) return;
+    if (why !== null) this.#o.log.warn("Up without a session with a gate", { why });
+    this.#o.event("state", "the tunnel is up", { state: "up" });
+    const { name } = this.#own.network;
+    this.#o.say(`${name} is up: ${addressesOf(this.#own.record).join(", ")} on ${this.#machine.device.name}`);
+    this.#o.ready();
   }
 
   /**
@@ -206,6 +258,7 @@ export class Daemon {
   async close(): Promise<void> {
     this.#stop.abort();
     this.#timer.stop();
+    clearTimeout(this.#soon);
     this.#parts.close();
     await Promise.all([this.#runs.stop(), this.#looks.stop(), this.#parts.portMap?.close()]);
     await this.#parts.names.close();
@@ -224,7 +277,8 @@ export class Daemon {
     this.#parts.peers.sync();
     this.#parts.gates.want([...this.#parts.view.gates.values()]);
     if (change === "gates") this.#parts.turn.desk.hurry();
-    void this.#looks.request();
+    if (change === "nodes") this.#lookSoon();
+    else void this.#looks.request();
     void this.reconcile();
   }
 
@@ -285,6 +339,14 @@ export class Daemon {
     if (await this.#parts.exit.announce()) await this.#teller.changed();
     this.#parts.portMap?.setWay(this.#parts.surroundings.way);
     this.#timer.arm();
+  }
+
+  /** What others are called, and their addresses, hardly ever says anything about where this machine stands. */
+  #lookSoon(): void {
+    this.#soon ??= setTimeout(() => {
+      this.#soon = undefined;
+      void this.#looks.request();
+    }, LOOK_SOON);
   }
 
   #notSeen(error: unknown): void {

@@ -20,6 +20,8 @@ export async function waysTo(hosts: readonly string[], o: WaysHost): Promise<str
   const named = hosts.filter((host) => !ipaddr.isValid(host));
   const found = (await Promise.all(hosts.map((host) => o.addresses.look(host)))).flat();
   const all = [...new Set(found)].slice(0, MOST);
+  // Of one alone nothing is to be chosen.
+  if (all.length + named.length < 2) return [...all, ...named];
   // A question that cannot be asked says nothing about the way.
   const routes = await Promise.all(all.map((address) => o.ip.routeTo(address).catch(() => undefined)));
   const open = [...all.filter((_, i) => routes[i] !== null), ...named];

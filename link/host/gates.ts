@@ -85,8 +85,8 @@ export class Gates {
         if (gate) this.#keep(gate);
       } else keeper.gate = gate;
     }
-    const dialled = gates.filter(({ record }) => this.#host.quic && record.quic !== undefined);
-    this.#event({ kind: "gates", gates: dialled.map(({ id, draining }) => ({ id, draining })) });
+    const gatesOf = this.dialled.map((id) => ({ id, draining: this.#known.get(id)!.draining }));
+    this.#event({ kind: "gates", gates: gatesOf });
     this.#pairs.changed();
   }
 
@@ -233,6 +233,12 @@ export class Gates {
   /** Shows all gates a newer record of this node. */
   announce(record: string): void {
     for (const keeper of this.#keepers.values()) keeper.client?.send({ t: "record", record });
+  }
+
+  /** Ids of the gates that a session may be asked of. */
+  get dialled(): string[] {
+    const { quic } = this.#host;
+    return [...this.#known.values()].filter(({ record }) => quic && record.quic !== undefined).map(({ id }) => id);
   }
 
   /** Ids of the gates with a session. */

@@ -20,6 +20,8 @@ import { errorLine } from "../../mesh/wire/errors.ts";
 const MAX_TRANSACTIONS = 4096;
 /** After a fault nothing is read for so long, in ms: one that stays must not take the whole processor. */
 const AFTER_FAULT = 20;
+/** Datagrams that wait for the port to be shared; the oldest goes first. */
+const MAX_HELD = 256;
 /** User name fragments of one receiver. */
 const MAX_UFRAGS = 4;
 
@@ -60,10 +62,17 @@ export class IceHub {
   #hostAddresses: string[] = [];
   readonly #bindings = new Map<string, Binding>();
   #portMapped: { at: TransportAddress; base: string } | null = null;
+  /** What is to leave once the port is shared; null from then on. */
+  #held: (() => void)[] | null;
   /** Called when the candidates changed. */
   onCandidates: () => void = () => {};
 
-  constructor(o: { log: Log; crypto: StunCrypto; now: () => number }) {
+  /**
+   * @param o.held nothing leaves before `release()`: a check from another port than WireGuard's would open a way, and be answered by
+   *   one, that the tunnel does not have
+   */
+  constructor(o: { log: Log; crypto: StunCrypto; now: () => number; held?: boolean }) {
+    this.#held = o.held ? [] : null;
     this.#log = o.log;
     this.#crypto = o.crypto;
     this.#now = o.now;
@@ -134,8 +143,19 @@ export class IceHub {
     const v6 = to.address.includes(":");
     if (v6 && !this.#dualStack) return;
     const hostname = v6 || !this.#dualStack ? to.address : `::ffff:${to.address}`;
-    this.#socket.send(bytes, { transport: "udp", hostname, port: to.port })
-      .catch((error) => this.#log.debug("a check could not be sent", { to: to.address, error }));
+    const send = () =>
+      void this.#socket.send(bytes, { transport: "udp", hostname, port: to.port })
+        .catch((error) => this.#log.debug("a check could not be sent", { to: to.address, error }));
+    if (!this.#held) return send();
+    if (this.#held.length >= MAX_HELD) this.#held.shift();
+    this.#held.push(send);
+  }
+
+  /** The port is shared: what was held leaves, and whatever comes leaves at once. */
+  release(): void {
+    const held = this.#held ?? [];
+    this.#held = null;
+    for (const send of held) send();
   }
 
   /**

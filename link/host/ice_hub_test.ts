@@ -66,3 +66,21 @@ Deno.test("IceHub goes on after a datagram that somebody could not take, and say
   assert.equal(lines.filter((line) => line.includes("not today")).length, 1);
   close();
 });
+
+Deno.test("IceHub sends nothing before its port is WireGuard's outside, and then what it was given until then", async () => {
+  const log = createLog("link", { write: () => {} });
+  const hub = new IceHub({ log, crypto: stunCrypto, now: () => 0, held: true });
+  const far = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const to = { address: "127.0.0.1", port: (far.addr as Deno.NetAddr).port };
+  const owner = { datagram: () => {} };
+  hub.send(to, new Uint8Array([0, 1, 7]), owner);
+  const first = far.receive();
+  const early = await Promise.race([first, new Promise((resolve) => setTimeout(() => resolve("nothing"), 20))]);
+  assert.equal(early, "nothing");
+  hub.release();
+  assert.deepEqual([...(await first)[0]], [0, 1, 7]);
+  hub.send(to, new Uint8Array([0, 1, 8]), owner);
+  assert.deepEqual([...(await far.receive())[0]], [0, 1, 8]);
+  hub.close();
+  far.close();
+});

@@ -3,7 +3,14 @@
  * coordinator's word: the token names the network (the hash of its genesis), a ledger entry that the server must know, and
  * the coordinator's CA. Nothing is written before the coordinator has accepted the node, except the node's own keys.
  */
-import { collectLedger, MeshClient, parseServer, pinCa, serverText } from "../../mesh/client/mod.ts";
+import {
+  collectLedger,
+  type HttpConnection,
+  MeshClient,
+  parseServer,
+  pinCa,
+  serverText,
+} from "../../mesh/client/mod.ts";
 import { AdmitRules, issuerSigners } from "../../mesh/policy/mod.ts";
 import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
 import { ipv4Of, ipv6Of } from "../../mesh/trust/address.ts";
@@ -26,6 +33,8 @@ export interface Machine {
   hostname: string;
   os: string;
   version: string;
+  /** Host keys of its SSH server. */
+  ssh?: readonly string[];
 }
 
 /** What `join` needs besides the state folder. */
@@ -39,6 +48,10 @@ export interface JoinOptions {
   random(n: number): Bytes;
   /** ms since 1970. */
   now(): number;
+  /** Rejects with what this machine lacks to go on as the daemon of this identity: then the token is not spent. */
+  ready?(id: string): Promise<void>;
+  /** Takes over the connections to the coordinator once this machine is in; without it they are closed. */
+  keep?(connection: HttpConnection): void;
 }
 
 /** What came out: who this machine is in the network. */
@@ -67,13 +80,17 @@ export async function join(state: NodeState, o: JoinOptions): Promise<Joined> {
   const server = parseServer(o.server ?? token.server);
   const identity = await state.identityOrNew(o.random);
   const id = await nodeIdOf(identity.identity.public);
+  // Beside the questions to the coordinator, none of which spends anything.
+  const ready = Promise.resolve(o.ready?.(id));
+  ready.catch(() => {});
   if (before) {
     const ledger = await openKept(state.ledger, { net: before.net, issuerSigners });
     const record = await ownRecord(before.record, ledger, Math.floor(o.now() / 1000));
+    await ready;
     return { network: before, id, addresses: addressesOf(record) };
   }
   const ca = token.ca === undefined ? undefined : await pinCa(server, token.ca);
-  const client = (key: SigningKey) =>
+  const client = (key: SigningKey, connection?: HttpConnection) =>
     new MeshClient({
       server: serverText(server),
       ...(ca === undefined ? {} : { ca }),
@@ -81,31 +98,38 @@ export async function join(state: NodeState, o: JoinOptions): Promise<Joined> {
       key,
       now: o.now,
       random: o.random,
+      connection,
     });
   const grantKey = await signingKeyFromSeed(fromBase64Url(token.key, "token.key"));
   const asGuest = client(grantKey);
-  await checkServer(asGuest, token, o.now());
-  const ledger = await fetchLedger(asGuest, token);
-  const proof = await makeTokenProof({
-    grantKey,
-    net: token.net,
-    sub: identity.identity.public,
-    iat: Math.floor(o.now() / 1000),
-  });
-  using member = client(identity.identity);
-  return await enrolBy(state, {
-    identity,
-    server: serverText(server),
-    ca: ca ?? null,
-    ledger,
-    client: member,
-    proof,
-    machine: o.machine,
-    now: o.now,
-    ...(o.name === undefined ? {} : { name: o.name }),
-  });
+  const { connection } = asGuest;
+  try {
+    const asked = fetchLedger(asGuest, token);
+    asked.catch(() => {});
+    await checkServer(asGuest, token, o.now()); // what it finds says more than how the ledger fails
+    const ledger = await asked;
+    await ready;
+    const iat = Math.floor(o.now() / 1000);
+    const proof = await makeTokenProof({ grantKey, net: token.net, sub: identity.identity.public, iat });
+    const joined = await enrolBy(state, {
+      identity,
+      server: serverText(server),
+      ca: ca ?? null,
+      ledger,
+      client: client(identity.identity, connection),
+      proof,
+      machine: o.machine,
+      now: o.now,
+      ...(o.name === undefined ? {} : { name: o.name }),
+    });
+    if (o.keep) o.keep(connection);
+    else connection.close();
+    return joined;
+  } catch (error) {
+    connection.close();
+    throw error;
+  }
 }
-
 /** The record of a machine that is in; what speaks against it is thrown. */
 async function ownRecord(jws: string, ledger: Ledger, now: number): Promise<NodeRecord> {
   try {
@@ -157,6 +181,8 @@ export async function enrolBy(state: NodeState, o: Enrolment): Promise<Joined> {
     version: o.machine.version,
     proof: o.proof,
   };
+  const ssh = (await state.settings()).ssh ? o.machine.ssh ?? [] : [];
+  if (ssh.length > 0) record.ssh = [...ssh];
   const published = await publish(o.client, { record, identity, ledger, id, fixedName: o.name !== undefined });
   const network: NetworkState = {
     server: o.server,

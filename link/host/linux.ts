@@ -18,7 +18,6 @@ async function killTable(iface: string): Promise<KillTable> {
 
 export const linux: Platform = {
   release: () => `linux ${Deno.osRelease()}`.slice(0, 64),
-  check: async () => void await checkTools(runner),
   openMachine: async (o) => await Machine.open({ ...o, runner, tools: await checkTools(runner) }),
   watchNetwork: async (o) => {
     const ip = await findTool("ip", "apt-get install iproute2");

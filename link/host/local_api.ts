@@ -196,18 +196,16 @@ export interface LocalOptions {
 }
 
 /**
- * Serves the app on a unix socket, and the read-only one beside it. A stale socket of a crashed daemon is replaced; one that
- * answers is not.
- * @throws GhostError `port_in_use`
+ * Makes the folder of a daemon's socket, which is to be served there.
+ * @returns the folder
+ * @throws GhostError `port_in_use` when a daemon listens there, `bad_config` when others may write into the folder
  */
-export async function serveLocal(o: LocalOptions): Promise<LocalServer> {
-  const dir = o.socket.slice(0, o.socket.lastIndexOf("/")) || ".";
-  const secretFile = `${dir}/token`;
-  const readSocket = `${dir}/read.sock`;
+export async function checkSocket(socket: string): Promise<string> {
+  const dir = socket.slice(0, socket.lastIndexOf("/")) || ".";
   await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
-  if (await answers(o.socket)) {
+  if (await answers(socket)) {
     throw new GhostError("port_in_use", "Another ghostlink already listens on this socket", {
-      place: o.socket,
+      place: socket,
       mend: "stop it, or give this one a socket of its own with --socket",
     });
   }
@@ -218,6 +216,18 @@ export async function serveLocal(o: LocalOptions): Promise<LocalServer> {
       mend: "choose a folder of its own with --socket, or: chmod 711 " + dir,
     });
   }
+  return dir;
+}
+
+/**
+ * Serves the app on a unix socket, and the read-only one beside it. A stale socket of a crashed daemon is replaced; one that
+ * answers is not.
+ * @throws GhostError `port_in_use`
+ */
+export async function serveLocal(o: LocalOptions): Promise<LocalServer> {
+  const dir = await checkSocket(o.socket);
+  const secretFile = `${dir}/token`;
+  const readSocket = `${dir}/read.sock`;
   for (const socket of [o.socket, readSocket]) await removeStale(socket);
   const group = o.group ?? null;
   const share = async (path: string) => {

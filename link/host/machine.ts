@@ -34,7 +34,7 @@ import { LinkTable } from "./nft.ts";
 import { RouteChooser } from "./routes/chooser.ts";
 import type { Wanted, WantedPeer } from "./wanted.ts";
 import { type Device, openDevice } from "./wg_device.ts";
-import { WireGuard } from "./wg.ts";
+import { portInUse, WireGuard } from "./wg.ts";
 
 export type { MachineOptions, Wanted, WantedPeer };
 
@@ -48,7 +48,8 @@ const KEEPALIVE = 25;
 export class Machine {
   readonly ip: IpTool;
   readonly wg: WireGuard;
-  readonly device: Device;
+  /** The interface is there; rejects with what is missing. Nothing else waits for it but `apply`'s callers. */
+  readonly opened: Promise<void>;
   readonly firewall: FirewallDesk;
   readonly #o: MachineOptions;
   readonly #table: LinkTable;
@@ -72,13 +73,11 @@ export class Machine {
   /** The move that WireGuard has been told of. */
   #movesTold = 0;
 
-  private constructor(
-    o: MachineOptions,
-    { device, forwarding, firewall }: { device: Device; forwarding: Forwarding; firewall: FirewallDesk },
-  ) {
+  #device: Device | null = null;
+
+  private constructor(o: MachineOptions, firewall: FirewallDesk) {
     this.#o = o;
     this.firewall = firewall;
-    this.device = device;
     this.ip = new IpTool({ runner: o.runner, tools: o.tools, iface: o.iface });
     this.wg = new WireGuard({ runner: o.runner, tools: o.tools, iface: o.iface });
     this.#table = new LinkTable({
@@ -87,7 +86,8 @@ export class Machine {
       iface: o.iface,
       beforeLoad: () => firewall.keep(),
     });
-    this.#forwarding = forwarding;
+    const file = `${o.stateDir}/forwarding.json`;
+    this.#forwarding = new Forwarding({ runner: o.runner, tools: o.tools, iface: o.iface, file });
     this.#chooser = new RouteChooser({ ...o, ip: this.ip });
     this.#wgPort = o.port === 0 ? freePort() : o.port;
     this.#exit = new MachineExit({
@@ -96,13 +96,12 @@ export class Machine {
       ip: this.ip,
       ports: { wireguard: this.#wgPort, ice: o.stunPort, names: this.namesPort },
     });
+    this.opened = this.#open();
+    this.opened.catch(() => {}); // whoever goes on with it hears of it
   }
 
-  /** Brings up the interface with nothing in it. @throws GhostError for what is missing */
+  /** Begins to bring up the interface with nothing in it (`opened`). @throws GhostError for what is missing besides */
   static async open(o: MachineOptions): Promise<Machine> {
-    const file = `${o.stateDir}/forwarding.json`;
-    const forwarding = new Forwarding({ runner: o.runner, tools: o.tools, iface: o.iface, file });
-    await forwarding.recover();
     const { iface, runner, tools, log } = o;
     const now = () => Date.now();
     const onChange = o.onChange === null ? null : await OnChange.open({ path: o.onChange, iface, runner, now });
@@ -114,17 +113,32 @@ export class Machine {
       log,
       now,
     });
-    const device = await openDevice({
-      name: o.iface,
-      owner: o.owner,
-      runner: o.runner,
-      tools: o.tools,
-      log: o.log,
-      onRestart: o.onDeviceRestart,
-    });
-    const machine = new Machine(o, { device, forwarding, firewall });
-    await machine.#exit.recover();
-    return machine;
+    return new Machine(o, firewall);
+  }
+
+  async #open(): Promise<void> {
+    await this.#forwarding.recover();
+    const { iface, owner, runner, tools, log, onDeviceRestart } = this.#o;
+    this.#device = await openDevice({ name: iface, owner, runner, tools, log, onRestart: onDeviceRestart });
+    await this.#exit.recover();
+  }
+
+  /** Tries the tunnel's port, which the first run would take. @throws GhostError `port_in_use` */
+  async checkPort(): Promise<void> {
+    // A device of the kernel's that an earlier run left may have it already.
+    if (this.#o.port === 0 || (await this.wg.show()).listenPort === this.#wgPort) return;
+    try {
+      Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: this.#wgPort }).close();
+    } catch (error) {
+      if (error instanceof Deno.errors.AddrInUse) throw portInUse(this.#wgPort);
+      throw error;
+    }
+  }
+
+  /** The tunnel's device, once it is `opened`. */
+  get device(): Device {
+    if (!this.#device) throw new Error("The tunnel's device is not open");
+    return this.#device;
   }
 
   /** Looks for other programs' firewalls that stop what is carried. */
@@ -177,8 +191,7 @@ export class Machine {
   /** The tunnel with all that passes it. */
   async #tunnel(wanted: Wanted): Promise<void> {
     const moves = this.#moves;
-    const observed = await this.#observe(moves);
-    const routes = await this.#chooser.choose(wanted);
+    const [observed, routes] = await Promise.all([this.#observe(moves), this.#chooser.choose(wanted)]);
     const peers = this.#peers(wanted, routes);
     const { publicKey } = wanted;
     const steps = planWireGuard({ publicKey, listenPort: this.#wgPort, fwmark: EXIT_MARK, peers }, observed);
@@ -205,16 +218,19 @@ export class Machine {
 
   /** This machine's addresses in the network, and the routes into the tunnel. */
   async #ways(wanted: Wanted, routes: RouteUse[]): Promise<void> {
-    const state = await this.ip.addresses();
+    const [state, before] = await Promise.all([this.ip.addresses(), this.ip.routes()]);
     const own = wanted.resolver === null ? wanted.addresses : [...wanted.addresses, wanted.resolver];
     const addresses = own.map((a) => `${a}/${a.includes(":") ? 128 : 32}`);
-    await this.ip.apply(planAddresses({ addresses, mtu: this.#o.mtu }, state));
+    const steps = planAddresses({ addresses, mtu: this.#o.mtu }, state);
+    await this.ip.apply(steps);
     await this.#exempt(wanted, routes);
     const desired: DesiredRoute[] = wanted.peers.flatMap((p) =>
       p.addresses.map((a) => routeWith(hostPrefix(a), wanted))
     );
     for (const use of routes) if (use.active) desired.push(routeWith(use.route.prefix, wanted));
-    await this.ip.apply(planRoutes(desired, await this.ip.routes()));
+    // The kernel takes away routes whose source is an address that goes.
+    const there = steps.some(({ type }) => type === "address-remove") ? await this.ip.routes() : before;
+    await this.ip.apply(planRoutes(desired, there));
   }
 
   async #filter(wanted: Wanted): Promise<void> {
@@ -246,6 +262,7 @@ export class Machine {
       carried,
       guards,
     });
+    this.#o.onPortShared();
     this.#guarded = egress;
     this.firewall.taken(filter, wanted.policy);
   }
@@ -333,6 +350,9 @@ export class Machine {
   async close(): Promise<void> {
     const failures: unknown[] = [];
     await this.#chooser.close();
+    await this.opened.catch(() => {});
+    // An interface that could not be had may be another daemon's, and so would be all that bears its name.
+    if (!this.#device) return await this.firewall.close();
     // The table goes last: its guard must outlive the forwarding that it guards.
     for (
       const step of [

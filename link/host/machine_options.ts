@@ -18,6 +18,8 @@ export interface MachineOptions {
   runner: Runner;
   tools: LinkTools;
   log: Log;
+  /** From now on what leaves from `stunPort` has WireGuard's own port outside; called again and again. */
+  onPortShared: () => void;
   onDeviceRestart: () => void | Promise<void>;
   /** A router is gone, or back: the routes may be others now. */
   onRouteHealth: () => void | Promise<void>;

@@ -2,7 +2,7 @@
  * The parts of a daemon and how they reach each other. Each knows only what its own interface names; what a part reports
  * that concerns the daemon as a whole goes to its hooks (link/host/daemon.ts).
  */
-import { hostOf, MeshClient, portOf } from "../../mesh/client/mod.ts";
+import { hostOf, type HttpConnection, MeshClient, portOf } from "../../mesh/client/mod.ts";
 import type { Log } from "../../mesh/host/log.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { Rotation } from "../core/keys/rotation.ts";
@@ -54,6 +54,8 @@ export interface Ground {
   hub: IceHub;
   /** The TURN servers that the config names. */
   turnServers: readonly NamedServer[];
+  /** What a join has just published, and its connections to the coordinator; null without one. */
+  joined: { record: string; connection: HttpConnection } | null;
 }
 
 /** What parts report to the daemon, and ask of it. */
@@ -128,12 +130,14 @@ export class Parts {
       now,
       random,
       certificate: () => d.certificate(),
+      connection: p.joined?.connection,
     });
     this.publisher = new Publisher({
       mesh: this.mesh,
       own: p.own,
       log: o.log,
       renewed: d.ownRenewed,
+      ...(p.joined ? { published: p.joined.record } : {}),
     });
     this.gates = new Gates({
       net: network.net,
@@ -303,7 +307,7 @@ export class Parts {
     });
     this.names = new Names({
       way: (places) => o.platform.resolverWay(places),
-      iface: p.machine.device.name,
+      iface: p.machine.ip.iface,
       stateDir: o.state.dir,
       address: o.config.dns ? resolverOf(this.view) : null,
       log: o.log,

@@ -13,9 +13,7 @@ import type { Machine, MachineOptions } from "./machine.ts";
 export interface Platform {
   /** As this machine's record says it: `linux 6.18`. */
   release(): string;
-  /** Finds what the daemon needs and tries the privilege, changing nothing. @throws GhostError `missing_tool`, `missing_privilege` */
-  check(): Promise<void>;
-  /** Brings up the tunnel's interface with nothing in it. @throws GhostError for what is missing */
+  /** Begins to bring up the tunnel's interface with nothing in it. @throws GhostError for what is missing besides */
   openMachine(o: Omit<MachineOptions, "runner" | "tools">): Promise<Machine>;
   /** Tells when addresses, routes or interfaces change: those of our own tunnel (`onTouched`), and others. */
   watchNetwork(o: { iface: string; log: Log; onChange: () => void; onTouched: () => void }): Promise<IpMonitor>;

@@ -7,11 +7,15 @@ import type { OwnRecord } from "./own_record.ts";
 /** Publishes the own record when it is not what the coordinator has. */
 export class Publisher {
   readonly #o: { mesh: MeshClient; own: OwnRecord; log: Log; renewed(): Promise<void> };
-  #published = "";
+  #published: string;
 
-  /** @param o.renewed the record was signed anew, so that others have to hear of it too */
-  constructor(o: { mesh: MeshClient; own: OwnRecord; log: Log; renewed(): Promise<void> }) {
+  /**
+   * @param o.renewed the record was signed anew, so that others have to hear of it too
+   * @param o.published the record that the coordinator has just taken
+   */
+  constructor(o: { mesh: MeshClient; own: OwnRecord; log: Log; renewed(): Promise<void>; published?: string }) {
     this.#o = o;
+    this.#published = o.published ?? "";
   }
 
   /** Signs a record that gets old anew. Peers take it from us as well, so it does not wait for the coordinator. */

@@ -3,13 +3,11 @@ import { issuerSigners } from "../../mesh/policy/mod.ts";
 import { openKept } from "../../mesh/trust/kept_ledger.ts";
 import { nodeIdOf } from "../../mesh/trust/keys.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
-import { stunCrypto } from "./crypto.ts";
 import { Daemon, type DaemonOptions } from "./daemon.ts";
-import { IceHub } from "./ice_hub.ts";
 import { OwnRecord } from "./own_record.ts";
+import { Prepared } from "./prepared.ts";
 import { random } from "./random.ts";
 import { Supervisor, type SupervisorOptions } from "./supervisor.ts";
-import { namedServer } from "./turn_servers.ts";
 
 /**
  * Runs the daemon until the signal aborts; everything that it made on the machine is gone when this returns.
@@ -34,31 +32,20 @@ async function runSession(o: DaemonOptions): Promise<void> {
   const own = new OwnRecord({ state: o.state, identity, network, random, now: () => Date.now() });
   await own.heal();
   const id = await nodeIdOf(identity.identity.public);
-  const turnServers = await Promise.all(o.config.turn.map(namedServer));
-  const hub = new IceHub({ log: o.log, crypto: stunCrypto, now: () => Date.now() });
+  // What a join brought up is used by the first session, if it is for this identity.
+  const ready = await o.preparing.take();
+  if (ready && ready.id !== id) await ready.close();
+  const prepared = ready?.id === id ? ready : await Prepared.begin(id, o);
+  const { machine, hub, turnServers } = prepared;
+  const connection = o.preparing.takeConnection();
+  const joined = connection ? { record: network.record, connection } : null;
   let daemon: Daemon | null = null;
   try {
-    const machine = await o.platform.openMachine({
-      iface: o.config.interface,
-      owner: id,
-      port: o.config.port,
-      mtu: o.config.mtu,
-      firewall: o.config.firewall,
-      onChange: o.config.on_change ?? null,
-      stunPort: hub.port,
-      stateDir: o.state.dir,
-      log: o.log,
-      onDeviceRestart: () => daemon?.reconcile(),
-      onRouteHealth: () => daemon?.reconcile(),
-    });
-    try {
-      daemon = new Daemon(o, { id, own, ledger, machine, hub, turnServers });
-      await daemon.serve();
-    } finally {
-      await daemon?.close();
-      await machine.close();
-    }
+    daemon = new Daemon(o, { id, own, ledger, machine, hub, turnServers, joined });
+    prepared.user = daemon;
+    await daemon.serve();
   } finally {
-    hub.close();
+    await daemon?.close();
+    await prepared.close();
   }
 }

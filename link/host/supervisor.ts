@@ -29,7 +29,7 @@ import { random } from "./random.ts";
 import type { Session } from "./session.ts";
 
 /** What the supervisor is started with; `session` runs the tunnel until its signal aborts. */
-export interface SupervisorOptions extends Omit<DaemonOptions, "attach" | "event"> {
+export interface SupervisorOptions extends Omit<DaemonOptions, "attach" | "ready" | "event"> {
   feeds: Feeds;
   group: number | null;
   /** Waits for `ghostctl join` when this machine has joined nothing. */
@@ -74,6 +74,7 @@ export class Supervisor implements Control {
         await this.#woken();
       }
     } finally {
+      await this.#o.preparing.drop();
       await this.#local?.close();
     }
   }
@@ -102,11 +103,11 @@ export class Supervisor implements Control {
         ...this.#o,
         signal: this.#stop.signal,
         event: this.feeds.event,
+        ready: () => this.#turned(),
         attach: async (session) => {
           this.#session = session;
           if (session === null) return;
           await this.#serve();
-          this.#turned();
           // Only now: a start that fails changes nothing.
           void this.#syncSshKeys().catch((error) =>
             this.#o.log.warn("The SSH host keys are not told to others", { why: errorLine(error) })
@@ -168,6 +169,14 @@ export class Supervisor implements Control {
         machine: this.#o.machine,
         random,
         now: () => Date.now(),
+        ready: async (id) => {
+          // A session that is just beginning has it all.
+          if (this.#stop === null) await this.#o.preparing.begin(id, this.#o);
+        },
+        keep: this.#o.preparing.keep,
+      }).catch(async (error) => {
+        await this.#o.preparing.drop();
+        throw error;
       });
       await this.up();
       return { name: joined.network.name, id: joined.id, addresses: joined.addresses };

@@ -48,14 +48,19 @@ export class WireGuard {
       const result = await this.#runner.run(this.#wg, ["set", this.iface, ...call.args], stdin);
       if (result.code === 0) continue;
       if (/address (already )?in use/i.test(result.stderr)) {
-        throw new GhostError("port_in_use", "Another program uses WireGuard's port", {
-          place: `UDP port ${call.listenPort ?? "of WireGuard"}`,
-          mend: "stop that program, or choose another with `port` in ghostlink.toml",
-        });
+        throw portInUse(call.listenPort ?? "of WireGuard");
       }
       throw toolError(result, `wg set ${this.iface}`);
     }
   }
+}
+
+/** The one error for a tunnel's port that somebody else has. */
+export function portInUse(port: number | string): GhostError {
+  return new GhostError("port_in_use", "Another program uses WireGuard's port", {
+    place: `UDP port ${port}`,
+    mend: "stop that program, or choose another with `port` in ghostlink.toml",
+  });
 }
 
 /** One call of `wg set IF`. */

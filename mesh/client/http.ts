@@ -12,6 +12,8 @@ import { hostOf, portOf, serverText } from "./server_address.ts";
 
 /** Milliseconds that a server has for an answer. */
 const ANSWER_TIMEOUT = 20_000;
+/** A kept connection that was used so lately, in ms, is not one that the server is about to close. */
+const WARM = 1_000;
 /** Largest answer; a ledger page of 1000 entries may hold a few long policies. */
 const MAX_ANSWER = 64 << 20;
 
@@ -32,11 +34,13 @@ export interface HttpRequest {
   signal?: AbortSignal | undefined;
 }
 
-/** Connections to one coordinator. */
+/** Connections to one coordinator, for any number of callers. */
 export class HttpConnection {
   readonly #server: URL;
   readonly #ca: string | undefined;
   readonly #agent: HttpAgent | HttpsAgent;
+  /** When an answer was whole last, ms of the monotonic clock. */
+  #usedAt = -Infinity;
 
   constructor(server: URL, ca: string | undefined) {
     if (ca !== undefined && server.protocol !== "https:") {
@@ -47,6 +51,11 @@ export class HttpConnection {
     this.#agent = server.protocol === "https:"
       ? new HttpsAgent({ keepAlive: true })
       : new HttpAgent({ keepAlive: true });
+  }
+
+  /** Whether these are connections to that very coordinator. */
+  leadsTo(server: URL, ca: string | undefined): boolean {
+    return this.#server.href === server.href && this.#ca === ca;
   }
 
   /** Closes idle connections; running requests end by their own. */
@@ -60,6 +69,7 @@ export class HttpConnection {
     const signal = request.signal ? AbortSignal.any([request.signal, deadline]) : deadline;
     const { response } = await this.open({ ...request, signal });
     const text = await this.#read(response, MAX_ANSWER, signal);
+    this.#usedAt = performance.now();
     let value: unknown;
     try {
       value = text === "" ? undefined : parseJson(text, { max: MAX_ANSWER });
@@ -90,8 +100,7 @@ export class HttpConnection {
         ...request.headers,
         ...(request.body ? { "content-length": String(request.body.length), "content-type": "application/json" } : {}),
       },
-      // Only what may be asked twice goes over a kept connection, which the server may be closing at this moment.
-      agent: request.method === "GET" ? this.#agent : false,
+      agent: this.#mayKeep(request) ? this.#agent : false,
       ...(tls ? pinned : {}),
       ...(tls && request.certificate ? request.certificate : {}),
     });
@@ -106,6 +115,14 @@ export class HttpConnection {
     outgoing.once("response", (response: IncomingMessage) => resolve({ response, destroy }));
     outgoing.end(request.body);
     return promise;
+  }
+
+  /**
+   * Only what may be asked twice goes over a kept connection, which the server may be closing at this moment; unless it has just been
+   * used. One on which a certificate was shown is nobody else's.
+   */
+  #mayKeep({ method, certificate }: HttpRequest): boolean {
+    return !certificate && (method === "GET" || performance.now() - this.#usedAt < WARM);
   }
 
   async #read(response: IncomingMessage, max: number, signal: AbortSignal): Promise<string> {

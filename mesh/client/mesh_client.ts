@@ -45,6 +45,8 @@ export interface MeshClientOptions {
   random(n: number): Bytes;
   /** The certificate by which the caller comes in, shown in TLS when its record is published. */
   certificate?: () => Promise<ClientCertificate | null>;
+  /** Connections of before, used if they lead to this server; `close()` closes them too. */
+  connection?: HttpConnection | undefined;
 }
 
 /** One caller's view of one coordinator. `close()` lets go of kept connections. */
@@ -57,7 +59,14 @@ export class MeshClient {
   constructor(options: MeshClientOptions) {
     this.server = parseServer(options.server);
     this.#options = options;
-    this.#http = new HttpConnection(this.server, options.ca ?? undefined);
+    const ca = options.ca ?? undefined;
+    const { connection } = options;
+    this.#http = connection?.leadsTo(this.server, ca) ? connection : new HttpConnection(this.server, ca);
+  }
+
+  /** The connections, for another caller who goes on with them. */
+  get connection(): HttpConnection {
+    return this.#http;
   }
 
   close(): void {

@@ -33,15 +33,13 @@ async function withServer(
   }
 }
 
+function clientOptions(server: string, ca?: string) {
+  const random = (n: number) => crypto.getRandomValues(new Uint8Array(n));
+  return { server, ca, net: NET, key, now: () => Date.now(), random };
+}
+
 function makeClient(server: string, ca?: string): MeshClient {
-  return new MeshClient({
-    server,
-    ca,
-    net: NET,
-    key,
-    now: () => Date.now(),
-    random: (n) => crypto.getRandomValues(new Uint8Array(n)),
-  });
+  return new MeshClient(clientOptions(server, ca));
 }
 
 const rejectsWith = (promise: Promise<unknown>, code: string, text = /./) =>
@@ -252,4 +250,28 @@ Deno.test("MeshClient.sync() throws when the server goes away", async () => {
   abort.abort();
   await rejectsWith(events.next(), "unreachable");
   await server.finished;
+});
+
+Deno.test("MeshClient posts over a connection that it has just used, and shares it with whoever goes on with it", async () => {
+  const ports: number[] = [];
+  const server = Deno.serve({ hostname: "127.0.0.1", port: 0, onListen() {} }, ({ method }, { remoteAddr }) => {
+    ports.push(remoteAddr.port);
+    return Response.json(method === "POST" ? head : { entries: [], head });
+  });
+  const at = `http://127.0.0.1:${server.addr.port}`;
+  const client = makeClient(at);
+  const next = new MeshClient({ ...clientOptions(at), connection: client.connection });
+  const other = new MeshClient({
+    ...clientOptions(`${at.replace("127.0.0.1", "localhost")}`),
+    connection: client.connection,
+  });
+  await client.append([]);
+  await client.ledger(0);
+  await next.append([]);
+  await next.ledger(0);
+  assert.notEqual(ports[0], ports[1], "the first post knew of none");
+  assert.deepEqual(ports.slice(1), [ports[1], ports[1], ports[1]]);
+  assert.notEqual(other.connection, client.connection, "they lead elsewhere");
+  for (const each of [next, other]) each.close();
+  await server.shutdown();
 });

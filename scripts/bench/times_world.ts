@@ -13,6 +13,7 @@ import {
   initNetwork,
   joinLink,
   peers,
+  runLink,
   setupCode,
   startGate,
   startMesh,
@@ -51,6 +52,8 @@ export interface PairTimes {
   /** Until both have a direct path, from the second machine's word that it is up, and from its session with the gate. */
   direct: number;
   climb: number;
+  /** From the start of the second machine's process until it says that it is up. */
+  up: number;
 }
 
 export class TimesWorld implements AsyncDisposable {
@@ -151,7 +154,22 @@ export class TimesWorld implements AsyncDisposable {
       firstReply: firstReply(ping.process.lines, EVERY) ?? Infinity,
       direct: both - start,
       climb: both - session.at,
+      up: start - second.startedAt,
     };
+  }
+
+  /**
+   * The second machine's daemon ends and starts again from its state, while the first one pings it.
+   * @returns ms from the start of its process until it says that it is up, and until its first answer
+   */
+  async restart(): Promise<{ up: number; reply: number }> {
+    await this.#links[1]!.stop();
+    const ping = new Ping(this.#host("alice"), this.#address, EVERY);
+    const link = this.#links[1] = runLink(this.#host("bob"));
+    const { at: up } = await link.line(/ is up: /);
+    const { at: reply } = await ping.first(PATIENCE);
+    await ping.stop();
+    return { up: up - link.startedAt, reply: reply - link.startedAt };
   }
 
   async #rung(rung: Rung): Promise<string> {

@@ -35,6 +35,8 @@ export interface Line {
 export class Process {
   readonly name: string;
   readonly pid: number;
+  /** When it was started (`performance.now()`). */
+  readonly startedAt: number = performance.now();
   /** What it wrote so far, both streams, in the order of arrival. */
   readonly lines: Line[] = [];
   /** Resolves when it ended and its last lines are in `lines`. */

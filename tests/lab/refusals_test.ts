@@ -33,6 +33,10 @@ const JOIN = ["ghostlink", "join", "--server", COORDINATOR, "--auth", "-"];
 /** What a program may make before it is refused: its own keys and its lock. */
 const OWN = / ghostlink\/identity\.json$| ghostgate\/(?:identity|certificate)\.json$| \S+\/lock$/;
 
+/** A program that has the tunnel's usual port. */
+const TAKE =
+  'Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: 51820 }); console.log("taken"); setInterval(() => {}, 1000)';
+
 /** Runs a program that must refuse, and asserts that the machine is as before. */
 async function refuses(
   host: Host,
@@ -151,6 +155,21 @@ test("ports in use", async (w) => {
   await gate.line(/STUN/);
   await refuses(host, ["ghostgate", "--state-dir", "/run/home/second"], /34(?:78|79).*in use/);
   await gate.stop();
+});
+
+test("a machine on which the tunnel cannot be spends no token, and what others have there stays", async (w) => {
+  const host = await w.fresh();
+  const stdin = await w.token("--uses", "1");
+  await host.sh("ip link add ghost0 type dummy || ip link add ghost0 type veth peer name ghost1");
+  await host.sh("nft add table inet ghostlink_ghost0; nft add chain inet ghostlink_ghost0 theirs");
+  await refuses(host, JOIN, /ghost0: .*exists and is not ours.*`interface`/, { stdin });
+  await host.sh("ip link delete ghost0; nft delete table inet ghostlink_ghost0");
+  const taken = host.spawn("taken", [Deno.execPath(), "eval", TAKE]);
+  await taken.line(/taken/);
+  await refuses(host, JOIN, /UDP port 51820: .*uses WireGuard's port.*`port`/, { stdin });
+  await taken.stop();
+  await refuses(host, [...JOIN, "--socket", "/proc/no/socket"], /./, { stdin });
+  await host.run([...JOIN, "--enrol-only"], { stdin });
 });
 
 test("missing tools", async (w) => {

@@ -268,6 +268,10 @@ export class Homing {
     const keep = new Set<string>();
     const home = this.#home === null ? undefined : this.#gates.get(this.#home);
     const good = [...this.#gates.values()].some((g) => g.up && works(g));
+    // Of two both will have a session: nobody waits to know which is nearer.
+    if (!this.#settled && this.#gates.size <= 2) {
+      for (const gate of this.#gates.values()) if (works(gate)) keep.add(gate.id);
+    }
     if (home && (!this.#settled || (home.up && (works(home) || !good)))) keep.add(home.id);
     if (this.#settled) {
       for (const gate of this.#ranked(now)) {

@@ -184,3 +184,13 @@ Deno.test("Homing finds the gate that can be reached among those that cannot", (
   }
   assert.equal(hand.homing.home, "f");
 });
+
+Deno.test("Homing asks one or two gates for sessions at once, without waiting for how far they are; of more the nearest", () => {
+  const keeps = (ids: string[]) =>
+    new Homing({ saved: null }).handle({ kind: "gates", gates: ids.map((id) => ({ id, draining: id === "d" })) }, 0)
+      .flatMap((action) => action.kind === "keep" ? [action.gates] : []);
+  assert.deepEqual(keeps(["a"]), [["a"]]);
+  assert.deepEqual(keeps(["a", "b"]), [["a", "b"]]);
+  assert.deepEqual(keeps(["a", "d"]), [["a"]]);
+  assert.deepEqual(keeps(["a", "b", "c"]), []);
+});
