@@ -118,7 +118,7 @@ export const localPingAnswer = z.object({
   })),
 });
 
-/** How to get into a network; without `server` the token says where. `auth` is a token, or how to log in. */
+/** A join token (`auth`); without `server` it says itself where to. */
 export const localJoinRequest = z.object({
   server: z.string().max(512).optional(),
   auth: z.string().max(4096),
@@ -140,7 +140,7 @@ export const localLedger = z.object({ entries: z.array(jws).max(1000), head: led
 export const localEntries = z.object({ entries: z.array(jws).min(1).max(64) });
 /** How many of them were new. */
 export const localEntriesAnswer = z.object({ added: z.number(), head: ledgerHead });
-/** The entries of both branches from `seq` on; null: the ledger is whole. */
+/** What contradicts the ledger, and from which entry on; null: nothing. */
 export const localFork = z.object({
   fork: z.object({ seq: z.int().min(1), entries: z.array(jws).max(4096) }).nullable(),
 });
