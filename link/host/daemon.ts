@@ -10,7 +10,8 @@ import type { Log } from "../../mesh/host/log.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
 import { Coalesced, DeadlineTimer } from "./coalesced.ts";
 import type { LinkConfig } from "./config.ts";
-import { follow, STREAM_WAITS } from "./follow.ts";
+import { STREAM_WAITS } from "./follow.ts";
+import { followMesh } from "./follow_mesh.ts";
 import { Grace } from "./grace.ts";
 import type { IceHub } from "./ice_hub.ts";
 import type { IpMonitor } from "./ip_monitor.ts";
@@ -19,6 +20,7 @@ import { CertificateKeeper } from "./login/certificate_keeper.ts";
 import type { LocalEvent, LocalEventKind } from "../../mesh/wire/local.ts";
 import type { Machine } from "./machine.ts";
 import type { Change } from "./network_view.ts";
+import { Looks } from "./looks.ts";
 import { News } from "./news.ts";
 import type { OwnRecord } from "./own_record.ts";
 import { OwnTeller } from "./own_teller.ts";
@@ -29,13 +31,11 @@ import type { Preparing } from "./prepared.ts";
 import { type Session, sessionOf } from "./session.ts";
 import type { NodeState } from "./state.ts";
 import { UP_PATIENCE, UpWait } from "./up_wait.ts";
+import { wantedNow } from "./wanted_now.ts";
 import { Waits } from "./waits.ts";
 
 /** How often the machine is compared with what it should be even if nothing is known to have changed, in ms. */
 const AUDIT_EVERY = 10_000;
-
-/** After news of other machines this one looks around so much later, once for all of them, in ms. */
-const LOOK_SOON = 1_000;
 
 /** What the daemon is started with. */
 export interface DaemonOptions {
@@ -75,12 +75,11 @@ export class Daemon {
   readonly #direct = new Set<string>();
   #meshUp = false;
   readonly #up = new UpWait();
-  #soon: ReturnType<typeof setTimeout> | undefined;
   readonly #streamWaits = new Waits(STREAM_WAITS);
   /** What the last run threw, or null. */
   #fault: unknown = null;
   readonly #runs: Coalesced;
-  readonly #looks = new Coalesced(() => this.#look().catch((error) => this.#notSeen(error)));
+  readonly #looks: Looks;
   readonly #timer = new DeadlineTimer(() => [
     this.#hub.nextDeadline(),
     this.#parts.rotator.nextDeadline(),
@@ -117,6 +116,13 @@ export class Daemon {
       rearm: () => this.#timer.arm(),
       meshUp: () => this.#meshUp,
       certificate: async () => await this.#certificate?.pair() ?? null,
+    });
+    this.#looks = new Looks({
+      parts: this.#parts,
+      log: o.log,
+      reconcile: () => this.reconcile(),
+      ownChanged: () => this.#teller.changed(),
+      rearm: () => this.#timer.arm(),
     });
     this.#news = new News({ ...o, id: p.id, parts: this.#parts });
     this.#teller = new OwnTeller({
@@ -213,28 +219,14 @@ export class Daemon {
     this.#parts.gates.want([...this.#parts.view.gates.values()]);
     const known = this.#parts.gates.dialled;
     if (known.length > 0 || !this.#o.config.use_quic) this.#up.gates(known);
-    return follow({
-      client: this.#parts.mesh,
-      view: this.#parts.view,
+    return followMesh(this.#parts, {
       signal: this.#stop.signal,
       waits: this.#streamWaits,
-      random: Math.random,
-      events: {
-        changed: (change) => this.#changed(change),
-        entry: async (jws) => void await this.#parts.desk.take([jws]),
-        mail: (from, box) => {
-          if (!this.#parts.turn.mailed(from, box)) this.#parts.signals.receive(from, box);
-        },
-        connected: (up, reason) => this.#meshConnected(up, reason),
-        rejected: (what, why) => this.#rejected(what, why),
-        synced: () => {
-          this.#up.gates(this.#parts.gates.dialled);
-          void this.#grace?.contact();
-          void this.#parts.publisher.publish();
-        },
-        refused: (code) =>
-          void (code === "unauthorized" ? this.#parts.publisher.again() : this.#parts.publisher.publish()),
-      },
+      up: this.#up,
+      grace: this.#grace,
+      changed: (change) => this.#changed(change),
+      connected: (up, reason) => this.#meshConnected(up, reason),
+      rejected: (what, why) => this.#rejected(what, why),
     });
   }
 
@@ -258,7 +250,6 @@ export class Daemon {
   async close(): Promise<void> {
     this.#stop.abort();
     this.#timer.stop();
-    clearTimeout(this.#soon);
     this.#parts.close();
     await Promise.all([this.#runs.stop(), this.#looks.stop(), this.#parts.portMap?.close()]);
     await this.#parts.names.close();
@@ -277,7 +268,7 @@ export class Daemon {
     this.#parts.peers.sync();
     this.#parts.gates.want([...this.#parts.view.gates.values()]);
     if (change === "gates") this.#parts.turn.desk.hurry();
-    if (change === "nodes") this.#lookSoon();
+    if (change === "nodes") this.#looks.soon();
     else void this.#looks.request();
     void this.reconcile();
   }
@@ -330,29 +321,6 @@ export class Daemon {
     this.#timer.arm();
   }
 
-  async #look(): Promise<void> {
-    await this.#parts.surroundings.refresh();
-    await this.#parts.collisions.refresh();
-    await this.#parts.foreign.refresh();
-    // An exit node in use is gone past by addresses, which may be others now.
-    if (this.#parts.exit.node !== undefined) void this.reconcile();
-    if (await this.#parts.exit.announce()) await this.#teller.changed();
-    this.#parts.portMap?.setWay(this.#parts.surroundings.way);
-    this.#timer.arm();
-  }
-
-  /** What others are called, and their addresses, hardly ever says anything about where this machine stands. */
-  #lookSoon(): void {
-    this.#soon ??= setTimeout(() => {
-      this.#soon = undefined;
-      void this.#looks.request();
-    }, LOOK_SOON);
-  }
-
-  #notSeen(error: unknown): void {
-    this.#o.log.warn("This machine's addresses could not be read; those of before count", { why: errorLine(error) });
-  }
-
   /** Brings the machine in line; resolves when a run that began after this call has ended. */
   reconcile(): Promise<void> {
     return this.#runs.request();
@@ -366,21 +334,7 @@ export class Daemon {
   }
 
   async #reconcile(): Promise<void> {
-    await this.#machine.apply({
-      publicKey: this.#own.identity.wg.public,
-      privateKey: (publicKey) => this.#own.privateKey(publicKey),
-      addresses: addressesOf(this.#parts.view.nodes.get(this.#id) ?? this.#own.record),
-      resolver: this.#parts.names.wanted,
-      peers: this.#parts.peers.wanted(),
-      retiring: this.#parts.peers.retiring(),
-      filter: this.#parts.view.filter({ exit: this.#parts.exit.node }),
-      policy: this.#parts.view.policyEntry,
-      routes: this.#parts.view.routes(),
-      coordinator: this.#parts.surroundings.coordinator(),
-      outside: this.#parts.surroundings.outside(),
-      exit: this.#parts.exit.wanted(),
-      past: this.#parts.exit.past(),
-    });
+    await this.#machine.apply(wantedNow(this.#parts, { id: this.#id, own: this.#own }));
     this.#fault = null;
     this.#parts.report.fault(null);
     this.#parts.peers.counted(this.#machine.counters);
