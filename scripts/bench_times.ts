@@ -1,8 +1,8 @@
 /**
  * `deno task bench times [--pairs N] [--rounds N] [--rtt MS] [--near 0|1] [--out FILE]`: how long things take between alice and bob, each behind a
  * home NAT, in a throw-away world: first reply (half of the pairs are pinged at once, half 3 s later, as others were measured) and a direct path in both
- * directions between strangers, over fresh pairs; the gap while
- * alice changes her network, and while the gate that carries a lane of theirs dies. With no delay in the links, and with `rtt` ms
+ * directions between strangers, over fresh pairs, and from the start of the second one's process, at its join and when it starts
+ * again; the gap while alice changes her network, and while the gate that carries a lane of theirs dies. With no delay in the links, and with `rtt` ms
  * between each machine and everything else (lab/delay.ts); `--near 0` and `--rtt 0` leave one out. The goals are the issue's; RTT is
  * what the two ends have between them without a tunnel.
  */

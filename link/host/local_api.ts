@@ -197,7 +197,10 @@ export interface LocalOptions {
  */
 export async function checkSocket(socket: string): Promise<string> {
   const dir = socket.slice(0, socket.lastIndexOf("/")) || ".";
-  await Deno.mkdir(dir, { recursive: true, mode: 0o700 });
+  await Deno.mkdir(dir, { recursive: true, mode: 0o700 }).catch((cause) => {
+    const mend = "choose another with --socket";
+    throw new GhostError("bad_config", "Cannot make the socket's folder", { place: dir, mend, cause });
+  });
   if (await answers(socket)) {
     throw new GhostError("port_in_use", "Another ghostlink already listens on this socket", {
       place: socket,

@@ -168,7 +168,7 @@ test("a machine on which the tunnel cannot be spends no token, and what others h
   await taken.line(/taken/);
   await refuses(host, JOIN, /UDP port 51820: .*uses WireGuard's port.*`port`/, { stdin });
   await taken.stop();
-  await refuses(host, [...JOIN, "--socket", "/proc/no/socket"], /./, { stdin });
+  await refuses(host, [...JOIN, "--socket", "/proc/no/socket"], /\/proc\/no: .*--socket/, { stdin });
   await host.run([...JOIN, "--enrol-only"], { stdin });
 });
 
