@@ -6,19 +6,15 @@ const LONGEST = 60_000;
 /** Runs `work` after each request, never twice at once; requests that come while one waits share it. */
 export class Coalesced {
   readonly #work: () => Promise<boolean | void>;
-  #running: Promise<void>;
+  #running: Promise<void> = Promise.resolve();
   #queued: Promise<void> | null = null;
   /** Who waits for a run that holds, from the next one on. */
   #waiting: PromiseWithResolvers<void> | null = null;
   #stopped = false;
 
-  /**
-   * @param work must not throw; false says that it failed
-   * @param after the first run waits for this; it must not reject
-   */
-  constructor(work: () => Promise<boolean | void>, after: Promise<void> = Promise.resolve()) {
+  /** @param work must not throw; false says that it failed */
+  constructor(work: () => Promise<boolean | void>) {
     this.#work = work;
-    this.#running = after;
   }
 
   /** Resolves when a run that began after this call has ended. */

@@ -69,16 +69,3 @@ Deno.test("DeadlineTimer does not fire over and over for a deadline that is far 
   timer.stop();
   assert.equal(ticks, 0);
 });
-
-Deno.test("Coalesced begins after what it is to wait for, with one run for all that was asked until then", async () => {
-  const first = Promise.withResolvers<void>();
-  let runs = 0;
-  const work = new Coalesced(() => Promise.resolve(void runs++), first.promise);
-  const asked = [work.request(), work.held()];
-  await new Promise((resolve) => setTimeout(resolve, 0));
-  assert.equal(runs, 0);
-  asked.push(work.request());
-  first.resolve();
-  await Promise.all(asked);
-  assert.equal(runs, 1);
-});

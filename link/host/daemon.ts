@@ -78,7 +78,7 @@ export class Daemon {
   readonly #streamWaits = new Waits(STREAM_WAITS);
   /** What the last run threw, or null. */
   #fault: unknown = null;
-  readonly #runs: Coalesced;
+  readonly #runs = new Coalesced(() => this.#reconcile().then(() => true, (error) => this.#failed(error)));
   readonly #looks: Looks;
   readonly #timer = new DeadlineTimer(() => [
     this.#hub.nextDeadline(),
@@ -93,11 +93,6 @@ export class Daemon {
     this.#own = p.own;
     this.#machine = p.machine;
     this.#hub = p.hub;
-    let open = false;
-    const opened = p.machine.opened.then(() => void (open = true), () => {});
-    // Without the interface nothing is to be brought in line, and `serve` says why.
-    const run = async () => open && await this.#reconcile().then(() => true, (error) => this.#failed(error));
-    this.#runs = new Coalesced(run, opened);
     this.#parts = new Parts(o, p, {
       changed: (change) => this.#changed(change),
       ownRenewed: () => this.#teller.renewed(),
@@ -151,6 +146,7 @@ export class Daemon {
       warn: (message, fields) => log.warn(message, fields),
       now: () => Date.now(),
     });
+    await this.#machine.opened; // a start that fails has changed nothing
     await this.#certificate?.renew();
     const saved = await state.records();
     await this.#parts.publisher.renew(); // after a long time off it has expired
@@ -170,10 +166,9 @@ export class Daemon {
     let monitor: IpMonitor | null = null;
     let audit: ReturnType<typeof setInterval> | undefined;
     try {
-      // Beside the tunnel's interface; but past an exit node, or a kill switch, only the first run leads.
+      // Beside the first run; but past an exit node, or a kill switch, only that leads.
       let following = await past ? this.#goOut() : null;
-      // Fail closed: the first run has to succeed, policy and all, before anybody may use what there is.
-      await this.#machine.opened;
+      // Fail closed: it has to succeed, policy and all, before anybody may use what there is.
       await this.reconcile();
       if (this.#fault !== null) throw this.#fault;
       following ??= this.#goOut();

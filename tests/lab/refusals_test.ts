@@ -164,8 +164,8 @@ test("a machine on which the tunnel cannot be spends no token, and what others h
   await host.sh("nft add table inet ghostlink_ghost0; nft add chain inet ghostlink_ghost0 theirs");
   await refuses(host, JOIN, /ghost0: .*exists and is not ours.*`interface`/, { stdin });
   await host.sh("ip link delete ghost0; nft delete table inet ghostlink_ghost0");
-  const taken = host.spawn("taken", [Deno.execPath(), "eval", TAKE]);
-  await taken.line(/taken/);
+  const taken = host.spawn("taken", [Deno.execPath(), "eval", "--unstable-net", TAKE]);
+  await taken.line(/^taken$/);
   await refuses(host, JOIN, /UDP port 51820: .*uses WireGuard's port.*`port`/, { stdin });
   await taken.stop();
   await refuses(host, [...JOIN, "--socket", "/proc/no/socket"], /\/proc\/no: .*--socket/, { stdin });

@@ -42,9 +42,11 @@ export async function newPeer(): Promise<void> {
     runner,
     tools,
     log: createLog("a", { level: "error" }),
+    onPortShared: () => {},
     onDeviceRestart: () => {},
     onRouteHealth: () => {},
   });
+  await machine.opened;
   const { publicKey, endpoint } = peerOf(b, 2, { address: "10.0.0.2", port: WG_PORT });
   const peer: WantedPeer = {
     id: "b",
