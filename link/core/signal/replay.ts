@@ -12,6 +12,7 @@ export class ReplayWindow {
   readonly #maxAge: number;
   readonly #seen = new Set<number>();
   #floor = 0;
+  #newest = 0;
 
   /** @param maxAge how far behind `now` a number may be; numbers are ms of the sender's clock */
   constructor(maxAge: number) {
@@ -29,6 +30,12 @@ export class ReplayWindow {
     if (n < oldest) return "old";
     if (n <= this.#floor || this.#seen.has(n)) return "replayed";
     this.#seen.add(n);
+    this.#newest = Math.max(this.#newest, n);
     return null;
+  }
+
+  /** True when all that it remembers is too old to be taken anyway: a fresh window refuses the same. */
+  spent(now: number): boolean {
+    return this.#newest < now - this.#maxAge;
   }
 }
