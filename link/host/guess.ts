@@ -5,6 +5,7 @@
  * is left to do is to let WireGuard and ICE use the port of the socket that was hit, which nftables does (core/plan/nft_table.ts).
  * That socket stays open, so that nobody else gets its port.
  */
+import { readDatagrams } from "../../mesh/host/datagrams.ts";
 import { MAX_GUESSES, Opener, type PortRow, predict, Prober, SOCKETS } from "../core/guess/mod.ts";
 import type { Join } from "../core/plan/mod.ts";
 import type { StunCrypto, TransportAddress } from "../core/stun/mod.ts";
@@ -122,7 +123,9 @@ export class Guess {
     }
     this.#target = target;
     this.#opener = new Opener({ now: this.#o.now() });
-    for (const socket of this.#sockets) void this.#read(socket);
+    for (const socket of this.#sockets) {
+      void readDatagrams(socket, (bytes, from) => this.#take(socket, bytes, from));
+    }
     this.#o.tell({ address: address!, row: predict(samples.map(({ port }) => port), SOCKETS) });
     this.tick();
     this.#o.rearm();
@@ -139,24 +142,11 @@ export class Guess {
     return true;
   }
 
-  async #read(socket: Deno.DatagramConn): Promise<void> {
-    for (;;) {
-      let got: [Uint8Array, Deno.Addr];
-      try {
-        got = await socket.receive();
-      } catch (error) {
-        if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return;
-        if (!this.#sockets.includes(socket)) return;
-        continue; // an ICMP error for an opener
-      }
-      const [bytes, from] = got;
-      const target = this.#target;
-      if (from.transport !== "udp" || !target || from.hostname !== target.address || from.port !== target.port) {
-        continue;
-      }
-      if (!this.#opener || this.join || !this.#o.recognises(bytes)) continue;
-      await this.#hit(socket, target, bytes);
-    }
+  #take(socket: Deno.DatagramConn, bytes: Uint8Array, from: Deno.NetAddr): void {
+    const target = this.#target;
+    if (!target || from.hostname !== target.address || from.port !== target.port) return;
+    if (!this.#opener || this.join || !this.#o.recognises(bytes)) return;
+    void this.#hit(socket, target, bytes);
   }
 
   async #hit(socket: Deno.DatagramConn, remote: TransportAddress, bytes: Uint8Array): Promise<void> {
