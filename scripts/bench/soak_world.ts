@@ -59,6 +59,7 @@ exec "${real}" "$@"
 export async function soakWorld(lab: Lab): Promise<SoakWorld> {
   await buildHomes(lab);
   const gate2 = await addPublic(lab, "gate2", "203.0.113.21");
+  const dave = await addPublic(lab, "dave", "203.0.113.40");
   const [coordinator, gate, alice, bob, carol] = ["coordinator", "gate", "alice", "bob", "carol"]
     .map((name) => lab.host(name)) as [Host, Host, Host, Host, Host];
   for (const host of [coordinator, gate, alice, bob]) await inspectable(host);
@@ -66,7 +67,7 @@ export async function soakWorld(lab: Lab): Promise<SoakWorld> {
   await initNetwork(alice, await setupCode(mesh));
   const gateProcess = await startGate(gate, { token: await createToken(alice, "--gate") });
   let second = await startGate(gate2, { token: await createToken(alice, "--gate") });
-  const token = await createToken(alice, "--uses", "3");
+  const token = await createToken(alice, "--uses", "1000");
   const links = [alice, bob, carol].map((host) => joinLink(host, token));
   for (const link of links) await link.line(/ is up: /);
   await waitForRung(alice, "bob", "direct");
@@ -126,6 +127,14 @@ export async function soakWorld(lab: Lab): Promise<SoakWorld> {
         await host.ctl(["debug", "path", "carol"], { codes: "any" });
         await host.ctl(["netcheck"], { codes: "any" });
       }
+    }],
+    ["a newcomer joined and left", async () => {
+      const link = joinLink(dave, token);
+      await link.line(/ is up: /);
+      await waitForRung(dave, "alice", "direct");
+      await dave.ctl(["leave", "--yes", "--forget-keys"]);
+      await link.stop();
+      await dave.sh("find /var/lib/ghostlink -mindepth 1 -delete");
     }],
     ["second gate ended and started", async () => {
       await second.stop("SIGTERM");
