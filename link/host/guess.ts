@@ -5,10 +5,10 @@
  * is left to do is to let WireGuard and ICE use the port of the socket that was hit, which nftables does (core/plan/nft_table.ts).
  * That socket stays open, so that nobody else gets its port.
  */
-import { readDatagrams } from "../../mesh/host/datagrams.ts";
 import { MAX_GUESSES, Opener, type PortRow, predict, Prober, SOCKETS } from "../core/guess/mod.ts";
 import type { Join } from "../core/plan/mod.ts";
 import type { StunCrypto, TransportAddress } from "../core/stun/mod.ts";
+import { readDatagrams } from "../../mesh/host/datagrams.ts";
 import { sampleMappings } from "./nat_probe.ts";
 
 const SAMPLES = 4;
@@ -123,9 +123,7 @@ export class Guess {
     }
     this.#target = target;
     this.#opener = new Opener({ now: this.#o.now() });
-    for (const socket of this.#sockets) {
-      void readDatagrams(socket, (bytes, from) => this.#take(socket, bytes, from));
-    }
+    for (const socket of this.#sockets) void this.#read(socket);
     this.#o.tell({ address: address!, row: predict(samples.map(({ port }) => port), SOCKETS) });
     this.tick();
     this.#o.rearm();
@@ -142,11 +140,13 @@ export class Guess {
     return true;
   }
 
-  #take(socket: Deno.DatagramConn, bytes: Uint8Array, from: Deno.NetAddr): void {
-    const target = this.#target;
-    if (!target || from.hostname !== target.address || from.port !== target.port) return;
-    if (!this.#opener || this.join || !this.#o.recognises(bytes)) return;
-    void this.#hit(socket, target, bytes);
+  #read(socket: Deno.DatagramConn): Promise<void> {
+    return readDatagrams(socket, (bytes, from) => {
+      const target = this.#target;
+      if (!target || from.hostname !== target.address || from.port !== target.port) return;
+      if (!this.#opener || this.join || !this.#o.recognises(bytes)) return;
+      void this.#hit(socket, target, bytes);
+    });
   }
 
   async #hit(socket: Deno.DatagramConn, remote: TransportAddress, bytes: Uint8Array): Promise<void> {
