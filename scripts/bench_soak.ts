@@ -1,8 +1,9 @@
 /**
- * `deno task bench soak [--minutes N] [--snapshots 1] [--out FILE]`: do daemons grow? Something happens to the mesh every few seconds (NAT
+ * `deno task bench soak [--minutes N] [--snapshots N] [--out FILE]`: do daemons grow? Something happens to the mesh every few seconds (NAT
  * tables flushed, gates killed, cables out, addresses and keys changed, paths blocked), while memory, open files and children of those
  * that stay are read. What the heap holds after a full collection is what counts: the rest is garbage that V8 has not looked for yet.
- * `--snapshots 1` writes heap snapshots beside FILE, early and at the end, for Chromium's developer tools. In a throw-away world.
+ * `--snapshots N` writes heap snapshots beside FILE, N on the way and one at the end, for Chromium's developer tools; writing one takes
+ * hundreds of MiB, which the process keeps, so RSS tells nothing after it. In a throw-away world.
  */
 import { dirname } from "node:path";
 import type { Heap } from "./bench/heap.ts";
@@ -12,7 +13,7 @@ import { INSPECTOR, soakWorld, type Watched } from "./bench/soak_world.ts";
 import { enterWorld } from "./lab/enter.ts";
 import { Lab } from "./lab/lab.ts";
 import { Failure, main, PROJECT, run } from "./lib/run.ts";
-import { median, table } from "./lib/stats.ts";
+import { median, slope, table } from "./lib/stats.ts";
 
 /** What one of them was seen with. */
 interface Sample {
@@ -74,14 +75,6 @@ async function look(one: Watched, o: { at: number; what: string }): Promise<Samp
 function between(values: readonly number[], digits: number): string {
   const fifth = Math.max(1, Math.floor(values.length / 5));
   return `${median(values.slice(fifth, 2 * fifth)).toFixed(digits)} -> ${median(values.slice(-fifth)).toFixed(digits)}`;
-}
-
-/** By how much a line through them rises, by least squares. */
-function slope(points: readonly (readonly [x: number, y: number])[]): number {
-  const mean = (i: 0 | 1) => points.reduce((sum, point) => sum + point[i], 0) / points.length;
-  const [x, y] = [mean(0), mean(1)];
-  const over = points.reduce((sum, point) => sum + (point[0] - x) * (point[1] - y), 0);
-  return over / points.reduce((sum, point) => sum + (point[0] - x) ** 2, 0);
 }
 
 await main(async () => {
