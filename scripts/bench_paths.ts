@@ -14,6 +14,8 @@ import { type Latency, latency, throughput } from "./bench/measure.ts";
 import { findNebula, startNebula } from "./bench/nebula.ts";
 import { benchOptions, tell } from "./bench/options.ts";
 import { interleave, ratios, type Samples } from "./bench/rounds.ts";
+import { findTailscale, Tailnet, WITHOUT } from "./bench/tailscale.ts";
+import { tailscalePaths } from "./bench/tailscale_paths.ts";
 import { bareTurn, turnPeer } from "./bench/turn.ts";
 import { bareTunnel } from "./lab/bare.ts";
 import { enterWorld } from "./lab/enter.ts";
@@ -36,13 +38,19 @@ const NAMES: Record<string, string> = {
   "bare-turn": "bare WireGuard, coturn",
   nebula: "nebula direct",
   "nebula-relay": "nebula relay",
+  "ts-direct": "Tailscale direct",
+  "ts-relay": "Tailscale peer relay",
+  "ts-derp": "Tailscale DERP",
 };
 
 /** What issue and README promise, as ratios within a round. */
 const GOALS: readonly [name: string, base: string, least: number][] = [
   ["direct", "bare", 0.98],
   ["lane", "direct", 0.95],
+  ["lane", "ts-relay", 1.15],
   ["lane", "nebula-relay", 5],
+  ["lane", "ts-derp", 10],
+  ["quic", "ts-derp", 1],
   ["quic", "nebula-relay", 1],
 ];
 
@@ -76,8 +84,13 @@ function goalRows(samples: Samples<Sample>): string[][] {
 await main(async () => {
   const { rounds, seconds, out } = benchOptions({ rounds: 5, seconds: 2 });
   const say = (line: string) => console.log(line);
-  await enterWorld({ more: () => findNebula(say, { build: true }) });
-  const nebula = await findNebula(say, { build: false });
+  await enterWorld({
+    more: async () => {
+      await findNebula(say, { build: true });
+      await findTailscale(say, { build: true });
+    },
+  });
+  const [nebula, tailscale] = [await findNebula(say, { build: false }), await findTailscale(say, { build: false })];
   await using lab = new Lab();
   const mesh = await benchMesh(lab);
   const { alice, mtu, kind } = mesh;
@@ -96,10 +109,14 @@ await main(async () => {
     const found = await startNebula(nebula, { lighthouse: lab.host("gate"), at: GATE, nodes, mtu });
     addresses.set("nebula", found.get("bob")!).set("nebula-relay", found.get("erin")!);
   } else say("nebula: skipped, neither Go >= 1.23 nor Debian's nebula is here");
+  const theirs = tailscale ? await tailscalePaths(await Tailnet.open(tailscale, lab), lab) : undefined;
+  for (const [name, address] of theirs?.addresses ?? []) addresses.set(name, address);
+  if (!theirs) say(`Tailscale: ${WITHOUT}`);
   const measure = async (name: string, round: number): Promise<Sample> => {
     const address = addresses.get(name === "loop" ? "lane" : name)!;
-    const pings = await latency(alice, address);
-    const mbit = await throughput(alice, address, seconds);
+    const from = theirs?.addresses.has(name) ? theirs.from : alice;
+    const pings = await latency(from, address);
+    const mbit = await throughput(from, address, seconds);
     say(`round ${round + 1}/${rounds}  ${name.padEnd(12)}  ${mbit.toFixed(0)} Mbit/s  ${pings.p50.toFixed(3)} ms`);
     return { mbit, ...pings };
   };
@@ -110,19 +127,23 @@ await main(async () => {
     { name: "erin", rung: "quic" },
     { name: "frank", rung: "turn" },
   ]);
+  await theirs?.check();
   await gateAnew(mesh, GATE_IN_PROCESS);
   await laneTo(alice, lab.host("dave"), addresses.get("lane")!);
   const loop = await interleave(["bare", "loop"], { rounds, measure });
   await checkRungs(alice, [{ name: "dave", rung: "lane" }]);
   const loopRows = rowsOf(loop);
   const title =
-    `${kind.label}, ${nebula?.label ?? "no nebula"}, MTU ${mtu}, ${rounds} rounds of ${seconds} s, TCP alice -> ` +
+    `${kind.label}, ${nebula?.label ?? "no nebula"}, ${
+      tailscale?.label ?? "no Tailscale"
+    }, MTU ${mtu}, ${rounds} rounds of ${seconds} s, TCP alice -> ` +
     `peer; medians (smallest-largest), ratios within each round`;
   const parts = [title, table([...rowsOf(samples), loopRows[2]!]), table(goalRows(samples))];
   const json = {
-    version: 2,
+    version: 3,
     wireguard: kind.label,
     nebula: nebula?.label ?? null,
+    tailscale: tailscale?.label ?? null,
     mtu,
     rounds,
     seconds,
