@@ -30,6 +30,7 @@ export interface TailscalePaths {
 
 /** A path's other end. */
 interface End {
+  row: string;
   peer: TailscaleNode;
   kind: TailscaleKind;
   /** What the path's endpoint begins with. */
@@ -58,12 +59,15 @@ export async function tailscalePaths(tailnet: Tailnet, lab: Lab): Promise<Tailsc
     const peer = await tailnet.join(host);
     host.spawn("iperf3", ["iperf3", "-s"]);
     const at = { direct: `${publicAddress(last)}:`, relay, derp: "" }[kind];
-    const end = { peer, kind, at };
+    const end = { row, peer, kind, at };
     addresses.set(row, await reached(ta, end));
     ends.push(end);
   }
   const check = async () => {
     for (const end of ends) {
+      // Of a path that is idle for some seconds nothing is said.
+      const address = addresses.get(end.row)!;
+      await ta.host.run(["ping", "-q", "-c", "20", "-i", "0.05", address], { codes: [0, 1] });
       const why = await otherwise(ta, end);
       if (why) throw new Failure(`${why} after the rounds`);
     }
