@@ -15,7 +15,7 @@ import { cachedWireguardGo } from "../setup.ts";
 /** As in tailscale_control/go.mod. */
 export const VERSION = "v1.90.9";
 /** Why a bench goes without. */
-export const WITHOUT = "skipped, Go >= 1.25.3, which builds it, is not here";
+export const WITHOUT = "skipped, it is not built here, which takes Go >= 1.25.3";
 const FOLDER = join(cachedWireguardGo(), "..");
 export const CONTROL = join(import.meta.dirname!, "tailscale_control");
 /** The machine of the control plane, the DERP server and the peer relay. */
