@@ -1,12 +1,11 @@
 /** What the daemon tells of itself: the answers of the local API, in the shapes of mesh/wire/local.ts. */
 import { parseServer, serverText } from "../../mesh/client/mod.ts";
+import { steady } from "../../mesh/host/clock.ts";
 import { EXIT_PREFIXES } from "../../mesh/policy/mod.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type {
   localDns,
-  LocalFirewall,
-  LocalFirewallFlow,
   localFork,
   localLedger,
   LocalPeer,
@@ -14,6 +13,7 @@ import type {
   localRoutes,
   LocalStatus,
 } from "../../mesh/wire/local.ts";
+import type { LocalFirewall, LocalFirewallFlow } from "../../mesh/wire/local_firewall.ts";
 import type { z } from "../../mesh/wire/schema.ts";
 import { admissionWarnings, whyOut } from "./admission_warnings.ts";
 import { overlaps, type RouteOffer, type RouteUse } from "../core/routes/mod.ts";
@@ -183,7 +183,7 @@ export class Report {
           rung,
           endpoint,
           rttMs,
-          since: rung === "none" ? null : new Date(since).toISOString(),
+          since: rung === "none" ? null : new Date(steady.shown(since)).toISOString(),
           why: this.#o.why(peer),
         },
         rxBytes: wg?.rxBytes ?? 0,
