@@ -15,7 +15,7 @@ import { IceHub } from "./ice_hub.ts";
 function world(now = () => 0) {
   const lines: string[] = [];
   const log = createLog("link", { level: "debug", write: (line) => lines.push(line) });
-  const hub = new IceHub({ log, crypto: stunCrypto, now });
+  const hub = new IceHub({ log, crypto: stunCrypto, clock: now });
   const from = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const check = (ufrag: string) =>
     from.send(
@@ -76,7 +76,7 @@ Deno.test("IceHub goes on after a datagram that somebody could not take, and say
 
 Deno.test("IceHub sends nothing before its port is WireGuard's outside, and then what it was given until then", async () => {
   const log = createLog("link", { write: () => {} });
-  const hub = new IceHub({ log, crypto: stunCrypto, now: () => 0, held: true });
+  const hub = new IceHub({ log, crypto: stunCrypto, clock: () => 0, held: true });
   const far = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const to = { address: "127.0.0.1", port: (far.addr as Deno.NetAddr).port };
   const owner = { datagram: () => {} };

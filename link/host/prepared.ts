@@ -3,6 +3,7 @@
  * it spends a token, so that whatever this machine lacks is told while nothing is lost; the daemon goes on with the same.
  */
 import type { HttpConnection } from "../../mesh/client/mod.ts";
+import { steady } from "../../mesh/host/clock.ts";
 import type { Log } from "../../mesh/host/log.ts";
 import type { LinkConfig } from "./config.ts";
 import { stunCrypto } from "./crypto.ts";
@@ -49,7 +50,7 @@ export class Prepared {
    */
   static async begin(id: string, o: PrepareOptions): Promise<Prepared> {
     const turnServers = await Promise.all(o.config.turn.map(namedServer));
-    const hub = new IceHub({ log: o.log, crypto: stunCrypto, now: () => Date.now(), held: true });
+    const hub = new IceHub({ log: o.log, crypto: stunCrypto, clock: steady.now, held: true });
     try {
       const machine = await o.platform.openMachine({
         iface: o.config.interface,
