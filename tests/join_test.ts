@@ -1,11 +1,15 @@
 /** Enrolment against a coordinator that fails or lies at the wrong moment. */
 import assert from "node:assert/strict";
+import { Feeds } from "../link/host/feeds.ts";
 import { join, type JoinOptions } from "../link/host/join.ts";
+import { askDaemon } from "../link/host/local_client.ts";
 import { renewByToken } from "../link/host/login/again_by_token.ts";
 import { MeshClient } from "../mesh/client/mod.ts";
 import { OwnRecord } from "../link/host/own_record.ts";
 import { meet } from "../link/host/login/first_contact.ts";
+import { Preparing } from "../link/host/prepared.ts";
 import { NodeState } from "../link/host/state.ts";
+import { Supervisor, type SupervisorOptions } from "../link/host/supervisor.ts";
 import { newSigningKey, random, World } from "../mesh/server/testing.ts";
 import { AdmitRules } from "../mesh/policy/mod.ts";
 import { readNodeRecord, verifyNodeRecord } from "../mesh/trust/record.ts";
@@ -19,6 +23,7 @@ async function withServer(
     server: string;
     state: NodeState;
     world: World;
+    auth: string;
     enrol: (more?: Pick<JoinOptions, "ready">) => ReturnType<typeof join>;
   }) => Promise<void>,
 ): Promise<void> {
@@ -38,7 +43,7 @@ async function withServer(
   const machine = { hostname: "alice", os: "linux", version: "0.1.0" };
   try {
     const enrol = (more = {}) => join(state, { auth, machine, random, now: world.clock.now, ...more });
-    await work({ server: at, state, world, enrol });
+    await work({ server: at, state, world, auth, enrol });
   } finally {
     await server.shutdown();
     await Deno.remove(dir, { recursive: true });
@@ -76,6 +81,45 @@ Deno.test("a machine that lacks something spends no token, and its keys serve on
     assert.equal(await state.network(), null);
     const { id } = await enrol({ ready: (id) => (asked.push(id), Promise.resolve()) });
     assert.deepEqual(asked, [id, id]);
+  });
+});
+
+Deno.test("a daemon that waits for ghostctl join spends no token either where the tunnel cannot be", async () => {
+  const posts: string[] = [];
+  await withServer(async (request, world) => {
+    if (request.method === "POST") posts.push(request.url);
+    return await world.app.fetch(request);
+  }, async ({ state, auth, world }) => {
+    world.clock.ms = Date.now(); // a daemon goes by the real one
+    const dir = await Deno.makeTempDir();
+    const socket = `${dir}/link/ghostlink.sock`;
+    const stop = new AbortController();
+    const feeds = new Feeds({ write() {} });
+    let opened = 0;
+    const lacks = () => {
+      opened++;
+      return Promise.reject(new GhostError("port_in_use", "An interface of this name exists and is not ours"));
+    };
+    const supervisor = new Supervisor(
+      {
+        ...{ state, socket, feeds, log: feeds.log, idle: true, group: null, signal: stop.signal },
+        platform: { openMachine: lacks },
+        config: { interface: "ghost0", turn: [] },
+        preparing: new Preparing(),
+        machine: { hostname: "alice", os: "linux", version: "0.1.0" },
+      } as unknown as SupervisorOptions,
+    );
+    const running = supervisor.run();
+    let refused: unknown = null;
+    while (refused === null) {
+      refused = await askDaemon(socket, { auth }).catch((error: unknown) => error); // null until it serves
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    stop.abort();
+    await running;
+    await Deno.remove(dir, { recursive: true });
+    assert.match(String(refused), /exists and is not ours/);
+    assert.deepEqual({ opened, posts, network: await state.network() }, { opened: 1, posts: [], network: null });
   });
 });
 
