@@ -71,8 +71,8 @@ export class GateKeeper {
   client: GateClient | null = null;
   /** Nodes that this gate says are there. */
   readonly present: Set<string> = new Set();
-  /** Peers whose lane is on this gate. */
-  readonly lanes: Set<string> = new Set();
+  /** Peers whose lane is on this gate, and who hears whether the gate is in doubt. */
+  readonly lanes: Map<string, (doubted: boolean) => void> = new Map();
   readonly #host: KeeperHost;
   readonly #guard = { failed: (fault: HandlerFault) => this.#host.failed(this, fault), now: () => this.#host.now() };
   readonly #tell: { session(o: Parameters<KeeperHost["session"]>[1]): void; silent(silent: boolean): void };
@@ -135,6 +135,7 @@ export class GateKeeper {
     const since = this.#host.now();
     this.client = client;
     this.#live = new Liveness(since);
+    for (const tell of this.lanes.values()) tell(false);
     this.#tell.session({ up: true, reason: null, failed: false });
     let over: Over | null = null;
     while (!over) {
@@ -194,14 +195,27 @@ export class GateKeeper {
     return idle;
   }
 
+  /** A lane here carries nothing any more; what it carried comes over this session from now on, if that still works. */
+  accuse(now: number): void {
+    this.used(now);
+    this.#look(() => this.#live.accuse());
+  }
+
   /** Asks after the gate where that is due. */
   tick(now: number): void {
+    this.#look((client) => {
+      this.#live.want(this.lanes.size > 0 || now - this.#usedAt < USED, now);
+      if (this.#live.tick(now)) client.ping();
+    });
+  }
+
+  #look(act: (client: GateClient) => void): void {
     if (!this.client) return;
-    const before = this.#live.silent;
-    this.#live.want(this.lanes.size > 0 || now - this.#usedAt < USED, now);
+    const { silent, doubted } = this.#live;
     this.#live.heard(this.client.heardAt);
-    if (this.#live.tick(now)) this.client.ping();
-    if (this.#live.silent === before) return;
+    act(this.client);
+    if (this.#live.doubted !== doubted) { for (const tell of this.lanes.values()) tell(this.#live.doubted); }
+    if (this.#live.silent === silent) return;
     this.#tell.silent(this.#live.silent);
     if (this.#live.silent) this.#wentSilent();
   }

@@ -118,6 +118,7 @@ async function machine(
     transports,
     changed,
     moved: () => {},
+    doubted: () => {},
     rearm: () => {},
     log,
     now,
