@@ -263,7 +263,7 @@ export class IceAgent {
 
   /** For people: candidates, pairs and what became of them. Tells no secret. */
   snapshot(): IceSnapshot {
-    const selected = this.#generations().map((generation) => generation.selected).find((pair) => pair !== null) ?? null;
+    const selected = this.#generations().find(({ connected }) => connected)?.selected ?? null;
     return {
       role: this.#role.controlling ? "controlling" : "controlled",
       state: this.#state,

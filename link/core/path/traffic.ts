@@ -7,7 +7,7 @@ const WITHIN = 10_000;
 /** Data that was seen counts for so long, in ms: counters are read every ten seconds at least. */
 const BUSY = 15_000;
 /** Counters that were read longer ago, in ms, do not tell what came just now. */
-const FRESH = 1_000;
+const FRESH = 1_500;
 
 /** What one look told. */
 export interface Seen {
