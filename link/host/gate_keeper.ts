@@ -79,6 +79,8 @@ export class GateKeeper {
   readonly #abort = new AbortController();
   readonly #waits = new Waits(WAITS);
   #live = new Liveness(0);
+  /** What of it has been told. */
+  #silent = false;
   #usedAt = -Infinity;
   #wentSilent = () => {};
 
@@ -135,6 +137,7 @@ export class GateKeeper {
     const since = this.#host.now();
     this.client = client;
     this.#live = new Liveness(since);
+    this.#silent = false;
     for (const tell of this.lanes.values()) tell(false);
     this.#tell.session({ up: true, reason: null, failed: false });
     let over: Over | null = null;
@@ -211,13 +214,17 @@ export class GateKeeper {
 
   #look(act: (client: GateClient) => void): void {
     if (!this.client) return;
-    const { silent, doubted } = this.#live;
+    const { doubted } = this.#live;
     this.#live.heard(this.client.heardAt);
     act(this.client);
-    if (this.#live.doubted !== doubted) { for (const tell of this.lanes.values()) tell(this.#live.doubted); }
-    if (this.#live.silent === silent) return;
-    this.#tell.silent(this.#live.silent);
-    if (this.#live.silent) this.#wentSilent();
+    // Who hears of the doubt may accuse the gate at once.
+    const told = this.#live.doubted === doubted ? [] : [...this.lanes.values()];
+    for (const tell of told) tell(!doubted);
+    const { silent } = this.#live;
+    if (silent === this.#silent) return;
+    this.#silent = silent;
+    this.#tell.silent(silent);
+    if (silent) this.#wentSilent();
   }
 
   /** When `tick` is due, ms; null while nobody waits for anything. */
