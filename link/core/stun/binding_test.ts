@@ -101,6 +101,13 @@ Deno.test("StunBinding refresh asks at once, also a server that was given up", (
   assert.equal(sends(binding.handle({ kind: "refresh", within: 0 }, 46_000)).length, 1);
 });
 
+Deno.test("StunBinding refresh leaves servers alone that were asked a moment ago, and what they still may answer", () => {
+  const binding = client();
+  const first = sends(binding.handle({ kind: "tick" }, 0)).length;
+  assert.equal(sends(binding.handle({ kind: "refresh", within: 2_000 }, 100)).length, 0);
+  assert.equal(sends(binding.handle({ kind: "refresh", within: 50 }, 100)).length, first);
+});
+
 Deno.test("StunBinding without servers has nothing to do", () => {
   assert.equal(client([]).nextDeadline(), null);
 });
