@@ -190,7 +190,7 @@ export class GateKeeper {
     }
   }
 
-  /** Somebody waits for something to come back over this session; true when it is to be watched from now on. */
+  /** Somebody waits for something to come back over this session, or soon may; true when it is to be watched from now on. */
   used(now: number): boolean {
     const idle = now - this.#usedAt >= USED;
     this.#usedAt = now;

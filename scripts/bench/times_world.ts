@@ -44,6 +44,9 @@ const PATIENCE = 30_000;
 /** So long after both are up, peers were pinged first where others were measured (their daemons had no traffic before either), in ms. */
 const LATER = 3_000;
 
+/** A pair may move to a gate that has come back; then it stays, in ms. */
+const SETTLED = 3_000;
+
 /** What became of a fresh pair, in ms; Infinity for never. */
 export interface PairTimes {
   /** From the first ping that was sent. */
@@ -201,6 +204,7 @@ export class TimesWorld implements AsyncDisposable {
   /** The machine of the gate that carries the pair dies without a word; gives the gap. It is back afterwards. */
   async gateDies(): Promise<number> {
     await this.#sessions();
+    await new Promise((resolve) => setTimeout(resolve, SETTLED));
     const gate = await this.#rung("lane") as GateName;
     const other = () => waitFor("a lane at the other gate", async () => await this.#rung("lane") !== gate);
     const gap = await this.#gap(async () => {
