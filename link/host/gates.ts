@@ -193,7 +193,7 @@ export class Gates {
     silent: (keeper, silent) => {
       this.#event({ kind: "silent", gate: keeper.id, silent });
       // What takes its place may have been dead or started anew for long: nobody has asked.
-      if (silent) for (const other of this.#keepers.values()) other.used(this.#host.now());
+      if (silent) { for (const other of this.#keepers.values()) other.used(this.#host.now()); }
       this.#pairs.changed();
       // Where there is another one, nobody waits for what may have started anew and knows nothing of this session.
       const { home } = this.#homing;
