@@ -219,6 +219,21 @@ Deno.test("LaneEnd that is alive outlives its gate's silence", () => {
   }
 });
 
+Deno.test("LaneEnd keeps its lane when a NAT gives another address without a word", () => {
+  let kept = 0;
+  for (let seed = 0; seed < 100; seed++) {
+    const w = new World(seed, 0);
+    w.begin();
+    w.run(10_000 + seed * 10);
+    w.ends.a.address = "198.51.100.77";
+    w.run(3_000);
+    if (w.ends.a.end.up && w.ends.b.end.up) kept++;
+    w.run(30_000);
+    assert.deepEqual([w.ends.a.end.up, w.ends.b.end.up], [true, true], `seed ${seed}`);
+  }
+  assert.ok(kept >= 90, `${kept} of 100`);
+});
+
 Deno.test("LaneEnd is asked more seldom while nobody sends", () => {
   const w = new World(5, 0);
   w.begin();

@@ -12,7 +12,7 @@ const LANE: ConsentTiming = {
   busyMs: 1_000,
   retryMs: 200,
   busyRetryMs: 100,
-  misses: 12,
+  misses: 14,
   expiryMs: 5_000,
 };
 const DOUBTED: ConsentTiming = { ...LANE, retryMs: 80, busyRetryMs: 80, misses: 8 };
@@ -25,6 +25,7 @@ export class LaneCheck {
   #due: number;
   #consent: Consent | null = null;
   #rttMs = 0;
+  #doubted = false;
 
   constructor(o: { remote: TransportAddress; crypto: StunCrypto; now: number }) {
     this.remote = o.remote;
@@ -35,6 +36,11 @@ export class LaneCheck {
   /** True from the first answer on. */
   get up(): boolean {
     return this.#consent !== null;
+  }
+
+  /** The check that went out last is one of several that were not answered. */
+  get doubted(): boolean {
+    return this.#doubted;
   }
 
   get due(): number {
@@ -67,7 +73,7 @@ export class LaneCheck {
     }
     const step = this.#consent.step(now);
     if (step !== "check") return step && "lost";
-    this.#consent.sent(now, this.#rttMs);
+    this.#doubted = this.#consent.sent(now, this.#rttMs);
     return this.#transaction(now);
   }
 

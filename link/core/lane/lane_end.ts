@@ -173,8 +173,7 @@ export class LaneEnd {
         return this.#datagram(event.from, event.bytes, now);
       case "networkChanged":
         this.#retry.reset();
-        for (const proof of this.#grant?.proofs ?? []) Object.assign(proof, { tries: 0, due: now });
-        return;
+        return this.#proveAnew(now);
       case "tick":
         return;
     }
@@ -227,6 +226,10 @@ export class LaneEnd {
     this.#out.push({ kind: "ask", want });
   }
 
+  #proveAnew(now: number): void {
+    for (const proof of this.#grant?.proofs ?? []) Object.assign(proof, { tries: 0, due: now });
+  }
+
   #prove(grant: Grant, proof: Proof, now: number): void {
     const transaction = laneTransaction(grant.port, this.#crypto.random(6));
     proof.transactions = [...proof.transactions.slice(-3), transaction.toString()];
@@ -256,6 +259,8 @@ export class LaneEnd {
       fingerprint: true,
     });
     this.#out.push({ kind: "send", to: check.remote, bytes });
+    // The NAT may have forgotten us: the gate knows no other address until it is proved.
+    if (check.doubted) this.#proveAnew(now);
   }
 
   #datagram(from: TransportAddress, bytes: Uint8Array, now: number): void {
