@@ -29,6 +29,7 @@ import {
   ROUTER_A,
   ROUTER_B,
   ruleSet,
+  unblockUdp,
 } from "../lab/topology.ts";
 import { latency } from "./measure.ts";
 import { firstReply } from "./times.ts";
@@ -43,6 +44,9 @@ const PATIENCE = 30_000;
 
 /** So long after both are up, peers were pinged first where others were measured (their daemons had no traffic before either), in ms. */
 const LATER = 3_000;
+
+/** Data that has gone for so long, in ms, is known of (core/path/traffic.ts). */
+const USED = 11_000;
 
 /** A pair may move to a gate that has come back; then it stays, in ms. */
 const SETTLED = 3_000;
@@ -191,6 +195,19 @@ export class TimesWorld implements AsyncDisposable {
     const script =
       'ip link set "$1" down; ip link set "$2" up; ip address replace "$3/24" dev "$2"; ip route replace default via "$4"';
     return await this.#gap(() => alice.sh(script, from, to, address, via), () => this.#rung("direct"));
+  }
+
+  /** A firewall comes between the two, who have exchanged data for a while; gives the gap. It is gone again afterwards. */
+  async cutOff(): Promise<number> {
+    if (this.#onLte) await this.roam();
+    await this.#rung("direct");
+    const router = this.#host("na");
+    const gap = await this.#gap(async () => {
+      await new Promise((resolve) => setTimeout(resolve, USED));
+      await blockUdp(router, ROUTER_B);
+    }, () => this.#rung("lane"));
+    await unblockUdp(router);
+    return gap;
   }
 
   /** Lets no direct path be from now on, with a second gate at hand, and waits for a lane. */

@@ -13,7 +13,7 @@ export interface IceTiming {
 export const ICE_TIMING: Readonly<IceTiming> = {
   paceMs: 10,
   nominationWaitMs: 30,
-  // Of 100 checks that each lose a fifth on the way there and a fifth back, twelve in a row fail once in 200,000 times.
+  // Where a fifth is lost each way, twelve in a row go unanswered once in 200,000 times.
   consent: { everyMs: 2_500, busyMs: 800, retryMs: 250, busyRetryMs: 100, misses: 12, expiryMs: 6_000 },
 };
 
