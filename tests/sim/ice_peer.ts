@@ -109,6 +109,15 @@ export class IcePeer {
     this.#do(this.agent.handle({ kind: "consentHint" }, this.#world.now));
   }
 
+  /** Asks STUN servers anew. */
+  freshen(): void {
+    for (const binding of this.#bindings) {
+      for (const action of binding.handle({ kind: "refresh", within: 2_000 }, this.#world.now)) {
+        if (action.kind === "send") this.#send(action.from, action.to, action.bytes);
+      }
+    }
+  }
+
   /** Somebody sends data to the other peer from now on. */
   send(): void {
     this.#do(this.agent.handle({ kind: "busy", busy: true }, this.#world.now));

@@ -20,9 +20,12 @@ export interface ConsentTiming {
   busyRetryMs: number;
   /** So many in a row without an answer, and the path is lost. */
   misses: number;
-  /** Without an answer for so long it is lost in any case, and not asked any longer. */
+  /** Without an answer, or other evidence, for so long it is lost in any case, and not asked any longer. */
   expiryMs: number;
 }
+
+/** Other evidence than an answer counts for so long after the last one, ms (RFC 7675 section 5.1). */
+const CONSENT = 30_000;
 
 /** An answer is given at least this long before the next check, and twice its usual time. */
 const PATIENCE = 200;
@@ -42,6 +45,7 @@ export class Consent {
   #busy = false;
   #lost = false;
   #goodAt: number;
+  #answeredAt: number;
   #sentAt: number;
   #unanswered = 0;
   #due: number;
@@ -50,7 +54,7 @@ export class Consent {
   constructor(o: { timing: ConsentTiming; random: () => number; now: number }) {
     this.#timing = o.timing;
     this.#random = o.random;
-    this.#goodAt = this.#sentAt = o.now;
+    this.#goodAt = this.#answeredAt = this.#sentAt = o.now;
     this.#due = o.now + this.#wait();
   }
 
@@ -97,7 +101,7 @@ export class Consent {
   /** @returns true when the path had been lost and is there again */
   answered(now: number): boolean {
     const back = this.#lost;
-    this.#goodAt = now;
+    this.#goodAt = this.#answeredAt = now;
     this.#unanswered = 0;
     this.#lost = false;
     this.#due = Math.max(now, this.#sentAt + this.#wait());
@@ -106,9 +110,11 @@ export class Consent {
 
   /** Something else has shown that the peer is there; not for a path that is lost, because data may come by another one. */
   hint(now: number): void {
-    if (this.#lost) return;
+    if (this.#lost || now - this.#answeredAt >= CONSENT) return;
     this.#goodAt = now;
+    if (this.#unanswered === 0) return;
     this.#unanswered = 0;
+    this.#due = now + this.#wait();
   }
 
   /** Other times from now on. */

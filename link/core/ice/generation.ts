@@ -200,6 +200,7 @@ export class Generation {
     }
     const rtt = Math.max(0, now - open.at);
     pair.newestRttMs = rtt;
+    pair.answeredAt = now;
     pair.rttMs = pair.rttMs === null ? rtt : pair.rttMs * 0.75 + rtt * 0.25;
     pair.mapped = answer.mapped;
     if (pair.state !== "succeeded") {
@@ -257,7 +258,7 @@ export class Generation {
       const { rttMs, newestRttMs } = this.#selected;
       const doubted = this.#consent.sent(now, Math.max(rttMs ?? 0, newestRttMs ?? 0));
       this.#check(this.#selected, now);
-      if (doubted) this.#context.consentDoubted();
+      if (doubted) this.#doubted(this.#selected, now);
     } else if (step === "lost") {
       this.#context.consentLost();
     } else if (step === "gone") {
@@ -269,6 +270,16 @@ export class Generation {
       if (!lost) this.#context.consentLost();
       this.#context.gone(this);
     }
+  }
+
+  /** A NAT may give an end another address: what is another pair to the peer of that end, it has found by its checks meanwhile. */
+  #doubted(selected: Pair, now: number): void {
+    this.#context.consentDoubted();
+    const alive = this.checklist.pairs.filter((p) => p.state === "succeeded" && p.answeredAt > selected.answeredAt);
+    const [other] = alive.sort((a, b) => b.answeredAt - a.answeredAt);
+    if (!other) return;
+    if (this.#context.role.controlling) this.#nomination.instead(other, now);
+    else this.#select(other, now);
   }
 
   #nominate(now: number): void {

@@ -117,12 +117,42 @@ Deno.test("IceAgent in doubt believes data of the peer, but not once the pair is
   s.a.doubt = () => s.a.hint();
   run(s, 20_000);
   assert.equal(s.a.lost, 0);
-  assert.ok(s.a.doubted > 20);
+  assert.ok(s.a.doubted > 10);
   s.a.doubt = () => {};
-  assert.ok(untilLost(s, s.a)! < 2_000);
+  assert.ok(untilLost(s, s.a)! < 2_600);
   s.a.hint();
   run(s, 1_000);
   assert.equal(s.a.selected, null);
+});
+
+Deno.test("IceAgent follows a NAT that gives another address, and does not lose consent over it", () => {
+  let lost = 0;
+  for (let seed = 0; seed < 100; seed++) {
+    const roles: [boolean, boolean] = seed % 2 === 0 ? [true, false] : [false, true];
+    const s = met(seed, { ...HOME, weather: CALM, roles });
+    for (const end of [s.a, s.b]) {
+      end.send();
+      end.doubt = () => end.freshen();
+    }
+    for (let n = 0; n < 3; n++) {
+      run(s, 5_000);
+      const before = s.a.selected!.remote;
+      s.world.internet.nats.get("198.51.100.2")!.nat.flush();
+      const follows = () => s.a.selected !== null && !same(s.a.selected.remote, before);
+      assert.ok(run(s, 8_000, follows) || s.a.lost > 0, story(seed, s));
+    }
+    lost += s.a.lost + s.b.lost;
+  }
+  assert.ok(lost <= 6, `${lost} in 300 changes`);
+});
+
+Deno.test("IceAgent believes data of the peer no longer than consent lasts without an answer", () => {
+  const s = met(6);
+  s.a.send();
+  run(s, 3_000);
+  s.world.watch = () => false;
+  s.a.doubt = () => s.a.hint();
+  assert.ok(run(s, 35_000, () => s.a.lost === 1), story(6, s));
 });
 
 Deno.test("IceAgent takes a lost pair back when it works again, and asks for it a few seconds long", () => {
