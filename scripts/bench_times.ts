@@ -1,8 +1,9 @@
 /**
  * `deno task bench times [--pairs N] [--rounds N] [--rtt MS] [--near 0|1] [--out FILE]`: how long things take between alice and bob, each
  * behind a home NAT, in a throw-away world: first reply and a direct path in both directions between strangers, over fresh pairs (half of
- * them are pinged at once, half 3 s later), and from the start of the second one's process, at its join and when it starts again; the gap while alice changes her network, and while the gate that carries a lane of theirs
- * dies. Before each pair of ours one of Tailscale's does the same on the same machines, where Go is at hand. With no delay in the links,
+ * them are pinged at once, half 3 s later), and from the start of the second one's process, at its join and when it starts again; the
+ * gap while alice changes her network, while a firewall comes between them, and while the gate that carries a lane of theirs dies.
+ * Before each pair of ours one of Tailscale's does the same on the same machines, where Go is at hand. With no delay in the links,
  * and with `rtt` ms between each machine and everything else (lab/delay.ts); `--near 0` and `--rtt 0` leave one out. The goals are the
  * issue's; RTT is what the two ends have between them without a tunnel.
  */
@@ -28,6 +29,7 @@ interface Run {
   againUp: number[];
   againReply: number[];
   roaming: number[];
+  cutOff: number[];
   deadGate: number[];
   /** The same of the other gate, once the first one is back. */
   deadAgain: number[];
@@ -63,6 +65,7 @@ function goals({ rtt, tsAtOnce, tsLater }: Run): Record<Times, Goal[]> {
     tsDirectAtOnce: [],
     tsDirectLater: [],
     roaming: [{ what: "3 s", part: 1, limit: 3_000 }],
+    cutOff: [{ what: "3 s", part: 1, limit: 3_000 }],
     deadGate: [{ what: "3 s", part: 1, limit: 3_000 }],
     deadAgain: [{ what: "3 s", part: 1, limit: 3_000 }],
   };
@@ -78,6 +81,7 @@ const NAMES = {
   againUp: "restart: from the process's start until it says that it is up",
   againReply: "restart: the same until the first reply",
   roaming: "gap: another network",
+  cutOff: "gap: a firewall begins to drop the direct path",
   deadGate: "gap: dead gate under a lane",
   deadAgain: "gap: then the other one, the first is back",
   tsAtOnce: "Tailscale: first reply, pinged as the second says it is up",
@@ -122,6 +126,7 @@ async function measure(
     againUp: [],
     againReply: [],
     roaming: [],
+    cutOff: [],
     deadGate: [],
     deadAgain: [],
     tsAtOnce: [],
@@ -156,6 +161,10 @@ async function measure(
   for (let i = 0; i < o.rounds; i++) {
     run.roaming.push(await world.roam());
     o.say(`${tag} another network: ${run.roaming.at(-1)!.toFixed(0)} ms`);
+  }
+  for (let i = 0; i < o.rounds; i++) {
+    run.cutOff.push(await world.cutOff());
+    o.say(`${tag} a firewall: ${run.cutOff.at(-1)!.toFixed(0)} ms`);
   }
   if (o.rounds > 0) await world.relayOnly();
   for (let i = 0; i < o.rounds; i++) {

@@ -24,6 +24,8 @@ const MAX_TRANSACTIONS = 4096;
 const AFTER_FAULT = 20;
 /** Datagrams that wait for the port to be shared; the oldest goes first. */
 const MAX_HELD = 256;
+/** A STUN service that was asked so many ms ago need not be asked anew. */
+const LATELY = 2_000;
 /** User name fragments of one receiver. */
 const MAX_UFRAGS = 4;
 
@@ -209,8 +211,17 @@ export class IceHub {
 
   /** Asks all STUN services now: the NAT may have changed its mind. */
   askAgain(): void {
+    this.#ask(0);
+  }
+
+  /** The same where that was not done just now. */
+  freshen(): void {
+    this.#ask(LATELY);
+  }
+
+  #ask(within: number): void {
     for (const binding of this.#bindings.values()) {
-      this.#apply(binding, binding.machine.handle({ kind: "refresh" }, this.#now()));
+      this.#apply(binding, binding.machine.handle({ kind: "refresh", within }, this.#now()));
     }
   }
 
