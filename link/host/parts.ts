@@ -259,6 +259,7 @@ export class Parts {
       mesh: this.mesh,
       meshUp: d.meshUp,
       addressesOf: (host) => this.addresses.look(host),
+      ways: (hosts) => waysTo(hosts, { addresses: this.addresses, ip: p.machine.ip }),
       log: o.log,
       now,
     });
@@ -273,6 +274,7 @@ export class Parts {
         turn: this.turn.desk,
         guesses,
         crypto: stunCrypto,
+        mtu: o.config.mtu,
         wgPort: () => p.machine.wgPort,
         signal: (to, body) => this.signals.send(to, body),
         changed: d.inLine,

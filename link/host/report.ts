@@ -178,7 +178,8 @@ export class Report {
         name: known.name,
         id: peer.id,
         addresses: addressesOf(known),
-        online: this.#o.reachable(peer.id) || (rung === "direct" && fresh),
+        // A relay through this process is up only while its checks are answered.
+        online: this.#o.reachable(peer.id) || rung === "turn" || (rung === "direct" && fresh),
         path: {
           rung,
           endpoint,

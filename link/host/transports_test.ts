@@ -110,6 +110,7 @@ async function machine(
     peerGates: () => [],
     guesses: new GuessDesk({ enabled: () => false, hard: () => false, server: () => null }),
     crypto: stunCrypto,
+    mtu: 1280,
     tieBreaker: 1n,
     accept: () => true,
     wgPort: () => portOf(wireguard),

@@ -24,6 +24,8 @@ export interface TurnPartsOptions {
   meshUp(): boolean;
   /** Addresses of a host; those of before when its name is not answered now. */
   addressesOf(host: string): Promise<readonly string[]>;
+  /** Those of them to which this machine has a route; all where it has none to any. */
+  ways(hosts: readonly string[]): Promise<readonly string[]>;
   log: Log;
   now(): number;
 }
@@ -34,10 +36,10 @@ function turnFirst(words: LinkConfig["fallback"]): boolean {
 }
 
 /** Over UDP answers are known by the address that they come from; TLS needs the name for the certificate. */
-async function byAddress(choice: TurnChoice, addressesOf: TurnPartsOptions["addressesOf"]): Promise<TurnChoice> {
+async function byAddress(choice: TurnChoice, ways: TurnPartsOptions["ways"]): Promise<TurnChoice> {
   const { server } = choice;
   if (server.transport !== "udp") return choice;
-  return { ...choice, server: { ...server, host: (await addressesOf(server.host))[0] ?? server.host } };
+  return { ...choice, server: { ...server, host: (await ways([server.host]))[0] ?? server.host } };
 }
 
 export class TurnParts {
@@ -82,18 +84,28 @@ export class TurnParts {
     return await probeTurn(choices.map(({ server }) => server));
   }
 
-  /** All servers by all transports: the gate `prefer`, those with a session, the others, and those of the config. */
+  /**
+   * All servers by all transports: the gate `prefer`, where the peer has its address; then those with IPv4, whose relayed addresses
+   * all others can reach, and of these the ones with a session; the others; and those of the config.
+   */
   async choices(prefer: string | null): Promise<TurnChoice[]> {
-    const { view, named, addressesOf } = this.#o;
-    const rank = (id: string) => id === prefer ? 0 : this.#o.gates().has(id) ? 1 : 2;
-    const gates = [...view.gates.values()].filter(({ record }) => record.turn).sort((a, b) => rank(a.id) - rank(b.id));
-    const own = await Promise.all(gates.map(async (gate) => {
-      const found = (await Promise.all(gate.record.hosts.map(addressesOf))).flat();
-      const addresses = found.filter((address) => mayDial(address, (overlay) => view.isOverlay(overlay)));
-      return choicesOf(gate, { addresses, credentials: () => this.credentials.of(gate.id) });
-    }));
-    const others = await Promise.all(named.flatMap(choicesOfNamed).map((choice) => byAddress(choice, addressesOf)));
-    return [...own.flat(), ...others];
+    const { view, named, addressesOf, ways } = this.#o;
+    const gates = await Promise.all(
+      [...view.gates.values()].filter(({ record }) => record.turn).map(async (gate) => {
+        const all = (await Promise.all(gate.record.hosts.map(addressesOf))).flat();
+        const addresses = (await ways(gate.record.hosts)).filter((a) =>
+          mayDial(a, (overlay) => view.isOverlay(overlay))
+        );
+        return { gate, addresses, ipv4: all.some((address) => !address.includes(":")) };
+      }),
+    );
+    const rank = ({ gate: { id }, ipv4 }: typeof gates[number]) =>
+      id === prefer ? 0 : (ipv4 ? 1 : 3) + (this.#o.gates().has(id) ? 0 : 1);
+    const own = gates.sort((a, b) => rank(a) - rank(b)).flatMap(({ gate, addresses, ipv4 }) =>
+      choicesOf(gate, { addresses, ipv4, credentials: () => this.credentials.of(gate.id) })
+    );
+    const others = await Promise.all(named.flatMap(choicesOfNamed).map((choice) => byAddress(choice, ways)));
+    return [...own, ...others];
   }
 
   /** Takes mail of a gate; false when it is from none. */

@@ -82,23 +82,31 @@ export function mayDial(address: string, isOverlay: (address: string) => boolean
   return !NEVER.has(plain.range()) && !isOverlay(plain.toString());
 }
 
-/** A gate's server by all transports, best first; `addresses` are those of its hosts. */
+/**
+ * A gate's server by all transports, best first, over each family that leads there. UDP is asked by one of them: where the other
+ * gets through instead, so does a session with the gate. The relayed address is of IPv4 wherever the gate has IPv4, whatever
+ * leads to it: peers of both families reach that one through their own servers, and one of IPv6 only those whose server has IPv6.
+ * @param o.addresses of its hosts, those to which there is a way
+ * @param o.ipv4 whether the gate has IPv4
+ */
 export function choicesOf(
   gate: VerifiedGate,
-  o: { addresses: readonly string[]; credentials(): Promise<TurnCredentials> },
+  o: { addresses: readonly string[]; ipv4: boolean; credentials(): Promise<TurnCredentials> },
 ): TurnChoice[] {
   const { turn, cert } = gate.record;
-  const host = o.addresses.find((address) => !address.includes(":")) ?? o.addresses[0];
-  if (!turn || host === undefined) return [];
+  const isIpv6 = (address: string) => address.includes(":");
+  const hosts = [o.addresses.find((a) => !isIpv6(a)), o.addresses.find(isIpv6)].filter((a) => a !== undefined);
+  if (!turn) return [];
+  const { port, tls } = turn;
   const transports: TurnServer[] = [
-    { transport: "udp", host, port: turn.port },
-    ...(turn.tls === undefined ? [] : [{ transport: "tls" as const, host, port: turn.tls, cert }]),
-    { transport: "tcp", host, port: turn.port },
+    ...hosts.slice(0, 1).map((host) => ({ transport: "udp" as const, host, port })),
+    ...(tls === undefined ? [] : hosts.map((host) => ({ transport: "tls" as const, host, port: tls, cert }))),
+    ...hosts.map((host) => ({ transport: "tcp" as const, host, port })),
   ];
   return transports.map((server) => ({
     gate: gate.id,
     server,
-    ...(host.includes(":") ? { family: 6 as const } : {}),
+    ...(o.ipv4 ? {} : { family: 6 as const }),
     text: `${gate.name} over ${server.transport.toUpperCase()}`,
     credentials: o.credentials,
   }));
