@@ -1,13 +1,6 @@
 import assert from "node:assert/strict";
-import {
-  localNetcheck,
-  localPath,
-  localPeer,
-  localPingAnswer,
-  localRotateAnswer,
-  localRoutes,
-  localStatus,
-} from "../mesh/wire/local.ts";
+import { localPeer, localPingAnswer, localRotateAnswer, localRoutes, localStatus } from "../mesh/wire/local.ts";
+import { localNetcheck, localPath } from "../mesh/wire/local_look.ts";
 import { z } from "../mesh/wire/schema.ts";
 import { usageOf } from "./spec.ts";
 import { COMMANDS, GLOBAL_OPTIONS } from "./table.ts";

@@ -1,5 +1,5 @@
 /** `ghostctl debug path PEER` */
-import type { LocalPath } from "../../mesh/wire/local.ts";
+import type { LocalPath } from "../../mesh/wire/local_look.ts";
 import type { Call } from "../call.ts";
 import { askDaemon } from "../daemon.ts";
 import { milliseconds, pairs, printable, table } from "../output/text.ts";

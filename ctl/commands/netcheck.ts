@@ -1,5 +1,5 @@
 /** `ghostctl netcheck` */
-import type { LocalNetcheck } from "../../mesh/wire/local.ts";
+import type { LocalNetcheck } from "../../mesh/wire/local_look.ts";
 import type { Call } from "../call.ts";
 import { askDaemon } from "../daemon.ts";
 import { milliseconds, pairs, printable, table } from "../output/text.ts";

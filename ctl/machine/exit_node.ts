@@ -1,5 +1,5 @@
 /** What the verbs of `exit-node` ask of the daemon and show. */
-import type { LocalExit, LocalExitRequest } from "../../mesh/wire/local.ts";
+import type { LocalExit, LocalExitRequest } from "../../mesh/wire/local_exit.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { Call } from "../call.ts";
 import { askDaemon } from "../daemon.ts";

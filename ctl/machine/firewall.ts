@@ -1,5 +1,5 @@
 /** What the verbs about this machine's firewall ask of the daemon. */
-import type { LocalFirewall, LocalFirewallFlow } from "../../mesh/wire/local.ts";
+import type { LocalFirewall, LocalFirewallFlow } from "../../mesh/wire/local_firewall.ts";
 import type { Call } from "../call.ts";
 import { askDaemon } from "../daemon.ts";
 

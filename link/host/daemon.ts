@@ -337,7 +337,7 @@ export class Daemon {
     if (await this.#certificate?.renew()) await this.#teller.renewed();
     // What a wrong clock kept out, or let in, is looked at again: it may have been set.
     this.#changed(this.#parts.view.nodes.has(this.#id) ? this.#parts.view.lookAtClock() : await this.#teller.take());
-    this.#changed(await this.#parts.view.retryUntimely());
+    if (await this.#parts.view.saved.retry()) this.#changed("nodes");
     this.#parts.saver.ledger();
     if (this.#meshUp) await Promise.all([this.#parts.publisher.publish(), this.#grace?.contact()]);
     else this.#grace?.check();

@@ -107,7 +107,7 @@ async function take(view: NetworkView, event: SyncEvent, events: FollowEvents): 
 }
 
 function sweep(view: NetworkView, seen: Set<string>, events: FollowEvents): void {
-  view.forgetUntimely();
+  view.saved.forget();
   for (const id of [...view.nodes.keys(), ...view.gates.keys()]) {
     if (!seen.has(id)) events.changed(view.forget(id));
   }

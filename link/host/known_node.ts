@@ -32,8 +32,17 @@ export function claim(verified: VerifiedNode, known: Iterable<KnownNode>, ledger
   };
 }
 
+/**
+ * Sets nodes anew by records that were checked again: first each lets go of what it no longer claims, then each takes what is
+ * free. Who held something keeps it.
+ */
+export function reclaim(nodes: Map<string, KnownNode>, again: readonly VerifiedNode[], ledger: Ledger): void {
+  for (const verified of again) nodes.set(verified.id, release(nodes.get(verified.id)!, verified));
+  for (const verified of again) nodes.set(verified.id, claim(verified, nodes.values(), ledger));
+}
+
 /** A node that holds, of what it held, only what it still claims. */
-export function release(known: KnownNode, verified: VerifiedNode): KnownNode {
+function release(known: KnownNode, verified: VerifiedNode): KnownNode {
   return {
     ...known,
     verified,

@@ -16,19 +16,11 @@ import {
   type localDns,
   localEntries,
   type localEntriesAnswer,
-  type LocalExit,
-  type LocalExitRequest,
-  localExitRequest,
-  type LocalFirewall,
-  type LocalFirewallFlow,
   type localFork,
   type localJoinAnswer,
   localJoinRequest,
   type localLedger,
   localLoginRequest,
-  type LocalNetcheck,
-  type LocalPath,
-  localPathRequest,
   type LocalPeer,
   type localPingAnswer,
   localPingRequest,
@@ -36,6 +28,9 @@ import {
   type localRoutes,
   type LocalStatus,
 } from "../../mesh/wire/local.ts";
+import { type LocalExit, type LocalExitRequest, localExitRequest } from "../../mesh/wire/local_exit.ts";
+import type { LocalFirewall, LocalFirewallFlow } from "../../mesh/wire/local_firewall.ts";
+import { type LocalNetcheck, type LocalPath, localPathRequest } from "../../mesh/wire/local_look.ts";
 import { parse, z } from "../../mesh/wire/schema.ts";
 import { runDirOf, type User } from "../../mesh/host/places.ts";
 import { type Control, controlApp } from "./control_api.ts";

@@ -3,7 +3,7 @@ import { verdict } from "../core/nat/verdict.ts";
 import { whyNotBetter } from "../core/path/why.ts";
 import { familyOf } from "../core/stun/mod.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
-import type { LocalNetcheck, LocalPath } from "../../mesh/wire/local.ts";
+import type { LocalNetcheck, LocalPath } from "../../mesh/wire/local_look.ts";
 import { stunCrypto } from "./crypto.ts";
 import { probeNat } from "./nat_probe.ts";
 import type { Parts } from "./parts.ts";

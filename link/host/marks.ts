@@ -23,6 +23,17 @@ export class Marks {
     return seq >= (this.#marks.get(id)?.seq ?? 0);
   }
 
+  /**
+   * Whether a verified record is to be taken: it is newer than all that a machine has shown, or comes back after the machine was
+   * forgotten. It is noted then.
+   * @param known the number of the record that is in use now
+   */
+  take(id: string, record: { seq: number; exp: number }, known: number | null): boolean {
+    if (!this.isNewest(id, record.seq) || known === record.seq) return false;
+    this.note(id, record);
+    return true;
+  }
+
   /** Notes a record that was taken. */
   note(id: string, { seq, exp }: { seq: number; exp: number }): void {
     const before = this.#marks.get(id);

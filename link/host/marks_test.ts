@@ -21,3 +21,12 @@ Deno.test("Marks survives being saved, until every older record has expired", ()
   assert.deepEqual(again.save(200), []);
   assert.ok(again.isNewest("a", 1));
 });
+
+Deno.test("Marks lets a machine's number in again only after it was forgotten, and never a lower one", () => {
+  const marks = new Marks();
+  assert.ok(marks.take("a", { seq: 5, exp: 100 }, null));
+  assert.ok(!marks.take("a", { seq: 5, exp: 100 }, 5), "the same again is no news");
+  assert.ok(marks.take("a", { seq: 5, exp: 100 }, null));
+  assert.ok(!marks.take("a", { seq: 4, exp: 900 }, null));
+  assert.deepEqual(marks.save(0), [["a", 5, 100]], "what is not taken leaves no mark");
+});

@@ -31,7 +31,10 @@ import {
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { RouteBody } from "../../mesh/wire/ledger.ts";
 import { canonicalPrefix } from "../core/plan/mod.ts";
-import { claim, findNode, type KnownNode, release } from "./known_node.ts";
+import { ForkGuard } from "./fork_guard.ts";
+import { KnownGates } from "./known_gates.ts";
+import { claim, findNode, type KnownNode, reclaim } from "./known_node.ts";
+import { Lifetimes } from "./lifetimes.ts";
 import { Marks, type SavedMark } from "./marks.ts";
 import { type RefusedNode, RefusedRecords } from "./refused_records.ts";
 import { RulesInForce } from "./rules_in_force.ts";
@@ -49,19 +52,17 @@ export class NetworkView {
   /** Numbers below which records of a machine count no more, although they hold. */
   readonly marks: Marks = new Marks();
   readonly #nodes = new Map<string, KnownNode>();
-  readonly #gates = new Map<string, VerifiedGate>();
+  readonly #gates = new KnownGates(this.marks);
   readonly #refused = new RefusedRecords();
   readonly #issuerKeys: RecordContext["issuerKeys"];
-  /** Ids that were admitted at some time; a fork lets nobody else in. */
-  readonly #met = new Set<string>();
-  #restoring = false;
-  readonly #saved: SavedRecords;
+  readonly #guard: ForkGuard;
+  /** What an earlier process kept and this one could not take yet. */
+  readonly saved: SavedRecords;
   #adrift = false;
   readonly #rules: RulesInForce;
   /** Changes are made one after another: what one has verified, the next must not overtake. */
   readonly #turns = new InTurn();
-  /** Nodes whose record or membership had ended when the clock was last looked at. */
-  #ended: ReadonlySet<string> = new Set();
+  readonly #lifetimes: Lifetimes;
   /** Seconds since 1970. */
   readonly #now: () => number;
 
@@ -70,8 +71,14 @@ export class NetworkView {
     this.selfId = o.selfId;
     this.ledger = o.ledger;
     this.#now = o.now;
+    this.#guard = new ForkGuard(o.ledger, o.selfId);
+    this.#lifetimes = new Lifetimes(o);
     this.#rules = new RulesInForce(o.ledger);
-    this.#saved = new SavedRecords({ node: (jws) => this.node(jws), gate: (jws) => this.gate(jws) });
+    this.saved = new SavedRecords({
+      node: (jws) => this.node(jws),
+      gate: (jws) => this.gate(jws),
+      restoring: (load) => this.#guard.restoring(load),
+    });
   }
 
   get nodes(): ReadonlyMap<string, KnownNode> {
@@ -79,7 +86,7 @@ export class NetworkView {
   }
 
   get gates(): ReadonlyMap<string, VerifiedGate> {
-    return this.#gates;
+    return this.#gates.all;
   }
 
   /** Why the newest policy cannot be used by this version, or null. With a fault the one before stays in force; without one before, nobody is let in. */
@@ -122,7 +129,7 @@ export class NetworkView {
     this.#rules.membersChanged();
     this.#rules.look(); // each policy is read when it comes, so that the one before is there when it has a fault
     await this.#recheck();
-    this.#ended = this.#endedNow();
+    this.#lifetimes.look(this.#nodes.values());
     this.#rules.membersChanged();
     return "ledger";
   }
@@ -137,20 +144,9 @@ export class NetworkView {
         if (this.#nodes.delete(known.id)) await this.#refused.keep(known.verified.jws, error);
       }
     }
-    this.#reclaim(again.filter(({ id }) => this.#nodes.has(id))); // else forgotten meanwhile
+    reclaim(this.#nodes, again.filter(({ id }) => this.#nodes.has(id)), this.ledger); // else forgotten meanwhile
     await this.#retry();
-    for (const gate of [...this.#gates.values()]) {
-      const again = await verifyGateRecord(gate.jws, this.#context()).catch(() => null);
-      if (!this.#gates.has(gate.id)) continue;
-      if (again) this.#gates.set(gate.id, again);
-      else this.#gates.delete(gate.id);
-    }
-  }
-
-  /** First each lets go of what it no longer claims, then each takes what is free: who held something keeps it. */
-  #reclaim(again: readonly VerifiedNode[]): void {
-    for (const verified of again) this.#nodes.set(verified.id, release(this.#nodes.get(verified.id)!, verified));
-    for (const verified of again) this.#nodes.set(verified.id, claim(verified, this.#nodes.values(), this.ledger));
+    await this.#gates.recheck(() => this.#context());
   }
 
   #context(): RecordContext {
@@ -164,18 +160,8 @@ export class NetworkView {
 
   async #verify(jws: string): Promise<VerifiedNode> {
     const verified = await verifyNodeRecord(jws, this.#context());
-    this.#refuseNew(verified.id);
+    this.#guard.check(verified.id);
     return verified;
-  }
-
-  /** While the ledger is forked, nobody comes in who was not in before. */
-  #refuseNew(id: string): void {
-    const { fork } = this.ledger;
-    if (fork === null || this.#restoring || id === this.selfId || this.#met.has(id)) return;
-    throw new GhostError("not_admitted", `The ledger has forked at entry ${fork.seq}, so nobody new is let in`, {
-      place: "record",
-      mend: "an admin has to resolve it: ghostctl ledger resolve",
-    });
   }
 
   /** Takes records that were kept by an earlier process: who was in before a fork stays in. Before anything else comes. */
@@ -184,34 +170,7 @@ export class NetworkView {
     rejected: (error: unknown) => void,
   ): Promise<void> {
     this.marks.load(saved.marks ?? []);
-    await this.#restore(() => this.#saved.load(saved, rejected));
-  }
-
-  async #restore(load: () => Promise<void>): Promise<void> {
-    this.#restoring = true;
-    try {
-      await load();
-    } finally {
-      this.#restoring = false;
-    }
-  }
-
-  /** Saved records that do not hold by this clock, to be saved again until the coordinator has told who is there now. */
-  get untimely(): Saved {
-    return this.#saved.untimely;
-  }
-
-  /** Tries them again, for the clock may have been set. */
-  async retryUntimely(): Promise<Change> {
-    const before = this.#saved.count;
-    if (before === 0) return "none";
-    await this.#restore(() => this.#saved.load(this.#saved.untimely, () => {}));
-    return this.#saved.count < before ? "nodes" : "none";
-  }
-
-  /** The coordinator has told of everybody: what is saved besides is of no more use. */
-  forgetUntimely(): void {
-    this.#saved.forget();
+    await this.saved.load(saved, rejected);
   }
 
   /** Tries refused records again; true when some hold now. */
@@ -262,15 +221,11 @@ export class NetworkView {
     });
     const id = verified.id;
     this.#refused.forget(id);
-    const known = this.#nodes.get(id);
-    const { record } = verified;
-    if (!this.marks.isNewest(id, record.seq) || (known && known.verified.record.seq === record.seq)) {
-      return { id, change: "none" };
-    }
-    this.marks.note(id, record);
+    const known = this.#nodes.get(id)?.verified.record.seq ?? null;
+    if (!this.marks.take(id, verified.record, known)) return { id, change: "none" };
     this.#nodes.set(id, claim(verified, this.#nodes.values(), this.ledger));
-    this.#met.add(id);
-    this.#ended = this.#endedNow();
+    this.#guard.met(id);
+    this.#lifetimes.look(this.#nodes.values());
     this.#rules.membersChanged();
     return { id, change: "nodes" };
   }
@@ -285,66 +240,52 @@ export class NetworkView {
 
   async #gate(jws: string): Promise<{ id: string; change: Change }> {
     const verified = await verifyGateRecord(jws, this.#context());
-    const id = verified.id;
-    this.#refuseNew(id);
-    this.#met.add(id);
-    const known = this.#gates.get(id);
-    const { record } = verified;
-    if (!this.marks.isNewest(id, record.seq) || (known && known.record.seq === record.seq)) {
-      return { id, change: "none" };
-    }
-    this.marks.note(id, record);
-    this.#gates.set(id, verified);
-    return { id, change: "gates" };
+    const { id } = verified;
+    this.#guard.check(id);
+    this.#guard.met(id);
+    return { id, change: this.#gates.take(verified) ? "gates" : "none" };
   }
 
   /** Forgets a node or gate that is no longer to be seen. */
   forget(id: string): Change {
     if (id === this.selfId) return "none";
-    if (this.#gates.delete(id)) return "gates";
+    if (this.#gates.forget(id)) return "gates";
     this.#refused.forget(id);
     if (!this.#nodes.delete(id)) return "none";
     this.#rules.membersChanged();
     return "nodes";
   }
 
-  /**
-   * Looks at the clock: a node whose record or membership has ended is no peer. It stays known, so that it is one again when
-   * a wrong clock is set right.
-   */
+  /** Looks at the clock (Lifetimes). */
   lookAtClock(): Change {
-    const ended = this.#endedNow();
-    if (ended.size === this.#ended.size && [...ended].every((id) => this.#ended.has(id))) return "none";
-    this.#ended = ended;
+    if (!this.#lifetimes.look(this.#nodes.values())) return "none";
     this.#rules.membersChanged();
     return "nodes";
   }
 
-  #endedNow(): Set<string> {
-    const now = this.#now();
-    const over = ({ id, verified }: KnownNode) =>
-      verified.record.exp <= now || now > (this.ledger.nodeSettings(id)?.expires ?? Infinity);
-    return new Set([...this.#nodes.values()].filter(over).map((n) => n.id));
-  }
-
   /** Whether this node itself is in the network now. */
   #isMember(): boolean {
-    return this.#nodes.has(this.selfId) && !this.#ended.has(this.selfId);
+    return this.#nodes.has(this.selfId) && !this.#lifetimes.over(this.selfId);
   }
 
   /** The nodes that count: those whose time is not over. */
   #members(): KnownNode[] {
-    return [...this.#nodes.values()].filter((n) => !this.#ended.has(n.id));
+    return [...this.#nodes.values()].filter((n) => !this.#lifetimes.over(n.id));
   }
 
   #compile(): Compiled | null {
     return this.#rules.compiled(() => this.#members());
   }
 
+  /** The same, as far as it lets this node to others now. */
+  #usable(): Compiled | null {
+    return this.#adrift || !this.#isMember() ? null : this.#compile();
+  }
+
   /** The nodes that policy lets this one see. */
   peers(): KnownNode[] {
-    const compiled = this.#compile();
-    if (!compiled || this.#adrift || !this.#isMember()) return [];
+    const compiled = this.#usable();
+    if (!compiled) return [];
     return [...this.#nodes.values()].filter((n) =>
       n.id !== this.selfId && n.keyed && sees(compiled, this.selfId, n.id)
     );
@@ -363,8 +304,8 @@ export class NetworkView {
 
   /** Peers through which policy lets this node into the internet. */
   exits(): Exit[] {
-    const compiled = this.#compile();
-    if (!compiled || this.#adrift || !this.#isMember()) return [];
+    const compiled = this.#usable();
+    if (!compiled) return [];
     return exitsFor(compiled, this.selfId).filter(({ node }) => this.#nodes.get(node)?.keyed);
   }
 

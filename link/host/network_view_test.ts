@@ -411,11 +411,11 @@ Deno.test("NetworkView keeps saved records that a wrong clock refuses, and takes
     const saved = await Promise.all([alice, bob].map((n) => signNodeRecord(n.record, n.key)));
     const v = new NetworkView({ selfId: alice.id, ledger, now: () => now });
     await v.restore({ nodes: [...saved, "a.b.c"], gates: [] }, () => {});
-    assert.deepEqual([v.nodes.size, v.untimely.nodes], [0, saved], "what does not verify at all is not kept");
-    assert.equal(await v.retryUntimely(), "none");
+    assert.deepEqual([v.nodes.size, v.saved.untimely.nodes], [0, saved], "what does not verify at all is not kept");
+    assert.equal(await v.saved.retry(), false);
     now = NOW;
-    assert.equal(await v.retryUntimely(), "nodes");
+    assert.equal(await v.saved.retry(), true);
     assert.deepEqual(v.peers().map((p) => p.id), [bob.id]);
-    assert.deepEqual(v.untimely.nodes, []);
+    assert.deepEqual(v.saved.untimely.nodes, []);
   }
 });

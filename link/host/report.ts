@@ -5,8 +5,6 @@ import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type {
   localDns,
-  LocalFirewall,
-  LocalFirewallFlow,
   localFork,
   localLedger,
   LocalPeer,
@@ -14,6 +12,7 @@ import type {
   localRoutes,
   LocalStatus,
 } from "../../mesh/wire/local.ts";
+import type { LocalFirewall, LocalFirewallFlow } from "../../mesh/wire/local_firewall.ts";
 import type { z } from "../../mesh/wire/schema.ts";
 import { admissionWarnings, whyOut } from "./admission_warnings.ts";
 import { overlaps, type RouteOffer, type RouteUse } from "../core/routes/mod.ts";

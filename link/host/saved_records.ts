@@ -11,6 +11,8 @@ export interface Saved {
 export interface Taker {
   node(jws: string): Promise<unknown>;
   gate(jws: string): Promise<unknown>;
+  /** Runs what takes them: nobody among them is new. */
+  restoring(load: () => Promise<void>): Promise<void>;
 }
 
 /** The saved records. */
@@ -23,17 +25,29 @@ export class SavedRecords {
     this.#taker = taker;
   }
 
+  /** They are to be saved again until the coordinator has told who is there now. */
   get untimely(): Saved {
     return this.#untimely;
   }
 
-  /** How many do not hold by this clock. */
-  get count(): number {
+  get #count(): number {
     return this.#untimely.nodes.length + this.#untimely.gates.length;
   }
 
   /** Has each taken; `rejected` hears of those that were not. */
-  async load(saved: Saved, rejected: (error: unknown) => void): Promise<void> {
+  load(saved: Saved, rejected: (error: unknown) => void): Promise<void> {
+    return this.#taker.restoring(() => this.#load(saved, rejected));
+  }
+
+  /** Tries those again that did not hold by this clock, for it may have been set; true when some hold now. */
+  async retry(): Promise<boolean> {
+    const before = this.#count;
+    if (before === 0) return false;
+    await this.load(this.#untimely, () => {});
+    return this.#count < before;
+  }
+
+  async #load(saved: Saved, rejected: (error: unknown) => void): Promise<void> {
     const later: { nodes: string[]; gates: string[] } = { nodes: [], gates: [] };
     for (const kind of ["node", "gate"] as const) {
       for (const jws of saved[`${kind}s`]) {
@@ -46,6 +60,7 @@ export class SavedRecords {
     this.#untimely = later;
   }
 
+  /** The coordinator has told of everybody: what is saved besides is of no more use. */
   forget(): void {
     this.#untimely = { nodes: [], gates: [] };
   }

@@ -5,14 +5,13 @@
 import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
 import type {
   LocalDown,
-  LocalExit,
-  LocalExitRequest,
   LocalLeave,
   LocalSettings,
   LocalSettingsRequest,
   LocalStatus,
   LocalWhois,
 } from "../../mesh/wire/local.ts";
+import type { LocalExit, LocalExitRequest } from "../../mesh/wire/local_exit.ts";
 import { issuerSigners } from "../../mesh/policy/mod.ts";
 import { openKept } from "../../mesh/trust/kept_ledger.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";

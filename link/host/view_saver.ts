@@ -40,8 +40,8 @@ export class ViewSaver {
     this.#timer = undefined;
     const { state, view, log } = this.#o;
     await state.saveRecords({
-      nodes: [...[...view.nodes.values()].map((n) => n.verified.jws), ...view.untimely.nodes],
-      gates: [...[...view.gates.values()].map((g) => g.jws), ...view.untimely.gates],
+      nodes: [...[...view.nodes.values()].map((n) => n.verified.jws), ...view.saved.untimely.nodes],
+      gates: [...[...view.gates.values()].map((g) => g.jws), ...view.saved.untimely.gates],
       marks: view.marks.save(Math.floor(Date.now() / 1000)),
     }).catch((error) => log.error("Records could not be saved", { why: errorLine(error) }));
   }

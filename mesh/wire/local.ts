@@ -35,13 +35,17 @@
  * how many the history no longer had.
  */
 import { ledgerHead } from "./ledger.ts";
+import { localExitUse } from "./local_exit.ts";
 import { jws, label, prefix, z } from "./schema.ts";
 
 /** Rungs of the path ladder, best first; `none` is no path at all. A link may have more of them (link/host/transports.ts). */
 export const RUNGS = ["direct", "lane", "quic", "turn", "none"] as const;
+/** A rung by its name. */
 export type Rung = (typeof RUNGS)[number] | (string & Record<never, never>);
-const rung = z.string().max(16) as z.ZodType<Rung>;
+/** A rung as a message names it. */
+export const rung = z.string().max(16) as z.ZodType<Rung>;
 
+/** A machine that policy lets this one see, and how it is reached. */
 export const localPeer = z.object({
   name: z.string(),
   id: z.string(),
@@ -63,20 +67,7 @@ export const localPeer = z.object({
 });
 export type LocalPeer = z.infer<typeof localPeer>;
 
-/** The exit node in use. */
-export const localExitUse = z.object({
-  name: z.string(),
-  node: z.string(),
-  lan: z.boolean(),
-  killSwitch: z.boolean(),
-  /** What goes through it; a family that does not is blocked. */
-  ipv4: z.boolean(),
-  ipv6: z.boolean(),
-  /** Why it cannot be used now, so that nothing leaves; null: it can. */
-  why: z.string().nullable(),
-});
-export type LocalExitUse = z.infer<typeof localExitUse>;
-
+/** This machine: who it is, where it is connected, and what a person should know. */
 export const localStatus = z.object({
   self: z.object({ name: z.string(), id: z.string(), addresses: z.array(z.string()), interface: z.string() }),
   network: z.object({
@@ -108,80 +99,12 @@ export const localStatus = z.object({
 });
 export type LocalStatus = z.infer<typeof localStatus>;
 
-/** This machine's network. The words of `ipv4` are those of RFC 4787. */
-export const localNetcheck = z.object({
-  udp: z.boolean(),
-  ipv4: z.object({
-    mapping: z.string(),
-    /** False when a second STUN address could still show that the mapping depends on the address. */
-    certain: z.boolean(),
-    filtering: z.string(),
-    portPreserving: z.boolean().nullable(),
-    address: z.string().nullable(),
-  }),
-  ipv6: z.object({ works: z.boolean(), address: z.string().nullable() }),
-  portMapping: z.object({
-    enabled: z.boolean(),
-    /** The router that is asked. */
-    gateway: z.string().nullable(),
-    /** Protocols that it answered: pcp, nat-pmp, upnp. */
-    answered: z.array(z.string()),
-    /** The tunnel's port as the router maps it. */
-    mapping: z.object({ protocol: z.string(), address: z.string(), port: z.number() }).nullable(),
-    /** Why there is none. */
-    why: z.string().nullable(),
-  }),
-  clock: z.object({
-    /** Ms by which this machine's clock is ahead of the coordinator's; null when that is not known. */
-    aheadMs: z.number().nullable(),
-  }),
-  coordinator: z.boolean(),
-  /** All gates of the network, `use` as in Status. */
-  gates: z.array(
-    z.object({
-      name: z.string(),
-      rttMs: z.number().nullable(),
-      use: z.string(),
-      rungs: z.array(rung),
-      /** Transports on which its TURN service answers. */
-      turn: z.array(z.enum(["udp", "tls", "tcp"])).default([]),
-    }),
-  ),
-  /** What a person should know; empty when all is well. */
-  verdict: z.array(z.string()),
-});
-export type LocalNetcheck = z.infer<typeof localNetcheck>;
-
-export const localPathRequest = z.object({ peer: z.string().min(1).max(253) });
-const place = z.object({ type: z.string(), address: z.string(), port: z.number() });
-/** All about the path to one peer. */
-export const localPath = z.object({
-  name: z.string(),
-  id: z.string(),
-  rung: rung,
-  endpoint: z.string().nullable(),
-  rttMs: z.number().nullable(),
-  /** Why it is no better; null when it is direct. */
-  why: z.string().nullable(),
-  ice: z.object({ role: z.string(), state: z.string() }),
-  candidates: z.object({ local: z.array(place), remote: z.array(place) }),
-  pairs: z.array(z.object({
-    local: z.string(),
-    remote: z.string(),
-    type: z.string(),
-    state: z.string(),
-    checks: z.number(),
-    rttMs: z.number().nullable(),
-  })),
-  guess: z.string().nullable(),
-  timeline: z.array(z.object({ time: z.string(), what: z.string() })),
-});
-export type LocalPath = z.infer<typeof localPath>;
-
+/** How often to ask a machine (name, id or address) over the tunnel. */
 export const localPingRequest = z.object({
   peer: z.string().min(1).max(253),
   count: z.int().min(1).max(1000).default(1),
 });
+/** What came back; `rttMs` is null for what did not. */
 export const localPingAnswer = z.object({
   name: z.string(),
   address: z.string(),
@@ -195,6 +118,7 @@ export const localPingAnswer = z.object({
   })),
 });
 
+/** A join token (`auth`); without `server` it says itself where to. */
 export const localJoinRequest = z.object({
   server: z.string().max(512).optional(),
   auth: z.string().max(4096),
@@ -206,21 +130,30 @@ export const localLoginRequest = z.union([
   /** A join token's proof. */
   z.strictObject({ admission: jws }),
 ]);
+/** What the machine is in the network. */
 export const localJoinAnswer = z.object({ name: z.string(), id: z.string(), addresses: z.array(z.string()) });
+/** The new key, and how many of the peers have acknowledged it. */
 export const localRotateAnswer = z.object({ wg: z.string(), acknowledged: z.number(), peers: z.number() });
+/** A page of the ledger; `head` is that of all of it. */
 export const localLedger = z.object({ entries: z.array(jws).max(1000), head: ledgerHead });
+/** Entries from elsewhere, in their order. */
 export const localEntries = z.object({ entries: z.array(jws).min(1).max(64) });
+/** How many of them were new. */
 export const localEntriesAnswer = z.object({ added: z.number(), head: ledgerHead });
+/** What contradicts the ledger, and from which entry on; null: nothing. */
 export const localFork = z.object({
   fork: z.object({ seq: z.int().min(1), entries: z.array(jws).max(4096) }).nullable(),
 });
+/** A prefix that this machine announces, or does no more. */
 export const localAdvertise = z.object({ prefix, withdraw: z.boolean() });
+/** What this machine announces now. */
 export const localAdvertiseAnswer = z.object({
   changed: z.boolean(),
   routes: z.array(z.string()),
   /** This prefix is one that the policy or an admin lets this machine carry. */
   approved: z.boolean(),
 });
+/** This machine's resolver. */
 export const localDns = z.object({
   /** Where the resolver answers; null when it does not. */
   address: z.string().nullable(),
@@ -233,47 +166,7 @@ export const localDns = z.object({
   upstreams: z.array(z.string()),
   fault: z.string().nullable(),
 });
-export const localFirewall = z.object({
-  /** Name of the back end. */
-  backend: z.string(),
-  interface: z.string(),
-  /** Ledger entry of the policy in force; null without a usable one, and then nothing passes. */
-  entry: z.number().nullable(),
-  /** RFC 3339: since when the counts run. */
-  since: z.string(),
-  /** In the order in which they are asked. */
-  rows: z.array(z.object({
-    /** Where the rule stands in the policy; null for what holds without one. */
-    line: z.number().nullable(),
-    direction: z.enum(["in", "out"]),
-    what: z.enum(["log", "drop", "limit", "allow", "refused", "stranger", "invalid"]),
-    /** In words. */
-    text: z.string(),
-    /** Null when the back end does not count it. */
-    packets: z.number().nullable(),
-    bytes: z.number().nullable(),
-    /** Lines of other rules that count together with this one. */
-    with: z.array(z.number()),
-  })),
-});
-export type LocalFirewall = z.infer<typeof localFirewall>;
-/** A flow that was dropped or logged: all its packets of the last hour together. */
-export const localFirewallFlow = z.object({
-  /** RFC 3339: its last packet. */
-  time: z.string(),
-  /** By a rule of `[[firewall]]`; refused: no rule allows it; stranger: the source is nobody's whom this machine sees. */
-  what: z.enum(["logged", "dropped", "limited", "refused", "stranger"]),
-  line: z.number().nullable(),
-  direction: z.enum(["in", "out"]),
-  source: z.string(),
-  destination: z.string(),
-  /** `tcp`, `ipv6-icmp`, or a number. */
-  protocol: z.string(),
-  port: z.number().nullable(),
-  packets: z.number(),
-});
-export type LocalFirewallFlow = z.infer<typeof localFirewallFlow>;
-
+/** Routes in force as this machine uses them. */
 export const localRoutes = z.object({
   routes: z.array(z.object({
     prefix: z.string(),
@@ -288,25 +181,6 @@ export const localRoutes = z.object({
     reason: z.string().nullable(),
   })),
 });
-
-/** Exit nodes as this machine has them. */
-export const localExit = z.object({
-  use: localExitUse.nullable(),
-  /** This machine as an exit node: what it announces, and what of that is approved. */
-  offer: z.object({ on: z.boolean(), announced: z.array(z.string()), approved: z.array(z.string()) }),
-  exits: z.array(
-    z.object({ name: z.string(), id: z.string(), ipv4: z.boolean(), ipv6: z.boolean(), online: z.boolean() }),
-  ),
-  notes: z.array(z.string()),
-});
-export type LocalExit = z.infer<typeof localExit>;
-export const localExitRequest = z.union([
-  z.strictObject({
-    use: z.strictObject({ node: z.string().min(1).max(253), lan: z.boolean(), killSwitch: z.boolean() }).nullable(),
-  }),
-  z.strictObject({ offer: z.boolean() }),
-]);
-export type LocalExitRequest = z.infer<typeof localExitRequest>;
 
 /** What a node's signed record and the ledger say of it. */
 export const localWhois = z.object({
@@ -339,9 +213,11 @@ export const localSettings = z.object({
   given: z.string().nullable(),
 });
 export type LocalSettings = z.infer<typeof localSettings>;
+/** What is to be changed; what is left out stays. */
 export const localSettingsRequest = z.strictObject({ name: label.optional(), ssh: z.boolean().optional() });
 export type LocalSettingsRequest = z.infer<typeof localSettingsRequest>;
 
+/** `forget`: the keys go as well. */
 export const localLeaveRequest = z.strictObject({ forget: z.boolean().default(false) });
 /** What has come of it. `told`: the coordinator knows. */
 export interface LocalLeave {
@@ -357,6 +233,7 @@ export interface LocalDown {
   notes: string[];
 }
 
+/** What an event may be about. */
 export const EVENT_KINDS = ["path", "peer", "coordinator", "gate", "ledger", "state"] as const;
 export type LocalEventKind = (typeof EVENT_KINDS)[number];
 /** Something that happened in the daemon. `text` is for people; `data` names what it was about. */

@@ -3,7 +3,8 @@ import assert from "node:assert/strict";
 import type { LocalHandlers } from "../../link/host/local_api.ts";
 import { hashOf } from "../../mesh/trust/keys.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
-import type { LocalNetcheck, LocalPath, LocalStatus } from "../../mesh/wire/local.ts";
+import type { LocalStatus } from "../../mesh/wire/local.ts";
+import type { LocalNetcheck, LocalPath } from "../../mesh/wire/local_look.ts";
 import { ghostctl, World } from "./world.ts";
 import { ID, PEERS, STATUS, withDaemon } from "./daemon.ts";
 

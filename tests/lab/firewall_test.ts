@@ -14,7 +14,7 @@ import {
   waitForRung,
 } from "../../scripts/lab/programs.ts";
 import { addInternet, addPublic, COORDINATOR, GATE } from "../../scripts/lab/topology.ts";
-import type { LocalFirewall, LocalFirewallFlow } from "../../mesh/wire/local.ts";
+import type { LocalFirewall, LocalFirewallFlow } from "../../mesh/wire/local_firewall.ts";
 import { addressOf, answersAfterDrops, fixture, helper, joinAll, PROJECT, reaches } from "./support.ts";
 
 interface Net {

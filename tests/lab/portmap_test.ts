@@ -1,6 +1,6 @@
 /** Port mapping at Debian's miniupnpd: what no NAT would let through becomes direct, survives the router, and is taken back. */
 import assert from "node:assert/strict";
-import type { LocalNetcheck } from "../../mesh/wire/local.ts";
+import type { LocalNetcheck } from "../../mesh/wire/local_look.ts";
 import { Lab } from "../../scripts/lab/lab.ts";
 import { startPortMapper } from "../../scripts/lab/port_mapper.ts";
 import { type Process, waitFor } from "../../scripts/lab/process.ts";

@@ -6,7 +6,7 @@
 import ipaddr from "ipaddr.js";
 import { EXIT_PREFIXES } from "../../../mesh/policy/mod.ts";
 import { GhostError } from "../../../mesh/wire/errors.ts";
-import type { LocalExit, LocalExitUse } from "../../../mesh/wire/local.ts";
+import type { LocalExit, LocalExitUse } from "../../../mesh/wire/local_exit.ts";
 import type { ExitService } from "../../core/plan/mod.ts";
 import type { Machine } from "../machine.ts";
 import type { PastExit, WantedExit } from "./machine_exit.ts";

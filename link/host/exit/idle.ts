@@ -1,6 +1,6 @@
 /** Exit nodes while the tunnel is down: what is set can be given up, and the kill switch with it. */
 import { GhostError } from "../../../mesh/wire/errors.ts";
-import type { LocalExit, LocalExitRequest } from "../../../mesh/wire/local.ts";
+import type { LocalExit, LocalExitRequest } from "../../../mesh/wire/local_exit.ts";
 import type { Platform } from "../platform.ts";
 import type { NodeState } from "../state.ts";
 

@@ -4,7 +4,7 @@
  */
 import { CLOSED, type Counted, type Filter, type SeenFlow } from "../../../mesh/policy/mod.ts";
 import { errorLine, GhostError } from "../../../mesh/wire/errors.ts";
-import type { LocalFirewallFlow } from "../../../mesh/wire/local.ts";
+import type { LocalFirewallFlow } from "../../../mesh/wire/local_firewall.ts";
 import type { FirewallBackend, FirewallContext, Seen } from "./backend.ts";
 import type { OnChange } from "./on_change.ts";
 import { FIREWALLS } from "./registry.ts";

@@ -1,6 +1,6 @@
 /** What is in force, in words and with counts: a row for each rule of the policy that does something here. */
 import { type Counted, type Filter, type FilterRule, firewallText, portsText } from "../../../mesh/policy/mod.ts";
-import type { LocalFirewall } from "../../../mesh/wire/local.ts";
+import type { LocalFirewall } from "../../../mesh/wire/local_firewall.ts";
 import type { InForce, Total } from "./desk.ts";
 
 type Row = LocalFirewall["rows"][number];

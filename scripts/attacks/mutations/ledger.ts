@@ -91,7 +91,7 @@ export const LEDGER: readonly Mutation[] = [
     test: "row 17: two ledgers for two peers",
     edits: [
       {
-        file: "link/host/network_view.ts",
+        file: "link/host/fork_guard.ts",
         check: "if (fork === null || this.#restoring",
         without: "if (fork !== undefined || this.#restoring",
       },

@@ -1,6 +1,6 @@
 /** Row 20: what answers to a request for a port mapping, on a LAN that an enemy shares or rules. */
 import assert from "node:assert/strict";
-import type { LocalNetcheck } from "../../../mesh/wire/local.ts";
+import type { LocalNetcheck } from "../../../mesh/wire/local_look.ts";
 import { HOME, type Host, Lab } from "../../../scripts/lab/lab.ts";
 import type { Process } from "../../../scripts/lab/process.ts";
 import { createToken, initNetwork, joinLink, setupCode, startMesh } from "../../../scripts/lab/programs.ts";
