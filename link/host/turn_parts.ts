@@ -10,7 +10,7 @@ import type { TurnServer } from "./turn_pipe.ts";
 import { probeTurn } from "./turn_probe.ts";
 import { GateCredentials } from "./turn_credentials.ts";
 import { TurnDesk } from "./turn_desk.ts";
-import { choicesOf, choicesOfNamed, mayDial, type NamedServer, type TurnChoice } from "./turn_servers.ts";
+import { choicesOf, choicesOfNamed, inOrder, mayDial, type NamedServer, type TurnChoice } from "./turn_servers.ts";
 
 export interface TurnPartsOptions {
   id: string;
@@ -84,24 +84,19 @@ export class TurnParts {
     return await probeTurn(choices.map(({ server }) => server));
   }
 
-  /**
-   * All servers by all transports: the gate `prefer`, where the peer has its address; then those with IPv4, whose relayed addresses
-   * all others can reach, and of these the ones with a session; the others; and those of the config.
-   */
+  /** All servers by all transports: the gates' own, in their order, and those of the config. */
   async choices(prefer: string | null): Promise<TurnChoice[]> {
     const { view, named, addressesOf, ways } = this.#o;
     const gates = await Promise.all(
       [...view.gates.values()].filter(({ record }) => record.turn).map(async (gate) => {
         const all = (await Promise.all(gate.record.hosts.map(addressesOf))).flat();
-        const addresses = (await ways(gate.record.hosts)).filter((a) =>
-          mayDial(a, (overlay) => view.isOverlay(overlay))
-        );
-        return { gate, addresses, ipv4: all.some((address) => !address.includes(":")) };
+        const open = await ways(gate.record.hosts);
+        const addresses = open.filter((address) => mayDial(address, (overlay) => view.isOverlay(overlay)));
+        const ipv4 = all.some((address) => !address.includes(":"));
+        return { gate, id: gate.id, session: this.#o.gates().has(gate.id), addresses, ipv4 };
       }),
     );
-    const rank = ({ gate: { id }, ipv4 }: typeof gates[number]) =>
-      id === prefer ? 0 : (ipv4 ? 1 : 3) + (this.#o.gates().has(id) ? 0 : 1);
-    const own = gates.sort((a, b) => rank(a) - rank(b)).flatMap(({ gate, addresses, ipv4 }) =>
+    const own = inOrder(gates, prefer).flatMap(({ gate, addresses, ipv4 }) =>
       choicesOf(gate, { addresses, ipv4, credentials: () => this.credentials.of(gate.id) })
     );
     const others = await Promise.all(named.flatMap(choicesOfNamed).map((choice) => byAddress(choice, ways)));

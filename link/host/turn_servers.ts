@@ -83,6 +83,18 @@ export function mayDial(address: string, isOverlay: (address: string) => boolean
 }
 
 /**
+ * Which gate's server is tried when: the one that is preferred, where the peer has its address; those with IPv4, whose relayed
+ * addresses all others reach, however this machine gets there; and of each kind the ones with a session first.
+ */
+export function inOrder<G extends { id: string; ipv4: boolean; session: boolean }>(
+  gates: readonly G[],
+  prefer: string | null,
+): G[] {
+  const rank = ({ id, ipv4, session }: G) => id === prefer ? 0 : (ipv4 ? 1 : 3) + (session ? 0 : 1);
+  return gates.toSorted((a, b) => rank(a) - rank(b));
+}
+
+/**
  * A gate's server by all transports, best first, over each family that leads there. UDP is asked by one of them: where the other
  * gets through instead, so does a session with the gate. The relayed address is of IPv4 wherever the gate has IPv4, whatever
  * leads to it: peers of both families reach that one through their own servers, and one of IPv6 only those whose server has IPv6.

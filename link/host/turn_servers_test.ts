@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
-import { choicesOf, mayDial, namedServer } from "./turn_servers.ts";
+import { choicesOf, inOrder, mayDial, namedServer } from "./turn_servers.ts";
 
 Deno.test("attack: mayDial() lets no gate send this machine to itself, its link, or the overlay", () => {
   const overlay = (address: string) => address === "100.64.0.9";
@@ -31,6 +31,18 @@ Deno.test("choicesOf() takes UDP by one family, TLS and TCP by each, and nothing
   assert.deepEqual(texts(gate({ port: 1 }), ["2001:db8::1"], false), ["udp 2001:db8::1 1  6", "tcp 2001:db8::1 1  6"]);
   assert.deepEqual(texts(gate(undefined)), []);
   assert.deepEqual(texts(gate({ port: 1, tls: 2 }), []), []);
+});
+
+Deno.test("inOrder() takes the gate of the peer's address, then those with IPv4, and of each kind those with a session", () => {
+  const gate = (id: string, ipv4: boolean, session: boolean) => ({ id, ipv4, session });
+  const gates = [
+    gate("six", false, true),
+    gate("far", true, false),
+    gate("peer", false, false),
+    gate("near", true, true),
+  ];
+  assert.deepEqual(inOrder(gates, "peer").map(({ id }) => id), ["peer", "near", "far", "six"]);
+  assert.deepEqual(inOrder(gates, null).map(({ id }) => id), ["near", "far", "six", "peer"]);
 });
 
 Deno.test("namedServer() reads RFC 7065's forms and refuses others, and passwords that others may read", async () => {

@@ -1,7 +1,7 @@
 /**
  * One end of a lane (rung 2): asks the gate for it, proves its own addresses there (mesh/wire/lane.ts), and checks the lane end to
- * end (lane_check.ts). A lane is up from the first answered check on and down when checks stay unanswered; the gate's word alone
- * opens nothing.
+ * end with STUN that the gate cannot make (credentials come sealed from the peer), from WireGuard's own port. A lane is up from
+ * the first answered check on and down when checks stay unanswered; the gate's word alone opens nothing.
  *
  * The end with the smaller id leads: it picks the gate and tells the peer. Both ask, so neither can be drawn into one.
  * An attempt that came to nothing is made again with growing waits.
@@ -10,8 +10,18 @@ import { equalBytes } from "../../../mesh/wire/encoding.ts";
 import type { LaneEnd as EndNumber } from "../../../mesh/wire/gate_session.ts";
 import { decodeLaneAnswer, encodeLaneRequest, laneTransaction } from "../../../mesh/wire/lane.ts";
 import { Hold } from "../path/hold.ts";
-import { decodeStun, familyOf, isStun, type StunCrypto, type TransportAddress, verifyIntegrity } from "../stun/mod.ts";
-import { answerTo, LaneCheck, type LaneKey } from "./lane_check.ts";
+import {
+  decodeStun,
+  familyOf,
+  field,
+  isStun,
+  type StunCrypto,
+  type TransportAddress,
+  USERNAME,
+  verifyIntegrity,
+  XOR_MAPPED_ADDRESS,
+} from "../stun/mod.ts";
+import { filled, LaneWidth } from "./lane_width.ts";
 
 /** Where a gate can be reached, at most one address a family. */
 export interface LaneGate {
@@ -47,7 +57,7 @@ export type LaneAction =
   | { kind: "send"; to: TransportAddress; bytes: Uint8Array }
   | { kind: "up"; remote: TransportAddress; rttMs: number }
   | { kind: "down" }
-  /** The attempt or the lane failed because packets of full length do not come through. */
+  /** The attempt or the lane fails because the tunnel's longest packets do not come through. */
   | { kind: "narrow" };
 
 /** Times in ms. */
@@ -55,6 +65,13 @@ const ASK_WAITS = [1_000, 2_000, 4_000, 8_000];
 const PROVE_WAITS = [100, 200, 400, ...Array<number>(12).fill(500)];
 /** Between proofs that only keep what is proved. */
 const REPROVE = 20_000;
+/** A check crosses four legs: where each loses a fifth, three of five fail, so the last wait, which stays, is short. */
+const CHECK_WAITS = [50, 100, 100, 200, 400, 500];
+const CHECK_EVERY = 2_500;
+/** Ten in a row have to fail before a lane that works looks dead. */
+const CHECK_RETRY = 250;
+/** So long without an answered check, and the lane is dead. */
+const CHECK_EXPIRY = 5_000;
 /** An attempt that is not up by then has failed. */
 const PATIENCE = 12_000;
 const RETRY = { firstMs: 15_000, longestMs: 600_000, healthyMs: 60_000 };
@@ -74,29 +91,37 @@ interface Grant {
   proofs: Proof[];
 }
 
+interface Check {
+  remote: TransportAddress;
+  sent: Map<string, number>;
+  tries: number;
+  due: number;
+  answeredAt: number | null;
+}
+
 export class LaneEnd {
   readonly #leads: boolean;
   readonly #crypto: StunCrypto;
-  readonly #size: number;
   readonly #retry = new Hold(RETRY);
   #want = false;
   #gate: LaneGate | null = null;
   #offer: { gate: string; ufrag: string; pwd: string } | null = null;
   #asked: { tries: number; due: number; since: number } | null = null;
   #grant: Grant | null = null;
-  #check: LaneCheck | null = null;
+  #check: Check | null = null;
+  readonly #width: LaneWidth;
   #out: LaneAction[] = [];
 
   /** @param o.size bytes of the longest datagram that WireGuard sends */
   constructor(o: { leads: boolean; size: number; crypto: StunCrypto }) {
     this.#leads = o.leads;
-    this.#size = o.size;
+    this.#width = new LaneWidth(o.size);
     this.#crypto = o.crypto;
   }
 
   /** True from the first answered check on. */
   get up(): boolean {
-    return this.#check?.up ?? false;
+    return this.#check !== null && this.#check.answeredAt !== null;
   }
 
   handle(event: LaneEvent, now: number): LaneAction[] {
@@ -111,7 +136,7 @@ export class LaneEnd {
       ...(this.#mayAsk ? [this.#asked?.due ?? this.#retry.until] : []),
       ...(this.#asked && !this.up ? [this.#asked.since + PATIENCE] : []),
       ...(this.#grant?.proofs.map((p) => p.due) ?? []),
-      ...(this.#check ? [this.#check.due, this.#check.expiry] : []),
+      ...(this.#check ? [this.#check.due, ...(this.up ? [this.#check.answeredAt! + CHECK_EXPIRY] : [])] : []),
     ].filter(Number.isFinite);
     return dues.length === 0 ? null : Math.min(...dues);
   }
@@ -141,7 +166,7 @@ export class LaneEnd {
         this.#out.push({ kind: "listen", ufrag: this.#ufrag("own") });
         // The end that leads says when it is tried again: two waits of their own would never meet.
         this.#retry.lift();
-        this.#check?.hurry();
+        if (this.#check) this.#check.tries = this.#check.due = 0;
         return;
       case "granted":
         return this.#granted(event, now);
@@ -158,7 +183,8 @@ export class LaneEnd {
       case "networkChanged":
         this.#retry.reset();
         for (const proof of this.#grant?.proofs ?? []) Object.assign(proof, { tries: 0, due: now });
-        this.#check?.doubt(now);
+        this.#width.doubt();
+        if (this.#check) this.#check.due = now;
         return;
       case "tick":
         return;
@@ -183,11 +209,12 @@ export class LaneEnd {
     const proof = this.#grant?.port === port && this.#grant.proofs.find((p) => familyOf(p.to.address) === family);
     if (!proof || this.#check?.remote.address === proof.to.address) return;
     if (this.up) this.#out.push({ kind: "down" });
-    this.#check = new LaneCheck(proof.to, this.#size, now);
+    this.#check = { remote: proof.to, sent: new Map(), tries: 0, due: now, answeredAt: null };
+    this.#width.doubt();
   }
 
   #step(now: number): void {
-    if (this.#check && this.#check.expiry <= now) this.#failed(now);
+    if (this.#check && this.up && now - this.#check.answeredAt! >= CHECK_EXPIRY) this.#failed(now);
     if (this.#asked && !this.up && now - this.#asked.since >= PATIENCE) this.#failed(now);
     if (this.#mayAsk && (this.#asked ? this.#asked.due <= now : !this.#retry.holds(now))) this.#askNow(now);
     for (const proof of this.#grant?.proofs ?? []) if (proof.due <= now) this.#prove(this.#grant!, proof, now);
@@ -228,13 +255,21 @@ export class LaneEnd {
     });
   }
 
-  #sendCheck(check: LaneCheck, now: number): void {
+  #sendCheck(check: Check, now: number): void {
     if (!this.#offer) {
       check.due = Infinity; // the peer's offer is still to come
       return;
     }
+    const transaction = this.#crypto.random(12);
+    if (check.sent.size >= 16) check.sent.delete(check.sent.keys().next().value!);
+    check.sent.set(transaction.toString(), now);
+    const wait = this.up ? CHECK_RETRY : CHECK_WAITS[Math.min(check.tries++, CHECK_WAITS.length - 1)]!;
+    check.due = now + wait;
     const username = `${this.#ufrag("peer")}:${this.#ufrag("own")}`;
-    for (const bytes of check.send(username, { integrity: this.#integrity, now })) {
+    for (const { transaction: id, size } of this.#width.checks(transaction, () => this.#crypto.random(12))) {
+      const fields = [field(USERNAME, username)];
+      const integrity = this.#integrity;
+      const bytes = filled({ class: "request", transaction: id, fields, integrity, fingerprint: true }, size);
       this.#out.push({ kind: "send", to: check.remote, bytes });
     }
   }
@@ -257,24 +292,33 @@ export class LaneEnd {
     const message = decodeStun(bytes);
     if (!verifyIntegrity(message, { key: this.#key, crypto: this.#crypto })) return;
     if (message.class === "request") {
-      this.#out.push({ kind: "send", to: from, bytes: answerTo(message, { from, integrity: this.#integrity }) });
+      const { transaction } = message;
+      const fields = [field(XOR_MAPPED_ADDRESS, from)];
+      const answer = { class: "success" as const, transaction, fields, integrity: this.#integrity, fingerprint: true };
+      this.#out.push({ kind: "send", to: from, bytes: filled(answer, bytes.length) });
       // The peer's check came through: ours may too.
       if (this.#check && !this.up) this.#check.due = now;
-    } else if (message.class === "success" && this.#check) this.#answered(this.#check, message.transaction, now);
+    } else if (message.class === "success" && this.#check && this.#width.answered(message.transaction)) {
+      this.#answered(this.#check, message.transaction, now);
+    }
   }
 
-  #answered(check: LaneCheck, transaction: Uint8Array, now: number): void {
-    const first = !check.up;
-    const rttMs = check.answered(transaction, now);
-    if (rttMs === null || !first) return;
+  #answered(check: Check, transaction: Uint8Array, now: number): void {
+    const sentAt = check.sent.get(transaction.toString());
+    if (sentAt === undefined) return;
+    check.sent.clear();
+    const first = !this.up;
+    check.answeredAt = now;
+    check.due = now + CHECK_EVERY;
+    if (!first) return;
     this.#retry.up(now);
-    this.#out.push({ kind: "up", remote: check.remote, rttMs });
+    this.#out.push({ kind: "up", remote: check.remote, rttMs: now - sentAt });
   }
 
   /** The attempt or the lane has come to an end that nobody here wanted. */
   #failed(now: number): void {
     this.#retry.fail(now);
-    if (this.#check?.narrow) this.#out.push({ kind: "narrow" });
+    if (this.#check && this.#width.narrow) this.#out.push({ kind: "narrow" });
     this.#stop(this.#grant !== null || this.#asked !== null);
   }
 
@@ -300,7 +344,7 @@ export class LaneEnd {
     return new TextEncoder().encode(this.#offer!.pwd);
   }
 
-  get #integrity(): LaneKey {
+  get #integrity(): { key: Uint8Array; crypto: StunCrypto; algorithm: "sha256" } {
     return { key: this.#key, crypto: this.#crypto, algorithm: "sha256" };
   }
 }
