@@ -78,8 +78,8 @@ export class TurnParts {
     });
   }
 
-  /** Which transports to a gate's TURN service get through now. */
-  async probe(gate: string): Promise<TurnServer["transport"][]> {
+  /** Which transports to a gate's TURN service get through now; null asks the servers of the config. */
+  async probe(gate: string | null): Promise<TurnServer["transport"][]> {
     const choices = (await this.choices(gate)).filter((choice) => choice.gate === gate);
     return await probeTurn(choices.map(({ server }) => server));
   }

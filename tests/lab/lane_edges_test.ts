@@ -136,7 +136,7 @@ world("one that may only use TCP by IPv6 and one that has IPv4 alone meet at the
   const { host } = w;
   const [four, seven] = [host("four"), host("seven")];
   const strict = `table inet strict { chain out { type filter hook output priority 0; policy accept;
-    meta l4proto udp drop; ip daddr ${GATE} drop
+    oifname eth0 meta l4proto udp drop; oifname eth0 ip daddr ${GATE} drop
   }
 }
 `;
