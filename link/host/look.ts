@@ -33,7 +33,7 @@ export async function netcheck(parts: Parts, o: { meshUp: boolean }): Promise<Lo
     });
   }
   const gates = await Promise.all(
-    parts.gates.list().map(async ({ gate, connected, use }) => {
+    parts.gates.list().map(async ({ gate, connected, lanes, use }) => {
       const own = services.filter((s) => s.gate === gate.id).flatMap((s) =>
         rtts.get(`${s.server.address} ${s.server.port}`) ?? []
       );
@@ -42,7 +42,7 @@ export async function netcheck(parts: Parts, o: { meshUp: boolean }): Promise<Lo
         name: gate.name,
         use,
         rttMs: own.length === 0 ? null : Math.min(...own),
-        rungs: [...(connected ? ["quic"] : []), ...(relays.length > 0 ? ["turn"] : [])],
+        rungs: [...(lanes ? ["lane"] : []), ...(connected ? ["quic"] : []), ...(relays.length > 0 ? ["turn"] : [])],
         turn: relays,
       };
     }),

@@ -158,6 +158,7 @@ world("one that may only use TCP by IPv6 and one that has IPv4 alone meet at the
   ]);
   assert.match(stdout, /50 packets transmitted, 50 received/);
   assert.match((await seven.ctl(["netcheck"])).stdout, /^gate .* turn +(?:tls, tcp|tcp, tls)$/m);
+  assert.match((await four.ctl(["netcheck"])).stdout, /^gate .* lane, quic, turn +udp, tls, tcp$/m);
   await seven.run(["nft", "delete", "table", "inet", "strict"]);
   await waitForRung(seven, "n-four", "quic", 60_000);
 });
