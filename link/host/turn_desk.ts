@@ -16,7 +16,7 @@ import type { TurnChoice } from "./turn_servers.ts";
 /** An attempt takes at most this long, in ms. */
 const ATTEMPT = 8_000;
 /** Attempts of one race. */
-const MAX_ATTEMPTS = 12;
+const MAX_ATTEMPTS = 16;
 /** An address that nobody uses is given back after this, in ms. */
 const IDLE = 10_000;
 const RETRY = { firstMs: 500, longestMs: 60_000, healthyMs: 60_000 };
