@@ -92,6 +92,7 @@ export function whyOf(parts: Parts, peer: Peer): string | null {
     rung: peer.state.rung,
     ice: ice.state,
     reachable: parts.reachable(peer.id),
+    session: parts.gates.connected.length > 0,
     locals: ice.candidates.length,
     remotes: remotes.length,
     hard: parts.surroundings.hard,
