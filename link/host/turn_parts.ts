@@ -27,7 +27,10 @@ export interface TurnPartsOptions {
   /** Those of them to which this machine has a route; all where it has none to any. */
   ways(hosts: readonly string[]): Promise<readonly string[]>;
   log: Log;
+  /** The machine's own clock, for what others have dated. */
   now(): number;
+  /** The clock of deadlines (mesh/host/clock.ts). */
+  due(): number;
 }
 
 /** Whether "turn" is named, and not behind "ice". */
@@ -74,7 +77,7 @@ export class TurnParts {
       choices: (prefer) => this.choices(prefer),
       refused: ({ gate }, credentials) => gate !== null && this.credentials.refused(gate, credentials),
       log: o.log,
-      now: o.now,
+      now: o.due,
     });
   }
 
