@@ -9,15 +9,7 @@ import assert from "node:assert/strict";
 import { type Host, Lab } from "../../scripts/lab/lab.ts";
 import { Ping } from "../../scripts/lab/ping.ts";
 import { type Process, waitFor } from "../../scripts/lab/process.ts";
-import {
-  createToken,
-  initNetwork,
-  peers,
-  setupCode,
-  startGate,
-  startMesh,
-  waitForRung,
-} from "../../scripts/lab/programs.ts";
+import { createToken, initNetwork, setupCode, startGate, startMesh, waitForRung } from "../../scripts/lab/programs.ts";
 import { addInternet, addPublic, COORDINATOR, GATE } from "../../scripts/lab/topology.ts";
 import { addressOf, fixture, inWindow, joinAll, reaches } from "./support.ts";
 
@@ -130,37 +122,6 @@ world("two families meet through the gate's process, within the same rate", asyn
   assert.deepEqual(await elements(w, "ends4"), []);
   const mbit = await rate(w, "four", "six");
   assert.ok(mbit < 13, `${mbit} Mbit/s where 10 are allowed`);
-});
-
-world("one that may only use TCP by IPv6 and one that has IPv4 alone meet at the gate's TURN service", async (w) => {
-  const { host } = w;
-  const [four, seven] = [host("four"), host("seven")];
-  const strict = `table inet strict { chain out { type filter hook output priority 0; policy accept;
-    oifname eth0 meta l4proto udp drop; oifname eth0 ip daddr ${GATE} drop
-  }
-}
-`;
-  await seven.run(["nft", "-f", "-"], { stdin: strict });
-  await waitForRung(seven, "n-four", "turn", 60_000);
-  await waitForRung(four, "n-seven", "turn", 60_000);
-  const seen = (await peers(four)).find((p) => p.name === "n-seven")!;
-  assert.ok(seen.online);
-  const { stdout } = await four.run([
-    "ping",
-    "-n",
-    "-c",
-    "50",
-    "-i",
-    "0.02",
-    "-W",
-    "3",
-    await addressOf(four, "n-seven"),
-  ]);
-  assert.match(stdout, /50 packets transmitted, 50 received/);
-  assert.match((await seven.ctl(["netcheck"])).stdout, /^gate .* turn +(?:tls, tcp|tcp, tls)$/m);
-  assert.match((await four.ctl(["netcheck"])).stdout, /^gate .* lane, quic, turn +udp, tls, tcp$/m);
-  await seven.run(["nft", "delete", "table", "inet", "strict"]);
-  await waitForRung(seven, "n-four", "quic", 60_000);
 });
 
 world("a node on the gate's own host reaches its peers by lane, and directly where it can", async (w) => {
