@@ -1,77 +1,64 @@
-/** Lanes of a pair that meets at one gate and then at another. */
 import assert from "node:assert/strict";
 import { type LaneHost, MovingLane } from "./lane_moves.ts";
-import type { Carrier, CarrierHost } from "./transport.ts";
+import type { Carrier, CarrierHost, PathNow } from "./transport.ts";
 
-/** A pair between gates; its lanes come up when they are told to. */
-class Pair {
-  now = 1_000_000;
-  gate = "g1";
-  /** What the gates hear, and which gate the rung is up at. */
-  readonly said: string[] = [];
-  readonly up: (string | null)[] = [];
-  readonly opened: LaneHost[] = [];
-  readonly lane: MovingLane;
-
-  constructor() {
-    const host = {
-      selfId: "a",
-      peerId: "b",
-      gates: {
-        towards: () => ({ gateId: this.gate }),
-        at: (gate: string) => ({ gateId: gate }),
-        addressesOf: () => [],
-        nameOf: (gate: string) => gate,
-        send: (gate: string, { want }: { want: boolean }) => this.said.push(`${gate} ${want}`),
-        laneAt: (_: string, gate: string | null) => this.up.push(gate),
+/** A lane that moves, the lanes that it has opened, and what it has said to gates and path, in order. */
+function moving(): { lane: MovingLane; opened: { host: LaneHost; doubts: boolean[] }[]; said: string[]; at: string[] } {
+  const said: string[] = [];
+  const opened: { host: LaneHost; doubts: boolean[] }[] = [];
+  const at = ["g1"];
+  const host = {
+    selfId: "a",
+    peerId: "b",
+    gates: {
+      towards: () => ({ gateId: at[0] }),
+      at: () => null,
+      accuse: (gate: string) => said.push(`accuse ${gate}`),
+      laneAt: (_: string, gate: string | null, doubt?: (doubted: boolean) => void) => {
+        said.push(`lane at ${gate}`);
+        doubt?.(true);
       },
-      up: () => {},
-      down: () => this.up.push(null),
-      rearm: () => {},
-      now: () => this.now,
-    } as unknown as CarrierHost;
-    this.lane = new MovingLane(host, (one) => this.#open(one));
-  }
-
-  #open(host: LaneHost): Carrier {
-    this.opened.push(host);
-    const gate = host.gates.towards("b")!.gateId;
-    const ask = (want: boolean) => void host.gates.send(gate, { t: "lane", node: "b", want });
-    return { reachChanged: () => ask(true), close: () => ask(false) };
-  }
-
-  /** The pair meets there from now on, and its lane there works. */
-  meet(gate: string): void {
-    this.gate = gate;
-    const before = this.opened.length;
-    this.lane.reachChanged();
-    if (this.opened.length > before) this.opened.at(-1)!.up({ endpoint: gate, rttMs: 1 });
-  }
-
-  pass(ms: number): void {
-    this.now += ms;
-    this.lane.tick();
-  }
+    },
+    up: () => said.push("up"),
+    down: () => said.push("down"),
+    rearm: () => {},
+    now: () => 0,
+  } as unknown as CarrierHost;
+  const lane = new MovingLane(host, (host) => {
+    const one = { host, doubts: [] as boolean[] };
+    opened.push(one);
+    return { reachChanged: () => {}, gateDoubted: (on) => one.doubts.push(on), close: () => {} } satisfies Carrier;
+  });
+  lane.reachChanged();
+  return { lane, opened, said, at };
 }
 
-Deno.test("MovingLane gives a lane that was left back once it has drained", () => {
-  const pair = new Pair();
-  pair.meet("g1");
-  pair.meet("g2");
-  pair.pass(2_999);
-  assert.ok(!pair.said.includes("g1 false"));
-  pair.pass(1);
-  assert.ok(pair.said.includes("g1 false"));
-  assert.deepEqual(pair.up, ["g1", "g2"]);
+const UP = { endpoint: "g1", rttMs: 1 };
+const on = (rung: PathNow["rung"]): PathNow => ({ rung, since: 0 });
+
+Deno.test("MovingLane hears of its gate's doubts, and accuses it when the lane dies, while the gate still knows of the lane", () => {
+  const { opened, said } = moving();
+  opened[0]!.host.up(UP);
+  assert.deepEqual(opened[0]!.doubts, [true]);
+  opened[0]!.host.down();
+  assert.deepEqual(said, ["lane at g1", "up", "accuse g1", "lane at null", "down"]);
 });
 
-Deno.test("MovingLane that comes back before that does not give the new lane back in place of the old one", () => {
-  const pair = new Pair();
-  for (const gate of ["g1", "g2", "g1"]) pair.meet(gate);
-  pair.pass(10_000);
-  assert.deepEqual(pair.up, ["g1", "g2", "g1"]);
-  assert.ok(pair.said.includes("g2 false"));
-  assert.ok(!pair.said.includes("g1 false"));
-  pair.lane.close();
-  assert.ok(pair.said.includes("g1 false"));
+Deno.test("MovingLane accuses nobody for a lane that was left for another one, or that died unused", () => {
+  const { lane, opened, said, at } = moving();
+  opened[0]!.host.up(UP);
+  at[0] = "g2";
+  lane.reachChanged();
+  opened[1]!.host.up({ ...UP, endpoint: "g2" });
+  opened[0]!.host.down();
+  opened[1]!.host.down();
+  opened[1]!.host.down();
+  assert.deepEqual(said.filter((what) => what.startsWith("accuse")), ["accuse g2"]);
+});
+
+Deno.test("MovingLane accuses the gate when the peer's word has taken the path off the lane, and not on a climb", () => {
+  const { lane, opened, said } = moving();
+  opened[0]!.host.up(UP);
+  for (const rung of ["lane", "direct", "lane", "quic"] as const) lane.pathChanged(on(rung));
+  assert.deepEqual(said.filter((what) => what.startsWith("accuse")), ["accuse g1"]);
 });

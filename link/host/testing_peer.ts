@@ -79,6 +79,7 @@ export async function machine(
     transports,
     changed,
     moved: () => {},
+    doubted: () => {},
     rearm: () => {},
     log,
     now,
