@@ -28,7 +28,7 @@ Deno.test("ghostgate without a network answers STUN, refuses sessions and tells 
     omitPadding: true,
   });
   const network = await TestNetwork.create();
-  const client = await TestClient.connect({ port: Number(port), key: "", cert });
+  const client = await TestClient.connect({ port: Number(port), stun: Number(stun), key: "", cert });
   await client.send({ t: "hello", net: network.id, key: network.admin.public, nonce: network.admin.public });
   assert.equal((await until("refusal", () => client.of("refused")[0])).code, "not_claimed");
   await client.close();

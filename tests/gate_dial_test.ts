@@ -42,7 +42,7 @@ function silentAt(hostname: string, port: number): { packets: () => number; [Sym
 Deno.test("a gate's address that is silent fails nothing: its next one is dialled meanwhile", async () => {
   await using w = await GateWorld.create();
   const node = await w.network.node("a", w.grant);
-  using silent = silentAt("127.0.0.2", w.gate.port);
+  using silent = silentAt("127.0.0.2", w.gate.stun);
   const { keeper, told } = keep(gateAt(w.gate, ["127.0.0.2", "127.0.0.1"]), node);
   await until("the session", () => keeper.client);
   assert.deepEqual(told, ["up"]);
@@ -100,7 +100,7 @@ Deno.test("a session that goes silent is replaced by another one, long before QU
 Deno.test("a keeper that is left in the midst of a dial ends it, and tells nothing of it", async () => {
   await using w = await GateWorld.create();
   const node = await w.network.node("a", w.grant);
-  using silent = silentAt("127.0.0.2", w.gate.port);
+  using silent = silentAt("127.0.0.2", w.gate.stun);
   const { keeper, told } = keep(gateAt(w.gate, ["127.0.0.2"]), node);
   await until("the dial", () => silent.packets() > 0);
   keeper.leave("done");
@@ -163,7 +163,7 @@ Deno.test("a gate that ends the connection before there is a session is quoted, 
     const port = endpoint.addr.port;
     const dial = { ...dialOf(node), host: "127.0.0.1", failed: nothing };
     const events = { ...noEvents, closed: nothing };
-    const there = { port, key: w.gate.key, cert: certificate.hash };
+    const there = { ...w.gate, port, cert: certificate.hash };
     const place = `gate g at 127.0.0.1 UDP ${port}`;
     await assert.rejects(GateClient.connect({ ...dial, gate: gateAt(there, []) }, events), {
       code: "unreachable",

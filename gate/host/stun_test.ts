@@ -43,7 +43,7 @@ Deno.test("StunServer answers from its other port when RFC 5780's CHANGE-REQUEST
   const listen = () => Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const [socket, alternate, own] = [listen(), listen(), listen()];
   const portOf = (s: Deno.DatagramConn) => (s.addr as Deno.NetAddr).port;
-  const server = new StunServer(socket, alternate);
+  const server = new StunServer(socket, { alternate });
   const asking = (flags: number) => Uint8Array.from([0, 1, 0, 8, ...request().subarray(4), 0, 3, 0, 4, 0, 0, 0, flags]);
   try {
     for (const [asked, flags, from] of [[socket, 0, socket], [socket, 2, alternate], [alternate, 2, socket]] as const) {

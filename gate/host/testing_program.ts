@@ -163,5 +163,5 @@ export async function publishedGate(coordinator: Coordinator, port?: number): Pr
     now: seconds(),
     admit: DEFAULT_ADMIT,
   });
-  return { port: port ?? gate.record.quic!, key: gate.key, cert: gate.record.cert };
+  return { port: port ?? gate.record.quic!, stun: gate.record.stun, key: gate.key, cert: gate.record.cert };
 }
