@@ -60,7 +60,7 @@ Deno.test("an admin's entries reach a gate most of whose addresses are silent, a
   for (let n = 0; n < 70; n++) await admin.grant(); // more than one round takes
   const silent = Array.from({ length: 9 }, (_, n) => `127.0.0.${n + 2}`);
   using stack = new DisposableStack();
-  const sockets = silent.map((host) => stack.use(silentAt(host, w.gate.port)));
+  const sockets = silent.map((host) => stack.use(silentAt(host, w.gate.stun)));
   const from = { net: admin.id, admin: admin.admin, ledger: admin.ledger, head: w.network.ledger.head };
   let outcome: unknown = null;
   handTo(gateAt(w.gate, [...silent, "127.0.0.1"]), from).then(() => outcome = "handed", (error) => outcome = error);
