@@ -133,7 +133,7 @@ export class GateLine {
       if (!TURNED_AWAY.test(errorLine(error))) throw error;
       o.tickets?.forget(service);
     }
-    const again = await ask();
+    const again = first && await ask();
     if (!again) {
       const mend = `let UDP port ${stun} through as well`;
       throw new GhostError(
