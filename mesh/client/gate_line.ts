@@ -117,7 +117,7 @@ export class GateLine {
     { from, signal }: { from(port: number): Deno.QuicEndpoint; signal: AbortSignal },
   ): Promise<GateLine> {
     const { name, quic, stun } = o.gate.record;
-    const place = `gate ${name}`;
+    const place = `gate ${name} at ${o.host}`;
     if (quic === undefined) throw new GhostError("unreachable", "This gate has no QUIC sessions", { place });
     const service = { host: o.host, port: stun };
     const ask = async () => {
@@ -135,17 +135,23 @@ export class GateLine {
     }
     const again = first && await ask();
     if (!again) {
-      const mend = `let UDP port ${stun} through as well`;
       throw new GhostError(
         "unreachable",
         "The gate's STUN service does not answer, which proves this machine's address",
         {
-          place: `${place} at ${o.host} UDP ${stun}`,
-          mend,
+          place: `${place} UDP ${stun}`,
+          mend: `let UDP port ${stun} through as well`,
         },
       );
     }
-    return await GateLine.#connect(from(again.port), o, again.ticket);
+    try {
+      return await GateLine.#connect(from(again.port), o, again.ticket);
+    } catch (error) {
+      if (!TURNED_AWAY.test(errorLine(error))) throw error;
+      const message = `The gate sees this machine at another address on UDP port ${stun} than on ${quic}`;
+      const mend = "have the NAT on the way use one public address for both";
+      throw new GhostError("unreachable", message, { place, mend, cause: error });
+    }
   }
 
   static async #connect(endpoint: Deno.QuicEndpoint, o: GateDial, ticket?: Uint8Array): Promise<GateLine> {
