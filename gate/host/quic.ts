@@ -89,7 +89,7 @@ export class GateServer {
   readonly #members = new Map<ConnId, { node: string; record: string }>();
   #nextConn = 1;
   #handshakes = 0;
-  /** When connections were turned away that QUIC may still remember, in ms. */
+  /** When connections were turned away that QUIC may still remember, by a clock that is never set back, in ms. */
   readonly #turnedAway: number[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
@@ -119,7 +119,7 @@ export class GateServer {
   }
 
   #mayTurnAway(): boolean {
-    const since = this.#o.now() - REMEMBERED;
+    const since = performance.now() - REMEMBERED;
     while (this.#turnedAway.length > 0 && this.#turnedAway[0]! < since) this.#turnedAway.shift();
     return this.#turnedAway.length < MAX_TURNED_AWAY;
   }
@@ -148,7 +148,7 @@ export class GateServer {
   }
 
   #turnAway(conn: Deno.QuicConn): void {
-    this.#turnedAway.push(this.#o.now());
+    this.#turnedAway.push(performance.now());
     this.turnedAway++;
     conn.close({ closeCode: CLOSE.unproved, reason: "" });
   }

@@ -63,10 +63,11 @@ export class IceHub {
   /** Called when the candidates changed. */
   onCandidates: () => void = () => {};
 
-  constructor(o: { log: Log; crypto: StunCrypto; now: () => number }) {
+  /** @param o.clock that of the timer which calls `tick`; it is never set back */
+  constructor(o: { log: Log; crypto: StunCrypto; clock: () => number }) {
     this.#log = o.log;
     this.#crypto = o.crypto;
-    this.#now = o.now;
+    this.#now = o.clock;
     let socket: Deno.DatagramConn;
     let dualStack = true;
     try {
