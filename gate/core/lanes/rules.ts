@@ -8,6 +8,7 @@
  * | lanes_out | a packet of a lane leaves with the gate's address and the lane's port |
  * | control_out | the control socket's answers leave from the port that their transaction id names |
  * | lanes_guard | an interface that forwards only for our sake forwards only lanes |
+ * | initials | QUIC's first packets in datagrams that are too small are dropped (initials.ts) |
  * | joined | nothing: that it is there has the kernel join fragments before lanes_in, as it does on hosts that track connections |
  *
  * A machine whose uplink is narrower than a full packet of WireGuard sends it in fragments, of which only the first has ports; and
@@ -18,6 +19,7 @@
  * the host's other forwarding. The source port is in the key of every lookup, so it may be set last only.
  */
 import { LANE_WORD } from "../../../mesh/wire/lane.ts";
+import { renderInitials } from "../initials.ts";
 import { removeTable } from "../nft.ts";
 import { type Family, familyOf, type LaneAddress, type LanePath } from "./lane.ts";
 import type { PortRange } from "./ports.ts";
@@ -39,6 +41,8 @@ export interface RuleOptions {
   networkRate: number | null;
   /** False where the kernel has no TPROXY: fragments are lost there, unless the host tracks connections. */
   joins: boolean;
+  /** Where the QUIC server listens. */
+  quic: number;
   /** Interfaces that forward only for our sake. */
   guards: readonly { iface: string | null; family: Family }[];
 }
@@ -111,6 +115,7 @@ export function renderLaneTable(o: RuleOptions, lanes: Iterable<Carried>): strin
     `}`,
     ...guard(o),
     ...(o.joins ? JOINED : []),
+    ...renderInitials(o.quic),
   ];
   const elements = renderLaneChange(o.table, [], [...lanes]);
   return `${removeTable(o.table)}table inet ${o.table} {\n${body.join("\n")}\n}\n${elements}`;
