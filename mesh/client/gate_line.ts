@@ -15,6 +15,7 @@ import {
 } from "../wire/gate_session.ts";
 import type { SigningKey } from "../trust/keys.ts";
 import type { VerifiedGate } from "../trust/record.ts";
+import { Endpoints } from "./gate_endpoints.ts";
 import { signSession, verifySession } from "../trust/session.ts";
 
 /** Who opens a line, to whom. */
@@ -42,6 +43,22 @@ type PinnedQuicOptions = Deno.ConnectQuicOptions<false> & {
   serverCertificateHashes: { algorithm: "sha-256"; value: Uint8Array }[];
 };
 
+/** The sockets of all lines of this process. */
+const ENDPOINTS = new Endpoints({
+  make: (hostname) => new Deno.QuicEndpoint({ hostname, port: 0 }),
+  now: () => performance.now(),
+});
+
+/** A dial under way. */
+interface Dial {
+  /** Once there is one. */
+  conn: Deno.QuicConn | null;
+  /** Nobody waits for it any more. */
+  over: boolean;
+  /** Its socket may rest. */
+  end: () => void;
+}
+
 /** A line whose other end has proved to be the gate of the record. */
 export class GateLine {
   readonly conn: Deno.QuicConn;
@@ -49,7 +66,7 @@ export class GateLine {
   proof = "";
   /** Why the connection ended, once it has: what the gate said, or what QUIC says of it. */
   readonly gone: Promise<string>;
-  readonly #endpoint: Deno.QuicEndpoint;
+  readonly #end: () => void;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #reader: ReadableStreamBYOBReader;
   /** Where the next read goes. */
@@ -59,12 +76,12 @@ export class GateLine {
   readonly #place: string;
 
   private constructor(
-    o: { conn: Deno.QuicConn; endpoint: Deno.QuicEndpoint; place: string; gone: Promise<string> },
+    o: { conn: Deno.QuicConn; end: () => void; place: string; gone: Promise<string> },
     stream: Deno.QuicBidirectionalStream,
   ) {
     this.conn = o.conn;
     this.gone = o.gone;
-    this.#endpoint = o.endpoint;
+    this.#end = o.end;
     this.#place = o.place;
     this.#writer = stream.writable.getWriter();
     this.#reader = stream.readable.getReader({ mode: "byob" });
@@ -87,16 +104,16 @@ export class GateLine {
     o.signal?.addEventListener("abort", giveUp);
     const silent = new GhostError("timeout", "The gate does not answer", { place });
     const timer = setTimeout(() => givenUp.reject(silent), o.timeout);
-    let endpoint: Deno.QuicEndpoint | null = null;
+    const dial: Dial = { conn: null, over: false, end: () => {} };
     try {
-      // A machine without IPv6 has none for that.
-      endpoint = new Deno.QuicEndpoint({ hostname: o.host.includes(":") ? "::" : "0.0.0.0", port: 0 });
-      const opened = GateLine.#connect(endpoint, o).then((line) =>
+      const opened = GateLine.#connect(dial, o).then((line) =>
         line.#named(() => line.#greet(o).then(() => answer(line)))
       );
       return await Promise.race([opened, givenUp.promise]);
     } catch (error) {
-      endpoint?.close({ closeCode: 1, reason: "" });
+      dial.over = true;
+      hangUp(dial.conn, 1);
+      dial.end();
       throw failed(error);
     } finally {
       clearTimeout(timer);
@@ -104,11 +121,17 @@ export class GateLine {
     }
   }
 
-  static async #connect(endpoint: Deno.QuicEndpoint, o: GateDial): Promise<GateLine> {
+  static async #connect(dial: Dial, o: GateDial): Promise<GateLine> {
     const { record } = o.gate;
     if (record.quic === undefined) {
       throw new GhostError("unreachable", "This gate has no QUIC sessions", { place: `gate ${record.name}` });
     }
+    const anywhere = o.host.includes(":") ? "::" : "0.0.0.0";
+    const endpoint = ENDPOINTS.take(anywhere); // a machine without IPv6 has none for that
+    dial.end = () => {
+      dial.end = () => {};
+      ENDPOINTS.rest(anywhere, endpoint);
+    };
     const options: PinnedQuicOptions = {
       hostname: o.host,
       port: record.quic,
@@ -120,12 +143,16 @@ export class GateLine {
       maxIdleTimeout: 10_000,
       endpoint,
     };
-    const conn = await Deno.connectQuic(options);
+    const conn = dial.conn = await Deno.connectQuic(options);
+    if (dial.over) {
+      hangUp(conn, 1);
+      throw new Error("nobody waits for it any more");
+    }
     // It rejects when nobody said goodbye: the gate forgot the connection (a reset) or went silent.
     const gone = conn.closed.then((info) => info.reason || `closed with code ${info.closeCode}`, errorLine);
     try {
       const stream = await conn.createBidirectionalStream();
-      return new GateLine({ conn, endpoint, place: `gate ${record.name}`, gone }, stream);
+      return new GateLine({ conn, end: () => dial.end(), place: `gate ${record.name}`, gone }, stream);
     } catch (error) {
       throw new Error(await whyOf(gone, error), { cause: error });
     }
@@ -190,11 +217,15 @@ export class GateLine {
   }
 
   close(): void {
-    try {
-      this.conn.close({ closeCode: 0, reason: "" });
-      this.#endpoint.close({ closeCode: 0, reason: "" });
-    } catch { /* already gone */ }
+    hangUp(this.conn, 0);
+    this.#end();
   }
+}
+
+function hangUp(conn: Deno.QuicConn | null, closeCode: number): void {
+  try {
+    conn?.close({ closeCode, reason: "" });
+  } catch { /* already gone */ }
 }
 
 /** What a connection says of its end, or, when it does not end now, the error. */
