@@ -192,6 +192,8 @@ export class Gates {
     },
     silent: (keeper, silent) => {
       this.#event({ kind: "silent", gate: keeper.id, silent });
+      // What takes its place may have been dead or started anew for long: nobody has asked.
+      if (silent) { for (const other of this.#keepers.values()) other.used(this.#host.now()); }
       this.#pairs.changed();
       // Where there is another one, nobody waits for what may have started anew and knows nothing of this session.
       const { home } = this.#homing;
@@ -270,14 +272,20 @@ export class Gates {
     this.#pairs.demand(node);
   }
 
-  /** The lane with `node` is on this gate, or (null) on none. */
-  laneAt(node: string, gate: string | null): void {
+  /** The lane with `node` is on this gate, which may come into doubt; or (null) on none. */
+  laneAt(node: string, gate: string | null, doubt: (doubted: boolean) => void = () => {}): void {
     for (const keeper of this.#keepers.values()) {
-      if (keeper.id === gate) keeper.lanes.add(node);
+      if (keeper.id === gate) keeper.lanes.set(node, doubt);
       else keeper.lanes.delete(node);
     }
     this.#tick();
     this.#pairs.changed();
+  }
+
+  /** A lane on this gate has died: perhaps the gate has. */
+  accuse(gate: string): void {
+    this.#keepers.get(gate)?.accuse(this.#host.now());
+    this.#timer.arm();
   }
 
   /** A peer's sealed word about the gates. */

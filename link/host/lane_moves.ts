@@ -93,7 +93,7 @@ export class MovingLane implements Carrier {
       this.#next = null;
     }
     if (lane !== this.#current) return;
-    this.#host.gates.laneAt(this.#host.peerId, lane.gate);
+    this.#host.gates.laneAt(this.#host.peerId, lane.gate, (doubted) => lane.carrier.gateDoubted?.(doubted));
     this.#host.up(up);
     this.#host.rearm();
   }
@@ -102,6 +102,8 @@ export class MovingLane implements Carrier {
     const was = lane.up;
     lane.up = null;
     if (lane !== this.#current || !was) return;
+    // Before the lane is none of its any more: only who is waited for is asked after.
+    this.#host.gates.accuse(lane.gate);
     this.#host.gates.laneAt(this.#host.peerId, null);
     this.#host.down();
     if (!this.#next) return;
@@ -126,7 +128,10 @@ export class MovingLane implements Carrier {
   }
 
   pathChanged(path: PathNow): void {
+    const fell = this.#path.rung === "lane" && path.rung !== "lane" && path.rung !== "direct";
     this.#path = path;
+    // The peer, which has told of it first, may have found the gate dead.
+    if (fell && this.#current) this.#host.gates.accuse(this.#current.gate);
     for (const { carrier } of this.#lanes) carrier.pathChanged?.(path);
   }
 
@@ -143,6 +148,10 @@ export class MovingLane implements Carrier {
 
   gateMessage(gate: string, message: FromGate): void {
     this.#all.find((lane) => lane.gate === gate)?.carrier.gateMessage?.(gate, message);
+  }
+
+  busy(busy: boolean): void {
+    for (const { carrier } of this.#lanes) carrier.busy?.(busy);
   }
 
   networkChanged(): void {

@@ -103,6 +103,14 @@ class LaneCarrier implements Carrier {
     }
   }
 
+  busy(busy: boolean): void {
+    this.#tell({ kind: "busy", busy });
+  }
+
+  gateDoubted(on: boolean): void {
+    this.#tell({ kind: "gateDoubted", on });
+  }
+
   networkChanged(): void {
     this.#tell({ kind: "networkChanged" });
   }

@@ -270,6 +270,7 @@ export class Parts {
       gates: this.gates,
       tieBreaker: () => new DataView(random(8).buffer).getBigUint64(0),
       meshUp: d.meshUp,
+      counters: () => p.machine.wg.counters(),
       host: {
         hub: p.hub,
         direct: o.config.fallback.includes("ice"),

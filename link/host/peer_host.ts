@@ -32,6 +32,8 @@ export interface PeerHost {
   /** What `wanted()` gives has changed; the promise resolves once the machine is in line with it, also after runs that failed. */
   changed(): Promise<void>;
   moved(peer: Peer): void;
+  /** A direct path does not answer: read WireGuard's counters, which may vouch for it, and ask how NATs see us. */
+  doubted(): void;
   log: Log;
   /** A deadline is sooner than it was. */
   rearm(): void;

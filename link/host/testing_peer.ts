@@ -78,6 +78,7 @@ export async function machine(
     transports,
     changed,
     moved: () => {},
+    doubted: () => {},
     rearm: () => {},
     log,
     now,

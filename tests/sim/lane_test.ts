@@ -17,6 +17,8 @@ class World {
   readonly random: () => number;
   loss: number;
   cut = false;
+  /** End-to-end checks of a, and its answers. */
+  checks = 0;
   readonly ends: Record<"a" | "b", { end: LaneEnd; address: string; log: string[] }>;
   lanes: Lanes;
   #path: { address: string; port: number }[] | null = null;
@@ -100,6 +102,7 @@ class World {
     else if (action.kind === "send") {
       const { to, bytes } = action;
       const from = me.address;
+      if (who === "a" && !isLaneControl(bytes)) this.checks++;
       if (this.cut || this.random() < this.loss) return;
       this.later(() => {
         const source: LaneSource = {
@@ -183,6 +186,65 @@ Deno.test("LaneEnd is down at both ends seconds after the path is cut, and comes
     w.run(120_000);
     assert.deepEqual([w.ends.a.log, w.ends.b.log], [["up", "down", "up"], ["up", "down", "up"]], `seed ${seed}`);
   }
+});
+
+Deno.test("LaneEnd is down in less than three seconds after the path is cut, sooner when its gate does not answer either", () => {
+  const after = (doubted: boolean) =>
+    Array.from({ length: 100 }, (_, seed) => {
+      const w = new World(seed, 0.05);
+      w.begin();
+      w.run(10_000 + Math.floor(w.random() * 100) * 10);
+      const then = w.now;
+      w.cut = true;
+      w.run(600);
+      if (doubted) { for (const who of ["a", "b"] as const) w.tell(who, { kind: "gateDoubted", on: true }); }
+      while (w.ends.a.end.up && w.now - then < 10_000) w.run(10);
+      return w.now - then;
+    }).sort((a, b) => a - b);
+  const [alone, both] = [after(false), after(true)];
+  assert.ok(alone.at(-1)! <= 3_000, `${alone.at(-1)} ms`);
+  assert.ok(both.at(-1)! <= 1_700 && both[50]! <= 1_500, `${both[50]}, ${both.at(-1)} ms`);
+});
+
+Deno.test("LaneEnd that is alive outlives its gate's silence", () => {
+  for (let seed = 0; seed < 100; seed++) {
+    const w = new World(seed, 0.05);
+    w.begin();
+    w.run(8_000);
+    for (let n = 0; n < 30; n++) {
+      for (const who of ["a", "b"] as const) w.tell(who, { kind: "gateDoubted", on: n % 2 === 0 });
+      w.run(300);
+    }
+    assert.deepEqual([w.ends.a.log, w.ends.b.log], [["up"], ["up"]], `seed ${seed}`);
+  }
+});
+
+Deno.test("LaneEnd keeps its lane when a NAT gives another address without a word", () => {
+  let kept = 0;
+  for (let seed = 0; seed < 100; seed++) {
+    const w = new World(seed, 0);
+    w.begin();
+    w.run(10_000 + seed * 10);
+    w.ends.a.address = "198.51.100.77";
+    w.run(3_000);
+    if (w.ends.a.end.up && w.ends.b.end.up) kept++;
+    w.run(30_000);
+    assert.deepEqual([w.ends.a.end.up, w.ends.b.end.up], [true, true], `seed ${seed}`);
+  }
+  assert.ok(kept >= 90, `${kept} of 100`);
+});
+
+Deno.test("LaneEnd is asked more seldom while nobody sends", () => {
+  const w = new World(5, 0);
+  w.begin();
+  w.run(8_000);
+  const checks = (busy: boolean) => {
+    for (const who of ["a", "b"] as const) w.tell(who, { kind: "busy", busy });
+    const before = w.checks;
+    w.run(60_000);
+    return w.checks - before;
+  };
+  assert.ok(checks(true) > 2 * checks(false));
 });
 
 Deno.test("LaneEnd gives the lane back when it is no longer wanted", () => {

@@ -36,6 +36,8 @@ export type PathEvent =
   | { kind: "wgHandshakeStale" }
   /** The NAT before this machine gives it another address than before: a way that was not there when ICE failed. */
   | { kind: "mappingChanged" }
+  /** The peer has named an address that its NAT did not give it before. */
+  | { kind: "peerMappingChanged" }
   /** Addresses or routes of this machine changed: old failures say nothing any more. */
   | { kind: "networkChanged" }
   | { kind: "tick" };

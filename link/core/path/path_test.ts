@@ -277,6 +277,37 @@ Deno.test("Path tries ICE again at once when the NAT gives another address, thou
   assert.equal(bench.path.nextDeadline()! - bench.now, 300_000);
 });
 
+Deno.test("Path does not hold a direct path down that a NAT's change of mind has cost, before or after it was noticed", () => {
+  for (
+    const order of [["mappingChanged", "iceConsentLost"], ["iceConsentLost", "mappingChanged"], [
+      "iceConsentLost",
+      "peerMappingChanged",
+    ]] as const
+  ) {
+    const bench = new Bench();
+    bench.do({ kind: "gateUp" });
+    for (let n = 0; n < 6; n++) {
+      bench.do(selected());
+      assert.equal(bench.path.view.rung, "direct", `${order}, ${n}`);
+      bench.elapse(20_000);
+      for (const kind of order) bench.do({ kind });
+      assert.equal(bench.path.view.rung, "quic");
+    }
+  }
+});
+
+Deno.test("Path holds a direct path down that never lasts, however often a NAT changes its mind", () => {
+  const bench = direct();
+  for (let n = 0; n < 6; n++) {
+    bench.elapse(5_000);
+    bench.do({ kind: "iceConsentLost" });
+    bench.do({ kind: "mappingChanged" });
+    bench.do(selected());
+    assert.equal(bench.path.view.rung, "quic");
+    bench.elapse(1_000 * 2 ** n);
+  }
+});
+
 Deno.test("Path gives up on an attempt that nobody answers", () => {
   const bench = new Bench();
   bench.do({ kind: "peerOnline" });
@@ -313,6 +344,7 @@ Deno.test("Path keeps its rules whatever happens", () => {
       { kind: "iceFailed" },
       { kind: "wgHandshakeStale" },
       { kind: "mappingChanged" },
+      { kind: "peerMappingChanged" },
       { kind: "networkChanged" },
       { kind: "tick" },
     ),
