@@ -13,10 +13,12 @@ import {
   GATE_ALPN,
   type SessionClaims,
 } from "../wire/gate_session.ts";
+import { GATE_SERVER_NAME, nameOfTicket } from "../wire/gate_ticket.ts";
 import type { SigningKey } from "../trust/keys.ts";
 import type { VerifiedGate } from "../trust/record.ts";
-import { Endpoints } from "./gate_endpoints.ts";
 import { signSession, verifySession } from "../trust/session.ts";
+import { Endpoints } from "./gate_endpoints.ts";
+import { askTicket, type TicketBook } from "./gate_tickets.ts";
 
 /** Who opens a line, to whom. */
 export interface GateDial {
@@ -28,6 +30,8 @@ export interface GateDial {
   random(n: number): Bytes;
   /** Opening and answering take at most this long, in ms. */
   timeout: number;
+  /** Tickets of before; one that holds saves a question. */
+  tickets?: TicketBook;
   /** Gives it up. */
   signal?: AbortSignal;
 }
@@ -38,25 +42,25 @@ const CHUNK = 2_048;
 /** A connection that ends tells why within so long, in ms, or not at all. */
 const REASON_PATIENCE = 100;
 
+/** What QUIC says when the other end closes before the handshake: a gate does to whoever shows no ticket that holds. */
+const TURNED_AWAY = /during the handshake/;
+
 /** The types of Deno do not show this member yet; its source honours it (FACTS). */
 type PinnedQuicOptions = Deno.ConnectQuicOptions<false> & {
   serverCertificateHashes: { algorithm: "sha-256"; value: Uint8Array }[];
 };
 
-/** The sockets of all lines of this process. */
+/** The sockets of all lines of this process, but those that leave from a port of their own. */
 const ENDPOINTS = new Endpoints({
   make: (hostname) => new Deno.QuicEndpoint({ hostname, port: 0 }),
   now: () => performance.now(),
 });
 
-/** A dial under way. */
-interface Dial {
-  /** Once there is one. */
-  conn: Deno.QuicConn | null;
-  /** Nobody waits for it any more. */
-  over: boolean;
-  /** Its socket may rest. */
-  end: () => void;
+/** Where a dial leaves from. */
+interface Socket {
+  endpoint: Deno.QuicEndpoint;
+  /** Not needed any more; what is still under way there counts for nobody. */
+  end(): void;
 }
 
 /** A line whose other end has proved to be the gate of the record. */
@@ -66,7 +70,7 @@ export class GateLine {
   proof = "";
   /** Why the connection ended, once it has: what the gate said, or what QUIC says of it. */
   readonly gone: Promise<string>;
-  readonly #end: () => void;
+  readonly #socket: Socket;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #reader: ReadableStreamBYOBReader;
   /** Where the next read goes. */
@@ -76,12 +80,12 @@ export class GateLine {
   readonly #place: string;
 
   private constructor(
-    o: { conn: Deno.QuicConn; end: () => void; place: string; gone: Promise<string> },
+    o: { conn: Deno.QuicConn; socket: Socket; place: string; gone: Promise<string> },
     stream: Deno.QuicBidirectionalStream,
   ) {
     this.conn = o.conn;
     this.gone = o.gone;
-    this.#end = o.end;
+    this.#socket = o.socket;
     this.#place = o.place;
     this.#writer = stream.writable.getWriter();
     this.#reader = stream.readable.getReader({ mode: "byob" });
@@ -104,16 +108,21 @@ export class GateLine {
     o.signal?.addEventListener("abort", giveUp);
     const silent = new GhostError("timeout", "The gate does not answer", { place });
     const timer = setTimeout(() => givenUp.reject(silent), o.timeout);
-    const dial: Dial = { conn: null, over: false, end: () => {} };
+    const over = new AbortController();
+    let socket: Socket | null = null;
+    const from = (port: number) => {
+      over.signal.throwIfAborted();
+      socket?.end();
+      return socket = socketFor(o.host, port);
+    };
     try {
-      const opened = GateLine.#connect(dial, o).then((line) =>
+      const opened = GateLine.#dial(o, { from, signal: over.signal }).then((line) =>
         line.#named(() => line.#greet(o).then(() => answer(line)))
       );
       return await Promise.race([opened, givenUp.promise]);
     } catch (error) {
-      dial.over = true;
-      hangUp(dial.conn, 1);
-      dial.end();
+      over.abort();
+      (socket as Socket | null)?.end();
       throw failed(error);
     } finally {
       clearTimeout(timer);
@@ -121,38 +130,77 @@ export class GateLine {
     }
   }
 
-  static async #connect(dial: Dial, o: GateDial): Promise<GateLine> {
-    const { record } = o.gate;
-    if (record.quic === undefined) {
-      throw new GhostError("unreachable", "This gate has no QUIC sessions", { place: `gate ${record.name}` });
-    }
-    const anywhere = o.host.includes(":") ? "::" : "0.0.0.0";
-    const endpoint = ENDPOINTS.take(anywhere); // a machine without IPv6 has none for that
-    dial.end = () => {
-      dial.end = () => {};
-      ENDPOINTS.rest(anywhere, endpoint);
+  /** Connects with a ticket: one of before, and when the gate does not take that (it was for another address), a new one. */
+  static async #dial(
+    o: GateDial,
+    { from, signal }: { from(port: number): Socket; signal: AbortSignal },
+  ): Promise<GateLine> {
+    const { name, quic, stun } = o.gate.record;
+    const place = `gate ${name} at ${o.host}`;
+    if (quic === undefined) throw new GhostError("unreachable", "This gate has no QUIC sessions", { place });
+    const service = { host: o.host, port: stun };
+    const ask = async () => {
+      const got = await askTicket(service, { random: o.random, signal });
+      if (got) o.tickets?.keep(service, got.ticket, performance.now());
+      return got;
     };
+    const kept = o.tickets?.get(service, performance.now());
+    const first = kept ? { ticket: kept, port: 0 } : await ask();
+    try {
+      return await GateLine.#connect(from(first?.port ?? 0), { ...o, signal }, first?.ticket);
+    } catch (error) {
+      if (!TURNED_AWAY.test(errorLine(error))) throw error;
+      o.tickets?.forget(service);
+    }
+    const again = first && await ask();
+    if (!again) {
+      throw new GhostError(
+        "unreachable",
+        "The gate's STUN service does not answer, which proves this machine's address",
+        {
+          place: `${place} UDP ${stun}`,
+          mend: `let UDP port ${stun} through as well`,
+        },
+      );
+    }
+    try {
+      return await GateLine.#connect(from(again.port), { ...o, signal }, again.ticket);
+    } catch (error) {
+      if (!TURNED_AWAY.test(errorLine(error))) throw error;
+      const message = `The gate sees this machine at another address on UDP port ${stun} than on ${quic}`;
+      const mend = "have the NAT on the way use one public address for both";
+      throw new GhostError("unreachable", message, { place, mend, cause: error });
+    }
+  }
+
+  static async #connect(
+    socket: Socket,
+    o: GateDial & { signal: AbortSignal },
+    ticket?: Uint8Array,
+  ): Promise<GateLine> {
+    const { record } = o.gate;
     const options: PinnedQuicOptions = {
       hostname: o.host,
-      port: record.quic,
-      serverName: "ghostgate",
+      port: record.quic!,
+      serverName: ticket ? nameOfTicket(ticket) : GATE_SERVER_NAME,
       alpnProtocols: [GATE_ALPN],
       serverCertificateHashes: [{ algorithm: "sha-256", value: fromBase64Url(record.cert) }],
       congestionControl: "low-latency",
       keepAliveInterval: 3_000,
       maxIdleTimeout: 10_000,
-      endpoint,
+      endpoint: socket.endpoint,
     };
-    const conn = dial.conn = await Deno.connectQuic(options);
-    if (dial.over) {
+    const conn = await Deno.connectQuic(options);
+    if (o.signal.aborted) {
       hangUp(conn, 1);
       throw new Error("nobody waits for it any more");
     }
+    o.signal.addEventListener("abort", () => hangUp(conn, 1)); // the signal is this dial's own
     // It rejects when nobody said goodbye: the gate forgot the connection (a reset) or went silent.
     const gone = conn.closed.then((info) => info.reason || `closed with code ${info.closeCode}`, errorLine);
     try {
       const stream = await conn.createBidirectionalStream();
-      return new GateLine({ conn, end: () => dial.end(), place: `gate ${record.name}`, gone }, stream);
+      return new GateLine({ conn, socket, place: `gate ${record.name}`, gone }, stream);
     } catch (error) {
       throw new Error(await whyOf(gone, error), { cause: error });
     }
@@ -218,13 +266,31 @@ export class GateLine {
 
   close(): void {
     hangUp(this.conn, 0);
-    this.#end();
+    this.#socket.end();
   }
 }
 
-function hangUp(conn: Deno.QuicConn | null, closeCode: number): void {
+/** Where a dial leaves from: this port if it is free. @throws on a machine without this family */
+function socketFor(host: string, port: number): Socket {
+  const hostname = host.includes(":") ? "::" : "0.0.0.0";
+  if (port !== 0) {
+    try {
+      const endpoint = new Deno.QuicEndpoint({ hostname, port });
+      return { endpoint, end: () => endpoint.close({ closeCode: 1, reason: "" }) };
+    } catch { /* any other will do */ }
+  }
+  const endpoint = ENDPOINTS.take(hostname);
+  let ended = false;
+  const end = () => {
+    if (!ended) ENDPOINTS.rest(hostname, endpoint);
+    ended = true;
+  };
+  return { endpoint, end };
+}
+
+function hangUp(conn: Deno.QuicConn, closeCode: number): void {
   try {
-    conn?.close({ closeCode, reason: "" });
+    conn.close({ closeCode, reason: "" });
   } catch { /* already gone */ }
 }
 
