@@ -2,6 +2,7 @@
 import type { Log } from "../../mesh/host/log.ts";
 import type { Runner, RunningChild } from "../../mesh/host/runner.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
+import { ROUTE_PROTOCOL } from "../core/plan/mod.ts";
 import type { LinkTools } from "./tools.ts";
 
 /** Changes come in bursts (a DHCP renewal is a dozen lines); quiet for this long means it is over, in ms. */
@@ -55,7 +56,10 @@ export function startIpMonitor(o: {
   let stopped = false;
   let child: RunningChild | undefined;
   let wake = () => {};
-  const own = new RegExp(`(^|[\\s:])${o.iface.replace(/[.]/g, "\\.")}([:@\\s]|$)`);
+  // And routes of last resort, which have no interface.
+  const own = new RegExp(
+    `(^|[\\s:])${o.iface.replace(/[.]/g, "\\.")}([:@\\s]|$)|^(Deleted )?unreachable .* proto ${ROUTE_PROTOCOL} `,
+  );
 
   const changed = settled(o.onChange, 0);
   const touched = settled(o.onTouched, APART);

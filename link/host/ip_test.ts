@@ -80,11 +80,11 @@ Deno.test("parseOtherRoutes() reads what others lead somewhere, in any table", (
     { dst: "192.168.1.7", dev: "eth0", table: "local", type: "local" },
     { dst: "10.9.0.0/16", type: "blackhole" },
   ];
-  assert.deepEqual(parseOtherRoutes(routes, 4, "ghost0"), [
+  assert.deepEqual(parseOtherRoutes(routes, "ghost0"), [
     { prefix: "192.168.1.0/24", iface: "eth0" },
     { prefix: "100.100.1.1/32", iface: "tailscale0" },
   ]);
-  assert.deepEqual(parseOtherRoutes([{ dst: "fd00::1", dev: "eth0" }], 6, "ghost0"), [
+  assert.deepEqual(parseOtherRoutes([{ dst: "fd00::1", dev: "eth0" }], "ghost0"), [
     { prefix: "fd00::1/128", iface: "eth0" },
   ]);
 });
