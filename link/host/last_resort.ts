@@ -60,6 +60,11 @@ export class LastResort {
     return made;
   }
 
+  /** Takes away what ended sessions of this machine have left. */
+  static async release(o: Pick<LastResortOptions, "ip" | "owner">): Promise<void> {
+    await new LastResort({ ...o, prefix6: "", file: "" }).close("go");
+  }
+
   #observe({ unreachable }: OwnRoutes): void {
     this.#there = new Set(unreachable.filter((r) => r.metric === this.#metric).map((r) => r.prefix));
   }
