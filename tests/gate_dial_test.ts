@@ -1,5 +1,6 @@
 /** A node's sessions with real gates: addresses that are silent cost no session, and what goes wrong is told. */
 import assert from "node:assert/strict";
+import { handTo } from "../ctl/admin/gates.ts";
 import { openCertificate } from "../gate/host/certificate.ts";
 import { GateWorld } from "../gate/host/testing_gate.ts";
 import { random, type TestNode, until } from "../gate/host/testing.ts";
@@ -51,6 +52,26 @@ Deno.test("a gate's address that is silent fails nothing: its next one is dialle
   keeper.leave("done");
   await until("its end", () => told.length === 2);
   assert.deepEqual(told, ["up", "done"]);
+});
+
+Deno.test("an admin's entries reach a gate most of whose addresses are silent, and a gate that is all silent is an error", async () => {
+  await using w = await GateWorld.create();
+  const admin = await w.network.copy();
+  for (let n = 0; n < 70; n++) await admin.grant(); // more than one round takes
+  const silent = Array.from({ length: 9 }, (_, n) => `127.0.0.${n + 2}`);
+  using stack = new DisposableStack();
+  const sockets = silent.map((host) => stack.use(silentAt(host, w.gate.port)));
+  const from = { net: admin.id, admin: admin.admin, ledger: admin.ledger, head: w.network.ledger.head };
+  let outcome: unknown = null;
+  handTo(gateAt(w.gate, [...silent, "127.0.0.1"]), from).then(() => outcome = "handed", (error) => outcome = error);
+  await until("the answer", () => outcome);
+  assert.equal(outcome, "handed");
+  assert.deepEqual(w.network.ledger.head, admin.ledger.head);
+  assert.ok(sockets.every(({ packets }) => packets() > 0), "they were all tried before");
+  await admin.grant();
+  await assert.rejects(handTo(gateAt(w.gate, ["127.0.0.2"]), { ...from, head: w.network.ledger.head }), {
+    code: "timeout",
+  });
 });
 
 /** A way to a gate's port that, once cut, carries only who comes anew: as if the gate had been started anew, without a word. */

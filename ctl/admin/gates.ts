@@ -3,17 +3,20 @@
  * all machines that have a session. Which gates there are is remembered here, because the coordinator may hide them too.
  */
 import { GateLine } from "../../mesh/client/gate_line.ts";
+import { race } from "../../mesh/host/race.ts";
 import { readJson, writeJson } from "../../mesh/host/state_dir.ts";
+import type { SigningKey } from "../../mesh/trust/keys.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { type VerifiedGate, verifyGateRecord } from "../../mesh/trust/record.ts";
 import { AdmitRules } from "../../mesh/policy/mod.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
+import { familiesInTurn } from "../../mesh/wire/race.ts";
 import { jws, z } from "../../mesh/wire/schema.ts";
 import type { LedgerHead } from "../../mesh/wire/ledger.ts";
 import { random, unixTime } from "./host.ts";
 import type { KnownNetwork } from "./store.ts";
 
-/** One gate gets this long for one round, in ms; an admin waits for the slowest one. */
+/** One address of a gate gets this long for one round, in ms; an admin waits for the slowest gate. */
 const ROUND_TIME = 2_000;
 /** A gate that is behind is brought forward in rounds. */
 const MAX_ROUNDS = 8;
@@ -58,29 +61,42 @@ function nextEntries(ledger: Ledger, head: LedgerHead): string[] {
   return entries;
 }
 
-/** Brings one gate forward to the ledger's head, beginning with the entries after `head`. @throws GhostError */
-async function handTo(gate: VerifiedGate, known: KnownNetwork, o: { ledger: Ledger; head: LedgerHead }): Promise<void> {
+/**
+ * Brings one gate forward to the ledger's head, beginning with the entries after `head`. Its addresses are dialled staggered, and
+ * the first that answers is handed the entries.
+ * @throws GhostError why none took them
+ */
+export async function handTo(
+  gate: VerifiedGate,
+  o: { net: string; admin: SigningKey; ledger: Ledger; head: LedgerHead },
+): Promise<void> {
+  const dial = { gate, net: o.net, key: o.admin, random, timeout: ROUND_TIME };
+  let hosts = familiesInTurn(gate.record.hosts);
   let { head } = o;
   for (let round = 0; round < MAX_ROUNDS && head.seq < o.ledger.head.seq; round++) {
     const entries = nextEntries(o.ledger, head);
     if (entries.length === 0) return;
-    const dial = { gate, net: known.network.id, key: known.admin, random, timeout: ROUND_TIME };
-    let failure: unknown = null;
-    for (const host of gate.record.hosts) {
-      try {
-        head = await GateLine.open({ ...dial, host }, async (line) => {
+    const { first, ended } = race(hosts, {
+      dial: (host, { signal, turn }) =>
+        GateLine.open({ ...dial, host, signal }, async (line) => {
+          await turn();
           await line.send({ t: "hand", proof: line.proof, entries });
           const answer = await line.expect("handed");
           line.close();
-          return answer.head;
-        });
-        failure = null;
-        break;
-      } catch (error) {
-        failure = error;
-      }
+          return { host, head: answer.head };
+        }),
+      close: () => {},
+      signal: new AbortController().signal,
+    });
+    try {
+      const answer = await first;
+      head = answer.head;
+      hosts = [...new Set([answer.host, ...hosts])];
+    } catch (error) {
+      throw error instanceof AggregateError ? error.errors[0] : error;
+    } finally {
+      await ended;
     }
-    if (failure !== null) throw failure;
   }
 }
 
@@ -94,5 +110,7 @@ export async function handToGates(
   o: { dir: string; gates: readonly VerifiedGate[]; ledger: Ledger; head: LedgerHead },
 ): Promise<void> {
   const gates = await allGates(`${o.dir}/${known.network.id}.gates.json`, o.gates, o.ledger);
-  await Promise.allSettled(gates.map((gate) => handTo(gate, known, o)));
+  const { ledger, head } = o;
+  const from = { net: known.network.id, admin: known.admin, ledger, head };
+  await Promise.allSettled(gates.map((gate) => handTo(gate, from)));
 }

@@ -2,19 +2,25 @@
  * Control messages that wait for one session. A node that reads slowly or not at all costs a bounded amount:
  * - signals are bounded by count and bytes, the oldest goes first (their protocol repeats what matters);
  * - presence is a state: only the newest waits, and only of watched nodes (at most 2000); of ledger heads the newest and those of branches;
- * - of TURN credentials the newest waits;
- * - of each kind of word about the lane with one node only the newest waits;
+ * - of TURN credentials the newest waits, and of pings;
+ * - of each kind of word about the lane with one node only the newest waits, and so many of all these words: a node may ask for lanes
+ *   with whom it likes, and is told of each that there is none. The oldest goes first; who wants a lane asks again;
  * - pongs and what belongs to the ledger are bounded; the few messages of the handshake are not.
  */
 import type { FromGate } from "../../mesh/wire/gate_session.ts";
 import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
+import type { Limits } from "./limits.ts";
 
 /** A chain's head and those of its branches. */
 const MAX_HEADS = 6;
 
+type Bounds = Pick<Limits, "signals" | "signalBytes" | "pongs" | "ledger" | "laneWords">;
+
 export class ControlQueue {
-  readonly #limits: { signals: number; signalBytes: number; pongs: number; ledger: number };
+  readonly #limits: Bounds;
   #first: FromGate[] = [];
+  /** Of these kinds only the newest. */
+  #newest = new Map<string, FromGate>();
   #pongs: number[] = [];
   #heads: LedgerHead[] = [];
   #ledger: LedgerMessage[] = [];
@@ -22,11 +28,10 @@ export class ControlQueue {
   #presence = new Map<string, boolean>();
   #signals: { from: string; box: string }[] = [];
   #signalBytes = 0;
-  #turn: FromGate | null = null;
   /** Signals given up since the start. */
   dropped = 0;
 
-  constructor(limits: { signals: number; signalBytes: number; pongs: number; ledger: number }) {
+  constructor(limits: Bounds) {
     this.#limits = limits;
   }
 
@@ -54,7 +59,8 @@ export class ControlQueue {
         if (this.#ledger.length < this.#limits.ledger) this.#ledger.push(message);
         return;
       case "turn":
-        this.#turn = message;
+      case "ping":
+        this.#newest.set(message.t, message);
         return;
       case "pong":
         if (this.#pongs.length >= this.#limits.pongs) this.#pongs.shift();
@@ -66,6 +72,7 @@ export class ControlQueue {
         const key = `${message.t} ${message.node}`;
         this.#lanes.delete(key); // the newest goes last
         this.#lanes.set(key, message);
+        if (this.#lanes.size > this.#limits.laneWords) this.#lanes.delete(this.#lanes.keys().next().value!);
         return;
       }
       default:
@@ -81,10 +88,9 @@ export class ControlQueue {
   shift(): FromGate | undefined {
     const first = this.#first.shift();
     if (first) return first;
-    const turn = this.#turn;
-    if (turn) {
-      this.#turn = null;
-      return turn;
+    for (const [kind, message] of this.#newest) {
+      this.#newest.delete(kind);
+      return message;
     }
     const n = this.#pongs.shift();
     if (n !== undefined) return { t: "pong", n };
@@ -108,7 +114,7 @@ export class ControlQueue {
 
   clear(): void {
     this.#first = [];
-    this.#turn = null;
+    this.#newest.clear();
     this.#pongs = [];
     this.#heads = [];
     this.#ledger = [];

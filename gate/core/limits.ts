@@ -16,6 +16,8 @@ export interface Limits {
   pongs: number;
   /** Messages with ledger entries. */
   ledger: number;
+  /** Words about lanes: three kinds for each that a node may have or wait for (lanes/limits.ts). */
+  laneWords: number;
   /** Signals a second that one session may send, and at once. */
   signalRate: number;
   signalBurst: number;
@@ -50,6 +52,7 @@ export const LIMITS: Limits = {
   signalBytes: 1 << 20,
   pongs: 64,
   ledger: 16,
+  laneWords: 1_536,
   signalRate: 100,
   signalBurst: 1_000,
   watchRate: 2_000,

@@ -11,6 +11,7 @@ import { Retry } from "./retry.ts";
 import { sourceOf } from "./source.ts";
 
 const HEAD = { seq: 1, hash: "h" };
+const BOUNDS = { signals: 4, signalBytes: 100, pongs: 4, ledger: 4, laneWords: 6 };
 
 Deno.test("PacketQueue keeps the newest within both bounds, in order", () => {
   fc.assert(fc.property(fc.array(fc.oneof(fc.integer({ min: 1, max: 60 }), fc.constant(null))), (steps) => {
@@ -40,12 +41,13 @@ Deno.test("PacketQueue refuses a packet that could never fit", () => {
 });
 
 Deno.test("ControlQueue has nothing of any kind left when it is cleared", () => {
-  const queue = new ControlQueue({ signals: 4, signalBytes: 100, pongs: 4, ledger: 4 });
+  const queue = new ControlQueue(BOUNDS);
   const fill = () => {
     for (
       const message of [
         { t: "welcome", observed: "192.0.2.1:1", head: HEAD },
         { t: "turn", username: "u", password: "p", expires: 1 },
+        { t: "ping", n: 1 },
         { t: "pong", n: 1 },
         { t: "head", head: HEAD },
         { t: "entries", entries: [] },
@@ -58,10 +60,36 @@ Deno.test("ControlQueue has nothing of any kind left when it is cleared", () => 
   fill();
   let count = 0;
   while (queue.shift()) count++;
-  assert.equal(count, 8);
+  assert.equal(count, 9);
   fill();
   queue.clear();
   assert.equal(queue.shift(), undefined);
+});
+
+Deno.test("ControlQueue keeps a bounded number of the newest of whatever a node can cause without reading", () => {
+  const queue = new ControlQueue(BOUNDS);
+  for (let n = 0; n < 1_000; n++) {
+    for (
+      const message of [
+        { t: "ping", n },
+        { t: "pong", n },
+        { t: "turn", username: `${n}`, password: "p", expires: 1 },
+        { t: "head", head: { seq: n, hash: "h" } },
+        { t: "entries", entries: [] },
+        { t: "lane-ended", node: `n${n}`, reason: "no-lanes" },
+        { t: "signal", from: `n${n}`, box: "b" },
+      ] as FromGate[]
+    ) queue.push(message);
+  }
+  const left: FromGate[] = [];
+  for (let next = queue.shift(); next; next = queue.shift()) left.push(next);
+  const count = (t: FromGate["t"]) => left.filter((message) => message.t === t).length;
+  assert.deepEqual(
+    (["ping", "pong", "turn", "head", "entries", "lane-ended", "signal"] as const).map(count),
+    [1, 4, 1, 1, 4, 6, 4],
+  );
+  assert.deepEqual(left.find(({ t }) => t === "ping"), { t: "ping", n: 999 });
+  assert.deepEqual(left.findLast(({ t }) => t === "lane-ended"), { t: "lane-ended", node: "n999", reason: "no-lanes" });
 });
 
 Deno.test("Directory finds by text and by frame, also when the first four bytes collide", () => {

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { type Attempt, persistent, race } from "./attempts.ts";
+import { race } from "../../mesh/host/race.ts";
+import { type Attempt, persistent } from "./attempts.ts";
 
 const never: Attempt<string> = (signal) =>
   new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error("given up"))));
@@ -14,28 +15,11 @@ function refusing(times: number, value = "an address"): { tries: number; attempt
 }
 
 const race2 = (...attempts: Attempt<string>[]) =>
-  race(attempts, { stop: new AbortController().signal, discard: () => {} });
-
-Deno.test("race() gives what comes first, ends the others, and hands back what comes too late", async () => {
-  const late: string[] = [];
-  const ended = Promise.withResolvers<void>();
-  const slow: Attempt<string> = (signal) =>
-    new Promise((resolve) =>
-      signal.addEventListener("abort", () => {
-        resolve("slow");
-        ended.resolve();
-      })
-    );
-  const attempts = [slow, () => Promise.resolve("quick")];
-  const won = await race(attempts, { stop: new AbortController().signal, discard: (value) => late.push(value) });
-  await ended.promise;
-  await Promise.resolve();
-  assert.deepEqual([won, late], ["quick", ["slow"]]);
-});
-
-Deno.test("race() throws what all of them threw", async () => {
-  await assert.rejects(race2(refusing(9).attempt, refusing(9).attempt), AggregateError);
-});
+  race(attempts, {
+    dial: (attempt, { signal }) => attempt(signal),
+    close: () => {},
+    signal: new AbortController().signal,
+  }).first;
 
 Deno.test("persistent() has what is refused at first before a way that is silent has failed", async () => {
   const tls = refusing(2);

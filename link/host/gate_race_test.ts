@@ -1,11 +1,12 @@
 import assert from "node:assert/strict";
 import { GhostError } from "../../mesh/wire/errors.ts";
-import { raceFor, type RaceHost } from "./gate_race.ts";
+import type { RaceHost } from "../../mesh/host/race.ts";
+import { raceFor } from "./gate_race.ts";
 
 const [A, B] = ["2001:db8::1", "192.0.2.1"];
 
 /** What a dial does; it has to end with its signal. */
-type Dial = RaceHost<string>["dial"];
+type Dial = RaceHost<string, string>["dial"];
 const silent: Dial = (address, { signal }) =>
   new Promise((_, reject) => signal.addEventListener("abort", () => reject(new Error(`${address} dropped`))));
 const session: Dial = async (address, { turn }) => {

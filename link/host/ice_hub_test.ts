@@ -1,14 +1,21 @@
 import assert from "node:assert/strict";
 import { createLog } from "../../mesh/host/log.ts";
-import { encodeStun, field, USERNAME } from "../core/stun/mod.ts";
+import {
+  decodeStun,
+  encodeStun,
+  field,
+  type TransportAddress,
+  USERNAME,
+  XOR_MAPPED_ADDRESS,
+} from "../core/stun/mod.ts";
 import { stunCrypto } from "./crypto.ts";
 import { IceHub } from "./ice_hub.ts";
 
 /** A hub, and a check to a user name fragment of it. */
-function world() {
+function world(now = () => 0) {
   const lines: string[] = [];
   const log = createLog("link", { level: "debug", write: (line) => lines.push(line) });
-  const hub = new IceHub({ log, crypto: stunCrypto, now: () => 0 });
+  const hub = new IceHub({ log, crypto: stunCrypto, now });
   const from = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const check = (ufrag: string) =>
     from.send(
@@ -64,5 +71,61 @@ Deno.test("IceHub goes on after a datagram that somebody could not take, and say
   for (let n = 0; n < 3; n++) await check("ab");
   await came.promise;
   assert.equal(lines.filter((line) => line.includes("not today")).length, 1);
+  close();
+});
+
+/** A STUN service that sees everybody at `sees`; null: it is silent. */
+function service() {
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const one = {
+    at: { address: "127.0.0.1", port: (socket.addr as Deno.NetAddr).port },
+    sees: null as TransportAddress | null,
+    close: () => socket.close(),
+  };
+  void (async () => {
+    for await (const [bytes, from] of socket) {
+      if (one.sees === null) continue;
+      const { transaction } = decodeStun(bytes);
+      const fields = [field(XOR_MAPPED_ADDRESS, one.sees)];
+      await socket.send(encodeStun({ class: "success", transaction, fields, fingerprint: true }), from);
+    }
+  })();
+  return one;
+}
+
+Deno.test("IceHub keeps what a STUN service said last while none speaks, and no longer than that", async () => {
+  let now = 0;
+  const { hub, close } = world(() => now);
+  const [a, b] = [service(), service()];
+  const places = (...ports: number[]) => ports.map((port) => ({ address: "198.51.100.1", port }));
+  const [before, other, after] = places(4001, 4002, 4003);
+  const outside = () => hub.candidates().filter(({ type }) => type === "srflx").map(({ port }) => port);
+  /** Runs the hub's clock, and waits a moment for answers each time, until it has learnt this. */
+  const learns = async (ports: number[]) => {
+    for (let n = 0; n < 400 && outside().join() !== ports.join(); n++) {
+      now = Math.max(now, hub.nextDeadline()!);
+      hub.tick();
+      await new Promise((resolve) => setTimeout(resolve, 5));
+    }
+    assert.deepEqual(outside(), ports);
+  };
+  hub.setHost(["10.9.1.2"], 51820);
+  hub.setServers([a, b].map(({ at }) => ({ server: at, base: "10.9.1.2" })));
+  [a.sees, b.sees] = [before!, other!];
+  await learns([4001, 4002]);
+
+  let changes = 0;
+  hub.onCandidates = () => changes++;
+  [a.sees, b.sees] = [null, null];
+  for (let n = 0; changes < 2; n++) {
+    assert.ok(n < 100, "both services are given up");
+    now = hub.nextDeadline()!;
+    hub.tick();
+  }
+  assert.deepEqual(outside(), [4001, 4002], "nobody says otherwise");
+
+  b.sees = after!;
+  await learns([4003]);
+  for (const one of [a, b]) one.close();
   close();
 });

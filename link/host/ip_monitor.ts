@@ -2,6 +2,7 @@
 import type { Log } from "../../mesh/host/log.ts";
 import type { Runner, RunningChild } from "../../mesh/host/runner.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
+import { pause } from "../../mesh/wire/pause.ts";
 import { ROUTE_PROTOCOL } from "../core/plan/mod.ts";
 import type { LinkTools } from "./tools.ts";
 
@@ -53,9 +54,8 @@ export function startIpMonitor(o: {
   onChange: () => void;
   onTouched: () => void;
 }): IpMonitor {
-  let stopped = false;
+  const stopped = new AbortController();
   let child: RunningChild | undefined;
-  let wake = () => {};
   // And routes of last resort, which have no interface.
   const own = new RegExp(
     `(^|[\\s:])${o.iface.replace(/[.]/g, "\\.")}([:@\\s]|$)|^(Deleted )?unreachable .* proto ${ROUTE_PROTOCOL} `,
@@ -79,29 +79,22 @@ export function startIpMonitor(o: {
   };
 
   const supervise = async () => {
-    for (let failures = 0; !stopped; failures++) {
+    for (let failures = 0; !stopped.signal.aborted; failures++) {
       const began = Date.now();
       const why = await once();
-      if (stopped) return;
+      if (stopped.signal.aborted) return;
       if (Date.now() - began > 30_000) failures = 0;
       o.log.warn("ip monitor ended, starting it again", { why });
-      await new Promise<void>((resolve) => {
-        const pause = setTimeout(resolve, BACKOFF[Math.min(failures, BACKOFF.length - 1)]);
-        wake = () => {
-          clearTimeout(pause);
-          resolve();
-        };
-      });
-      if (!stopped) changed.call();
+      await pause(BACKOFF[Math.min(failures, BACKOFF.length - 1)]!, stopped.signal);
+      if (!stopped.signal.aborted) changed.call();
     }
   };
   const ended = supervise();
   return {
     async stop() {
-      stopped = true;
+      stopped.abort();
       changed.stop();
       touched.stop();
-      wake();
       child?.kill();
       await ended;
     },

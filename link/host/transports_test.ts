@@ -1,20 +1,7 @@
 /** A rung that nobody knows of beforehand: one `Transport`, one entry in the list, and a peer's packets cross it. */
 import assert from "node:assert/strict";
-import { createLog } from "../../mesh/host/log.ts";
-import { signingKeyFromSeed } from "../../mesh/trust/keys.ts";
-import { stunCrypto } from "./crypto.ts";
-import { Gates } from "./gates.ts";
-import { TurnDesk } from "./turn_desk.ts";
-import { GuessDesk } from "./guess.ts";
-import { IceHub } from "./ice_hub.ts";
-import { Peer } from "./peer.ts";
-import type { PeerHost } from "./peer_host.ts";
-import { random } from "./random.ts";
+import { LOOPBACK, machine, open, portOf } from "./testing_peer.ts";
 import type { Carrier, CarrierHost, Transport } from "./transport.ts";
-
-const LOOPBACK = { transport: "udp" as const, hostname: "127.0.0.1" };
-const open = () => Deno.listenDatagram({ ...LOOPBACK, port: 0 });
-const portOf = (socket: Deno.DatagramConn) => (socket.addr as Deno.NetAddr).port;
 
 /** The toy: every packet is a datagram to a socket of the other end. */
 class Toy implements Transport {
@@ -54,88 +41,6 @@ class Toy implements Transport {
       close: () => this.socket.close(),
     };
   }
-}
-
-/** One machine: a peer of the real class, and a socket in the place of its WireGuard. */
-async function machine(
-  [selfId, peerId]: [string, string],
-  transports: Toy[],
-  { changed = () => Promise.resolve(), signal = () => {} }: Partial<Pick<PeerHost, "changed" | "signal">> = {},
-) {
-  const wireguard = open();
-  const log = createLog("test", { write: () => {} });
-  const now = () => Date.now();
-  const hub = new IceHub({ log, crypto: stunCrypto, now });
-  const gates = new Gates({
-    net: "n".repeat(32),
-    quic: true,
-    turn: () => {},
-    selfId,
-    saved: null,
-    measure: () => Promise.resolve(),
-    ways: ({ record }) => Promise.resolve(record.hosts),
-    handlerFailed: (_gate, { error }) => {
-      throw error;
-    },
-    homesOf: () => [],
-    home: () => {},
-    met: () => {},
-    tellPeer: () => {},
-    key: await signingKeyFromSeed(random(32)),
-    record: () => "",
-    head: () => ({ seq: 1, hash: "A".repeat(43) }),
-    random,
-    now,
-    session: () => {},
-    signal: () => {},
-    presence: () => {},
-    packet: () => {},
-    headSeen: () => {},
-    ledger: () => {},
-    about: () => {},
-  });
-  const turn = new TurnDesk({
-    enabled: false,
-    first: false,
-    choices: () => Promise.resolve([]),
-    refused: () => {},
-    log,
-    now,
-  });
-  const peer = new Peer(peerId, {
-    selfId,
-    hub,
-    direct: true,
-    turn,
-    peerGates: () => [],
-    guesses: new GuessDesk({ enabled: () => false, hard: () => false, server: () => null }),
-    crypto: stunCrypto,
-    tieBreaker: 1n,
-    accept: () => true,
-    wgPort: () => portOf(wireguard),
-    signal,
-    gates,
-    transports,
-    changed,
-    moved: () => {},
-    rearm: () => {},
-    log,
-    now,
-  });
-  peer.configured();
-  return {
-    peer,
-    /** WireGuard sends to its peer. */
-    send: (packet: Uint8Array) => wireguard.send(packet, { ...LOOPBACK, port: peer.wanted().endpoint.port }),
-    /** WireGuard's next packet. */
-    receive: async () => (await wireguard.receive())[0],
-    [Symbol.dispose]: () => {
-      peer.close();
-      gates.close();
-      hub.close();
-      wireguard.close();
-    },
-  };
 }
 
 Deno.test("Peer carries WireGuard's packets over a transport that is one entry in the list, and over the next when it is down", async () => {

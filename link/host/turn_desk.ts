@@ -5,10 +5,11 @@
  */
 import type { Log } from "../../mesh/host/log.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
+import { race } from "../../mesh/host/race.ts";
 import { Hold } from "../core/path/hold.ts";
 import { endpointText, isStun, type TransportAddress } from "../core/stun/mod.ts";
 import type { RelayedAddress, TurnCredentials } from "../core/turn/mod.ts";
-import { persistent, race } from "./attempts.ts";
+import { persistent } from "./attempts.ts";
 import { TurnConnection } from "./turn_connection.ts";
 import type { TurnChoice } from "./turn_servers.ts";
 
@@ -171,8 +172,11 @@ export class TurnDesk {
       const prefer = [...this.#users.values()].find((gate) => gate !== null) ?? null;
       const choices = (await this.#host.choices(prefer)).slice(0, MAX_ATTEMPTS);
       if (choices.length === 0) throw new Error("no gate and no config names a TURN server");
-      const attempts = choices.map((choice) => persistent((signal) => this.#attempt(choice, signal)));
-      const won = await race(attempts, { stop: stop.signal, discard: ({ connection }) => connection.close() });
+      const won = await race(choices, {
+        dial: (choice, { signal }) => persistent((s) => this.#attempt(choice, s))(signal),
+        close: ({ connection }) => connection.close(),
+        signal: stop.signal,
+      }).first;
       this.#racing = null;
       if (this.#closed || this.#users.size === 0) return won.connection.close();
       this.#begin(won);

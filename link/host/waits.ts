@@ -1,5 +1,7 @@
 /** Growing waits between tries of something that is away, which news from outside ends. */
+import { pause } from "../../mesh/wire/pause.ts";
 
+/** The waits for one such thing. */
 export class Waits {
   readonly #o: { first: number; longest: number };
   #next: number;
@@ -30,17 +32,8 @@ export class Waits {
   wait({ spread, atLeast = 0 }: { spread: number; atLeast?: number }, signal: AbortSignal): Promise<void> {
     const ms = Math.max(this.#next, atLeast) * spread;
     this.#next = Math.min(this.#next * 2, this.#o.longest);
-    return new Promise((resolve) => {
-      if (signal.aborted) return resolve();
-      const done = () => {
-        clearTimeout(timer);
-        signal.removeEventListener("abort", done);
-        this.#wake = () => {};
-        resolve();
-      };
-      const timer = setTimeout(done, ms);
-      signal.addEventListener("abort", done);
-      this.#wake = done;
-    });
+    const early = new AbortController();
+    this.#wake = () => early.abort();
+    return pause(ms, AbortSignal.any([signal, early.signal]));
   }
 }

@@ -12,6 +12,7 @@ import type { Log } from "../../mesh/host/log.ts";
 import type { Runner, RunningChild } from "../../mesh/host/runner.ts";
 import { parseJson } from "../../mesh/wire/encoding.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
+import { pause } from "../../mesh/wire/pause.ts";
 import { parse, z } from "../../mesh/wire/schema.ts";
 import { ALIAS_PREFIX } from "./ip.ts";
 import { type LinkTools, runTool, toolError } from "./tools.ts";
@@ -192,8 +193,7 @@ class UserspaceDevice implements Device {
   readonly #o: DeviceOptions;
   readonly #link: Link;
   #child: RunningChild | null = null;
-  #closed = false;
-  #wake = () => {};
+  readonly #closed = new AbortController();
   #supervision: Promise<void> = Promise.resolve();
   /** The last lines it wrote, for the error when it does not start. */
   #said: string[] = [];
@@ -214,8 +214,7 @@ class UserspaceDevice implements Device {
   }
 
   async close(): Promise<void> {
-    this.#closed = true;
-    this.#wake();
+    this.#closed.abort();
     this.#child?.kill("SIGTERM");
     const late = setTimeout(() => this.#child?.kill("SIGKILL"), PATIENCE);
     await this.#supervision;
@@ -247,27 +246,21 @@ class UserspaceDevice implements Device {
   }
 
   async #supervise(): Promise<void> {
-    for (let failures = 0; !this.#closed; failures++) {
+    for (let failures = 0; !this.#closed.signal.aborted; failures++) {
       const began = Date.now();
       const { code, signal } = await this.#child!.status;
-      if (this.#closed) return;
+      if (this.#closed.signal.aborted) return;
       if (Date.now() - began > 30_000) failures = 0;
       this.#o.log.warn("wireguard-go ended, starting it again", { code, signal: signal ?? undefined });
-      await new Promise<void>((resolve) => {
-        const pause = setTimeout(resolve, BACKOFF[Math.min(failures, BACKOFF.length - 1)]);
-        this.#wake = () => {
-          clearTimeout(pause);
-          resolve();
-        };
-      });
-      if (this.#closed) return;
+      await pause(BACKOFF[Math.min(failures, BACKOFF.length - 1)]!, this.#closed.signal);
+      if (this.#closed.signal.aborted) return;
       try {
         await this.#link.remove();
-        if (this.#closed) return;
+        if (this.#closed.signal.aborted) return;
         await this.#launch();
-        if (!this.#closed) await this.#o.onRestart();
+        if (!this.#closed.signal.aborted) await this.#o.onRestart();
       } catch (error) {
-        if (this.#closed) return;
+        if (this.#closed.signal.aborted) return;
         this.#o.log.error("Cannot bring the tunnel back yet", { error });
       }
     }

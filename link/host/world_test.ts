@@ -43,6 +43,7 @@ const TITLES: Record<string, string> = {
   stunSharing: "STUN and WireGuard share a port behind a host firewall",
   forwarding: "a carried prefix is reached, forwarding is put back",
   routesOfOthers: "routes of others stay and win",
+  newPeer: "a new peer's routes are there before WireGuard knows it",
   monitor: "changes of the network are told, our own are not",
 };
 for (const [name, title] of Object.entries(TITLES)) Deno.test(`link host: ${title}`, () => inWorld(name));

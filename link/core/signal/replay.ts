@@ -4,7 +4,7 @@
  * What order means is each message's own matter (a serial, a sequence number, a generation).
  */
 
-/** Numbers that are remembered; beyond it the oldest counts as the floor. */
+/** Numbers that are remembered; beyond it the lowest counts as the floor. */
 const MAX_SEEN = 1024;
 
 /** Remembers the numbers of one sender. */
@@ -22,13 +22,19 @@ export class ReplayWindow {
   take(n: number, now: number): "replayed" | "old" | null {
     const oldest = now - this.#maxAge;
     for (const seen of this.#seen) {
-      if (seen >= oldest && this.#seen.size < MAX_SEEN) break;
-      this.#seen.delete(seen);
-      this.#floor = Math.max(this.#floor, seen);
+      if (seen >= oldest) break;
+      this.#forget(seen);
     }
     if (n < oldest) return "old";
     if (n <= this.#floor || this.#seen.has(n)) return "replayed";
     this.#seen.add(n);
+    // Not the first that came: a sender whose clock ran ahead for a while would be unheard until that time has come.
+    if (this.#seen.size > MAX_SEEN) this.#forget(Math.min(...this.#seen));
     return null;
+  }
+
+  #forget(n: number): void {
+    this.#seen.delete(n);
+    this.#floor = Math.max(this.#floor, n);
   }
 }

@@ -19,3 +19,15 @@ Deno.test("ReplayWindow refuses what is too old, and goes on refusing what it ha
   assert.equal(window.take(14_999, 10_000), "replayed");
   assert.equal(window.take(15_000, 10_000), null);
 });
+
+Deno.test("ReplayWindow goes on taking a sender's numbers whose clock ran ahead before, and none of them twice", () => {
+  for (const ahead of [3, 1_000]) {
+    const window = new ReplayWindow(1000);
+    for (let n = 0; n < ahead; n++) assert.equal(window.take(9_000_000 + n, 10_000), null);
+    for (let n = 0; n < 3_000; n++) {
+      assert.equal(window.take(10_000 + n, 10_000), null, `${n} after ${ahead}`);
+      assert.equal(window.take(10_000 + n, 10_000), "replayed");
+    }
+    for (let n = 0; n < ahead; n++) assert.equal(window.take(9_000_000 + n, 10_000), "replayed");
+  }
+});

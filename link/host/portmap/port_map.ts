@@ -7,6 +7,7 @@ import { type EpochSeen, lookAt, lostState, refusedExternal, renewAt, SEARCH_AGA
 import { sameAddress, type TransportAddress } from "../../core/stun/mod.ts";
 import type { Log } from "../../../mesh/host/log.ts";
 import { errorLine } from "../../../mesh/wire/errors.ts";
+import { pause } from "../../../mesh/wire/pause.ts";
 import { Coalesced } from "../coalesced.ts";
 import type { Finder, Mapper, MapProtocol, Way } from "./protocol.ts";
 
@@ -161,7 +162,9 @@ export class PortMap {
       this.#answered = found.toSorted((a, b) => a.rank - b.rank).map((one) => one.mapper.protocol);
     }));
     await Promise.race([all, firstOf(rest)]);
-    await Promise.race([all, pause(HEAD_START)]);
+    const others = new AbortController();
+    await Promise.race([all, pause(HEAD_START, others.signal)]);
+    others.abort();
     const tried = new Set<Mapper>();
     let why = "the router answers neither PCP nor NAT-PMP nor UPnP";
     for (let waited = false; way === this.#way && !this.#closed;) {
@@ -224,8 +227,4 @@ function firstOf(searches: readonly Promise<{ mapper: Mapper | null }>[]): Promi
   const { promise, resolve } = Promise.withResolvers<void>();
   for (const search of searches) void search.then(({ mapper }) => mapper && resolve());
   return promise;
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

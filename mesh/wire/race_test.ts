@@ -1,15 +1,16 @@
 import assert from "node:assert/strict";
-import { DIAL_DELAY, Race, type RaceAction } from "./race.ts";
+import { DIAL_DELAY, familiesInTurn, Race, type RaceAction } from "./race.ts";
 
 const [A, B, C] = ["2001:db8::1", "192.0.2.1", "192.0.2.2"];
-const word = (action: RaceAction) => action.kind === "over" ? `over ${action.won}` : `${action.kind} ${action.address}`;
+const word = (action: RaceAction<string>) =>
+  action.kind === "over" ? `over ${action.won?.way ?? null}` : `${action.kind} ${action.way}`;
 
 /** A race that tells its actions in words, at times counted in delays. */
 function race(...addresses: string[]) {
   const race = new Race(addresses);
   return {
-    do: (kind: "open" | "whole" | "failed", address: string, at = 0) =>
-      race.handle({ kind, address }, at * DIAL_DELAY).map(word),
+    do: (kind: "open" | "whole" | "failed", way: string, at = 0) =>
+      race.handle({ kind, way }, at * DIAL_DELAY).map(word),
     start: () => race.handle({ kind: "start" }, 0).map(word),
     tick: (at: number) => race.handle({ kind: "tick" }, at * DIAL_DELAY).map(word),
     due: () => race.nextDeadline() === null ? null : race.nextDeadline()! / DIAL_DELAY,
@@ -18,7 +19,7 @@ function race(...addresses: string[]) {
 
 /** In which order addresses are dialled when nothing ever answers. */
 function order(...addresses: string[]): string[] {
-  const r = race(...addresses);
+  const r = race(...familiesInTurn(addresses));
   const all = r.start();
   for (let due = r.due(); due !== null; due = r.due()) all.push(...r.tick(due));
   return all;

@@ -1,0 +1,46 @@
+import assert from "node:assert/strict";
+import type { SignalBody } from "../../mesh/wire/signal.ts";
+import { machine } from "./testing_peer.ts";
+
+const WG = 51820;
+const BASE = "10.9.1.2";
+const mapped = (n: number) => ({ at: { address: "198.51.100.1", port: 40_000 + n }, base: BASE });
+
+/** A peer that has begun ICE behind a NAT that gives it the place `mapped(1)`, and what it tells the other end. */
+async function offering() {
+  const told: SignalBody[] = [];
+  const made = await machine(["a", "b"], [], { signal: (_to, body) => told.push(body), now: () => 1_700_000_000_000 });
+  made.hub.onCandidates = () => made.peer.candidatesChanged();
+  made.hub.setHost([BASE], WG);
+  made.hub.setPortMapped(mapped(1));
+  made.peer.event({ kind: "peerOnline" });
+  /** What has been told since the last look: the kind of message, and the ports of the NAT that it names. */
+  const news = () =>
+    told.splice(0).map((body) => {
+      assert.ok(body.t === "ice" || body.t === "candidates");
+      return `${body.t} ${body.candidates.filter(({ type }) => type === "srflx").map(({ port }) => port).join()}`;
+    });
+  return { made, news, ports: () => made.peer.inside().ice.candidates.map(({ port }) => port) };
+}
+
+Deno.test("Peer offers anew at once when its NAT gives another place, and no more the one that is gone", async () => {
+  const { made, news, ports } = await offering();
+  using _ = made;
+  assert.deepEqual(news(), ["ice 40001"]);
+  made.peer.event({ kind: "iceFailed" });
+  assert.deepEqual(news(), [], "a failed attempt waits");
+  made.hub.setPortMapped(mapped(2));
+  assert.deepEqual(news(), ["candidates 40002", "ice 40002"]);
+  assert.deepEqual(ports(), [WG, 40_002]);
+});
+
+Deno.test("Peer that only gains or loses a place does not begin anew, and forgets what is gone", async () => {
+  const { made, news, ports } = await offering();
+  using _ = made;
+  news();
+  made.peer.event({ kind: "iceFailed" });
+  made.hub.setPortMapped(null);
+  assert.deepEqual([news(), ports()], [[], [WG]]);
+  made.hub.setPortMapped(mapped(3));
+  assert.deepEqual([news(), ports()], [["candidates 40003"], [WG, 40_003]]);
+});
