@@ -5,6 +5,7 @@ import { colliding, collisions, doubtfulPeers, type HostRoute } from "../core/pl
 import type { IpTool } from "./ip.ts";
 import { addressesOf } from "./join.ts";
 import type { NetworkView } from "./network_view.ts";
+import type { Wanted } from "./wanted.ts";
 
 /** What collides now. */
 export class Collisions {
@@ -21,9 +22,10 @@ export class Collisions {
     return this.#found;
   }
 
-  /** Routes of others in these ranges, as of the last look. */
-  get foreign(): readonly HostRoute[] {
-    return this.#foreign;
+  /** IPv4 addresses of all machines that are known, and routes of others in the network's ranges as of the last look. */
+  get claims(): Pick<Wanted, "known" | "foreign"> {
+    const known = [...this.#o.view.nodes.values()].flatMap(({ ipv4 }) => ipv4 ?? []);
+    return { known, foreign: this.#foreign };
   }
 
   /** Looks anew; what was not there before is logged. @returns whether routes of others are others than before */

@@ -12,10 +12,12 @@ import {
   lastResortMetric,
   type OwnRoutes,
   remember,
+  type Remembered,
 } from "../core/plan/mod.ts";
 import type { IpTool } from "./ip.ts";
 
-const saveFile = z.array(z.ipv4()).max(100_000);
+const saveFile = z.array(z.tuple([z.ipv4(), z.int().min(0)])).max(100_000);
+const DAY = 86_400_000;
 
 /** What becomes of them when a session ends: they stay, go, or are as the session found them. */
 export type LastResortEnd = "stay" | "go" | "as found";
@@ -29,13 +31,15 @@ export interface LastResortOptions {
   prefix6: string;
   /** Where the addresses of machines that were known are kept. */
   file: string;
+  /** Milliseconds since 1970. */
+  now(): number;
 }
 
 /** See the head of this file. */
 export class LastResort {
   readonly #o: LastResortOptions;
   readonly #metric: number;
-  #remembered: string[] = [];
+  #remembered: readonly Remembered[] = [];
   #unsaved = false;
   /** What an earlier session left. */
   #found: ReadonlySet<string> = new Set();
@@ -62,7 +66,7 @@ export class LastResort {
 
   /** Takes away what ended sessions of this machine have left. */
   static async release(o: Pick<LastResortOptions, "ip" | "owner">): Promise<void> {
-    await new LastResort({ ...o, prefix6: "", file: "" }).close("go");
+    await new LastResort({ ...o, prefix6: "", file: "", now: () => 0 }).close("go");
   }
 
   #observe({ unreachable }: OwnRoutes): void {
@@ -72,12 +76,11 @@ export class LastResort {
   /** Adds what is missing; nothing goes. @param observed what is there now */
   async hold(observed: OwnRoutes, facts: Omit<LastResortFacts, "prefix6">): Promise<void> {
     this.#observe(observed);
-    const known = new Set(this.#remembered);
-    if (!facts.known.every((address) => known.has(address))) {
-      this.#remembered = remember(this.#remembered, facts.known);
-      this.#unsaved = true;
-    }
-    this.#wanted = lastResort({ ...facts, known: this.#remembered, prefix6: this.#o.prefix6 });
+    const before = this.#remembered;
+    this.#remembered = remember(before, facts.known, Math.floor(this.#o.now() / DAY));
+    this.#unsaved ||= this.#remembered !== before;
+    const known = this.#remembered.map(([address]) => address);
+    this.#wanted = lastResort({ ...facts, known, prefix6: this.#o.prefix6 });
     await this.#add(this.#wanted);
     if (this.#unsaved) await this.#save();
   }

@@ -50,7 +50,9 @@ async function world(
   const kernel = new Kernel();
   const file = join(dir, "unreachable.json");
   try {
-    await work({ kernel, file, open: () => LastResort.open({ ip: kernel.ip, owner: OWNER, prefix6: PREFIX, file }) });
+    const now = () => 20_000 * 86_400_000;
+    const open = () => LastResort.open({ ip: kernel.ip, owner: OWNER, prefix6: PREFIX, file, now });
+    await work({ kernel, file, open });
   } finally {
     await Deno.remove(dir, { recursive: true });
   }

@@ -117,7 +117,7 @@ export class Machine {
       now,
     });
     const ip = new IpTool(o);
-    const lastResort = await LastResort.open({ ...o, ip, file: `${o.stateDir}/unreachable.json` });
+    const lastResort = await LastResort.open({ ...o, ip, now, file: `${o.stateDir}/unreachable.json` });
     try {
       const device = await openDevice({
         name: o.iface,

@@ -4,7 +4,7 @@
  * of them in the moment in which the tunnel's device is made anew.
  *
  * - IPv6: the network's /48, which is nobody else's (RFC 4193).
- * - IPv4: each address that is or was a machine's of the network. Never the whole range: carriers' NATs, clouds and Tailscale have
+ * - IPv4: each address that is a machine's of the network, or was one lately. Never the whole range: carriers' NATs, clouds and Tailscale have
  *   hosts in 100.64.0.0/10 that the default route leads to. So an address that this machine has never heard of is not covered.
  * - The prefixes that peers carry, as long as they do: one that is withdrawn is what it was before.
  *
@@ -15,8 +15,13 @@
 import type { HostRoute } from "./collisions.ts";
 import { contains } from "./prefix.ts";
 
+/** An address and the day (since 1970) on which it was last a machine's. */
+export type Remembered = readonly [address: string, day: number];
+
 /** IPv4 addresses of machines that are gone are remembered up to this number, the newest. */
 export const MAX_REMEMBERED = 1024;
+/** And for so many days: an address that a member has chosen to be a host's of the outside is not taken from it for good. */
+export const DAYS_REMEMBERED = 30;
 
 /** What is known of the network and of this machine. */
 export interface LastResortFacts {
@@ -44,9 +49,12 @@ export function lastResort({ prefix6, present, known, foreign, outside }: LastRe
  * What is remembered of the machines' IPv4 addresses, newest last.
  * @param now those that are known at this moment
  */
-export function remember(before: readonly string[], now: readonly string[]): string[] {
+export function remember(before: readonly Remembered[], now: readonly string[], day: number): readonly Remembered[] {
+  const known = new Map(before);
+  if (now.every((address) => known.get(address) === day)) return before;
   const fresh = new Set(now);
-  const all = [...before.filter((address) => !fresh.has(address)), ...fresh];
+  const kept = before.filter(([address, last]) => !fresh.has(address) && day - last <= DAYS_REMEMBERED);
+  const all = [...kept, ...[...fresh].map((address): Remembered => [address, day])];
   return all.slice(Math.max(0, all.length - Math.max(MAX_REMEMBERED, fresh.size)));
 }
 

@@ -1,5 +1,12 @@
 import assert from "node:assert/strict";
-import { lastResort, lastResortMetric, MAX_REMEMBERED, remember } from "./last_resort.ts";
+import {
+  DAYS_REMEMBERED,
+  lastResort,
+  lastResortMetric,
+  MAX_REMEMBERED,
+  remember,
+  type Remembered,
+} from "./last_resort.ts";
 
 const PREFIX = "fd11:2:3::/48";
 const NOTHING = { prefix6: PREFIX, present: [], known: [], foreign: [], outside: [] };
@@ -25,14 +32,24 @@ Deno.test("lastResort() never cuts the daemon off from a gate or the coordinator
   assert.deepEqual(lastResort({ ...NOTHING, known: ["100.64.0.9"], outside: ["100.64.0.9"] }), [PREFIX]);
 });
 
-Deno.test("remember() keeps those that are known, and of those that were the newest", () => {
-  assert.deepEqual(remember(["a", "b"], ["c", "a"]), ["b", "c", "a"]);
-  const gone = Array.from({ length: MAX_REMEMBERED }, (_, i) => `gone ${i}`);
-  const kept = remember(gone, ["now", "also now"]);
+Deno.test("remember() keeps those that are known, and of those that were the newest, for 30 days", () => {
+  const today = 20_000;
+  const on = (day: number, ...addresses: string[]) => addresses.map((a): Remembered => [a, day]);
+  assert.deepEqual(remember(on(today - 1, "a", "b"), ["c", "a"], today), [
+    ...on(today - 1, "b"),
+    ...on(today, "c", "a"),
+  ]);
+  const before = [...on(today - DAYS_REMEMBERED - 1, "long gone"), ...on(today - DAYS_REMEMBERED, "gone", "here")];
+  assert.deepEqual(remember(before, ["here"], today), [...on(today - DAYS_REMEMBERED, "gone"), ...on(today, "here")]);
+  // Nothing new is no reason to write.
+  const same = on(today, "a", "b");
+  assert.equal(remember(same, ["b"], today), same);
+  const gone = on(today, ...Array.from({ length: MAX_REMEMBERED }, (_, i) => `gone ${i}`));
+  const kept = remember(gone, ["now", "also now"], today);
   assert.equal(kept.length, MAX_REMEMBERED);
-  assert.deepEqual([kept[0], kept.at(-1)], ["gone 2", "also now"]);
+  assert.deepEqual([kept[0]![0], kept.at(-1)![0]], ["gone 2", "also now"]);
   const many = Array.from({ length: MAX_REMEMBERED + 5 }, (_, i) => `now ${i}`);
-  assert.deepEqual(remember(gone, many), many);
+  assert.deepEqual(remember(gone, many, today), on(today, ...many));
 });
 
 Deno.test("lastResortMetric() is worse than what anybody uses, fits the kernel's, and tells machines apart", () => {

@@ -55,7 +55,7 @@ export const EXIT: readonly Mutation[] = [
     "who was a peer once is remembered",
     "row 26: nothing leaves for a machine that is hidden",
     "link/host/last_resort.ts",
-    "known: this.#remembered,",
-    "",
+    "const known = this.#remembered.map(([address]) => address);",
+    "const { known } = facts;",
   ),
 ];
