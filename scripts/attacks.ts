@@ -66,7 +66,7 @@ async function runTests(paths: readonly string[], only: string, ignore: readonly
 }
 
 /** A line of the Test Anything Protocol; skipped tests are none. */
-export function readTap(line: string): Outcome | null {
+function readTap(line: string): Outcome | null {
   const found = /^(ok|not ok) \d+ - (.*)$/.exec(line);
   if (!found || /# SKIP/i.test(found[2]!)) return null;
   return { test: found[2]!.replaceAll("\\#", "#"), ok: found[1] === "ok" };

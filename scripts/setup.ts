@@ -120,7 +120,7 @@ async function mask(...services: readonly string[]): Promise<void> {
 }
 
 /** True when the kernel makes WireGuard interfaces; tried in a network namespace of its own. */
-export async function kernelWireguard(): Promise<boolean> {
+async function kernelWireguard(): Promise<boolean> {
   const unshare = await which("unshare");
   const ip = await which("ip");
   if (!unshare || !ip) return false;

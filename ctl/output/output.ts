@@ -3,7 +3,7 @@ import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
 import { Busy, terminalPlace } from "./busy.ts";
 
 /** Version of the JSON shapes; it changes only when a field changes its meaning or goes. */
-export const JSON_VERSION = 1;
+const JSON_VERSION = 1;
 
 export class Output {
   readonly json: boolean;

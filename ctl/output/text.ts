@@ -72,7 +72,7 @@ export function pairs(rows: readonly (readonly [string, string])[]): string {
   return rows.map(([name, value]) => `${name.padEnd(width)}  ${printable(value)}`).join("\n");
 }
 
-export function bold(text: string): string {
+function bold(text: string): string {
   return `\x1b[1m${text}\x1b[0m`;
 }
 

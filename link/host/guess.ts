@@ -8,6 +8,7 @@
 import { MAX_GUESSES, Opener, type PortRow, predict, Prober, SOCKETS } from "../core/guess/mod.ts";
 import type { Join } from "../core/plan/mod.ts";
 import type { StunCrypto, TransportAddress } from "../core/stun/mod.ts";
+import { readDatagrams } from "../../mesh/host/datagrams.ts";
 import { sampleMappings } from "./nat_probe.ts";
 
 const SAMPLES = 4;
@@ -139,24 +140,13 @@ export class Guess {
     return true;
   }
 
-  async #read(socket: Deno.DatagramConn): Promise<void> {
-    for (;;) {
-      let got: [Uint8Array, Deno.Addr];
-      try {
-        got = await socket.receive();
-      } catch (error) {
-        if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return;
-        if (!this.#sockets.includes(socket)) return;
-        continue; // an ICMP error for an opener
-      }
-      const [bytes, from] = got;
+  #read(socket: Deno.DatagramConn): Promise<void> {
+    return readDatagrams(socket, (bytes, from) => {
       const target = this.#target;
-      if (from.transport !== "udp" || !target || from.hostname !== target.address || from.port !== target.port) {
-        continue;
-      }
-      if (!this.#opener || this.join || !this.#o.recognises(bytes)) continue;
-      await this.#hit(socket, target, bytes);
-    }
+      if (!target || from.hostname !== target.address || from.port !== target.port) return;
+      if (!this.#opener || this.join || !this.#o.recognises(bytes)) return;
+      void this.#hit(socket, target, bytes);
+    });
   }
 
   async #hit(socket: Deno.DatagramConn, remote: TransportAddress, bytes: Uint8Array): Promise<void> {

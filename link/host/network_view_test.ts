@@ -2,101 +2,10 @@ import assert from "node:assert/strict";
 import { signGateRecord, signNodeRecord } from "../../mesh/trust/record.ts";
 import { Ledger, signEntry } from "../../mesh/trust/ledger.ts";
 import { add, admin, gateRecordOf, network, nodeRecordOf, NOW, second } from "../../mesh/trust/testdata/network.ts";
-import { AdmitRules, STARTER_POLICY } from "../../mesh/policy/mod.ts";
+import { STARTER_POLICY } from "../../mesh/policy/mod.ts";
 import { ghost } from "../../mesh/trust/testdata/assert.ts";
-import type { NodeRecord } from "../../mesh/wire/record.ts";
 import { NetworkView } from "./network_view.ts";
-
-/** A view as `alice` has it, of a network with the starter policy. */
-async function view(policy: string | null = STARTER_POLICY): Promise<NetworkView> {
-  const ledger = await network();
-  if (policy !== null) await add(ledger, "policy", { format: "toml", source: policy });
-  const alice = await nodeRecordOf(ledger, "alice");
-  const v = new NetworkView({ selfId: alice.id, ledger, now: () => NOW });
-  await v.node(await signNodeRecord(alice.record, alice.key));
-  return v;
-}
-
-async function join(v: NetworkView, name: string, change: Partial<NodeRecord> = {}): Promise<string> {
-  const node = await nodeRecordOf(v.ledger, name, change);
-  await v.node(await signNodeRecord(node.record, node.key));
-  return node.id;
-}
-
-/** Appends an entry as it would arrive from outside. */
-async function entry(v: NetworkView, kind: "revoke" | "node" | "policy", body: never, by = admin): Promise<void> {
-  await v.entry(await signEntry({ ledger: v.ledger, admin: by, kind, body, iat: NOW }));
-}
-
-Deno.test("NetworkView makes peers of those whom policy lets see each other, and of nobody without a policy", async () => {
-  const v = await view();
-  const bob = await join(v, "bob");
-  assert.deepEqual(v.peers().map((p) => p.id), [bob]);
-  const bare = await view(null);
-  await join(bare, "bob");
-  assert.deepEqual(bare.peers(), []);
-  assert.equal(bare.filter(), null);
-});
-
-Deno.test("NetworkView fails closed when the policy in force is not one that it can enforce", async () => {
-  const v = await view('[[firewall]]\ntag = "tag:web"\n');
-  await join(v, "bob");
-  assert.deepEqual(v.peers(), []);
-  assert.equal(v.filter(), null);
-  assert.match(v.policyFault!, /firewall/);
-});
-
-Deno.test("NetworkView takes what a policy.ts computed when it was signed, and never its source", async () => {
-  const v = await view();
-  const bob = await join(v, "bob");
-  await entry(v, "policy", { format: "ts", source: "export default {}" } as never);
-  assert.match(v.policyFault!, /signed without the document/);
-  assert.deepEqual(v.peers().map((p) => p.id), [bob]);
-  await entry(v, "policy", { format: "ts", source: "Deno.exit(9)", computed: "" } as never);
-  assert.equal(v.policyFault, null);
-  assert.deepEqual(v.peers(), []);
-});
-
-Deno.test("NetworkView keeps the rules in force when the next policy fails its own tests", async () => {
-  const v = await view();
-  const bob = await join(v, "bob");
-  const source = '[tags]\nweb = []\n[[test]]\nfrom = "a@b.c"\naccept = ["tag:web tcp/1"]\n';
-  await entry(v, "policy", { format: "toml", source } as never);
-  assert.match(v.policyFault!, /Test accept/);
-  assert.deepEqual(v.peers().map((p) => p.id), [bob]);
-});
-
-Deno.test("NetworkView keeps the rules in force when the next policy is not one that it can enforce", async () => {
-  const v = await view();
-  const bob = await join(v, "bob");
-  await entry(v, "policy", { format: "toml", source: "[zones]\n" } as never);
-  assert.match(v.policyFault!, /zones/);
-  assert.deepEqual(v.peers().map((p) => p.id), [bob]);
-  await entry(
-    v,
-    "policy",
-    { format: "toml", source: '[[allow]]\nfrom = ["tag:web"]\nto = ["tag:web"]\n[tags]\nweb = []\n' } as never,
-  );
-  assert.equal(v.policyFault, null);
-});
-
-Deno.test("NetworkView that starts with a policy it cannot use goes back to the last one in the ledger that it can", async () => {
-  const ledger = await network();
-  await add(ledger, "policy", { format: "toml", source: "[zones]\n" });
-  assert.equal(new NetworkView({ selfId: "x", ledger, now: () => NOW }).policyEntry, null);
-  await add(ledger, "policy", { format: "toml", source: STARTER_POLICY });
-  const usable = ledger.head.seq;
-  await add(ledger, "policy", { format: "toml", source: 'admit = []\n[[test]]\nfrom = "a@b.c"\naccept = ["*"]\n' });
-  await add(ledger, "policy", { format: "toml", source: "[zones]\n" });
-  const alice = await nodeRecordOf(ledger, "alice");
-  const v = new NetworkView({ selfId: alice.id, ledger, now: () => NOW });
-  await v.node(await signNodeRecord(alice.record, alice.key));
-  const bob = await join(v, "bob");
-  assert.match(v.policyFault!, /zones/, "the newest one's fault is told");
-  assert.equal(v.policyEntry, usable);
-  assert.deepEqual(v.peers().map((p) => p.id), [bob]);
-  assert.deepEqual(new AdmitRules().of(ledger.policy), [{ method: "static", revokesNodes: false }]);
-});
+import { entry, join, view } from "./testing_view.ts";
 
 Deno.test("NetworkView takes only newer records, and none that does not verify", async () => {
   const v = await view();
@@ -167,13 +76,6 @@ Deno.test("NetworkView leaves a name with its holder when one that came before c
   assert.equal(v.find("bob")?.id, bob);
 });
 
-Deno.test("NetworkView knows a route that the policy approves as approved, whoever may use it", async () => {
-  const v = await view('[routes]\nexit = ["*"]\n');
-  const bob = await join(v, "bob", { routes: ["0.0.0.0/0"] });
-  assert.deepEqual(v.approved.map(({ prefix, node }) => [prefix, node]), [["0.0.0.0/0", bob]]);
-  assert.deepEqual(v.routes(), { mine: [], theirs: [] });
-});
-
 Deno.test("NetworkView configures nobody who names another node's WireGuard key", async () => {
   const v = await view();
   const bob = await nodeRecordOf(v.ledger, "bob");
@@ -194,20 +96,6 @@ Deno.test("NetworkView forgets what is gone, but never itself", async () => {
   assert.equal(v.forget(gate.id), "gates");
   assert.equal(v.forget(v.selfId), "none");
   assert.deepEqual([...v.nodes.keys()], [v.selfId]);
-});
-
-Deno.test("NetworkView separates the routes that it carries from those of visible peers", async () => {
-  const v = await view('[[allow]]\nfrom = ["*"]\nto = ["*", "10.1.1.0/24", "10.3.0.0/16"]\n');
-  const bob = await join(v, "bob");
-  const stranger = (await nodeRecordOf(v.ledger, "stranger")).id;
-  const route = (node: string, prefix: string) =>
-    add(v.ledger, "route", { op: "add", prefix, node, metric: 0, snat: true });
-  await route(bob, "10.1.1.0/24");
-  await route(v.selfId, "10.2.0.0/16");
-  await route(stranger, "10.3.0.0/16");
-  await route(bob, "10.4.0.0/16"); // no rule uses it
-  assert.deepEqual(v.routes().mine.map((r) => r.prefix), ["10.2.0.0/16"]);
-  assert.deepEqual(v.routes().theirs.map((r) => r.prefix), ["10.1.1.0/24"]);
 });
 
 Deno.test("NetworkView built from another node's copy of the ledger sees the same", async () => {
@@ -290,29 +178,6 @@ Deno.test("NetworkView ends with the clock what ends by the clock, and takes it 
   assert.deepEqual(peers(), [bob, carol].sort());
 });
 
-Deno.test("NetworkView ends a peer whose key has expired by the policy, whatever the coordinator says", async () => {
-  let now = NOW;
-  const ledger = await network();
-  const source = `${STARTER_POLICY}\n[expiry]\nstatic = "1h"\n`;
-  await add(ledger, "policy", { format: "toml", source });
-  const alice = await nodeRecordOf(ledger, "alice");
-  const v = new NetworkView({ selfId: alice.id, ledger, now: () => now });
-  await v.node(await signNodeRecord(alice.record, alice.key));
-  const bob = await join(v, "bob");
-  // An admin has given carol and this machine another end.
-  const carol = await join(v, "carol");
-  for (const node of [carol, alice.id]) await entry(v, "node", { node, expires: NOW + 9000 } as never);
-  const peers = () => v.peers().map((p) => p.id).sort();
-  assert.deepEqual(peers(), [bob, carol].sort());
-  now = NOW + 3601;
-  assert.equal(await v.review(), "nodes");
-  assert.deepEqual(peers(), [carol]);
-  assert.match(v.refused[0]!.why, /key has expired at .*ghostlink login --auth TOKEN/);
-  // A fresh record by the same proof does not bring it back.
-  const again = await nodeRecordOf(v.ledger, "bob", { seq: 2, iat: now });
-  await assert.rejects(v.node(await signNodeRecord(again.record, again.key)), ghost("not_admitted", /key has expired/));
-});
-
 Deno.test("NetworkView keeps the record of a node that is not admitted, and takes it when it is", async () => {
   const v = await view();
   const bob = await join(v, "bob");
@@ -373,17 +238,6 @@ Deno.test("NetworkView in a fork: keeps who is in, lets nobody new in, drops who
   await join(v, "dora");
   await join(v, "bob");
   assert.equal(v.peers().length, 3);
-});
-
-Deno.test("NetworkView has no peers while it is adrift", async () => {
-  const v = await view('[network]\ngrace = "2h"\n[[allow]]\nfrom = ["*"]\nto = ["*"]\n');
-  await join(v, "bob");
-  assert.equal(v.grace, 7200);
-  assert.equal(v.drift(true), "nodes");
-  assert.equal(v.drift(true), "none");
-  assert.deepEqual(v.peers(), []);
-  assert.equal(v.drift(false), "nodes");
-  assert.equal(v.peers().length, 1);
 });
 
 Deno.test("NetworkView does not go back to an old record of a peer that was forgotten, nor after a restart", async () => {

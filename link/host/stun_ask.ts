@@ -12,6 +12,7 @@ import {
   type TransportAddress,
   XOR_MAPPED_ADDRESS,
 } from "../core/stun/mod.ts";
+import { readDatagrams } from "../../mesh/host/datagrams.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 
 /** Waits for an answer, in ms: each request is sent again with the same transaction id (RFC 8489 section 6.2.1). */
@@ -34,7 +35,7 @@ export class StunAsker implements Disposable {
   constructor(o: { crypto: StunCrypto; family: 4 | 6 }) {
     this.#crypto = o.crypto;
     this.#socket = bind(o.family === 4 ? "0.0.0.0" : "::");
-    if (this.#socket) void this.#read(this.#socket);
+    if (this.#socket) void readDatagrams(this.#socket, (bytes) => this.#take(bytes));
   }
 
   /** The socket's own port; 0 without one. */
@@ -42,25 +43,15 @@ export class StunAsker implements Disposable {
     return (this.#socket?.addr as Deno.NetAddr | undefined)?.port ?? 0;
   }
 
-  async #read(socket: Deno.DatagramConn): Promise<void> {
-    for (;;) {
-      let got: [Uint8Array, Deno.Addr];
-      try {
-        got = await socket.receive();
-      } catch (error) {
-        if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return;
-        continue; // an ICMP error for an earlier request
-      }
-      const [bytes] = got;
-      if (!isStun(bytes)) continue;
-      try {
-        const message = decodeStun(bytes);
-        const mapped = message.class === "success" ? read(message, XOR_MAPPED_ADDRESS) : undefined;
-        // Whoever knows the transaction id, 96 random bits, is the server or on the way to it.
-        if (mapped) this.#waiting.get(message.transaction.toString())?.(mapped);
-      } catch (error) {
-        if (!(error instanceof GhostError)) throw error;
-      }
+  #take(bytes: Uint8Array): void {
+    if (!isStun(bytes)) return;
+    try {
+      const message = decodeStun(bytes);
+      const mapped = message.class === "success" ? read(message, XOR_MAPPED_ADDRESS) : undefined;
+      // Whoever knows the transaction id, 96 random bits, is the server or on the way to it.
+      if (mapped) this.#waiting.get(message.transaction.toString())?.(mapped);
+    } catch (error) {
+      if (!(error instanceof GhostError)) throw error;
     }
   }
 

@@ -38,7 +38,7 @@ export const SESSION_TYP = "ghostmesh-session+jwt";
 /** Largest control message, in bytes. */
 export const MAX_CONTROL = 65_536;
 /** Largest sealed signalling message, in base64url characters. */
-export const MAX_BOX = 16_384;
+const MAX_BOX = 16_384;
 
 /** What both ends of a session sign. */
 export const sessionClaims = z.strictObject({

@@ -28,5 +28,5 @@ export function isSshKey(text: string): boolean {
   return type !== "ssh-ed25519" || blob.length === ED25519_BLOB;
 }
 
-export const sshKey = z.string().max(MAX_KEY).refine(isSshKey, "Expected an SSH public key: TYPE BASE64");
+const sshKey = z.string().max(MAX_KEY).refine(isSshKey, "Expected an SSH public key: TYPE BASE64");
 export const sshKeys = z.array(sshKey).max(MAX_SSH_KEYS);

@@ -43,7 +43,7 @@ const ANY = "0:0:0:0:0:0:0:0";
 const ONE = "0:0:0:0:0:0:0:1";
 
 /** The realm is no secret and names no host. */
-export const TURN_REALM = "ghostmesh";
+const TURN_REALM = "ghostmesh";
 
 /**
  * The file's text.

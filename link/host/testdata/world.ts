@@ -30,7 +30,7 @@ import { type Device, openDevice } from "../wg_device.ts";
 export const WG_PORT = 51820;
 
 /** Runs programs in a network namespace. `ip netns exec` becomes the program, so pids and signals are its own. */
-export function netnsRunner(tools: LinkTools, ns: string): Runner {
+function netnsRunner(tools: LinkTools, ns: string): Runner {
   const inside = (cmd: string, args: readonly string[]) => ["netns", "exec", ns, cmd, ...args];
   return {
     run: (cmd, args, options) => systemRunner.run(tools.ip, inside(cmd, args), options),

@@ -23,7 +23,7 @@ export function refused(error: unknown): true {
 const CHARACTERS = [..."ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.=+/ \n\u0000é"];
 
 /** A text with one character replaced, left out or put in. */
-export function mutationOf(text: string): fc.Arbitrary<string> {
+function mutationOf(text: string): fc.Arbitrary<string> {
   return fc.tuple(
     fc.nat(text.length - 1),
     fc.constantFrom(...CHARACTERS),

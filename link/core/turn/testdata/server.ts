@@ -25,7 +25,7 @@ import { ALLOCATE, CHANNEL_BIND, CREATE_PERMISSION, DATA_INDICATION, REFRESH, SE
 import { decodeChannelData, encodeChannelData } from "../frame.ts";
 import type { TurnCrypto } from "../event.ts";
 
-export const REALM_NAME = "example.com";
+const REALM_NAME = "example.com";
 export const CREDENTIALS = { username: "1900000000:alice", password: "secret" };
 export const RELAYED = { address: "203.0.113.20", port: 61000 };
 export const MAPPED = { address: "198.51.100.7", port: 4242 };
