@@ -4,7 +4,47 @@ import { createLog } from "../../../mesh/host/log.ts";
 import type { Runner } from "../../../mesh/host/runner.ts";
 import { Machine } from "../machine.ts";
 import type { Wanted, WantedPeer } from "../wanted.ts";
-import { makeWorld, peerOf, WG_PORT } from "./world.ts";
+import { type Machine as WorldMachine, makeWorld, peerOf, WG_PORT } from "./world.ts";
+
+/** The daemon's machine on one of the world's. */
+async function open(a: WorldMachine, runner = a.runner, stateDir?: string): Promise<Machine> {
+  return await Machine.open({
+    iface: a.iface,
+    owner: "a",
+    prefix6: "fd00:64::/48",
+    port: WG_PORT,
+    mtu: 1280,
+    firewall: "nft",
+    onChange: null,
+    stunPort: 51821,
+    stateDir: stateDir ?? await Deno.makeTempDir({ dir: "/run" }),
+    runner,
+    tools: a.tools,
+    log: createLog("a", { level: "error" }),
+    onDeviceRestart: () => {},
+    onRouteHealth: () => {},
+  });
+}
+
+function wantedBy(a: WorldMachine, peers: WantedPeer[]): Wanted {
+  return {
+    publicKey: a.key.public,
+    privateKey: () => a.key.private,
+    addresses: ["100.64.0.1", "fd00:64::1"],
+    resolver: null,
+    peers,
+    known: [],
+    foreign: [],
+    retiring: [],
+    filter: null,
+    policy: null,
+    routes: { mine: [], theirs: [] },
+    coordinator: [],
+    outside: [],
+    exit: null,
+    past: { overlay: ["100.64.0.0/10", "fd00:64::/48"], services: [] },
+  };
+}
 
 /** A peer becomes WireGuard's only when its routes are there: an answer to its first packet would leave in clear. */
 export async function newPeer(): Promise<void> {
@@ -30,22 +70,7 @@ export async function newPeer(): Promise<void> {
       return await a.runner.run(cmd, args, options);
     },
   };
-  const machine = await Machine.open({
-    iface: a.iface,
-    owner: "a",
-    prefix6: "fd00:64::/48",
-    port: WG_PORT,
-    mtu: 1280,
-    firewall: "nft",
-    onChange: null,
-    stunPort: 51821,
-    stateDir: await Deno.makeTempDir({ dir: "/run" }),
-    runner,
-    tools,
-    log: createLog("a", { level: "error" }),
-    onDeviceRestart: () => {},
-    onRouteHealth: () => {},
-  });
+  const machine = await open(a, runner);
   const { publicKey, endpoint } = peerOf(b, 2, { address: "10.0.0.2", port: WG_PORT });
   const peer: WantedPeer = {
     id: "b",
@@ -56,26 +81,46 @@ export async function newPeer(): Promise<void> {
     bridge: null,
     join: null,
   };
-  const wanted = (peers: WantedPeer[]): Wanted => ({
-    publicKey: a.key.public,
-    privateKey: () => a.key.private,
-    addresses: ["100.64.0.1", "fd00:64::1"],
-    resolver: null,
-    peers,
-    known: [],
-    foreign: [],
-    retiring: [],
-    filter: null,
-    policy: null,
-    routes: { mine: [], theirs: [] },
-    coordinator: [],
-    outside: [],
-    exit: null,
-    past: { overlay: ["100.64.0.0/10", "fd00:64::/48"], services: [] },
-  });
+  const wanted = (peers: WantedPeer[]) => wantedBy(a, peers);
   await machine.apply(wanted([]));
   assert.deepEqual(there, []);
   await machine.apply(wanted([peer]));
   assert.deepEqual(there, [[peer4, peer6]]);
   await machine.close({ lastResort: "go" });
+}
+
+/** Routes of last resort stand before the device, stay beside it, outlive it and go at last; a refused start leaves none. */
+export async function lastResort(): Promise<void> {
+  const { a, tools } = await makeWorld();
+  const stateDir = await Deno.makeTempDir({ dir: "/run" });
+  const [gone, whole] = ["100.64.0.9", "fd00:64::9"];
+  const routes = async () => {
+    const shown = ["-4", "-6"].map((family) => a.run(tools.ip, family, "route", "show", "proto", "207"));
+    return (await Promise.all(shown)).join("").split("\n").filter(Boolean);
+  };
+  /** Whether each leaves by the default route. */
+  const leaves = async () => [(await a.ip.routeTo(gone)) !== null, (await a.ip.routeTo(whole)) !== null];
+  await a.run(tools.ip, "route", "add", "default", "via", "10.0.0.2");
+  await a.run(tools.ip, "-6", "route", "add", "default", "via", "fd00:a::2");
+  assert.deepEqual(await leaves(), [true, true]);
+
+  await a.run(tools.ip, "link", "add", a.iface, "type", "veth", "peer", "name", "far0");
+  await assert.rejects(open(a, a.runner, stateDir), { code: "port_in_use" });
+  assert.deepEqual(await routes(), []);
+  await a.run(tools.ip, "link", "del", a.iface);
+
+  const machine = await open(a, a.runner, stateDir);
+  assert.deepEqual(await leaves(), [true, false]);
+  await machine.apply({ ...wantedBy(a, []), known: [gone] });
+  await machine.apply(wantedBy(a, []));
+  assert.deepEqual(await leaves(), [false, false]);
+  const bridge = [{ prefix: "100.64.0.8/29", iface: "eth0" }];
+  await machine.apply({ ...wantedBy(a, []), foreign: bridge });
+  assert.deepEqual(await leaves(), [true, false]);
+  await machine.apply(wantedBy(a, []));
+  await machine.close({ lastResort: "stay" });
+  assert.deepEqual(await leaves(), [false, false]);
+  assert.ok((await routes()).every((line) => line.startsWith("unreachable ")));
+  await (await open(a, a.runner, stateDir)).close({ lastResort: "go" });
+  assert.deepEqual(await routes(), []);
 }
