@@ -13,8 +13,10 @@ import {
   type StunMessage,
   type TransportAddress,
 } from "../core/stun/mod.ts";
+import { MAX_DATAGRAM } from "../../mesh/host/datagrams.ts";
 import type { Log } from "../../mesh/host/log.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
+import { Slab } from "../../mesh/wire/slab.ts";
 
 /** Requests under way that are remembered to find their answers' owner; the oldest is forgotten first. */
 const MAX_TRANSACTIONS = 4096;
@@ -63,10 +65,11 @@ export class IceHub {
   /** Called when the candidates changed. */
   onCandidates: () => void = () => {};
 
-  constructor(o: { log: Log; crypto: StunCrypto; now: () => number }) {
+  /** @param o.clock that of the timer which calls `tick`; it is never set back */
+  constructor(o: { log: Log; crypto: StunCrypto; clock: () => number }) {
     this.#log = o.log;
     this.#crypto = o.crypto;
-    this.#now = o.now;
+    this.#now = o.clock;
     let socket: Deno.DatagramConn;
     let dualStack = true;
     try {
@@ -87,9 +90,11 @@ export class IceHub {
 
   /** What fails here fails for one datagram: without this socket no path is ever found again. */
   async #read(): Promise<void> {
+    const slab = new Slab();
     for (;;) {
       try {
-        const [bytes, from] = await this.#socket.receive();
+        const [bytes, from] = await this.#socket.receive(slab.room(MAX_DATAGRAM));
+        slab.keep(bytes.length);
         if (from.transport !== "udp") continue;
         const address = from.hostname.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, "");
         this.#route({ address, port: from.port }, bytes);

@@ -2,6 +2,7 @@
 import { verdict } from "../core/nat/verdict.ts";
 import { whyNotBetter } from "../core/path/why.ts";
 import { familyOf } from "../core/stun/mod.ts";
+import { steady } from "../../mesh/host/clock.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { LocalNetcheck, LocalPath } from "../../mesh/wire/local_look.ts";
 import { stunCrypto } from "./crypto.ts";
@@ -128,6 +129,6 @@ export function debugPath(parts: Parts, text: string): LocalPath {
     candidates: { local: ice.candidates.map(brief), remote: remotes.map(brief) },
     pairs: ice.pairs,
     guess,
-    timeline: peer.timeline.entries.map(({ at, what }) => ({ time: new Date(at).toISOString(), what })),
+    timeline: peer.timeline.entries.map(({ at, what }) => ({ time: new Date(steady.shown(at)).toISOString(), what })),
   };
 }

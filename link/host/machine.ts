@@ -69,6 +69,10 @@ export class Machine {
   #uses: readonly RouteUse[] = [];
   /** What the table in force guards. */
   #guarded: readonly Egress[] = [];
+  /** Nothing was left undone by the last run. */
+  #whole = false;
+  /** The address that this machine sends from towards the far end of each bridge. */
+  readonly #sources = new Map<string, string | null>();
   /** Somebody may have removed the table; the next run looks. */
   #doubt = false;
   /** What WireGuard counted for each peer, by its key, when the last run looked. */
@@ -159,16 +163,21 @@ export class Machine {
   /**
    * One run. The kill switch comes first, and neither it nor the exit's rules wait for the tunnel's success: one bad route would
    * leave them undone.
+   * @param o.glance nothing is known to have changed: what `ip monitor` would have told of (addresses, routes, other tunnels' rules) is
+   *   taken to be as the last run left it, as long as that run left nothing undone and no exit node is in use
    * @throws GhostError with the first thing that could not be done; nothing is opened by a run that failed
    */
-  async apply(wanted: Wanted): Promise<void> {
+  async apply(wanted: Wanted, { glance = false }: { glance?: boolean } = {}): Promise<void> {
     const failures: unknown[] = [];
+    const trust = glance && this.#whole && wanted.exit === null;
+    this.#whole = false;
+    if (!trust) this.#sources.clear();
     let networks: LocalNetworks | null = null;
     for (
       const step of [
         async () => void (networks = await this.#exit.guard(wanted.exit, wanted.past)),
-        () => this.#ways.hold(wanted),
-        () => this.#tunnel(wanted),
+        () => this.#ways.hold(wanted, trust),
+        () => this.#tunnel(wanted, trust),
         () =>
           this.#exit.apply(wanted.exit, {
             ...wanted.past,
@@ -176,16 +185,18 @@ export class Machine {
             carried: wanted.routes.mine.map(({ prefix, lan }) => lan ?? prefix),
             used: this.#uses.filter((use) => use.active).map((use) => use.route.prefix),
             networks,
+            trust,
           }),
       ]
     ) {
       await step().catch((error: unknown) => failures.push(error));
     }
     if (failures.length > 0) throw failures[0];
+    this.#whole = true;
   }
 
-  /** The tunnel with all that passes it. */
-  async #tunnel(wanted: Wanted): Promise<void> {
+  /** The tunnel with all that passes it; with `trust` its addresses and routes are as they should be. */
+  async #tunnel(wanted: Wanted, trust: boolean): Promise<void> {
     const moves = this.#moves;
     const observed = await this.#observe(moves);
     const routes = await this.#chooser.choose(wanted);
@@ -209,7 +220,7 @@ export class Machine {
     if (routesFirst) await orRemove(() => this.#ways.bring(wanted, routes));
     await this.wg.apply(steps, wanted.privateKey);
     this.#movesTold = moves;
-    if (!routesFirst) await this.#ways.bring(wanted, routes);
+    if (!routesFirst) await this.#ways.bring(wanted, routes, trust);
     this.#uses = routes;
   }
 
@@ -278,7 +289,10 @@ export class Machine {
   async #bridges(peers: WantedPeer[]): Promise<Bridge[]> {
     const bridges = await Promise.all(peers.map(async ({ bridge }) => {
       if (!bridge) return null;
-      const source = (await this.ip.routeTo(bridge.remote.address))?.source;
+      const { address } = bridge.remote;
+      const known = this.#sources.get(address);
+      const source = known !== undefined ? known : (await this.ip.routeTo(address))?.source ?? null;
+      this.#sources.set(address, source);
       return { ...bridge, local: source ?? bridge.local };
     }));
     return bridges.filter((b) => b !== null);

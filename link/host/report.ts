@@ -1,5 +1,6 @@
 /** What the daemon tells of itself: the answers of the local API, in the shapes of mesh/wire/local.ts. */
 import { parseServer, serverText } from "../../mesh/client/mod.ts";
+import { steady } from "../../mesh/host/clock.ts";
 import { EXIT_PREFIXES } from "../../mesh/policy/mod.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
@@ -182,7 +183,7 @@ export class Report {
           rung,
           endpoint,
           rttMs,
-          since: rung === "none" ? null : new Date(since).toISOString(),
+          since: rung === "none" ? null : new Date(steady.shown(since)).toISOString(),
           why: this.#o.why(peer),
         },
         rxBytes: wg?.rxBytes ?? 0,

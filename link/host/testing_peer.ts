@@ -25,7 +25,7 @@ export async function machine(
 ) {
   const wireguard = open();
   const log = createLog("test", { write: () => {} });
-  const hub = new IceHub({ log, crypto: stunCrypto, now });
+  const hub = new IceHub({ log, crypto: stunCrypto, clock: now });
   const gates = new Gates({
     net: "n".repeat(32),
     quic: true,

@@ -25,7 +25,10 @@ export interface TurnPartsOptions {
   /** Addresses of a host; those of before when its name is not answered now. */
   addressesOf(host: string): Promise<readonly string[]>;
   log: Log;
+  /** The machine's own clock, for what others have dated. */
   now(): number;
+  /** The clock of deadlines (mesh/host/clock.ts). */
+  due(): number;
 }
 
 /** Whether "turn" is named, and not behind "ice". */
@@ -72,7 +75,7 @@ export class TurnParts {
       choices: (prefer) => this.choices(prefer),
       refused: ({ gate }, credentials) => gate !== null && this.credentials.refused(gate, credentials),
       log: o.log,
-      now: o.now,
+      now: o.due,
     });
   }
 

@@ -16,8 +16,11 @@ export function hostPrefix(address: string): string {
 /** See the head of this file. */
 export class Ways {
   readonly #o: { ip: IpTool; lastResort: LastResort; mtu: number };
-  /** Our routes when the run began. */
-  #routes: OwnRoutes = { tunnel: [], unreachable: [] };
+  /** Our routes when the run began; null when it took them on trust. */
+  #routes: OwnRoutes | null = null;
+  /** What was held, and what was brought about, last. */
+  #held = "";
+  #brought = "";
   /** There may be routes past the tunnel; also those of a crash. */
   #exempts = true;
 
@@ -25,20 +28,33 @@ export class Ways {
     this.#o = o;
   }
 
-  /** The first step of a run: what must not leave in clear, before anything changes. */
-  async hold(wanted: Wanted): Promise<void> {
+  /**
+   * The first step of a run: what must not leave in clear, before anything changes.
+   * @param trust what was held last still is
+   */
+  async hold(wanted: Wanted, trust: boolean): Promise<void> {
     const { peers, known, foreign, coordinator, outside } = wanted;
-    this.#routes = await this.#o.ip.routes();
-    await this.#o.lastResort.hold(this.#routes, {
+    const facts = {
       present: [...ownAddresses(wanted), ...peers.flatMap((peer) => peer.addresses)],
       known,
       foreign,
       outside: [...coordinator, ...outside, ...peers.map((peer) => peer.endpoint.address)],
-    });
+    };
+    const held = JSON.stringify(facts);
+    this.#routes = null;
+    if (trust && held === this.#held) return;
+    this.#routes = await this.#o.ip.routes();
+    await this.#o.lastResort.hold(this.#routes, facts);
+    this.#held = held;
   }
 
-  /** Addresses, and the routes into the tunnel. */
-  async bring(wanted: Wanted, uses: readonly RouteUse[]): Promise<void> {
+  /**
+   * Addresses, and the routes into the tunnel.
+   * @param trust what was brought about last still is there
+   */
+  async bring(wanted: Wanted, uses: readonly RouteUse[], trust = false): Promise<void> {
+    const brought = waysOf(wanted, uses);
+    if (trust && brought === this.#brought) return;
     const { ip, lastResort, mtu } = this.#o;
     const addresses = ownAddresses(wanted).map(hostPrefix);
     const changes = planAddresses({ addresses, mtu }, await ip.addresses());
@@ -48,8 +64,9 @@ export class Ways {
     await lastResort.settle(carried);
     const prefixes = [...wanted.peers.flatMap((peer) => peer.addresses.map(hostPrefix)), ...carried];
     // With an address that goes, and with a device that comes up, routes have gone.
-    const { tunnel } = changes.length === 0 ? this.#routes : await ip.routes();
+    const { tunnel } = (changes.length === 0 ? this.#routes : null) ?? await ip.routes();
     await ip.apply(planRoutes(prefixes.map((prefix) => routeWith(prefix, wanted)), tunnel));
+    this.#brought = brought;
   }
 
   /** Gates and the far ends of tunnels within a prefix are still reached as before: by a route of their own past the tunnel. */
@@ -73,6 +90,12 @@ export class Ways {
 
 function ownAddresses({ addresses, resolver }: Wanted): string[] {
   return resolver === null ? addresses : [...addresses, resolver];
+}
+
+/** All that addresses and routes are made from, as one text to compare. */
+function waysOf({ addresses, resolver, outside, peers }: Wanted, uses: readonly RouteUse[]): string {
+  const ends = peers.map((peer) => [peer.addresses, peer.endpoint.address]);
+  return JSON.stringify([addresses, resolver, outside, ends, uses.map((use) => [use.route.prefix, use.active])]);
 }
 
 /** A route whose traffic has this machine's own address, not the resolver's. */

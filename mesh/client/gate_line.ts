@@ -31,6 +31,9 @@ export interface GateDial {
   signal?: AbortSignal;
 }
 
+/** Bytes read at once. A read that waits holds its buffer, and Deno's own takes 64 KiB. */
+const CHUNK = 2_048;
+
 /** A connection that ends tells why within so long, in ms, or not at all. */
 const REASON_PATIENCE = 100;
 
@@ -48,7 +51,9 @@ export class GateLine {
   readonly gone: Promise<string>;
   readonly #endpoint: Deno.QuicEndpoint;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #reader: ReadableStreamBYOBReader;
+  /** Where the next read goes. */
+  #chunk = new ArrayBuffer(CHUNK);
   readonly #control: ControlReader<FromGate> = new ControlReader(fromGate);
   readonly #pending: FromGate[] = [];
   readonly #place: string;
@@ -62,7 +67,7 @@ export class GateLine {
     this.#endpoint = o.endpoint;
     this.#place = o.place;
     this.#writer = stream.writable.getWriter();
-    this.#reader = stream.readable.getReader();
+    this.#reader = stream.readable.getReader({ mode: "byob" });
   }
 
   /**
@@ -166,9 +171,10 @@ export class GateLine {
   /** The next message. @throws GhostError `unreachable` when the gate has ended the line, `bad_input` for what is no message */
   async receive(): Promise<FromGate> {
     while (this.#pending.length === 0) {
-      const { value, done } = await this.#reader.read();
+      const { value, done } = await this.#reader.read(new Uint8Array(this.#chunk));
       if (done) throw new GhostError("unreachable", "The gate ended the session", { place: this.#place });
       this.#pending.push(...this.#control.push(value));
+      this.#chunk = value.buffer;
     }
     return this.#pending.shift()!;
   }

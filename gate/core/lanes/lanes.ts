@@ -8,7 +8,7 @@
  * - An address counts when its end has proved it (proofs.ts); later proofs move it.
  * - Bounds: ports, lanes of a node and of a network, requests a second of a node, moves a second of a lane.
  *
- * Left out on purpose: bytes a second, which the host bounds in the kernel (gate/host/lanes/rules.ts).
+ * Left out on purpose: bytes a second, which the host bounds in the kernel (gate/core/lanes/rules.ts).
  */
 import { LANE_IDLE, type LaneEnd } from "../../../mesh/wire/gate_session.ts";
 import { toBase64Url } from "../../../mesh/wire/encoding.ts";

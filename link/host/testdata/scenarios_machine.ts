@@ -4,47 +4,7 @@ import { createLog } from "../../../mesh/host/log.ts";
 import type { Runner } from "../../../mesh/host/runner.ts";
 import { Machine } from "../machine.ts";
 import type { Wanted, WantedPeer } from "../wanted.ts";
-import { type Machine as WorldMachine, makeWorld, peerOf, WG_PORT } from "./world.ts";
-
-/** The daemon's machine on one of the world's. */
-async function open(a: WorldMachine, runner = a.runner, stateDir?: string): Promise<Machine> {
-  return await Machine.open({
-    iface: a.iface,
-    owner: "a",
-    prefix6: "fd00:64::/48",
-    port: WG_PORT,
-    mtu: 1280,
-    firewall: "nft",
-    onChange: null,
-    stunPort: 51821,
-    stateDir: stateDir ?? await Deno.makeTempDir({ dir: "/run" }),
-    runner,
-    tools: a.tools,
-    log: createLog("a", { level: "error" }),
-    onDeviceRestart: () => {},
-    onRouteHealth: () => {},
-  });
-}
-
-function wantedBy(a: WorldMachine, peers: WantedPeer[]): Wanted {
-  return {
-    publicKey: a.key.public,
-    privateKey: () => a.key.private,
-    addresses: ["100.64.0.1", "fd00:64::1"],
-    resolver: null,
-    peers,
-    known: [],
-    foreign: [],
-    retiring: [],
-    filter: null,
-    policy: null,
-    routes: { mine: [], theirs: [] },
-    coordinator: [],
-    outside: [],
-    exit: null,
-    past: { overlay: ["100.64.0.0/10", "fd00:64::/48"], services: [] },
-  };
-}
+import { type Machine as LabMachine, makeWorld, peerOf, WG_PORT } from "./world.ts";
 
 /** A peer becomes WireGuard's only when its routes are there: an answer to its first packet would leave in clear. */
 export async function newPeer(): Promise<void> {
@@ -70,22 +30,63 @@ export async function newPeer(): Promise<void> {
       return await a.runner.run(cmd, args, options);
     },
   };
-  const machine = await open(a, runner);
-  const { publicKey, endpoint } = peerOf(b, 2, { address: "10.0.0.2", port: WG_PORT });
-  const peer: WantedPeer = {
-    id: "b",
-    wg: publicKey,
-    addresses: [peer4, peer6],
-    endpoint: endpoint!,
-    up: true,
-    bridge: null,
-    join: null,
-  };
-  const wanted = (peers: WantedPeer[]) => wantedBy(a, peers);
+  const machine = await opened(a, runner);
+  const peer = wantedPeer(b, [peer4, peer6]);
+  const wanted = (peers: WantedPeer[]) => wantedOf(a, peers);
   await machine.apply(wanted([]));
   assert.deepEqual(there, []);
   await machine.apply(wanted([peer]));
   assert.deepEqual(there, [[peer4, peer6]]);
+  await machine.close({ lastResort: "go" });
+}
+
+/**
+ * A run that was told that nothing has changed asks WireGuard and nftables alone, whatever became of routes; it takes nothing on trust
+ * that is wanted otherwise by now, or that the run before could not do.
+ */
+export async function glance(): Promise<void> {
+  const { a, b, tools } = await makeWorld();
+  let asked: string[] = [];
+  let refuse = false;
+  const runner: Runner = {
+    spawn: a.runner.spawn,
+    run: async (cmd, args, options) => {
+      asked.push(`${cmd.split("/").at(-1)} ${args.join(" ")}`);
+      if (refuse && args.includes("-batch")) return { code: 1, stdout: "", stderr: "Command failed -:1" };
+      return await a.runner.run(cmd, args, options);
+    },
+  };
+  const machine = await opened(a, runner);
+  const bridge = { relayPort: 4000, remote: { address: "10.0.0.2", port: WG_PORT }, local: null, late: null };
+  const peer = { ...wantedPeer(b, ["100.64.0.2"]), bridge };
+  const run = async (o: { peers?: WantedPeer[]; glance: boolean }) => {
+    machine.doubtTable();
+    asked = [];
+    await machine.apply(wantedOf(a, o.peers ?? [peer]), { glance: o.glance });
+    return asked.map((line) => line.split(" ")[0]);
+  };
+  const routes = async () => await a.run(tools.ip, "-4", "route", "show", "dev", a.iface);
+  const drop = () => a.run(tools.ip, "route", "del", "100.64.0.2", "dev", a.iface);
+
+  await run({ glance: true });
+  assert.match(await routes(), /100\.64\.0\.2/, "there was no run before that could be trusted");
+  assert.deepEqual(await run({ glance: true }), ["wg", "nft"]);
+  await drop();
+  assert.deepEqual(await run({ glance: true }), ["wg", "nft"]);
+  assert.doesNotMatch(await routes(), /100\.64\.0\.2/);
+  await run({ glance: false });
+  assert.match(await routes(), /100\.64\.0\.2/);
+
+  await drop();
+  await run({ peers: [{ ...peer, addresses: ["100.64.0.2", "100.64.0.3"] }], glance: true });
+  assert.match(await routes(), /100\.64\.0\.2[^]*100\.64\.0\.3/, "what is wanted is another");
+
+  await drop();
+  refuse = true;
+  await assert.rejects(run({ glance: false }));
+  refuse = false;
+  await run({ glance: true });
+  assert.match(await routes(), /100\.64\.0\.2/, "the run before had failed");
   await machine.close({ lastResort: "go" });
 }
 
@@ -105,22 +106,66 @@ export async function lastResort(): Promise<void> {
   assert.deepEqual(await leaves(), [true, true]);
 
   await a.run(tools.ip, "link", "add", a.iface, "type", "veth", "peer", "name", "far0");
-  await assert.rejects(open(a, a.runner, stateDir), { code: "port_in_use" });
+  await assert.rejects(opened(a, a.runner, stateDir), { code: "port_in_use" });
   assert.deepEqual(await routes(), []);
   await a.run(tools.ip, "link", "del", a.iface);
 
-  const machine = await open(a, a.runner, stateDir);
+  const machine = await opened(a, a.runner, stateDir);
   assert.deepEqual(await leaves(), [true, false]);
-  await machine.apply({ ...wantedBy(a, []), known: [gone] });
-  await machine.apply(wantedBy(a, []));
+  await machine.apply({ ...wantedOf(a, []), known: [gone] });
+  await machine.apply(wantedOf(a, []));
   assert.deepEqual(await leaves(), [false, false]);
   const bridge = [{ prefix: "100.64.0.8/29", iface: "eth0" }];
-  await machine.apply({ ...wantedBy(a, []), foreign: bridge });
+  await machine.apply({ ...wantedOf(a, []), foreign: bridge });
   assert.deepEqual(await leaves(), [true, false]);
-  await machine.apply(wantedBy(a, []));
+  await machine.apply(wantedOf(a, []));
   await machine.close({ lastResort: "stay" });
   assert.deepEqual(await leaves(), [false, false]);
   assert.ok((await routes()).every((line) => line.startsWith("unreachable ")));
-  await (await open(a, a.runner, stateDir)).close({ lastResort: "go" });
+  await (await opened(a, a.runner, stateDir)).close({ lastResort: "go" });
   assert.deepEqual(await routes(), []);
+}
+
+async function opened(a: LabMachine, runner: Runner, stateDir?: string): Promise<Machine> {
+  return await Machine.open({
+    iface: a.iface,
+    owner: "a",
+    prefix6: "fd00:64::/48",
+    port: WG_PORT,
+    mtu: 1280,
+    firewall: "nft",
+    onChange: null,
+    stunPort: 51821,
+    stateDir: stateDir ?? await Deno.makeTempDir({ dir: "/run" }),
+    runner,
+    tools: a.tools,
+    log: createLog("a", { level: "error" }),
+    onDeviceRestart: () => {},
+    onRouteHealth: () => {},
+  });
+}
+
+function wantedPeer(machine: LabMachine, addresses: string[]): WantedPeer {
+  const { publicKey, endpoint } = peerOf(machine, 2, { address: "10.0.0.2", port: WG_PORT });
+  return { id: "b", wg: publicKey, addresses, endpoint: endpoint!, up: true, bridge: null, join: null };
+}
+
+function wantedOf(a: LabMachine, peers: WantedPeer[]): Wanted {
+  return {
+    publicKey: a.key.public,
+    privateKey: () => a.key.private,
+    addresses: ["100.64.0.1", "fd00:64::1"],
+    resolver: null,
+    peers,
+    known: [],
+    foreign: [],
+    retiring: [],
+    filter: null,
+    policy: null,
+    routes: { mine: [], theirs: [] },
+    coordinator: [],
+    outside: [],
+    exit: null,
+    past: { overlay: ["100.64.0.0/10", "fd00:64::/48"], services: [] },
+  };
 }
