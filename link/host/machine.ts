@@ -82,10 +82,7 @@ export class Machine {
   /** The move that WireGuard has been told of. */
   #movesTold = 0;
 
-  private constructor(
-    o: MachineOptions,
-    { device, forwarding, firewall, ip, lastResort }: MachineParts,
-  ) {
+  private constructor(o: MachineOptions, { device, forwarding, firewall, ip, lastResort }: MachineParts) {
     this.#o = o;
     this.firewall = firewall;
     this.device = device;
