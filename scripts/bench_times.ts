@@ -1,8 +1,8 @@
 /**
  * `deno task bench times [--pairs N] [--rounds N] [--rtt MS] [--near 0|1] [--out FILE]`: how long things take between alice and bob, each
  * behind a home NAT, in a throw-away world: first reply and a direct path in both directions between strangers, over fresh pairs (half of
- * them are pinged at once, half 3 s later); the gap while alice changes her network, and while the gate that carries a lane of theirs
- * dies. Before each pair of ours one of Tailscale's does the same on the same machines, where Go is at hand. With no delay in the links,
+ * them are pinged at once, half 3 s later); the gap while alice changes her network, while a firewall comes between them, and
+ * while the gate that carries a lane of theirs dies. Before each pair of ours one of Tailscale's does the same on the same machines, where Go is at hand. With no delay in the links,
  * and with `rtt` ms between each machine and everything else (lab/delay.ts); `--near 0` and `--rtt 0` leave one out. The goals are the
  * issue's; RTT is what the two ends have between them without a tunnel.
  */
@@ -22,6 +22,7 @@ interface Run {
   direct: number[];
   climb: number[];
   roaming: number[];
+  cutOff: number[];
   deadGate: number[];
   /** The same of the other gate, once the first one is back. */
   deadAgain: number[];
@@ -53,6 +54,7 @@ function goals({ rtt, tsAtOnce, tsLater }: Run): Record<Times, Goal[]> {
     tsDirectAtOnce: [],
     tsDirectLater: [],
     roaming: [{ what: "3 s", part: 1, limit: 3_000 }],
+    cutOff: [{ what: "3 s", part: 1, limit: 3_000 }],
     deadGate: [{ what: "3 s", part: 1, limit: 3_000 }],
     deadAgain: [{ what: "3 s", part: 1, limit: 3_000 }],
   };
@@ -64,6 +66,7 @@ const NAMES = {
   direct: "direct both ways, from the second's word that it is up",
   climb: "direct both ways, from its session with the gate",
   roaming: "gap: another network",
+  cutOff: "gap: a firewall begins to drop the direct path",
   deadGate: "gap: dead gate under a lane",
   deadAgain: "gap: then the other one, the first is back",
   tsAtOnce: "Tailscale: first reply, pinged as the second says it is up",
@@ -104,6 +107,7 @@ async function measure(
     direct: [],
     climb: [],
     roaming: [],
+    cutOff: [],
     deadGate: [],
     deadAgain: [],
     tsAtOnce: [],
@@ -133,6 +137,10 @@ async function measure(
   for (let i = 0; i < o.rounds; i++) {
     run.roaming.push(await world.roam());
     o.say(`${tag} another network: ${run.roaming.at(-1)!.toFixed(0)} ms`);
+  }
+  for (let i = 0; i < o.rounds; i++) {
+    run.cutOff.push(await world.cutOff());
+    o.say(`${tag} a firewall: ${run.cutOff.at(-1)!.toFixed(0)} ms`);
   }
   if (o.rounds > 0) await world.relayOnly();
   for (let i = 0; i < o.rounds; i++) {

@@ -1,8 +1,5 @@
 /**
  * The QUIC server: accepts connections, feeds the core with what they say, and does what the core asks.
- *
- * Measured on Deno 2.9.6: a QuicIncoming is used up by the first look at it (its address too), so the bound per source
- * applies right after the handshake, and the bound on handshakes under way is over all sources.
  */
 import { GATE_ALPN, type SessionClaims } from "../../mesh/wire/gate_session.ts";
 import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
@@ -13,14 +10,11 @@ import { CLOSE, type ConnId, type GateAction, type GateEvent, type Member } from
 import type { LaneAction } from "../core/lanes/event.ts";
 import type { GateCore } from "../core/gate.ts";
 import { sourceOf } from "../core/source.ts";
+import type { Tickets } from "../core/tickets.ts";
 import type { Certificate } from "./certificate.ts";
+import { Door } from "./door.ts";
 import { Line } from "./line.ts";
 
-/**
- * Handshakes under way at once. A flood from addresses that are not its own fills them for as long as one may take; what comes on top
- * is not answered at all, so that nobody is shouted at, and a node tries again.
- */
-const MAX_HANDSHAKES = 1_024;
 /** Nodes keep their sessions alive every 3 s, so a dead one is known after this many ms. */
 const IDLE = 10_000;
 /**
@@ -57,6 +51,7 @@ export interface GateServerOptions {
   certificate: Certificate;
   core: GateCore;
   judge: Judge;
+  tickets: Tickets;
   /** Left out: no lanes. */
   lanes?: { do(action: LaneAction): void };
   /** Left out: no TURN service. */
@@ -69,18 +64,19 @@ export interface GateServerOptions {
 
 export class GateServer {
   readonly #o: GateServerOptions;
+  /** Who comes in. */
+  readonly door: Door;
   readonly #listener: Deno.QuicListener;
   readonly #lines = new Map<ConnId, Line>();
   /** The nodes of live sessions, and the records that these stand on. */
   readonly #members = new Map<ConnId, { node: string; record: string }>();
   #nextConn = 1;
-  #handshakes = 0;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
   #closed = false;
-
   constructor(o: GateServerOptions) {
     this.#o = o;
+    this.door = new Door({ ...o, opened: (conn) => this.#opened(conn) });
     this.#listener = o.endpoint.listen({
       cert: o.certificate.cert,
       key: o.certificate.key,
@@ -90,25 +86,11 @@ export class GateServer {
       maxConcurrentBidirectionalStreams: 1,
       maxConcurrentUnidirectionalStreams: 0,
     });
-    this.#listen();
+    void this.#listen();
   }
 
   async #listen(): Promise<void> {
-    for await (const incoming of this.#listener) {
-      if (this.#handshakes < MAX_HANDSHAKES) this.#accept(incoming);
-      else incoming.ignore();
-    }
-  }
-
-  async #accept(incoming: Deno.QuicIncoming): Promise<void> {
-    this.#handshakes++;
-    try {
-      this.#opened(await incoming.accept());
-    } catch {
-      // The handshake came to nothing: a scanner, a lost packet, another protocol.
-    } finally {
-      this.#handshakes--;
-    }
+    for await (const incoming of this.#listener) void this.door.take(incoming);
   }
 
   #opened(conn: Deno.QuicConn): void {

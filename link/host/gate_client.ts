@@ -4,7 +4,7 @@
  * The outgoing queue of packets is bounded and drops the oldest.
  */
 import { Turns } from "../../mesh/host/turns.ts";
-import { GateLine } from "../../mesh/client/mod.ts";
+import { GateLine, type TicketBook } from "../../mesh/client/mod.ts";
 import type { FromGate, FromNode } from "../../mesh/wire/gate_session.ts";
 import type { Bytes } from "../../mesh/wire/encoding.ts";
 import type { TurnGrantedCredentials } from "../../mesh/wire/turn.ts";
@@ -53,6 +53,8 @@ export interface GateConnectOptions {
   head: LedgerHead;
   random(n: number): Bytes;
   now(): number;
+  /** Tickets of before. */
+  tickets?: TicketBook;
   /** A handler of the events threw: that session goes on. */
   failed(fault: HandlerFault): void;
   /** Gives the connect up. */
@@ -65,6 +67,8 @@ export interface GateConnectOptions {
 export class GateClient {
   readonly gateId: string;
   readonly observed: string;
+  /** Whether the gate gives lanes. */
+  readonly lanes: boolean;
   /** The gate's address that the session goes to. */
   readonly address: string;
   /** Last round trip of the control stream in ms. */
@@ -82,9 +86,10 @@ export class GateClient {
   #pings = new Map<number, number>();
   #pingSerial = 0;
 
-  private constructor(o: { gateId: string; observed: string; now: () => number }, line: GateLine) {
+  private constructor(o: { gateId: string; observed: string; lanes: boolean; now: () => number }, line: GateLine) {
     this.gateId = o.gateId;
     this.observed = o.observed;
+    this.lanes = o.lanes;
     this.address = line.conn.remoteAddr.hostname.replace(/^::ffff:(?=[\d.]+$)/i, "");
     this.#line = line;
     this.#now = o.now;
@@ -99,8 +104,8 @@ export class GateClient {
     return await GateLine.open({ ...o, timeout: CONNECT_TIMEOUT }, async (line) => {
       await o.turn?.();
       await line.send({ t: "auth", record: o.record, proof: line.proof, head: o.head });
-      const { observed, head } = await line.expect("welcome");
-      const client = new GateClient({ gateId: o.gate.id, observed, now: o.now }, line);
+      const { observed, lanes, head } = await line.expect("welcome");
+      const client = new GateClient({ gateId: o.gate.id, observed, lanes, now: o.now }, line);
       client.#start(guarded(events, o), head);
       return client;
     });

@@ -22,6 +22,8 @@ import { Slab } from "../../mesh/wire/slab.ts";
 const MAX_TRANSACTIONS = 4096;
 /** After a fault nothing is read for so long, in ms: one that stays must not take the whole processor. */
 const AFTER_FAULT = 20;
+/** A STUN service that was asked so many ms ago need not be asked anew. */
+const LATELY = 2_000;
 /** User name fragments of one receiver. */
 const MAX_UFRAGS = 4;
 
@@ -189,8 +191,17 @@ export class IceHub {
 
   /** Asks all STUN services now: the NAT may have changed its mind. */
   askAgain(): void {
+    this.#ask(0);
+  }
+
+  /** The same where that was not done just now. */
+  freshen(): void {
+    this.#ask(LATELY);
+  }
+
+  #ask(within: number): void {
     for (const binding of this.#bindings.values()) {
-      this.#apply(binding, binding.machine.handle({ kind: "refresh" }, this.#now()));
+      this.#apply(binding, binding.machine.handle({ kind: "refresh", within }, this.#now()));
     }
   }
 

@@ -32,7 +32,7 @@ import { RouteChooser } from "./routes/chooser.ts";
 import type { Wanted, WantedPeer } from "./wanted.ts";
 import { hostPrefix, Ways } from "./ways.ts";
 import { type Device, openDevice } from "./wg_device.ts";
-import { WireGuard } from "./wg.ts";
+import { countersOf, WireGuard } from "./wg.ts";
 
 export type { MachineOptions, Wanted, WantedPeer };
 
@@ -264,7 +264,7 @@ export class Machine {
 
   async #observe(moves: number): Promise<ObservedWireGuard> {
     const observed = await this.wg.show();
-    this.counters = new Map(observed.peers.map((peer) => [peer.publicKey, peer]));
+    this.counters = countersOf(observed);
     if (moves === this.#movesTold) return observed;
     return { ...observed, peers: observed.peers.map((peer) => ({ ...peer, endpoint: null })) };
   }

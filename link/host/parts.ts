@@ -147,8 +147,8 @@ export class Parts {
       head: () => this.view.ledger.head,
       random,
       now: due,
-      measure: (gates, measured) =>
-        probeGates(gates, { known: this.surroundings.services, crypto: stunCrypto, measured }),
+      measure: (gates, measured, tickets) =>
+        probeGates(gates, { known: this.surroundings.services, crypto: stunCrypto, measured, tickets }),
       ways: ({ record }) => waysTo(record.hosts, { addresses: this.addresses, ip: p.machine.ip }),
       handlerFailed: (gate, fault) => logFault(o.log, fault, { gate: this.gates.nameOf(gate) }),
       homesOf: (id) => this.view.nodes.get(id)?.verified.record.gates ?? [],
@@ -261,6 +261,7 @@ export class Parts {
       mesh: this.mesh,
       meshUp: d.meshUp,
       addressesOf: (host) => this.addresses.look(host),
+      ways: (hosts) => waysTo(hosts, { addresses: this.addresses, ip: p.machine.ip }),
       log: o.log,
       now,
       due,
@@ -270,12 +271,14 @@ export class Parts {
       gates: this.gates,
       tieBreaker: () => new DataView(random(8).buffer).getBigUint64(0),
       meshUp: d.meshUp,
+      counters: () => p.machine.wg.counters(),
       host: {
         hub: p.hub,
         direct: o.config.fallback.includes("ice"),
         turn: this.turn.desk,
         guesses,
         crypto: stunCrypto,
+        mtu: o.config.mtu,
         wgPort: () => p.machine.wgPort,
         signal: (to, body) => this.signals.send(to, body),
         changed: d.inLine,

@@ -29,6 +29,7 @@ import {
   ROUTER_A,
   ROUTER_B,
   ruleSet,
+  unblockUdp,
 } from "../lab/topology.ts";
 import { latency } from "./measure.ts";
 import { Tailnet, type Tailscale } from "./tailscale.ts";
@@ -45,6 +46,12 @@ const PATIENCE = 30_000;
 
 /** So long after both are up, peers were pinged first where others were measured (their daemons had no traffic before either), in ms. */
 const LATER = 3_000;
+
+/** Data that has gone for so long, in ms, is known of (core/path/traffic.ts). */
+const USED = 11_000;
+
+/** A pair may move to a gate that has come back; then it stays, in ms. */
+const SETTLED = 3_000;
 
 /** When a fresh pair's first ping is sent: at the very moment when the second says that it is up, or {@link LATER}. */
 export type When = "at once" | "later";
@@ -214,6 +221,19 @@ export class TimesWorld implements AsyncDisposable {
     return await this.#gap(() => alice.sh(script, from, to, address, via), () => this.#rung("direct"));
   }
 
+  /** A firewall comes between the two, who have exchanged data for a while; gives the gap. It is gone again afterwards. */
+  async cutOff(): Promise<number> {
+    if (this.#onLte) await this.roam();
+    await this.#rung("direct");
+    const router = this.#host("na");
+    const gap = await this.#gap(async () => {
+      await new Promise((resolve) => setTimeout(resolve, USED));
+      await blockUdp(router, ROUTER_B);
+    }, () => this.#rung("lane"));
+    await unblockUdp(router);
+    return gap;
+  }
+
   /** Lets no direct path be from now on, with a second gate at hand, and waits for a lane. */
   async relayOnly(): Promise<void> {
     await this.#startGate("g2");
@@ -225,6 +245,7 @@ export class TimesWorld implements AsyncDisposable {
   /** The machine of the gate that carries the pair dies without a word; gives the gap. It is back afterwards. */
   async gateDies(): Promise<number> {
     await this.#sessions();
+    await new Promise((resolve) => setTimeout(resolve, SETTLED));
     const gate = await this.#rung("lane") as GateName;
     const other = () => waitFor("a lane at the other gate", async () => await this.#rung("lane") !== gate);
     const gap = await this.#gap(async () => {
