@@ -28,7 +28,7 @@ Deno.test("ghostgate without a network answers STUN, refuses sessions and tells 
     omitPadding: true,
   });
   const network = await TestNetwork.create();
-  const client = await TestClient.connect({ port: Number(port), key: "", cert });
+  const client = await TestClient.connect({ port: Number(port), stun: Number(stun), key: "", cert });
   await client.send({ t: "hello", net: network.id, key: network.admin.public, nonce: network.admin.public });
   assert.equal((await until("refusal", () => client.of("refused")[0])).code, "not_claimed");
   await client.close();
@@ -66,7 +66,9 @@ Deno.test("ghostgate joins by a token, serves, follows the ledger, and comes bac
     await using program = new Program(folder.args, folder.dir);
     const [, port] = await program.line(/ready for sessions .* udp=127\.0\.0\.1:(\d+)/);
     await program.line(/the coordinator is away/);
-    client = await TestClient.join(await publishedGate(coordinator, Number(port)), node);
+    const [, stun] = await program.line(/answering STUN udp=127\.0\.0\.1:(\d+)/);
+    const moved = { ...await publishedGate(coordinator), port: Number(port), stun: Number(stun) };
+    client = await TestClient.join(moved, node);
     assert(client.welcome);
     await client.close();
     // The port is a new one, so the record is too, as soon as somebody takes it.

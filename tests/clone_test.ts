@@ -3,8 +3,11 @@ import assert from "node:assert/strict";
 import { openCertificate } from "../gate/host/certificate.ts";
 import { LedgerJudge } from "../gate/host/judge.ts";
 import { GateServer } from "../gate/host/quic.ts";
+import { StunServer } from "../gate/host/stun.ts";
+import { hmacSha256 } from "../gate/host/testing_gate.ts";
 import { random, TestNetwork, until } from "../gate/host/testing.ts";
 import { GateCore } from "../gate/core/gate.ts";
+import { Tickets } from "../gate/core/tickets.ts";
 import { Gates } from "../link/host/gates.ts";
 import { createLog } from "../mesh/host/log.ts";
 import { nodeIdOf, signingKeyFromSeed } from "../mesh/trust/keys.ts";
@@ -18,8 +21,13 @@ Deno.test("Gates tells that another machine has a copy of its identity, and leav
   const certificate = await openCertificate(dir, { now: () => Date.now(), random });
   const core = new GateCore({ key: key.public, cert: certificate.hash, nonce: () => toBase64Url(random(32)) });
   const endpoint = new Deno.QuicEndpoint({ hostname: "127.0.0.1", port: 0 });
+  const tickets = new Tickets({ key: random(32), hmac: hmacSha256 });
+  const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const { port: stunPort } = socket.addr as Deno.NetAddr;
+  const stun = new StunServer(socket, { tickets });
   const server = new GateServer({
     endpoint,
+    tickets,
     certificate,
     core,
     judge: new LedgerJudge({
@@ -40,7 +48,7 @@ Deno.test("Gates tells that another machine has a copy of its identity, and leav
     key: key.public,
     name: "gate",
     draining: false,
-    record: { name: "gate", hosts: ["127.0.0.1"], quic: endpoint.addr.port, cert: certificate.hash },
+    record: { name: "gate", hosts: ["127.0.0.1"], quic: endpoint.addr.port, stun: stunPort, cert: certificate.hash },
   } as unknown as VerifiedGate;
   const daemon = () => {
     const said: string[] = [];
@@ -87,6 +95,7 @@ Deno.test("Gates tells that another machine has a copy of its identity, and leav
     first.gates.close();
     second.gates.close();
     await server.close();
+    stun.close();
     await Deno.remove(dir, { recursive: true });
   }
 });

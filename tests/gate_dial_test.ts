@@ -9,6 +9,8 @@ import { CloneWatch, GateKeeper } from "../link/host/gate_keeper.ts";
 import type { HandlerFault } from "../link/host/guarded.ts";
 import { readDatagrams } from "../mesh/host/datagrams.ts";
 import type { VerifiedGate } from "../mesh/trust/record.ts";
+import { TicketBook } from "../mesh/client/mod.ts";
+import { TICKET_LENGTH } from "../mesh/wire/gate_ticket.ts";
 import { GATE_ALPN } from "../mesh/wire/gate_session.ts";
 import { dialOf, gateAt, noEvents, nothing } from "./node_session.ts";
 
@@ -31,19 +33,19 @@ function keep(gate: VerifiedGate, node: TestNode, clones = new CloneWatch()) {
 }
 
 /** Something at an address that takes packets and never answers. */
-function silentAt(hostname: string, port: number): { packets: () => number; [Symbol.dispose](): void } {
+function silentAt(hostname: string, port: number): { port: number; packets: () => number; [Symbol.dispose](): void } {
   const socket = Deno.listenDatagram({ transport: "udp", hostname, port });
   let packets = 0;
   void (async () => {
     for await (const _ of socket) packets++;
   })().catch(nothing);
-  return { packets: () => packets, [Symbol.dispose]: () => socket.close() };
+  return { port: (socket.addr as Deno.NetAddr).port, packets: () => packets, [Symbol.dispose]: () => socket.close() };
 }
 
 Deno.test("a gate's address that is silent fails nothing: its next one is dialled meanwhile", async () => {
   await using w = await GateWorld.create();
   const node = await w.network.node("a", w.grant);
-  using silent = silentAt("127.0.0.2", w.gate.port);
+  using silent = silentAt("127.0.0.2", w.gate.stun);
   const { keeper, told } = keep(gateAt(w.gate, ["127.0.0.2", "127.0.0.1"]), node);
   await until("the session", () => keeper.client);
   assert.deepEqual(told, ["up"]);
@@ -60,7 +62,7 @@ Deno.test("an admin's entries reach a gate most of whose addresses are silent, a
   for (let n = 0; n < 70; n++) await admin.grant(); // more than one round takes
   const silent = Array.from({ length: 9 }, (_, n) => `127.0.0.${n + 2}`);
   using stack = new DisposableStack();
-  const sockets = silent.map((host) => stack.use(silentAt(host, w.gate.port)));
+  const sockets = silent.map((host) => stack.use(silentAt(host, w.gate.stun)));
   const from = { net: admin.id, admin: admin.admin, ledger: admin.ledger, head: w.network.ledger.head };
   let outcome: unknown = null;
   handTo(gateAt(w.gate, [...silent, "127.0.0.1"]), from).then(() => outcome = "handed", (error) => outcome = error);
@@ -121,7 +123,7 @@ Deno.test("a session that goes silent is replaced by another one, long before QU
 Deno.test("a keeper that is left in the midst of a dial ends it, and tells nothing of it", async () => {
   await using w = await GateWorld.create();
   const node = await w.network.node("a", w.grant);
-  using silent = silentAt("127.0.0.2", w.gate.port);
+  using silent = silentAt("127.0.0.2", w.gate.stun);
   const { keeper, told } = keep(gateAt(w.gate, ["127.0.0.2"]), node);
   await until("the dial", () => silent.packets() > 0);
   keeper.leave("done");
@@ -184,7 +186,7 @@ Deno.test("a gate that ends the connection before there is a session is quoted, 
     const port = endpoint.addr.port;
     const dial = { ...dialOf(node), host: "127.0.0.1", failed: nothing };
     const events = { ...noEvents, closed: nothing };
-    const there = { port, key: w.gate.key, cert: certificate.hash };
+    const there = { ...w.gate, port, cert: certificate.hash };
     const place = `gate g at 127.0.0.1 UDP ${port}`;
     await assert.rejects(GateClient.connect({ ...dial, gate: gateAt(there, []) }, events), {
       code: "unreachable",
@@ -196,4 +198,44 @@ Deno.test("a gate that ends the connection before there is a session is quoted, 
     endpoint.close();
     await Deno.remove(dir, { recursive: true });
   }
+});
+
+Deno.test("a ticket that no longer holds is replaced, and who gets none is told which port is silent", async () => {
+  await using w = await GateWorld.create();
+  const node = await w.network.node("a", w.grant);
+  const there = gateAt(w.gate, []);
+  const tickets = new TicketBook();
+  const service = { host: "127.0.0.1", port: w.gate.stun };
+  tickets.keep(service, random(TICKET_LENGTH), performance.now());
+  const dial = { ...dialOf(node), host: "127.0.0.1", failed: nothing, tickets };
+  const events = { ...noEvents, closed: nothing };
+  const address = Uint8Array.of(127, 0, 0, 1);
+  for (const turnedAway of [1, 1]) { // the second time with the ticket that the first one got
+    const client = await GateClient.connect({ ...dial, gate: there }, events);
+    assert.equal(w.server.turnedAway, turnedAway);
+    assert.ok(w.tickets.holds(tickets.get(service, performance.now())!, address, Date.now()));
+    client.close();
+  }
+  using silent = silentAt("127.0.0.1", 0);
+  const mute = { ...there, record: { ...there.record, stun: silent.port } };
+  await assert.rejects(GateClient.connect({ ...dial, gate: mute }, events), {
+    code: "unreachable",
+    line:
+      `gate g at 127.0.0.1 UDP ${silent.port}: The gate's STUN service does not answer, which proves this machine's ` +
+      `address; let UDP port ${silent.port} through as well`,
+  });
+  assert.equal(w.server.turnedAway, 2);
+});
+
+Deno.test("TicketBook keeps tickets for an hour, of a bound number of gates, until this machine has moved", () => {
+  const book = new TicketBook();
+  const at = (port: number) => ({ host: "192.0.2.1", port });
+  for (let port = 1; port <= 257; port++) book.keep(at(port), Uint8Array.of(port & 0xff), 0);
+  assert.equal(book.get(at(1), 0), null);
+  assert.deepEqual(book.get(at(2), 3_599_999), Uint8Array.of(2));
+  assert.equal(book.get(at(2), 3_600_000), null);
+  book.forget(at(2));
+  assert.equal(book.get(at(2), 0), null);
+  book.clear();
+  assert.equal(book.get(at(257), 0), null);
 });

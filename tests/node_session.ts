@@ -17,8 +17,8 @@ export const noEvents: Omit<GateEvents, "closed"> = {
 };
 
 /** What a node knows of a gate with these addresses. */
-export function gateAt(gate: { port: number; key: string; cert: string }, hosts: string[]): VerifiedGate {
-  const record = { name: "g", hosts, quic: gate.port, cert: gate.cert };
+export function gateAt(gate: { port: number; stun: number; key: string; cert: string }, hosts: string[]): VerifiedGate {
+  const record = { name: "g", hosts, quic: gate.port, stun: gate.stun, cert: gate.cert };
   return { id: "g".repeat(32), key: gate.key, record } as unknown as VerifiedGate;
 }
 

@@ -3,6 +3,7 @@
  * all machines that have a session. Which gates there are is remembered here, because the coordinator may hide them too.
  */
 import { GateLine } from "../../mesh/client/gate_line.ts";
+import { TicketBook } from "../../mesh/client/gate_tickets.ts";
 import { race } from "../../mesh/host/race.ts";
 import { readJson, writeJson } from "../../mesh/host/state_dir.ts";
 import type { SigningKey } from "../../mesh/trust/keys.ts";
@@ -70,7 +71,7 @@ export async function handTo(
   gate: VerifiedGate,
   o: { net: string; admin: SigningKey; ledger: Ledger; head: LedgerHead },
 ): Promise<void> {
-  const dial = { gate, net: o.net, key: o.admin, random, timeout: ROUND_TIME };
+  const dial = { gate, net: o.net, key: o.admin, random, timeout: ROUND_TIME, tickets: new TicketBook() };
   let hosts = familiesInTurn(gate.record.hosts);
   let { head } = o;
   for (let round = 0; round < MAX_ROUNDS && head.seq < o.ledger.head.seq; round++) {

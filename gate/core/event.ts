@@ -85,5 +85,6 @@ export const CLOSE = {
   silent: 6,
   crowded: 7,
   timeout: 8,
+  unproved: 9,
 } as const;
 export type CloseCode = (typeof CLOSE)[keyof typeof CLOSE];

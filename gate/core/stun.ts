@@ -13,6 +13,8 @@
  * ```
  */
 
+import { TICKET, TICKET_FILLER } from "../../mesh/wire/gate_ticket.ts";
+
 const HEADER = 20;
 const COOKIE = 0x2112a442;
 /** Section 5: request, success and error of method Binding (0x001). */
@@ -51,8 +53,12 @@ interface Attribute {
 /**
  * The answer to a datagram, or null when it gets none: it is no STUN, no Binding request, or malformed.
  * @param o.address the sender's address, 4 or 16 bytes
+ * @param o.ticket makes what proves that address; only a request that asks for it, and is long enough, gets it
  */
-export function answerBinding(request: Uint8Array, o: { address: Uint8Array; port: number }): Uint8Array | null {
+export function answerBinding(
+  request: Uint8Array,
+  o: { address: Uint8Array; port: number; ticket?(): Uint8Array },
+): Uint8Array | null {
   if (request.length < HEADER || request.length > MAX_REQUEST) return null;
   const view = new DataView(request.buffer, request.byteOffset, request.length);
   if (view.getUint16(0) !== BINDING_REQUEST || view.getUint32(4) !== COOKIE) return null;
@@ -69,9 +75,19 @@ export function answerBinding(request: Uint8Array, o: { address: Uint8Array; por
     out.attribute(UNKNOWN_ATTRIBUTES, [...new Set(unknown)].slice(0, MAX_UNKNOWN).flatMap((t) => [t >> 8, t & 0xff]));
   } else {
     out.attribute(XOR_MAPPED_ADDRESS, xorAddress(request.subarray(4, HEADER), o));
+    if (o.ticket && asks(attributes)) out.attribute(TICKET, [...o.ticket()]);
   }
   if (fingerprint >= 0) out.fingerprint();
   return out.bytes();
+}
+
+/** Whether a well-formed request asks for a ticket, with room for it in the answer. */
+export function asksForTicket(request: Uint8Array): boolean {
+  return asks(readAttributes(new DataView(request.buffer, request.byteOffset, request.length)) ?? []);
+}
+
+function asks(attributes: readonly Attribute[]): boolean {
+  return attributes.some(({ type, length }) => type === TICKET && length >= TICKET_FILLER);
 }
 
 /**

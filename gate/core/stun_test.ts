@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
+import { decodeTicketAnswer, encodeTicketRequest, TICKET_LENGTH } from "../../mesh/wire/gate_ticket.ts";
 import { answerBinding } from "./stun.ts";
 
 function hex(text: string): Uint8Array {
@@ -100,4 +101,20 @@ Deno.test("answerBinding() never throws and never answers with much more than it
       if (answer) assert(answer.length <= bytes.length + 24);
     }
   }));
+});
+
+Deno.test("answerBinding() gives a ticket to who asks for one in a request that is long enough, and to nobody else", () => {
+  const ticket = Uint8Array.from({ length: TICKET_LENGTH }, (_, i) => 0xa0 + i);
+  const transaction = hex(ID);
+  const asked = encodeTicketRequest(transaction);
+  for (const to of [IPV4, IPV6]) {
+    const answer = answerBinding(asked, { ...to, ticket: () => ticket })!;
+    assert.deepEqual(decodeTicketAnswer(answer, transaction), ticket);
+    assert.ok(answer.length <= asked.length, `${answer.length} bytes for ${asked.length}`);
+    const plain = answerBinding(PLAIN, { ...to, ticket: () => assert.fail("it was not asked for") })!;
+    assert.equal(decodeTicketAnswer(plain, transaction), null);
+    assert.equal(decodeTicketAnswer(answerBinding(asked, to)!, transaction), null);
+    const short = Uint8Array.from([...PLAIN.subarray(0, 3), 8, ...PLAIN.subarray(4), 0xc6, 0x7d, 0, 4, 0, 0, 0, 0]);
+    assert.equal(decodeTicketAnswer(answerBinding(short, { ...to, ticket: () => ticket })!, transaction), null);
+  }
 });

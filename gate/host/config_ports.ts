@@ -31,6 +31,7 @@ export function checkPorts(path: string, relay: GateConfig): void {
   }
   const single = [relay.listen.port];
   if (relay.fallback.includes("stun")) single.push(stun, stun + STUN_ALTERNATE);
+  else if (relay.use_quic) single.push(stun); // for tickets alone
   if (relay.fallback.includes("turn") && turn !== null) {
     if (turn > 65_535) refuse("listen", "There is no port 65536 for the TURN service", "set turn to a free port");
     if (single.includes(turn)) {

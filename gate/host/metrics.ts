@@ -11,6 +11,8 @@ import type { LaneTraffic } from "./lanes/service.ts";
 export interface MetricsSource {
   /** Null without sessions (`use_quic = false`). */
   counts(): GateCounts | null;
+  /** Connections that showed no ticket that holds. */
+  turnedAway(): number;
   /** Null without lanes. */
   lanes(): Promise<LaneTraffic | null>;
   /** Null without a STUN service. */
@@ -19,6 +21,7 @@ export interface MetricsSource {
 
 interface Reading {
   core: GateCounts | null;
+  turnedAway: number;
   lanes: LaneTraffic | null;
   stun: { answered: number; withheld: number } | null;
 }
@@ -41,6 +44,7 @@ const COUNTERS: readonly Metric[] = [
   ["relay_packets_dropped_total", "Packets dropped for slow receivers", (r) => r.core?.packetsDropped],
   ["signals_total", "Sealed messages passed on", (r) => r.core?.signals],
   ["refused_total", "Connections refused", (r) => r.core?.refused],
+  ["turned_away_total", "Connections whose address was not proved", (r) => r.core ? r.turnedAway : undefined],
   ["lanes_opened_total", "Lanes opened", (r) => r.core?.lanesOpened],
   ["lanes_refused_total", "Lanes refused for a quota or a port", (r) => r.core?.lanesRefused],
   ["lane_moves_total", "Ends of lanes that moved to another address", (r) => r.core?.laneMoves],
@@ -56,7 +60,8 @@ const COUNTERS: readonly Metric[] = [
 
 /** The text of all metrics now. */
 export async function metricsText(network: string | null, source: MetricsSource): Promise<string> {
-  const reading: Reading = { core: source.counts(), lanes: await source.lanes(), stun: source.stun() };
+  const [core, lanes, stun] = [source.counts(), await source.lanes(), source.stun()];
+  const reading: Reading = { core, turnedAway: source.turnedAway(), lanes, stun };
   const registry = new Registry();
   if (network !== null) registry.setDefaultLabels({ network });
   for (const [metrics, Kind] of [[GAUGES, Gauge], [COUNTERS, Counter]] as const) {

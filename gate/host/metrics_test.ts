@@ -12,6 +12,7 @@ Deno.test("serveMetrics() shows the gate's sums by network, at /metrics alone, a
     network: w.network.id,
     source: {
       counts: () => w.core.counts(),
+      turnedAway: () => 4,
       lanes: () =>
         Promise.resolve({
           mode: "kernel" as const,
@@ -38,16 +39,18 @@ Deno.test("serveMetrics() shows the gate's sums by network, at /metrics alone, a
       `ghostgate_lane_packets_limited_total${label} 2`,
       `ghostgate_lanes_in_kernel${label} 1`,
       `ghostgate_stun_answers_total${label} 7`,
+      `ghostgate_turned_away_total${label} 4`,
     ]
   ) assert.ok(text.split("\n").includes(line), `${line}\nis not in\n${text}`);
   for (const secret of [node.id, node.key.public, "127.0.0.1"]) assert.ok(!text.includes(secret));
   const silent = await metricsText(null, {
     counts: () => null,
+    turnedAway: () => 0,
     lanes: () => Promise.resolve(null),
     stun: () => ({ answered: 7, withheld: 0 }),
   });
   assert.match(silent, /^ghostgate_stun_answers_total 7$/m); // without sessions, lanes and a network
-  assert.doesNotMatch(silent, /sessions|lane|relay/);
+  assert.doesNotMatch(silent, /sessions|lane|relay|turned/);
   const other = await get("/");
   assert.equal(other.status, 404);
   await other.body?.cancel();

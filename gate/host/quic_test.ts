@@ -196,7 +196,7 @@ Deno.test("a node sees through a gate that relays another gate's challenge", asy
     { code: "bad_signature" },
   );
   // And the certificate itself is pinned: the handshake does not even complete.
-  await assert.rejects(TestClient.connect({ ...real.gate, port: fake.gate.port }));
+  await assert.rejects(TestClient.connect({ ...fake.gate, cert: real.gate.cert }));
 });
 
 Deno.test("a gate takes entries that an admin hands over without a session, and from nobody else", async () => {
@@ -207,7 +207,10 @@ Deno.test("a gate takes entries that an admin hands over without a session, and 
   for (let i = 0; i < 3; i++) {
     entries.push(await ahead.append("revoke", { what: "node", key: (await signingKeyFromSeed(random(32))).public }));
   }
-  const gate = { key: w.gate.key, record: { name: "gate", quic: w.gate.port, cert: w.gate.cert } } as VerifiedGate;
+  const gate = {
+    key: w.gate.key,
+    record: { name: "gate", quic: w.gate.port, stun: w.gate.stun, cert: w.gate.cert },
+  } as VerifiedGate;
   const hand = (key: SigningKey, given: string[], proof?: string) =>
     GateLine.open({ gate, host: "127.0.0.1", net: w.network.id, key, random, timeout: 5_000 }, async (line) => {
       await line.send({ t: "hand", proof: proof ?? line.proof, entries: given });

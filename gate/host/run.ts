@@ -12,6 +12,7 @@ import { type Bytes, toBase64Url } from "../../mesh/wire/encoding.ts";
 import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
 import { VERSION } from "../../mesh/wire/version.ts";
 import { GateCore } from "../core/gate.ts";
+import { Tickets } from "../core/tickets.ts";
 import { mayBeEnd } from "../core/lanes/addresses.ts";
 import { hostsOf, labelOf } from "./addresses.ts";
 import { type Certificate, openCertificate } from "./certificate.ts";
@@ -78,8 +79,10 @@ export async function runGate(o: RunOptions): Promise<void> {
   const certificate = await openCertificate(o.state.dir, world);
   const gate = new Gate(o, { sockets, key, certificate });
   const network = await gate.network();
-  const stun = sockets.stun && new StunServer(sockets.stun, sockets.stunAlternate);
-  if (stun) world.log.info("answering STUN", { udp: `${config.listen.hostname}:${sockets.stunPort}` });
+  const ticketsOnly = !config.fallback.includes("stun");
+  const { stunAlternate: alternate } = sockets;
+  const stun = sockets.stun && new StunServer(sockets.stun, { alternate, tickets: gate.tickets, ticketsOnly });
+  if (stun && !ticketsOnly) world.log.info("answering STUN", { udp: `${config.listen.hostname}:${sockets.stunPort}` });
   try {
     if (!config.use_quic) {
       const left = config.fallback.filter((word) => word !== "ice").map((word) => word.toUpperCase()).join(" and ");
@@ -102,6 +105,8 @@ class Gate {
   readonly #sockets: Sockets;
   readonly #key: SigningKey;
   readonly #certificate: Certificate;
+  /** By a key that stays as long as the certificate does. */
+  readonly tickets: Tickets;
   #server: GateServer | null = null;
   #core: GateCore | null = null;
   #lanes: LaneService | null = null;
@@ -121,6 +126,9 @@ class Gate {
     this.#sockets = sockets;
     this.#key = key;
     this.#certificate = certificate;
+    const { hmac } = o.world;
+    const bytes = (text: string) => new TextEncoder().encode(text);
+    this.tickets = new Tickets({ key: hmac(bytes(certificate.key), bytes("ghostgate tickets")), hmac });
   }
 
   /** The network that this gate belongs to, joined now if there is a token. */
@@ -182,6 +190,7 @@ class Gate {
       certificate: this.#certificate,
       core,
       judge,
+      tickets: this.tickets,
       ...(lanes && { lanes }),
       ...(this.#turn && { turn: this.#turn }),
     });
@@ -286,6 +295,7 @@ class Gate {
     if (!metrics) return;
     const source = {
       counts: () => core?.counts() ?? null,
+      turnedAway: () => this.#server?.turnedAway ?? 0,
       lanes: async () => await this.#lanes?.traffic() ?? null,
       stun: () => stun,
     };
@@ -301,6 +311,7 @@ class Gate {
     this.#lanes = await LaneService.open({
       hostname: config.listen.hostname,
       ports,
+      quic: this.#sockets.quicPort,
       nodeRate: bytes(config.lane_mbit),
       networkRate: bytes(config.lanes_mbit),
       addresses: () => world.interfaces(),

@@ -6,7 +6,7 @@ import { STUN_ALTERNATE, stunPortOf } from "./config_ports.ts";
 export interface Sockets extends Disposable {
   /** Null with `use_quic = false`. */
   endpoint: Deno.QuicEndpoint | null;
-  /** Null when `fallback` does not name stun. */
+  /** Null when `fallback` does not name stun and nobody needs tickets for QUIC. */
   stun: Deno.DatagramConn | null;
   /** A second port for STUN, by which nodes learn how their NAT behaves; null when the port is taken. */
   stunAlternate: Deno.DatagramConn | null;
@@ -33,14 +33,14 @@ export function openSockets(config: GateConfig, file: string): Sockets {
     ? bind(() => new Deno.QuicEndpoint({ hostname, port }), { hostname, port, place: `${file} relay.listen` })
     : null;
   try {
-    const stun = stunned
+    const stun = stunned || config.use_quic
       ? bind(() => Deno.listenDatagram({ transport: "udp", hostname, port: wanted }), {
         hostname,
         port: wanted,
         place: `${file} relay.stun`,
       })
       : null;
-    const stunAlternate = stun && alternateOf(stun.addr as Deno.NetAddr);
+    const stunAlternate = stun && stunned ? alternateOf(stun.addr as Deno.NetAddr) : null;
     return {
       endpoint,
       stun,

@@ -4,20 +4,36 @@
  * With an alternate port (RFC 5780, as far as one address goes) a node learns how its NAT maps and filters: it asks both ports,
  * and lets the one answer for the other.
  */
-import { answerBinding, answersFrom } from "../core/stun.ts";
+import { answerBinding, answersFrom, asksForTicket } from "../core/stun.ts";
 import { readDatagrams } from "../../mesh/host/datagrams.ts";
 import { sourceOf } from "../core/source.ts";
 import { StunDebt } from "../core/stun_debt.ts";
+import type { Tickets } from "../core/tickets.ts";
+
+export interface StunServerOptions {
+  /** A second port of the same address. */
+  alternate?: Deno.DatagramConn | null;
+  /** For those who want to dial the QUIC port. */
+  tickets?: Tickets | null;
+  /** Answers nobody else. */
+  ticketsOnly?: boolean;
+}
 
 export class StunServer {
   readonly #sockets: readonly Deno.DatagramConn[];
   readonly #debt = new StunDebt();
+  readonly #tickets: Tickets | null;
+  readonly #ticketsOnly: boolean;
   answered = 0;
   /** Well-formed requests without an answer, because their source has had more than it sent. */
   withheld = 0;
 
-  /** @param alternate a second port of the same address, or null */
-  constructor(socket: Deno.DatagramConn, alternate: Deno.DatagramConn | null = null) {
+  constructor(
+    socket: Deno.DatagramConn,
+    { alternate = null, tickets = null, ticketsOnly = false }: StunServerOptions = {},
+  ) {
+    this.#tickets = tickets;
+    this.#ticketsOnly = ticketsOnly;
     this.#sockets = alternate ? [socket, alternate] : [socket];
     if (alternate) this.#serve(alternate, socket);
     this.#serve(socket, alternate);
@@ -33,12 +49,18 @@ export class StunServer {
   ): void {
     const { from } = o;
     const source = sourceOf(from.hostname, from.port);
-    const answer = answerBinding(bytes, { address: source.bytes, port: from.port });
+    const [tickets, now] = [this.#tickets, Date.now()];
+    const answer = answerBinding(bytes, {
+      address: source.bytes,
+      port: from.port,
+      ...(tickets && { ticket: () => tickets.give(source.bytes, now) }),
+    });
+    if (this.#ticketsOnly && !asksForTicket(bytes)) return;
     const way = answer && answersFrom(bytes);
     const out = way === "same" ? o.socket : way === "other" ? o.other : null;
     if (!answer || !out) return;
     const lengths = { request: bytes.length, answer: answer.length };
-    if (!this.#debt.allows({ source: source.group, ...lengths, now: Date.now() })) {
+    if (!this.#debt.allows({ source: source.group, ...lengths, now })) {
       this.withheld++;
       return;
     }

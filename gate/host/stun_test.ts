@@ -1,7 +1,10 @@
 import assert from "node:assert/strict";
+import { decodeTicketAnswer, encodeTicketRequest } from "../../mesh/wire/gate_ticket.ts";
 import { answerBinding } from "../core/stun.ts";
+import { Tickets } from "../core/tickets.ts";
 import { StunServer } from "./stun.ts";
 import { random } from "./testing.ts";
+import { hmacSha256 } from "./testing_gate.ts";
 
 function request(): Uint8Array {
   return Uint8Array.from([0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, ...random(12)]);
@@ -43,7 +46,7 @@ Deno.test("StunServer answers from its other port when RFC 5780's CHANGE-REQUEST
   const listen = () => Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const [socket, alternate, own] = [listen(), listen(), listen()];
   const portOf = (s: Deno.DatagramConn) => (s.addr as Deno.NetAddr).port;
-  const server = new StunServer(socket, alternate);
+  const server = new StunServer(socket, { alternate });
   const asking = (flags: number) => Uint8Array.from([0, 1, 0, 8, ...request().subarray(4), 0, 3, 0, 4, 0, 0, 0, flags]);
   try {
     for (const [asked, flags, from] of [[socket, 0, socket], [socket, 2, alternate], [alternate, 2, socket]] as const) {
@@ -54,6 +57,26 @@ Deno.test("StunServer answers from its other port when RFC 5780's CHANGE-REQUEST
       assert.equal((answerer as Deno.NetAddr).port, portOf(from));
     }
     assert.equal(server.answered, 3);
+  } finally {
+    own.close();
+    server.close();
+  }
+});
+
+Deno.test("StunServer gives a ticket for the asking address to who asks for one, and nothing else where it serves nothing else", async () => {
+  const listen = () => Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const [socket, own] = [listen(), listen()];
+  const tickets = new Tickets({ key: random(32), hmac: hmacSha256 });
+  const server = new StunServer(socket, { tickets, ticketsOnly: true });
+  try {
+    const transaction = random(12);
+    await own.send(request(), socket.addr);
+    await own.send(encodeTicketRequest(transaction), socket.addr);
+    const [answer] = await own.receive();
+    const ticket = decodeTicketAnswer(answer, transaction);
+    assert.ok(ticket, "the plain question before it was answered");
+    assert.ok(tickets.holds(ticket, Uint8Array.of(127, 0, 0, 1), Date.now()));
+    assert.equal(server.answered, 1);
   } finally {
     own.close();
     server.close();

@@ -6,6 +6,7 @@ import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
 import { Ledger, signEntry } from "../../mesh/trust/ledger.ts";
 import { signNodeRecord } from "../../mesh/trust/record.ts";
 import { signSession, verifySession } from "../../mesh/trust/session.ts";
+import { askTicket } from "../../mesh/client/mod.ts";
 import { type Bytes, fromBase64Url, toBase64Url } from "../../mesh/wire/encoding.ts";
 import {
   ControlReader,
@@ -19,6 +20,7 @@ import {
   nodeIdBytes,
   type SessionClaims,
 } from "../../mesh/wire/gate_session.ts";
+import { GATE_SERVER_NAME, nameOfTicket } from "../../mesh/wire/gate_ticket.ts";
 import type { LedgerBody, LedgerKind } from "../../mesh/wire/ledger.ts";
 import type { NodeRecord } from "../../mesh/wire/record.ts";
 
@@ -144,6 +146,8 @@ export interface TestNode {
 /** What a node knows of a gate before it connects. */
 export interface TestGate {
   port: number;
+  /** UDP port of its STUN service. */
+  stun: number;
   key: string;
   cert: string;
 }
@@ -180,13 +184,20 @@ export class TestClient {
     })().catch(() => {});
   }
 
-  /** Connects, pinned to the certificate. */
-  static async connect(gate: TestGate, o: { keepAlive?: boolean } = {}): Promise<TestClient> {
+  /** Connects, pinned to the certificate; `ticket`: what to show instead of a ticket asked for. */
+  static async connect(
+    gate: TestGate,
+    o: { keepAlive?: boolean; ticket?: Uint8Array | null } = {},
+  ): Promise<TestClient> {
+    const signal = new AbortController().signal;
+    const ticket = o.ticket !== undefined
+      ? o.ticket
+      : (await askTicket({ host: "127.0.0.1", port: gate.stun }, { random, signal }))?.ticket;
     const endpoint = new Deno.QuicEndpoint({ hostname: "127.0.0.1", port: 0 });
     const options: Deno.ConnectQuicOptions<false> & { serverCertificateHashes: unknown } = {
       hostname: "127.0.0.1",
       port: gate.port,
-      serverName: "ghostgate",
+      serverName: ticket ? nameOfTicket(ticket) : GATE_SERVER_NAME,
       alpnProtocols: [GATE_ALPN],
       serverCertificateHashes: [{ algorithm: "sha-256", value: fromBase64Url(gate.cert) }],
       ...(o.keepAlive === false ? {} : { keepAliveInterval: 100 }),

@@ -6,10 +6,12 @@ import { type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
 import { toBase64Url } from "../../mesh/wire/encoding.ts";
 import { GateCore } from "../core/gate.ts";
 import type { Limits } from "../core/limits.ts";
+import { Tickets } from "../core/tickets.ts";
 import { openCertificate } from "./certificate.ts";
 import { LedgerJudge } from "./judge.ts";
 import { LaneService } from "./lanes/service.ts";
 import { GateServer } from "./quic.ts";
+import { StunServer } from "./stun.ts";
 import { random, TestClient, type TestGate, TestNetwork } from "./testing.ts";
 
 /** UDP ports of lanes there, outside of what the system gives out by itself. */
@@ -22,6 +24,7 @@ async function loopLanes(stateDir: string): Promise<LaneService> {
   return await LaneService.open({
     hostname: "127.0.0.1",
     ports: LANES,
+    quic: 0,
     nodeRate: null,
     networkRate: null,
     addresses: () => [],
@@ -41,8 +44,10 @@ export class GateWorld implements AsyncDisposable {
   readonly gate: TestGate;
   readonly core: GateCore;
   readonly server: GateServer;
+  readonly tickets: Tickets;
   readonly #dir: string;
   readonly #lanes: LaneService | undefined;
+  readonly #stun: StunServer;
   readonly clients: TestClient[] = [];
   /** What the gate finds when it asks for newer entries. */
   newer: () => Promise<boolean> = () => Promise.resolve(false);
@@ -71,7 +76,10 @@ export class GateWorld implements AsyncDisposable {
       ...(o.lanes && { lanes: { ports: LANES, hmac: hmacSha256, random, accept: () => true } }),
     });
     const endpoint = new Deno.QuicEndpoint({ hostname: "127.0.0.1", port: 0 });
-    this.gate = { port: endpoint.addr.port, key: o.key.public, cert };
+    const tickets = this.tickets = new Tickets({ key: random(32), hmac: hmacSha256 });
+    const stun = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+    this.#stun = new StunServer(stun, { tickets });
+    this.gate = { port: endpoint.addr.port, stun: (stun.addr as Deno.NetAddr).port, key: o.key.public, cert };
     const judge = new LedgerJudge({
       key: o.key,
       ledger: o.network.ledger,
@@ -88,6 +96,7 @@ export class GateWorld implements AsyncDisposable {
       certificate: o.certificate,
       core: this.core,
       judge,
+      tickets,
       log,
       now,
       ...(o.idle ? { idle: o.idle } : {}),
@@ -131,6 +140,7 @@ export class GateWorld implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     for (const client of this.clients) await client.close();
     await this.server.close();
+    this.#stun.close();
     await this.#lanes?.close();
     await Deno.remove(this.#dir, { recursive: true });
   }

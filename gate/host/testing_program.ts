@@ -156,12 +156,12 @@ export class Folder implements AsyncDisposable {
 }
 
 /** The gate of the newest record that the coordinator has been given. */
-export async function publishedGate(coordinator: Coordinator, port?: number): Promise<TestGate> {
+export async function publishedGate(coordinator: Coordinator): Promise<TestGate> {
   const jws = coordinator.records.at(-1)!;
   const gate = await verifyGateRecord(jws, {
     ledger: coordinator.network.ledger,
     now: seconds(),
     admit: DEFAULT_ADMIT,
   });
-  return { port: port ?? gate.record.quic!, key: gate.key, cert: gate.record.cert };
+  return { port: gate.record.quic!, stun: gate.record.stun, key: gate.key, cert: gate.record.cert };
 }

@@ -4,7 +4,7 @@
  * The outgoing queue of packets is bounded and drops the oldest.
  */
 import { Turns } from "../../mesh/host/turns.ts";
-import { GateLine } from "../../mesh/client/mod.ts";
+import { GateLine, type TicketBook } from "../../mesh/client/mod.ts";
 import type { FromGate, FromNode } from "../../mesh/wire/gate_session.ts";
 import type { Bytes } from "../../mesh/wire/encoding.ts";
 import type { TurnGrantedCredentials } from "../../mesh/wire/turn.ts";
@@ -53,6 +53,8 @@ export interface GateConnectOptions {
   head: LedgerHead;
   random(n: number): Bytes;
   now(): number;
+  /** Tickets of before. */
+  tickets?: TicketBook;
   /** A handler of the events threw: that session goes on. */
   failed(fault: HandlerFault): void;
   /** Gives the connect up. */

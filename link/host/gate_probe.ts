@@ -1,6 +1,7 @@
 /** How far away gates are, without a session: one question each to their STUN services, from a socket that is closed again. */
 import ipaddr from "ipaddr.js";
-import { familyOf, type StunCrypto, type TransportAddress } from "../core/stun/mod.ts";
+import { familyOf, field, NO_TICKET, type StunCrypto, TICKET, type TransportAddress } from "../core/stun/mod.ts";
+import type { TicketBook } from "../../mesh/client/mod.ts";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
 import { StunAsker } from "./stun_ask.ts";
 
@@ -16,6 +17,8 @@ export async function probeGates(
   o: {
     known: readonly { gate: string; server: TransportAddress }[];
     crypto: StunCrypto;
+    /** Takes the tickets that they give. */
+    tickets: TicketBook;
     measured(gate: string, rttMs: number | null): void;
   },
 ): Promise<void> {
@@ -31,8 +34,10 @@ export async function probeGates(
     if (mine.length === 0) return;
     using asker = new StunAsker({ crypto: o.crypto, family });
     await Promise.all(mine.map(async ({ id, server }) => {
-      const seen = await asker.ask(server);
+      const seen = await asker.ask(server, [field(TICKET, NO_TICKET)]);
       if (!seen) return;
+      const { address: host, port } = server;
+      if (seen.ticket) o.tickets.keep({ host, port }, seen.ticket, performance.now());
       silent.delete(id);
       o.measured(id, seen.rttMs);
     }));

@@ -3,6 +3,7 @@
  * each peer is met (core/gates/meeting.ts). A gate that is no longer in the view is left at once.
  */
 import ipaddr from "ipaddr.js";
+import { TicketBook } from "../../mesh/client/mod.ts";
 import type { FromNode } from "../../mesh/wire/gate_session.ts";
 import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
@@ -26,6 +27,8 @@ export class Gates {
   #known: ReadonlyMap<string, VerifiedGate> = new Map();
   readonly #pairs: GatePairs;
   readonly #clones = new CloneWatch();
+  /** What proves this machine's address to gates. */
+  readonly #tickets = new TicketBook();
   #watched: ReadonlySet<string> = new Set();
   readonly #pinger: ReturnType<typeof setInterval>;
   readonly #timer = new DeadlineTimer(() => [
@@ -93,6 +96,7 @@ export class Gates {
   /** This machine is on another network: what was measured says nothing any more. */
   networkChanged(): void {
     this.#networks++;
+    this.#tickets.clear();
     for (const keeper of this.#keepers.values()) keeper.hurry();
     this.#event({ kind: "networkChanged" });
   }
@@ -135,7 +139,7 @@ export class Gates {
         if (network === this.#networks) this.#event({ kind: "measured", gate, rttMs });
       };
       // One that cannot be carried out has measured nothing, and the next one comes.
-      await this.#host.measure(gates, measured).catch(() => {});
+      await this.#host.measure(gates, measured, this.#tickets).catch(() => {});
     }
     this.#measuring = false;
     this.#pairs.changed();
@@ -147,6 +151,7 @@ export class Gates {
       key: this.#host.key,
       record: this.#host.record(),
       head: this.#host.head(),
+      tickets: this.#tickets,
       random: this.#keeperHost.random,
       now: this.#keeperHost.now,
     }),

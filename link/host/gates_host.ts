@@ -6,6 +6,7 @@ import type { TurnGrantedCredentials } from "../../mesh/wire/turn.ts";
 import type { SigningKey } from "../../mesh/trust/keys.ts";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
 import type { MeetWord } from "../core/gates/mod.ts";
+import type { TicketBook } from "../../mesh/client/mod.ts";
 import type { HandlerFault } from "./guarded.ts";
 
 /** What the sessions tell the daemon. */
@@ -25,8 +26,12 @@ export interface GatesHost {
   ways(gate: VerifiedGate): Promise<string[]>;
   /** A handler of what a gate's session tells has thrown; the session goes on. */
   handlerFailed(gate: string, fault: HandlerFault): void;
-  /** Tells round trips to these gates as they come, without a session (gate_probe.ts). */
-  measure(gates: VerifiedGate[], measured: (gate: string, rttMs: number | null) => void): Promise<void>;
+  /** Tells round trips to these gates as they come, without a session, and keeps the tickets that they give (gate_probe.ts). */
+  measure(
+    gates: VerifiedGate[],
+    measured: (gate: string, rttMs: number | null) => void,
+    tickets: TicketBook,
+  ): Promise<void>;
   /** Gates where a peer says that it can be found, best first. */
   homesOf(node: string): readonly string[];
   /** A session came up or ended; `reason` says why it ended or could not be made, `failed`: nobody here wanted that. */

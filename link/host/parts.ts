@@ -145,8 +145,8 @@ export class Parts {
       head: () => this.view.ledger.head,
       random,
       now,
-      measure: (gates, measured) =>
-        probeGates(gates, { known: this.surroundings.services, crypto: stunCrypto, measured }),
+      measure: (gates, measured, tickets) =>
+        probeGates(gates, { known: this.surroundings.services, crypto: stunCrypto, measured, tickets }),
       ways: ({ record }) => waysTo(record.hosts, { addresses: this.addresses, ip: p.machine.ip }),
       handlerFailed: (gate, fault) => logFault(o.log, fault, { gate: this.gates.nameOf(gate) }),
       homesOf: (id) => this.view.nodes.get(id)?.verified.record.gates ?? [],

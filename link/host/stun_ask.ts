@@ -9,6 +9,7 @@ import {
   read,
   SOFTWARE,
   type StunCrypto,
+  TICKET,
   type TransportAddress,
   XOR_MAPPED_ADDRESS,
 } from "../core/stun/mod.ts";
@@ -22,14 +23,18 @@ const WAITS = [200, 300, 500];
 export interface Seen {
   mapped: TransportAddress;
   rttMs: number;
+  /** What a gate gave to prove this machine's address, if it was asked for. */
+  ticket: Uint8Array | null;
 }
+
+type Answer = Omit<Seen, "rttMs">;
 
 /** A socket that asks. */
 export class StunAsker implements Disposable {
   /** Null where this machine gives none: it has no such IP, or no socket is left. */
   readonly #socket: Deno.DatagramConn | null;
   readonly #crypto: StunCrypto;
-  readonly #waiting = new Map<string, (mapped: TransportAddress) => void>();
+  readonly #waiting = new Map<string, (answer: Answer) => void>();
 
   /** @param o.family which IP */
   constructor(o: { crypto: StunCrypto; family: 4 | 6 }) {
@@ -49,7 +54,8 @@ export class StunAsker implements Disposable {
       const message = decodeStun(bytes);
       const mapped = message.class === "success" ? read(message, XOR_MAPPED_ADDRESS) : undefined;
       // Whoever knows the transaction id, 96 random bits, is the server or on the way to it.
-      if (mapped) this.#waiting.get(message.transaction.toString())?.(mapped);
+      if (!mapped) return;
+      this.#waiting.get(message.transaction.toString())?.({ mapped, ticket: read(message, TICKET) ?? null });
     } catch (error) {
       if (!(error instanceof GhostError)) throw error;
     }
@@ -60,7 +66,7 @@ export class StunAsker implements Disposable {
     const socket = this.#socket;
     if (!socket) return null;
     const transaction = this.#crypto.random(12);
-    const answer = Promise.withResolvers<TransportAddress>();
+    const answer = Promise.withResolvers<Answer>();
     this.#waiting.set(transaction.toString(), answer.resolve);
     const padded = [...fields, field(SOFTWARE, PADDING)];
     const bytes = encodeStun({ class: "request", transaction, fields: padded, fingerprint: true });
@@ -71,9 +77,9 @@ export class StunAsker implements Disposable {
           .catch(() => {}); // no route: as good as no answer
         const late = Promise.withResolvers<null>();
         const timer = setTimeout(() => late.resolve(null), wait);
-        const mapped = await Promise.race([answer.promise, late.promise]);
+        const seen = await Promise.race([answer.promise, late.promise]);
         clearTimeout(timer);
-        if (mapped) return { mapped, rttMs: performance.now() - at };
+        if (seen) return { ...seen, rttMs: performance.now() - at };
       }
       return null;
     } finally {

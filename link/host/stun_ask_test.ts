@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
 import { stunCrypto } from "./crypto.ts";
+import { TicketBook } from "../../mesh/client/mod.ts";
 import { probeGates } from "./gate_probe.ts";
 import { probeNat } from "./nat_probe.ts";
 
@@ -22,7 +23,12 @@ Deno.test("probeGates() of a machine without IPv6 finds that a gate's IPv6 addre
   const gate = { id: "g", record: { hosts: ["2001:db8::1"], stun: 3478 } } as VerifiedGate;
   await withoutIpv6(async () => {
     const told: unknown[] = [];
-    await probeGates([gate], { known: [], crypto: stunCrypto, measured: (id, rtt) => told.push([id, rtt]) });
+    await probeGates([gate], {
+      known: [],
+      crypto: stunCrypto,
+      tickets: new TicketBook(),
+      measured: (id, rtt) => told.push([id, rtt]),
+    });
     assert.deepEqual(told, [["g", null]]);
   });
 });

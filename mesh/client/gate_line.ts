@@ -13,9 +13,11 @@ import {
   GATE_ALPN,
   type SessionClaims,
 } from "../wire/gate_session.ts";
+import { GATE_SERVER_NAME, nameOfTicket } from "../wire/gate_ticket.ts";
 import type { SigningKey } from "../trust/keys.ts";
 import type { VerifiedGate } from "../trust/record.ts";
 import { signSession, verifySession } from "../trust/session.ts";
+import { askTicket, type TicketBook } from "./gate_tickets.ts";
 
 /** Who opens a line, to whom. */
 export interface GateDial {
@@ -27,12 +29,17 @@ export interface GateDial {
   random(n: number): Bytes;
   /** Opening and answering take at most this long, in ms. */
   timeout: number;
+  /** Tickets of before; one that holds saves a question. */
+  tickets?: TicketBook;
   /** Gives it up. */
   signal?: AbortSignal;
 }
 
 /** A connection that ends tells why within so long, in ms, or not at all. */
 const REASON_PATIENCE = 100;
+
+/** What QUIC says when the other end closes before the handshake: a gate does to whoever shows no ticket that holds. */
+const TURNED_AWAY = /during the handshake/;
 
 /** The types of Deno do not show this member yet; its source honours it (FACTS). */
 type PinnedQuicOptions = Deno.ConnectQuicOptions<false> & {
@@ -82,16 +89,21 @@ export class GateLine {
     o.signal?.addEventListener("abort", giveUp);
     const silent = new GhostError("timeout", "The gate does not answer", { place });
     const timer = setTimeout(() => givenUp.reject(silent), o.timeout);
+    const over = new AbortController();
     let endpoint: Deno.QuicEndpoint | null = null;
+    const from = (port: number) => {
+      over.signal.throwIfAborted();
+      endpoint?.close({ closeCode: 1, reason: "" });
+      return endpoint = endpointFor(o.host, port);
+    };
     try {
-      // A machine without IPv6 has none for that.
-      endpoint = new Deno.QuicEndpoint({ hostname: o.host.includes(":") ? "::" : "0.0.0.0", port: 0 });
-      const opened = GateLine.#connect(endpoint, o).then((line) =>
+      const opened = GateLine.#dial(o, { from, signal: over.signal }).then((line) =>
         line.#named(() => line.#greet(o).then(() => answer(line)))
       );
       return await Promise.race([opened, givenUp.promise]);
     } catch (error) {
-      endpoint?.close({ closeCode: 1, reason: "" });
+      over.abort();
+      (endpoint as Deno.QuicEndpoint | null)?.close({ closeCode: 1, reason: "" });
       throw failed(error);
     } finally {
       clearTimeout(timer);
@@ -99,15 +111,49 @@ export class GateLine {
     }
   }
 
-  static async #connect(endpoint: Deno.QuicEndpoint, o: GateDial): Promise<GateLine> {
-    const { record } = o.gate;
-    if (record.quic === undefined) {
-      throw new GhostError("unreachable", "This gate has no QUIC sessions", { place: `gate ${record.name}` });
+  /** Connects with a ticket: one of before, and when the gate does not take that (it was for another address), a new one. */
+  static async #dial(
+    o: GateDial,
+    { from, signal }: { from(port: number): Deno.QuicEndpoint; signal: AbortSignal },
+  ): Promise<GateLine> {
+    const { name, quic, stun } = o.gate.record;
+    const place = `gate ${name}`;
+    if (quic === undefined) throw new GhostError("unreachable", "This gate has no QUIC sessions", { place });
+    const service = { host: o.host, port: stun };
+    const ask = async () => {
+      const got = await askTicket(service, { random: o.random, signal });
+      if (got) o.tickets?.keep(service, got.ticket, performance.now());
+      return got;
+    };
+    const kept = o.tickets?.get(service, performance.now());
+    const first = kept ? { ticket: kept, port: 0 } : await ask();
+    try {
+      return await GateLine.#connect(from(first?.port ?? 0), o, first?.ticket);
+    } catch (error) {
+      if (!TURNED_AWAY.test(errorLine(error))) throw error;
+      o.tickets?.forget(service);
     }
+    const again = first && await ask();
+    if (!again) {
+      const mend = `let UDP port ${stun} through as well`;
+      throw new GhostError(
+        "unreachable",
+        "The gate's STUN service does not answer, which proves this machine's address",
+        {
+          place: `${place} at ${o.host} UDP ${stun}`,
+          mend,
+        },
+      );
+    }
+    return await GateLine.#connect(from(again.port), o, again.ticket);
+  }
+
+  static async #connect(endpoint: Deno.QuicEndpoint, o: GateDial, ticket?: Uint8Array): Promise<GateLine> {
+    const { record } = o.gate;
     const options: PinnedQuicOptions = {
       hostname: o.host,
-      port: record.quic,
-      serverName: "ghostgate",
+      port: record.quic!,
+      serverName: ticket ? nameOfTicket(ticket) : GATE_SERVER_NAME,
       alpnProtocols: [GATE_ALPN],
       serverCertificateHashes: [{ algorithm: "sha-256", value: fromBase64Url(record.cert) }],
       congestionControl: "low-latency",
@@ -188,6 +234,18 @@ export class GateLine {
       this.conn.close({ closeCode: 0, reason: "" });
       this.#endpoint.close({ closeCode: 0, reason: "" });
     } catch { /* already gone */ }
+  }
+}
+
+/** Where a dial leaves from: this port if it is free. */
+function endpointFor(host: string, port: number): Deno.QuicEndpoint {
+  // A machine without IPv6 has none for that.
+  const hostname = host.includes(":") ? "::" : "0.0.0.0";
+  try {
+    return new Deno.QuicEndpoint({ hostname, port });
+  } catch (error) {
+    if (port === 0) throw error;
+    return new Deno.QuicEndpoint({ hostname, port: 0 });
   }
 }
 

@@ -5,6 +5,7 @@ import { type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
 import { signSession } from "../../mesh/trust/session.ts";
 import { toBase64Url } from "../../mesh/wire/encoding.ts";
 import { ControlReader, encodeControl, fromGate, type FromNode, GATE_ALPN } from "../../mesh/wire/gate_session.ts";
+import { decodeTicketAnswer, encodeTicketRequest, nameOfTicket } from "../../mesh/wire/gate_ticket.ts";
 import { PACKETS, type Packets } from "./flood_packets.ts";
 import { Loader, type LoadTarget, random, readOrder, say } from "./load_node.ts";
 
@@ -36,7 +37,7 @@ class Stranger {
     const options: Deno.ConnectQuicOptions<false> & { serverCertificateHashes: unknown } = {
       hostname: order.host,
       port: loader.gate.quic!,
-      serverName: "ghostgate",
+      serverName: nameOfTicket(await ticketOf(hostname)),
       alpnProtocols: [GATE_ALPN],
       serverCertificateHashes: [{ algorithm: "sha-256", value: loader.certificate }],
       endpoint,
@@ -69,6 +70,24 @@ class Stranger {
   end(): void {
     this.#endpoint.close({ closeCode: 0, reason: "" });
   }
+}
+
+const tickets = new Map<string, Promise<Uint8Array>>();
+
+/** What proves one of the own addresses to the gate. */
+function ticketOf(hostname: string): Promise<Uint8Array> {
+  const ask = async () => {
+    const socket = Deno.listenDatagram({ transport: "udp", hostname, port: 0 });
+    const transaction = random(12);
+    const to: Deno.NetAddr = { transport: "udp", hostname: order.host, port: loader.gate.stun };
+    await socket.send(encodeTicketRequest(transaction), to);
+    const [answer] = await socket.receive();
+    socket.close();
+    return decodeTicketAnswer(answer, transaction)!;
+  };
+  const found = tickets.get(hostname) ?? ask();
+  tickets.set(hostname, found);
+  return found;
 }
 
 const CONNECTIONS: Record<string, (stranger: Stranger) => Promise<void>> = {

@@ -1,7 +1,9 @@
 /** Datagrams with which strangers make a gate work, each taking it as far as it lets them. */
 import { createHash, createHmac } from "node:crypto";
-import { GATE_PORT } from "../../mesh/wire/gate_session.ts";
+import { GATE_ALPN, GATE_PORT } from "../../mesh/wire/gate_session.ts";
+import { encodeTicketRequest, GATE_SERVER_NAME } from "../../mesh/wire/gate_ticket.ts";
 import { encodeLaneRequest, type Hmac, laneTransaction } from "../../mesh/wire/lane.ts";
+import { another, makeInitials } from "../lab/initials.ts";
 import { random } from "./load_node.ts";
 
 const COOKIE = 0x2112a442;
@@ -44,6 +46,8 @@ function stun(
   return out;
 }
 
+const [HELLO] = await makeInitials(1, { alpn: GATE_ALPN, serverName: GATE_SERVER_NAME });
+
 /** A long-header QUIC packet (RFC 9000 section 17.2) of 1,200 bytes that decrypts to nothing. */
 function quic(first: number, version: number): Uint8Array<ArrayBuffer> {
   const bytes = random(1_200);
@@ -65,6 +69,9 @@ export const PACKETS: Record<string, Packets> = {
   /** Nobody's port: what the sender itself costs. */
   "into a closed port": { port: 9, make: () => quic(0xc3, 1) },
   "STUN requests": { port: GATE_PORT + 1, make: () => stun(BINDING) },
+  "asks for tickets": { port: GATE_PORT + 1, make: () => encodeTicketRequest(random(12)) },
+  /** Whole ones of a client, each the first of a connection whose other end never answers. */
+  "QUIC hellos": { port: GATE_PORT, make: () => another(HELLO!) },
   "QUIC Initials": { port: GATE_PORT, make: () => quic(0xc3, 1) },
   "QUIC of another version": { port: GATE_PORT, make: () => quic(0xc0, 0x1a2a3a4a) },
   "lane proofs, wrong token": {

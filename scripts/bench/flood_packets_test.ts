@@ -14,7 +14,7 @@ Deno.test("PACKETS are what their names say, as far as a gate reads strangers' p
     assert.equal(decodeStun(bytes).method, 3);
   }
   assert.equal(decodeLaneRequest(make("lane proofs, wrong token"))?.port, PACKETS["lane proofs, wrong token"]!.port);
-  for (const name of ["into a closed port", "QUIC Initials", "QUIC of another version"]) {
+  for (const name of ["into a closed port", "QUIC hellos", "QUIC Initials", "QUIC of another version"]) {
     const bytes = make(name);
     assert.equal(bytes.length, 1_200);
     assert.equal(bytes[0]! & 0xc0, 0xc0); // a long header

@@ -7,6 +7,8 @@
  *
  * STATE_FOLDER is the honest program's; ORDERS is a file of orders (orders.ts), SEEN is where it writes what it got.
  */
+import { askTicket } from "../../mesh/client/mod.ts";
+import { nameOfTicket, TICKET, TICKET_LENGTH } from "../../mesh/wire/gate_ticket.ts";
 import {
   ControlReader,
   encodeControl,
@@ -230,10 +232,14 @@ async function main(
 
     /** Plays the node towards another gate, with that gate's own challenge. */
     async #handOn(hello: FromNode, to: Extract<GateOrder, { do: "relay" }>): Promise<void> {
+      // At that gate it is as any node: it has to prove its address.
+      const service = { host: to.host, port: to.port + 1 };
+      const randomBytes = (n: number) => crypto.getRandomValues(new Uint8Array(n));
+      const own = await askTicket(service, { random: randomBytes, signal: new AbortController().signal });
       const options = {
         hostname: to.host,
         port: to.port,
-        serverName: "ghostgate",
+        serverName: nameOfTicket(own!.ticket),
         alpnProtocols: [GATE_ALPN],
         serverCertificateHashes: [{ algorithm: "sha-256", value: fromBase64Url(to.cert) }],
         maxIdleTimeout: 10_000,
@@ -274,6 +280,14 @@ async function main(
   };
   (async () => {
     for await (const incoming of listener) serve(incoming).catch(() => {});
+  })();
+  (async () => {
+    // Its STUN service: a ticket for everybody, of whatever worth.
+    const socket = Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: Number(port) + 1 });
+    for await (const [asked, from] of socket) {
+      const head = [1, 1, 0, 4 + TICKET_LENGTH, ...asked.subarray(4, 20), TICKET >> 8, TICKET & 0xff, 0, TICKET_LENGTH];
+      await socket.send(Uint8Array.from([...head, ...new Uint8Array(TICKET_LENGTH)]), from);
+    }
   })();
   (async () => {
     const socket = Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: TRAP_PORT });

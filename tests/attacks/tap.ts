@@ -5,18 +5,13 @@ export class Tap implements Disposable {
   readonly #elsewhere: Deno.DatagramConn;
   readonly #gate: Deno.NetAddr;
   readonly #seen: Uint8Array[] = [];
-  readonly #only: number;
   #node: Deno.Addr | null = null;
-  bytesSent = 0;
-  bytesBack = 0;
   repeated = 0;
 
-  /** @param o.only so many datagrams pass to the gate, and nothing comes back */
-  constructor(gate: number, o: { only?: number } = {}) {
+  constructor(gate: number) {
     const open = () => Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
     [this.#near, this.#far, this.#elsewhere] = [open(), open(), open()];
     this.#gate = { transport: "udp", hostname: "127.0.0.1", port: gate };
-    this.#only = o.only ?? Infinity;
     void this.#out().catch(() => {});
     void this.#back().catch(() => {});
   }
@@ -29,17 +24,14 @@ export class Tap implements Disposable {
   async #out(): Promise<void> {
     for await (const [bytes, from] of this.#near) {
       this.#node = from;
-      if (this.#seen.length >= this.#only) continue;
       this.#seen.push(bytes);
-      this.bytesSent += bytes.length;
       await this.#far.send(bytes, this.#gate);
     }
   }
 
   async #back(): Promise<void> {
     for await (const [bytes] of this.#far) {
-      this.bytesBack += bytes.length;
-      if (this.#node && this.#only === Infinity) await this.#near.send(bytes, this.#node);
+      if (this.#node) await this.#near.send(bytes, this.#node);
     }
   }
 

@@ -8,12 +8,14 @@
  * | lanes_out | a packet of a lane leaves with the gate's address and the lane's port |
  * | control_out | the control socket's answers leave from the port that their transaction id names |
  * | lanes_guard | an interface that forwards only for our sake forwards only lanes |
+ * | initials | QUIC's first packets in datagrams that are too small are dropped (initials.ts) |
  *
  * Measured (Linux 6.18): the source has to be rewritten in postrouting, because a packet with a local source is a martian in
  * prerouting; segmentation offload survives. The mark carries the lane from one hook to the other, and tells lanes' packets from
  * the host's other forwarding. The source port is in the key of every lookup, so it may be set last only.
  */
 import { LANE_WORD } from "../../../mesh/wire/lane.ts";
+import { renderInitials } from "../initials.ts";
 import { removeTable } from "../nft.ts";
 import { type Family, familyOf, type LaneAddress, type LanePath } from "./lane.ts";
 import type { PortRange } from "./ports.ts";
@@ -33,6 +35,8 @@ export interface RuleOptions {
   /** Bytes a second: what one node may send over all its lanes, and all nodes together; null is as much as they can. */
   nodeRate: number | null;
   networkRate: number | null;
+  /** Where the QUIC server listens. */
+  quic: number;
   /** Interfaces that forward only for our sake. */
   guards: readonly { iface: string | null; family: Family }[];
 }
@@ -96,6 +100,7 @@ export function renderLaneTable(o: RuleOptions, lanes: Iterable<Carried>): strin
     `  udp sport ${o.control} ${stun} notrack udp sport set @th,160,16`,
     `}`,
     ...guard(o),
+    ...renderInitials(o.quic),
   ];
   const elements = renderLaneChange(o.table, [], [...lanes]);
   return `${removeTable(o.table)}table inet ${o.table} {\n${body.join("\n")}\n}\n${elements}`;

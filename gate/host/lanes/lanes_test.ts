@@ -33,6 +33,7 @@ Deno.test("KernelLanes says when the kernel takes nothing, and has all of its la
     table: "t",
     ports: { first: 40_000, last: 40_009 },
     control: 40_000,
+    quic: 3_478,
     nodeRate: null,
     networkRate: null,
     guards: [],

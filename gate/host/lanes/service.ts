@@ -26,6 +26,8 @@ export interface LaneServiceOptions {
   /** The address of `listen`. */
   hostname: string;
   ports: PortRange;
+  /** Where the QUIC server listens. */
+  quic: number;
   /** Bytes a second: what one node may send over all its lanes, and all nodes together; null is as much as they can. */
   nodeRate: number | null;
   networkRate: number | null;
@@ -96,7 +98,7 @@ export class LaneService {
   }
 
   async #openKernel(): Promise<void> {
-    const { runner, log, ports, nodeRate, networkRate } = this.#o;
+    const { runner, log, ports, quic, nodeRate, networkRate } = this.#o;
     try {
       const nft = await findTool("nft", "apt-get install nftables");
       const sysctl = await findTool("sysctl", "apt-get install procps");
@@ -105,7 +107,7 @@ export class LaneService {
       await this.#forwarding.recover();
       const guards = await this.#forward(this.#forwarding);
       const table = `ghostgate_${ports.first}`;
-      const rules = { table, ports, control: ports.first, nodeRate, networkRate, guards };
+      const rules = { table, ports, control: ports.first, quic, nodeRate, networkRate, guards };
       const kernel = new KernelLanes({ runner, nft, log, rules, lost: () => this.#fall() });
       await noteTable(this.#o.stateDir, table);
       await kernel.load();

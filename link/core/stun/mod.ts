@@ -18,6 +18,7 @@ export { PRIORITY } from "./attributes/priority.ts";
 export { REALM } from "./attributes/realm.ts";
 export { REQUESTED_ADDRESS_FAMILY, REQUESTED_TRANSPORT } from "./attributes/requested_transport.ts";
 export { PADDING, SOFTWARE } from "./attributes/software.ts";
+export { NO_TICKET, TICKET } from "./attributes/ticket.ts";
 export { UNKNOWN_ATTRIBUTES } from "./attributes/unknown_attributes.ts";
 export { USE_CANDIDATE } from "./attributes/use_candidate.ts";
 export { USERNAME } from "./attributes/username.ts";

@@ -1,6 +1,6 @@
 /**
- * Rows 15 and 16 at the real gate's TURN service, by a member that has joined like any other: whom its relay reaches, what its
- * mailbox and ports take, and whether an honest pair notices.
+ * Rows 15 and 16 at the real gate: its QUIC port by a stranger, its TURN service by a member that has joined like any other. Whom its
+ * relay reaches, what its mailbox and ports take, and whether an honest pair notices.
  */
 import assert from "node:assert/strict";
 import { HOME, type Host, Lab } from "../../../scripts/lab/lab.ts";
@@ -94,6 +94,19 @@ world(
     }
     assert.ok(seen.flood!.answers < 1_500, `${seen.flood!.answers} answers to 5000`);
     assert.match((await ping).stdout, /200 packets transmitted, 200 received/);
+  },
+);
+
+world(
+  "row 16: first packets too small for QUIC, of a connection that the gate turned away, get no answer",
+  async (w) => {
+    const script = `${PROJECT}/tests/attacks/lab/testdata/mallory_quic.ts`;
+    const argv = [Deno.execPath(), "run", "--quiet", "--no-prompt", `--config=${PROJECT}/deno.json`, "-P=test", script];
+    const { stdout } = await w.host("mallory").run([...argv, GATE]);
+    const seen = JSON.parse(stdout.trim().split("\n").at(-1)!) as Record<string, { sent: number; got: number }>;
+    for (const [what, { sent, got }] of Object.entries(seen)) {
+      assert.ok(got > 0 && got <= sent, `${what}: ${got} bytes for ${sent}`);
+    }
   },
 );
 
