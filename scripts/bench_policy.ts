@@ -12,7 +12,7 @@ import { type Host, Lab } from "./lab/lab.ts";
 import { waitFor } from "./lab/process.ts";
 import { throughput } from "./bench/measure.ts";
 import { benchOptions, tell } from "./bench/options.ts";
-import { interleave, ratios } from "./bench/rounds.ts";
+import { interleave, interval, ratios, verdict } from "./bench/rounds.ts";
 import { enterWorld } from "./lab/enter.ts";
 import { main } from "./lib/run.ts";
 import { median, medianInterval, table } from "./lib/stats.ts";
@@ -133,16 +133,11 @@ async function bench(): Promise<void> {
   for (const way of Object.keys(pairs)) {
     const [plain, filtered] = [samples.get(`${way} none`)!, samples.get(`${way} filter`)!];
     const each = ratios(samples, [`${way} filter`, `${way} none`], (mbit) => mbit);
-    const [low, high] = medianInterval(each);
-    const ratio = median(each);
     rows.push([`${way} without a filter`, `${median(plain).toFixed(0)} Mbit/s`]);
     rows.push([`${way} with it`, `${median(filtered).toFixed(0)} Mbit/s`]);
-    rows.push([`${way}: ratio within each round`, `${ratio.toFixed(3)} (95%: ${low.toFixed(3)}-${high.toFixed(3)})`]);
-    if (way === "tunnel") {
-      const verdict = low >= GOAL ? "met" : high < GOAL ? "not met" : "open: this run is too noisy to tell";
-      rows.push([`goal in the tunnel: at least ${GOAL}`, verdict]);
-    }
-    json[way] = { ratio, interval: [low, high], plain, filtered };
+    rows.push([`${way}: ratio within each round, 95% interval`, interval(each, 3)]);
+    if (way === "tunnel") rows.push([`goal in the tunnel: at least ${GOAL}`, verdict(each, GOAL)]);
+    json[way] = { ratio: median(each), interval: medianInterval(each), plain, filtered };
   }
   await tell(table([["what", "median"], ...rows]), { out, json: { version: 2, rounds, seconds, ...json } });
 }

@@ -22,6 +22,12 @@ role=${1:?'usage: launch.sh mesh|gate|link|ctl ARGUMENTS'}
 shift
 # Deno asks its maker for newer versions now and then; nothing here talks to anybody but who is configured.
 export DENO_NO_UPDATE_CHECK=1
+# Deno reads sockets and pipes into 64 KiB at a time. By default glibc cuts such pieces from its heap, clears them and keeps them after they
+# are freed: a daemon that has seen some trouble kept 90 MiB so. From a mapping of its own each is the system's again at once.
+export MALLOC_MMAP_THRESHOLD_=65536
+# V8 lets what is young have 32 MiB before it looks for garbage, and a daemon that does little stays at what it once took. 4 MiB of it
+# cost packets nothing (measured: 10.4 us each instead of 12.0, as the caches of the processor hold it).
+[ "$role" != link ] || export DENO_V8_FLAGS="${DENO_V8_FLAGS:---max-semi-space-size=2}"
 here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 
 case $role in

@@ -189,6 +189,18 @@ Deno.test(`no file has more than ${MAX_LINES} lines`, async () => {
   assert.deepEqual(long, []);
 });
 
+Deno.test("whatever names a file of the project names one that there is", async () => {
+  const files = new Set(await sources());
+  const wrong: string[] = [];
+  for (const file of [...files, "README.md", "DIAGRAM.md", "CHANGELOG.md"]) {
+    const text = await Deno.readTextFile(join(ROOT, file));
+    for (const [name] of text.matchAll(/(?<![\w./])(?:mesh|gate|link|ctl|tests|scripts)\/[\w/.-]+\.ts\b/g)) {
+      if (!files.has(name)) wrong.push(`${file} names ${name}`);
+    }
+  }
+  assert.deepEqual(wrong, []);
+});
+
 Deno.test("file names are snake_case", async () => {
   assert.deepEqual((await sources()).filter((file) => !/^[a-z0-9_/]+(?:\.d)?\.ts$/.test(file)), []);
 });

@@ -212,7 +212,7 @@ Deno.test("a ticket that no longer holds is replaced, and who gets none is told 
   const address = Uint8Array.of(127, 0, 0, 1);
   for (const turnedAway of [1, 1]) { // the second time with the ticket that the first one got
     const client = await GateClient.connect({ ...dial, gate: there }, events);
-    assert.equal(w.server.turnedAway, turnedAway);
+    assert.equal(w.server.door.turnedAway, turnedAway);
     assert.ok(w.tickets.holds(tickets.get(service, performance.now())!, address, Date.now()));
     client.close();
   }
@@ -224,7 +224,7 @@ Deno.test("a ticket that no longer holds is replaced, and who gets none is told 
       `gate g at 127.0.0.1 UDP ${silent.port}: The gate's STUN service does not answer, which proves this machine's ` +
       `address; let UDP port ${silent.port} through as well`,
   });
-  assert.equal(w.server.turnedAway, 2);
+  assert.equal(w.server.door.turnedAway, 2);
 });
 
 Deno.test("TicketBook keeps tickets for an hour, of a bound number of gates, until this machine has moved", () => {

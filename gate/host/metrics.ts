@@ -58,6 +58,14 @@ const COUNTERS: readonly Metric[] = [
   ["stun_withheld_total", "STUN requests not answered, for the debt of their source", (r) => r.stun?.withheld],
 ];
 
+/** Of the process itself, by the names that dashboards know; Deno's memory is V8's, as Node's is. */
+const PROCESS: readonly (readonly [name: string, help: string, of: keyof Deno.MemoryUsage])[] = [
+  ["process_resident_memory_bytes", "Resident memory size in bytes", "rss"],
+  ["nodejs_heap_size_total_bytes", "Process heap size from V8 in bytes", "heapTotal"],
+  ["nodejs_heap_size_used_bytes", "Process heap size used from V8 in bytes", "heapUsed"],
+  ["nodejs_external_memory_bytes", "V8 external memory size in bytes", "external"],
+];
+
 /** The text of all metrics now. */
 export async function metricsText(network: string | null, source: MetricsSource): Promise<string> {
   const [core, lanes, stun] = [source.counts(), await source.lanes(), source.stun()];
@@ -70,6 +78,8 @@ export async function metricsText(network: string | null, source: MetricsSource)
       if (value !== undefined) new Kind({ name: `ghostgate_${name}`, help, registers: [registry] }).inc(value);
     }
   }
+  const memory = Deno.memoryUsage();
+  for (const [name, help, of] of PROCESS) new Gauge({ name, help, registers: [registry] }).set(memory[of]);
   return await registry.metrics();
 }
 

@@ -42,6 +42,10 @@ Deno.test("serveMetrics() shows the gate's sums by network, at /metrics alone, a
       `ghostgate_turned_away_total${label} 4`,
     ]
   ) assert.ok(text.split("\n").includes(line), `${line}\nis not in\n${text}`);
+  for (const name of ["process_resident_memory_bytes", "nodejs_heap_size_used_bytes", "nodejs_external_memory_bytes"]) {
+    const bytes = Number(new RegExp(`^${name}\\{network="[^"]+"\\} (\\d+)$`, "m").exec(text)?.[1]);
+    assert.ok(bytes > 10_000, `${name} is ${bytes}`);
+  }
   for (const secret of [node.id, node.key.public, "127.0.0.1"]) assert.ok(!text.includes(secret));
   const silent = await metricsText(null, {
     counts: () => null,

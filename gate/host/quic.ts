@@ -1,39 +1,20 @@
 /**
  * The QUIC server: accepts connections, feeds the core with what they say, and does what the core asks.
- *
- * Nobody gets more bytes than it sent before its address is proved. Deno has no Retry, so the first packet has to show a ticket
- * (mesh/wire/gate_ticket.ts) in the server name that it asks for; who shows none that holds is turned away at once.
- *
- * Measured on Deno 2.9.6: a QuicIncoming is used up by the first look at it (its address too), so who it is shows only once it is
- * accepted. With `zeroRtt` that gives the connection, its server name and its address at once, before anything has left; a connection
- * that is closed there sends one datagram of 1,200 bytes, as long as an Initial has to be. One that is left alone sends 3,738 bytes
- * within a second for an Initial of 1,200. Each of the Initials that may follow is answered by that datagram again, also small
- * ones, which RFC 9000 section 14.1 has servers drop: where nft is at hand, the kernel does (gate/core/lanes/rules.ts), elsewhere
- * three bytes for one is the bound that QUIC itself sets. The bound per source applies right after the handshake, and the bounds on
- * handshakes under way and on those turned away are over all sources.
  */
 import { GATE_ALPN, type SessionClaims } from "../../mesh/wire/gate_session.ts";
 import { errorLine, GhostError } from "../../mesh/wire/errors.ts";
 import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
 import type { TurnGrantedCredentials } from "../../mesh/wire/turn.ts";
 import type { Log } from "../../mesh/host/log.ts";
-import { ticketInName } from "../../mesh/wire/gate_ticket.ts";
 import { CLOSE, type ConnId, type GateAction, type GateEvent, type Member } from "../core/event.ts";
 import type { LaneAction } from "../core/lanes/event.ts";
 import type { GateCore } from "../core/gate.ts";
 import { sourceOf } from "../core/source.ts";
 import type { Tickets } from "../core/tickets.ts";
 import type { Certificate } from "./certificate.ts";
+import { Door } from "./door.ts";
 import { Line } from "./line.ts";
 
-/** Handshakes under way at once, of those whose address is proved. What comes on top is not answered, and a node tries again. */
-const MAX_HANDSHAKES = 1_024;
-/**
- * Connections that may be turned away within the time that QUIC remembers one (three times its first probe timeout), in ms. What comes
- * on top, in a flood from addresses that are not its own, is not answered, so that it costs little; a node tries again.
- */
-const MAX_TURNED_AWAY = 3_072;
-const REMEMBERED = 3_000;
 /** Nodes keep their sessions alive every 3 s, so a dead one is known after this many ms. */
 const IDLE = 10_000;
 /**
@@ -83,22 +64,19 @@ export interface GateServerOptions {
 
 export class GateServer {
   readonly #o: GateServerOptions;
+  /** Who comes in. */
+  readonly door: Door;
   readonly #listener: Deno.QuicListener;
   readonly #lines = new Map<ConnId, Line>();
   /** The nodes of live sessions, and the records that these stand on. */
   readonly #members = new Map<ConnId, { node: string; record: string }>();
   #nextConn = 1;
-  #handshakes = 0;
-  /** When connections were turned away that QUIC may still remember, in ms. */
-  readonly #turnedAway: number[] = [];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #timerAt = Infinity;
   #closed = false;
-  /** Connections without a ticket that holds, since the start. */
-  turnedAway = 0;
-
   constructor(o: GateServerOptions) {
     this.#o = o;
+    this.door = new Door({ ...o, opened: (conn) => this.#opened(conn) });
     this.#listener = o.endpoint.listen({
       cert: o.certificate.cert,
       key: o.certificate.key,
@@ -108,49 +86,11 @@ export class GateServer {
       maxConcurrentBidirectionalStreams: 1,
       maxConcurrentUnidirectionalStreams: 0,
     });
-    this.#listen();
+    void this.#listen();
   }
 
   async #listen(): Promise<void> {
-    for await (const incoming of this.#listener) {
-      if (this.#handshakes < MAX_HANDSHAKES && this.#mayTurnAway()) this.#accept(incoming);
-      else incoming.ignore();
-    }
-  }
-
-  #mayTurnAway(): boolean {
-    const since = this.#o.now() - REMEMBERED;
-    while (this.#turnedAway.length > 0 && this.#turnedAway[0]! < since) this.#turnedAway.shift();
-    return this.#turnedAway.length < MAX_TURNED_AWAY;
-  }
-
-  async #accept(incoming: Deno.QuicIncoming): Promise<void> {
-    this.#handshakes++;
-    try {
-      const conn = incoming.accept({ zeroRtt: true });
-      conn.closed.catch(() => {}); // its line says it, once there is one
-      // In the same turn: the handshake leaves after it.
-      if (!this.#proved(conn)) return this.#turnAway(conn);
-      await conn.handshake;
-      this.#opened(conn);
-    } catch {
-      // The handshake came to nothing: a scanner, a lost packet, another protocol.
-    } finally {
-      this.#handshakes--;
-    }
-  }
-
-  /** Whether a connection shows that its first packet comes from where it says. */
-  #proved(conn: Deno.QuicConn): boolean {
-    const ticket = ticketInName(conn.serverName);
-    const { hostname, port } = conn.remoteAddr;
-    return ticket !== null && this.#o.tickets.holds(ticket, sourceOf(hostname, port).bytes, this.#o.now());
-  }
-
-  #turnAway(conn: Deno.QuicConn): void {
-    this.#turnedAway.push(this.#o.now());
-    this.turnedAway++;
-    conn.close({ closeCode: CLOSE.unproved, reason: "" });
+    for await (const incoming of this.#listener) void this.door.take(incoming);
   }
 
   #opened(conn: Deno.QuicConn): void {

@@ -296,7 +296,7 @@ class Gate {
     if (!metrics) return;
     const source = {
       counts: () => core?.counts() ?? null,
-      turnedAway: () => this.#server?.turnedAway ?? 0,
+      turnedAway: () => this.#server?.door.turnedAway ?? 0,
       lanes: async () => await this.#lanes?.traffic() ?? null,
       stun: () => stun,
     };

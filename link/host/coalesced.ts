@@ -1,6 +1,7 @@
 /** One run at a time of something that may be asked for at any moment, and one timer for many deadlines. */
+import { steady } from "../../mesh/host/clock.ts";
 
-/** A timer's longest wait here, in ms. Much longer ones (a clock that was set back by a month) do not fit a timer, and would fire at once, again and again. */
+/** A timer's longest wait here, in ms. Much longer ones (a month) do not fit a timer, and would fire at once, again and again. */
 const LONGEST = 60_000;
 
 /** Runs `work` after each request, never twice at once; requests that come while one waits share it. */
@@ -59,7 +60,7 @@ export class DeadlineTimer {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #stopped = false;
 
-  /** @param deadlines ms since 1970; null is no deadline */
+  /** @param deadlines ms of the steady clock; null is no deadline */
   constructor(deadlines: () => (number | null)[], tick: () => void) {
     this.#deadlines = deadlines;
     this.#tick = tick;
@@ -74,7 +75,7 @@ export class DeadlineTimer {
     this.#timer = setTimeout(() => {
       this.#tick();
       this.arm();
-    }, Math.min(Math.max(0, next - Date.now()), LONGEST));
+    }, Math.min(Math.max(0, next - steady.now()), LONGEST));
   }
 
   stop(): void {

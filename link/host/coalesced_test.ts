@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { steady } from "../../mesh/host/clock.ts";
 import { Coalesced, DeadlineTimer } from "./coalesced.ts";
 
 Deno.test("Coalesced runs once for requests that come together, and never twice at once", async () => {
@@ -62,10 +63,29 @@ Deno.test("Coalesced.stop() waits for the run under way and begins no other", as
 
 Deno.test("DeadlineTimer does not fire over and over for a deadline that is far away", async () => {
   let ticks = 0;
-  // As after a clock that was set back by a month.
   const timer = new DeadlineTimer(() => [Date.now() + 40 * 86_400_000], () => ticks++);
   timer.arm();
   await new Promise((r) => setTimeout(r, 50));
   timer.stop();
   assert.equal(ticks, 0);
+});
+
+Deno.test("DeadlineTimer ticks in time when the machine's clock has been set back by an hour", async () => {
+  const real = Date.now;
+  const ticked = Promise.withResolvers<void>();
+  let due: number | null = steady.now() + 20;
+  const timer = new DeadlineTimer(() => [due], () => {
+    due = null;
+    ticked.resolve();
+  });
+  try {
+    Date.now = () => real() - 3_600_000;
+    timer.arm();
+    const late = setTimeout(() => ticked.reject(new Error("It waits for the hour to come once more")), 20_000);
+    await ticked.promise;
+    clearTimeout(late);
+  } finally {
+    Date.now = real;
+    timer.stop();
+  }
 });

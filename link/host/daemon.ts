@@ -30,6 +30,8 @@ import { Waits } from "./waits.ts";
 
 /** How often the machine is compared with what it should be even if nothing is known to have changed, in ms. */
 const AUDIT_EVERY = 10_000;
+/** Every so many of those take nothing on trust: `ip monitor` may have missed something. */
+const THOROUGH_EVERY = 6;
 
 /** What the daemon is started with. */
 export interface DaemonOptions {
@@ -65,6 +67,9 @@ export class Daemon {
   readonly #direct = new Set<string>();
   #meshUp = false;
   readonly #streamWaits = new Waits(STREAM_WAITS);
+  /** Something is known to have changed, or may have. */
+  #thorough = true;
+  #audits = 0;
   /** What the last run threw, or null. */
   #fault: unknown = null;
   readonly #runs = new Coalesced(() => this.#reconcile().then(() => true, (error) => this.#failed(error)));
@@ -93,7 +98,10 @@ export class Daemon {
       moved: (peer) => this.#moved(peer),
       networkMoved: () => this.#networkMoved(),
       reconcile: () => this.reconcile(),
-      inLine: () => this.#runs.held(),
+      inLine: () => {
+        this.#thorough = true;
+        return this.#runs.held();
+      },
       rearm: () => this.#timer.arm(),
       meshUp: () => this.#meshUp,
       certificate: async () => await this.#certificate?.pair() ?? null,
@@ -293,6 +301,7 @@ export class Daemon {
 
   /** Brings the machine in line; resolves when a run that began after this call has ended. */
   reconcile(): Promise<void> {
+    this.#thorough = true;
     return this.#runs.request();
   }
 
@@ -304,6 +313,8 @@ export class Daemon {
   }
 
   async #reconcile(): Promise<void> {
+    const glance = !this.#thorough;
+    this.#thorough = false;
     await this.#machine.apply({
       publicKey: this.#own.identity.wg.public,
       privateKey: (publicKey) => this.#own.privateKey(publicKey),
@@ -318,7 +329,7 @@ export class Daemon {
       outside: this.#parts.surroundings.outside(),
       exit: this.#parts.exit.wanted(),
       past: this.#parts.exit.past(),
-    });
+    }, { glance });
     this.#fault = null;
     this.#parts.report.fault(null);
     this.#parts.peers.counted(this.#machine.counters);
@@ -328,7 +339,8 @@ export class Daemon {
 
   async #audit(): Promise<void> {
     this.#machine.doubtTable();
-    await this.reconcile(); // before all that waits for the coordinator
+    // Before all that waits for the coordinator.
+    await (++this.#audits % THOROUGH_EVERY === 0 ? this.reconcile() : this.#runs.request());
     // Behind a kill switch names resolve once our resolver serves them, and the coordinator is reached once its name resolves.
     if (this.#parts.surroundings.unresolved) void this.#looks.request();
     void this.#parts.foreign.refresh();

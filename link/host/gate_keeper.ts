@@ -71,14 +71,16 @@ export class GateKeeper {
   client: GateClient | null = null;
   /** Nodes that this gate says are there. */
   readonly present: Set<string> = new Set();
-  /** Peers whose lane is on this gate. */
-  readonly lanes: Set<string> = new Set();
+  /** Peers whose lane is on this gate, and who hears whether the gate is in doubt. */
+  readonly lanes: Map<string, (doubted: boolean) => void> = new Map();
   readonly #host: KeeperHost;
   readonly #guard = { failed: (fault: HandlerFault) => this.#host.failed(this, fault), now: () => this.#host.now() };
   readonly #tell: { session(o: Parameters<KeeperHost["session"]>[1]): void; silent(silent: boolean): void };
   readonly #abort = new AbortController();
   readonly #waits = new Waits(WAITS);
   #live = new Liveness(0);
+  /** What of it has been told. */
+  #silent = false;
   #usedAt = -Infinity;
   #wentSilent = () => {};
 
@@ -135,6 +137,8 @@ export class GateKeeper {
     const since = this.#host.now();
     this.client = client;
     this.#live = new Liveness(since);
+    this.#silent = false;
+    for (const tell of this.lanes.values()) tell(false);
     this.#tell.session({ up: true, reason: null, failed: false });
     let over: Over | null = null;
     while (!over) {
@@ -186,7 +190,7 @@ export class GateKeeper {
     }
   }
 
-  /** Somebody waits for something to come back over this session; true when it is to be watched from now on. */
+  /** Somebody waits for something to come back over this session, or soon may; true when it is to be watched from now on. */
   used(now: number): boolean {
     const idle = now - this.#usedAt >= USED;
     this.#usedAt = now;
@@ -194,16 +198,33 @@ export class GateKeeper {
     return idle;
   }
 
+  /** A lane here carries nothing any more; what it carried comes over this session from now on, if that still works. */
+  accuse(now: number): void {
+    this.used(now);
+    this.#look(() => this.#live.accuse());
+  }
+
   /** Asks after the gate where that is due. */
   tick(now: number): void {
+    this.#look((client) => {
+      this.#live.want(this.lanes.size > 0 || now - this.#usedAt < USED, now);
+      if (this.#live.tick(now)) client.ping();
+    });
+  }
+
+  #look(act: (client: GateClient) => void): void {
     if (!this.client) return;
-    const before = this.#live.silent;
-    this.#live.want(this.lanes.size > 0 || now - this.#usedAt < USED, now);
+    const { doubted } = this.#live;
     this.#live.heard(this.client.heardAt);
-    if (this.#live.tick(now)) this.client.ping();
-    if (this.#live.silent === before) return;
-    this.#tell.silent(this.#live.silent);
-    if (this.#live.silent) this.#wentSilent();
+    act(this.client);
+    // Who hears of the doubt may accuse the gate at once.
+    const told = this.#live.doubted === doubted ? [] : [...this.lanes.values()];
+    for (const tell of told) tell(!doubted);
+    const { silent } = this.#live;
+    if (silent === this.#silent) return;
+    this.#silent = silent;
+    this.#tell.silent(silent);
+    if (silent) this.#wentSilent();
   }
 
   /** When `tick` is due, ms; null while nobody waits for anything. */

@@ -197,6 +197,8 @@ export class Gates {
     },
     silent: (keeper, silent) => {
       this.#event({ kind: "silent", gate: keeper.id, silent });
+      // What takes its place may have been dead or started anew for long: nobody has asked.
+      if (silent) { for (const other of this.#keepers.values()) other.used(this.#host.now()); }
       this.#pairs.changed();
       // Where there is another one, nobody waits for what may have started anew and knows nothing of this session.
       const { home } = this.#homing;
@@ -275,14 +277,20 @@ export class Gates {
     this.#pairs.demand(node);
   }
 
-  /** The lane with `node` is on this gate, or (null) on none. */
-  laneAt(node: string, gate: string | null): void {
+  /** The lane with `node` is on this gate, which may come into doubt; or (null) on none. */
+  laneAt(node: string, gate: string | null, doubt: (doubted: boolean) => void = () => {}): void {
     for (const keeper of this.#keepers.values()) {
-      if (keeper.id === gate) keeper.lanes.add(node);
+      if (keeper.id === gate) keeper.lanes.set(node, doubt);
       else keeper.lanes.delete(node);
     }
     this.#tick();
     this.#pairs.changed();
+  }
+
+  /** A lane on this gate has died: perhaps the gate has. */
+  accuse(gate: string): void {
+    this.#keepers.get(gate)?.accuse(this.#host.now());
+    this.#timer.arm();
   }
 
   /** A peer's sealed word about the gates. */
@@ -320,9 +328,10 @@ export class Gates {
     const { home, standby } = this.#homing;
     const order = ["home", "standby", "session", "none"];
     return [...this.#known.values()].map((gate): GateRow => {
-      const connected = (this.#keepers.get(gate.id)?.client ?? null) !== null;
+      const client = this.#keepers.get(gate.id)?.client ?? null;
+      const connected = client !== null;
       const use = gate.id === home ? "home" : gate.id === standby ? "standby" : connected ? "session" : "none";
-      return { gate, connected, rttMs: this.#homing.rttOf(gate.id), use };
+      return { gate, connected, lanes: client?.lanes ?? false, rttMs: this.#homing.rttOf(gate.id), use };
     }).sort((a, b) =>
       order.indexOf(a.use) - order.indexOf(b.use) || (a.rttMs ?? Infinity) - (b.rttMs ?? Infinity) ||
       (a.gate.id < b.gate.id ? -1 : 1)

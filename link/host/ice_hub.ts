@@ -13,13 +13,17 @@ import {
   type StunMessage,
   type TransportAddress,
 } from "../core/stun/mod.ts";
+import { MAX_DATAGRAM } from "../../mesh/host/datagrams.ts";
 import type { Log } from "../../mesh/host/log.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
+import { Slab } from "../../mesh/wire/slab.ts";
 
 /** Requests under way that are remembered to find their answers' owner; the oldest is forgotten first. */
 const MAX_TRANSACTIONS = 4096;
 /** After a fault nothing is read for so long, in ms: one that stays must not take the whole processor. */
 const AFTER_FAULT = 20;
+/** A STUN service that was asked so many ms ago need not be asked anew. */
+const LATELY = 2_000;
 /** User name fragments of one receiver. */
 const MAX_UFRAGS = 4;
 
@@ -63,10 +67,11 @@ export class IceHub {
   /** Called when the candidates changed. */
   onCandidates: () => void = () => {};
 
-  constructor(o: { log: Log; crypto: StunCrypto; now: () => number }) {
+  /** @param o.clock that of the timer which calls `tick`; it is never set back */
+  constructor(o: { log: Log; crypto: StunCrypto; clock: () => number }) {
     this.#log = o.log;
     this.#crypto = o.crypto;
-    this.#now = o.now;
+    this.#now = o.clock;
     let socket: Deno.DatagramConn;
     let dualStack = true;
     try {
@@ -87,9 +92,11 @@ export class IceHub {
 
   /** What fails here fails for one datagram: without this socket no path is ever found again. */
   async #read(): Promise<void> {
+    const slab = new Slab();
     for (;;) {
       try {
-        const [bytes, from] = await this.#socket.receive();
+        const [bytes, from] = await this.#socket.receive(slab.room(MAX_DATAGRAM));
+        slab.keep(bytes.length);
         if (from.transport !== "udp") continue;
         const address = from.hostname.replace(/^::ffff:(?=\d+\.\d+\.\d+\.\d+$)/i, "");
         this.#route({ address, port: from.port }, bytes);
@@ -184,8 +191,17 @@ export class IceHub {
 
   /** Asks all STUN services now: the NAT may have changed its mind. */
   askAgain(): void {
+    this.#ask(0);
+  }
+
+  /** The same where that was not done just now. */
+  freshen(): void {
+    this.#ask(LATELY);
+  }
+
+  #ask(within: number): void {
     for (const binding of this.#bindings.values()) {
-      this.#apply(binding, binding.machine.handle({ kind: "refresh" }, this.#now()));
+      this.#apply(binding, binding.machine.handle({ kind: "refresh", within }, this.#now()));
     }
   }
 

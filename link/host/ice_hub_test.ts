@@ -15,7 +15,7 @@ import { IceHub } from "./ice_hub.ts";
 function world(now = () => 0) {
   const lines: string[] = [];
   const log = createLog("link", { level: "debug", write: (line) => lines.push(line) });
-  const hub = new IceHub({ log, crypto: stunCrypto, now });
+  const hub = new IceHub({ log, crypto: stunCrypto, clock: now });
   const from = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const check = (ufrag: string) =>
     from.send(

@@ -77,7 +77,10 @@ export class MovingLane implements Carrier {
         towards: (node) => gates.at(gate, node),
         addressesOf: (id) => gates.addressesOf(id),
         nameOf: (id) => gates.nameOf(id),
-        send: (id, message) => gates.send(id, message),
+        // A gate has one lane for a pair: that one of before is left there is nothing to tell once there is another.
+        send: (id, message) => {
+          if (this.#lanes.every((other) => other === lane || other.gate !== gate)) gates.send(id, message);
+        },
       },
       up: (up) => this.#up(lane, up),
       down: () => this.#down(lane),
@@ -93,7 +96,7 @@ export class MovingLane implements Carrier {
       this.#next = null;
     }
     if (lane !== this.#current) return;
-    this.#host.gates.laneAt(this.#host.peerId, lane.gate);
+    this.#host.gates.laneAt(this.#host.peerId, lane.gate, (doubted) => lane.carrier.gateDoubted?.(doubted));
     this.#host.up(up);
     this.#host.rearm();
   }
@@ -102,6 +105,8 @@ export class MovingLane implements Carrier {
     const was = lane.up;
     lane.up = null;
     if (lane !== this.#current || !was) return;
+    // Before the lane is none of its any more: only who is waited for is asked after.
+    this.#host.gates.accuse(lane.gate);
     this.#host.gates.laneAt(this.#host.peerId, null);
     this.#host.down();
     if (!this.#next) return;
@@ -126,7 +131,10 @@ export class MovingLane implements Carrier {
   }
 
   pathChanged(path: PathNow): void {
+    const fell = this.#path.rung === "lane" && path.rung !== "lane" && path.rung !== "direct";
     this.#path = path;
+    // The peer, which has told of it first, may have found the gate dead.
+    if (fell && this.#current) this.#host.gates.accuse(this.#current.gate);
     for (const { carrier } of this.#lanes) carrier.pathChanged?.(path);
   }
 
@@ -143,6 +151,10 @@ export class MovingLane implements Carrier {
 
   gateMessage(gate: string, message: FromGate): void {
     this.#all.find((lane) => lane.gate === gate)?.carrier.gateMessage?.(gate, message);
+  }
+
+  busy(busy: boolean): void {
+    for (const { carrier } of this.#lanes) carrier.busy?.(busy);
   }
 
   networkChanged(): void {

@@ -1,4 +1,4 @@
-/** Linux: WireGuard, iproute2, nftables and the files of /etc. What it drives is loaded by nobody else (tests/platform_test.ts). */
+/** Linux: WireGuard, iproute2, nftables and the files of /etc. What it drives is loaded by nobody else (tests/platform/platform_test.ts). */
 import { findTool, systemRunner } from "../../mesh/host/runner.ts";
 import { systemWay } from "./dns/system.ts";
 import { killSwitch, KillTable } from "./exit/kill_switch.ts";

@@ -32,6 +32,7 @@ import { type LocalExit, type LocalExitRequest, localExitRequest } from "../../m
 import type { LocalFirewall, LocalFirewallFlow } from "../../mesh/wire/local_firewall.ts";
 import { type LocalNetcheck, type LocalPath, localPathRequest } from "../../mesh/wire/local_look.ts";
 import { parse, z } from "../../mesh/wire/schema.ts";
+import { Ending } from "../../mesh/host/ending.ts";
 import { runDirOf, type User } from "../../mesh/host/places.ts";
 import { type Control, controlApp } from "./control_api.ts";
 
@@ -222,13 +223,13 @@ export async function serveLocal(o: LocalOptions): Promise<LocalServer> {
   const secret = toBase64Url(o.random(32));
   await Deno.writeTextFile(secretFile, secret, { mode: 0o600 });
   await share(secretFile);
-  const over = Promise.withResolvers<void>();
+  const over = new Ending();
   const closing = new AbortController();
   const app = localApp(o.handlers, secret, o.control && controlApp(o.control, closing.signal));
   const serve = (path: string, { fetch }: Hono) =>
     Deno.serve(
       { path, onListen() {} },
-      (request) => Promise.race([fetch(request), over.promise.then(() => new Response(null, { status: 503 }))]),
+      async (request) => await over.before(Promise.resolve(fetch(request))) ?? new Response(null, { status: 503 }),
     );
   const servers = [serve(o.socket, app), serve(readSocket, readApp(o.handlers, () => performance.now()))];
   await share(o.socket);
@@ -238,7 +239,7 @@ export async function serveLocal(o: LocalOptions): Promise<LocalServer> {
     async close() {
       closing.abort();
       // A ping that nobody answers can take half an hour: what is not done by then is cut off.
-      const timer = setTimeout(over.resolve, LAST_ANSWERS);
+      const timer = setTimeout(() => over.end(), LAST_ANSWERS);
       await Promise.all(servers.map((server) => server.shutdown()));
       clearTimeout(timer);
       for (const path of [o.socket, readSocket, secretFile]) await Deno.remove(path).catch(ignoreMissing);

@@ -34,7 +34,7 @@ import { LinkTable } from "./nft.ts";
 import { RouteChooser } from "./routes/chooser.ts";
 import type { Wanted, WantedPeer } from "./wanted.ts";
 import { type Device, openDevice } from "./wg_device.ts";
-import { WireGuard } from "./wg.ts";
+import { countersOf, WireGuard } from "./wg.ts";
 
 export type { MachineOptions, Wanted, WantedPeer };
 
@@ -63,6 +63,12 @@ export class Machine {
   #exempts = true;
   /** What the table in force guards. */
   #guarded: readonly Egress[] = [];
+  /** Nothing was left undone by the last run. */
+  #whole = false;
+  /** The addresses and routes that were brought about last. */
+  #waysDone = "";
+  /** The address that this machine sends from towards the far end of each bridge. */
+  readonly #sources = new Map<string, string | null>();
   /** Somebody may have removed the table; the next run looks. */
   #doubt = false;
   /** What WireGuard counted for each peer, by its key, when the last run looked. */
@@ -150,15 +156,20 @@ export class Machine {
   /**
    * One run. The kill switch comes first, and neither it nor the exit's rules wait for the tunnel's success: one bad route would
    * leave them undone.
+   * @param o.glance nothing is known to have changed: what `ip monitor` would have told of (addresses, routes, other tunnels' rules) is
+   *   taken to be as the last run left it, as long as that run left nothing undone and no exit node is in use
    * @throws GhostError with the first thing that could not be done; nothing is opened by a run that failed
    */
-  async apply(wanted: Wanted): Promise<void> {
+  async apply(wanted: Wanted, { glance = false }: { glance?: boolean } = {}): Promise<void> {
     const failures: unknown[] = [];
+    const trust = glance && this.#whole && wanted.exit === null;
+    this.#whole = false;
+    if (!trust) this.#sources.clear();
     let networks: LocalNetworks | null = null;
     for (
       const step of [
         async () => void (networks = await this.#exit.guard(wanted.exit, wanted.past)),
-        () => this.#tunnel(wanted),
+        () => this.#tunnel(wanted, trust),
         () =>
           this.#exit.apply(wanted.exit, {
             ...wanted.past,
@@ -166,16 +177,18 @@ export class Machine {
             carried: wanted.routes.mine.map(({ prefix, lan }) => lan ?? prefix),
             used: this.#uses.filter((use) => use.active).map((use) => use.route.prefix),
             networks,
+            trust,
           }),
       ]
     ) {
       await step().catch((error: unknown) => failures.push(error));
     }
     if (failures.length > 0) throw failures[0];
+    this.#whole = true;
   }
 
-  /** The tunnel with all that passes it. */
-  async #tunnel(wanted: Wanted): Promise<void> {
+  /** The tunnel with all that passes it; with `trust` its addresses and routes are as they should be. */
+  async #tunnel(wanted: Wanted, trust: boolean): Promise<void> {
     const moves = this.#moves;
     const observed = await this.#observe(moves);
     const routes = await this.#chooser.choose(wanted);
@@ -199,7 +212,8 @@ export class Machine {
     if (routesFirst) await orRemove(() => this.#ways(wanted, routes));
     await this.wg.apply(steps, wanted.privateKey);
     this.#movesTold = moves;
-    if (!routesFirst) await this.#ways(wanted, routes);
+    const same = trust && this.#waysDone === waysOf(wanted, routes);
+    if (!routesFirst && !same) await this.#ways(wanted, routes);
     this.#uses = routes;
   }
 
@@ -215,6 +229,7 @@ export class Machine {
     );
     for (const use of routes) if (use.active) desired.push(routeWith(use.route.prefix, wanted));
     await this.ip.apply(planRoutes(desired, await this.ip.routes()));
+    this.#waysDone = waysOf(wanted, routes);
   }
 
   async #filter(wanted: Wanted): Promise<void> {
@@ -260,7 +275,7 @@ export class Machine {
 
   async #observe(moves: number): Promise<ObservedWireGuard> {
     const observed = await this.wg.show();
-    this.counters = new Map(observed.peers.map((peer) => [peer.publicKey, peer]));
+    this.counters = countersOf(observed);
     if (moves === this.#movesTold) return observed;
     return { ...observed, peers: observed.peers.map((peer) => ({ ...peer, endpoint: null })) };
   }
@@ -282,7 +297,10 @@ export class Machine {
   async #bridges(peers: WantedPeer[]): Promise<Bridge[]> {
     const bridges = await Promise.all(peers.map(async ({ bridge }) => {
       if (!bridge) return null;
-      const source = (await this.ip.routeTo(bridge.remote.address))?.source;
+      const { address } = bridge.remote;
+      const known = this.#sources.get(address);
+      const source = known !== undefined ? known : (await this.ip.routeTo(address))?.source ?? null;
+      this.#sources.set(address, source);
       return { ...bridge, local: source ?? bridge.local };
     }));
     return bridges.filter((b) => b !== null);
@@ -348,6 +366,12 @@ export class Machine {
     }
     for (const failure of failures) this.#o.log.error("Could not clean up", { why: errorLine(failure) });
   }
+}
+
+/** All that addresses and routes are made from, as one text to compare. */
+function waysOf({ addresses, resolver, outside, peers }: Wanted, routes: readonly RouteUse[]): string {
+  const ends = peers.map((peer) => [peer.addresses, peer.endpoint.address]);
+  return JSON.stringify([addresses, resolver, outside, ends, routes.map((use) => [use.route.prefix, use.active])]);
 }
 
 /** A route whose traffic has this machine's own address, not the resolver's. */

@@ -3,6 +3,7 @@
  * that concerns the daemon as a whole goes to its hooks (link/host/daemon.ts).
  */
 import { hostOf, MeshClient, portOf } from "../../mesh/client/mod.ts";
+import { steady } from "../../mesh/host/clock.ts";
 import type { Log } from "../../mesh/host/log.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { Rotation } from "../core/keys/rotation.ts";
@@ -115,6 +116,7 @@ export class Parts {
     d: DaemonHooks,
   ) {
     const now = () => Date.now();
+    const due = steady.now;
     this.admissions = new Admissions({ dir: o.state.dir, view: () => this.view, changed: d.changed });
     const { keysOf: issuerKeys } = this.admissions;
     this.view = new NetworkView({ selfId: p.id, ledger: p.ledger, now: () => Math.floor(now() / 1000), issuerKeys });
@@ -144,7 +146,7 @@ export class Parts {
       record: () => p.own.jws,
       head: () => this.view.ledger.head,
       random,
-      now,
+      now: due,
       measure: (gates, measured, tickets) =>
         probeGates(gates, { known: this.surroundings.services, crypto: stunCrypto, measured, tickets }),
       ways: ({ record }) => waysTo(record.hosts, { addresses: this.addresses, ip: p.machine.ip }),
@@ -177,7 +179,7 @@ export class Parts {
     this.rotator = new Rotator({
       own: p.own,
       machine: new Rotation(),
-      now,
+      now: due,
       peersOnline: () => [...this.peers.all.keys()].filter(this.reachable),
       tell: (id, kind) => this.signals.send(id, { t: kind, record: p.own.jws }),
       allPeers: () => [...this.peers.all.keys()],
@@ -193,7 +195,7 @@ export class Parts {
       peers: () => [...this.peers.all.keys()].filter(this.reachable),
       gates: () => this.gates.connected,
       take: (entries, from) => this.desk.offered(entries, from),
-      now,
+      now: due,
     });
     this.desk = new LedgerDesk({
       view: this.view,
@@ -237,7 +239,7 @@ export class Parts {
       range: this.view.ledger.network.ipv4,
       crypto: stunCrypto,
       log: o.log,
-      now,
+      now: due,
       changed: (at) => {
         const base = this.surroundings.way?.source;
         p.hub.setPortMapped(at !== null && base !== undefined ? { at, base } : null);
@@ -259,27 +261,31 @@ export class Parts {
       mesh: this.mesh,
       meshUp: d.meshUp,
       addressesOf: (host) => this.addresses.look(host),
+      ways: (hosts) => waysTo(hosts, { addresses: this.addresses, ip: p.machine.ip }),
       log: o.log,
       now,
+      due,
     });
     this.peers = new PeerTable({
       view: this.view,
       gates: this.gates,
       tieBreaker: () => new DataView(random(8).buffer).getBigUint64(0),
       meshUp: d.meshUp,
+      counters: () => p.machine.wg.counters(),
       host: {
         hub: p.hub,
         direct: o.config.fallback.includes("ice"),
         turn: this.turn.desk,
         guesses,
         crypto: stunCrypto,
+        mtu: o.config.mtu,
         wgPort: () => p.machine.wgPort,
         signal: (to, body) => this.signals.send(to, body),
         changed: d.inLine,
         moved: d.moved,
         rearm: d.rearm,
         log: o.log,
-        now,
+        now: due,
       },
       added: (id, wgNext) => {
         if (wgNext !== undefined) this.rotator.acknowledge(id, wgNext, (body) => this.signals.send(id, body));

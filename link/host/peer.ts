@@ -7,7 +7,7 @@ import type { LocalCandidate } from "./ice_hub.ts";
 import { IceAgent, type IceSnapshot } from "../core/ice/mod.ts";
 import type { IceAction, IceEvent } from "../core/ice/event.ts";
 import type { PathAction, PathEvent } from "../core/path/event.ts";
-import { type Counters, Path, TunnelWatch } from "../core/path/mod.ts";
+import { type Counters, Path, Traffic, TunnelWatch } from "../core/path/mod.ts";
 import type { Bridge, Endpoint, Join } from "../core/plan/mod.ts";
 import type { TransportAddress } from "../core/stun/mod.ts";
 import type { FromGate } from "../../mesh/wire/gate_session.ts";
@@ -19,6 +19,7 @@ import type { PathState, PeerHost } from "./peer_host.ts";
 import { PeerGuess } from "./peer_guess.ts";
 import { PeerRungs } from "./peer_rungs.ts";
 import { Timeline } from "./timeline.ts";
+import { SeenOutside, ToldCandidates } from "./told_candidates.ts";
 import { TRANSPORTS } from "./transports.ts";
 
 /** A peer. */
@@ -42,12 +43,14 @@ export class Peer {
   /** The generation whose `ice` message has been sent; later candidates trickle. */
   #offered: string | null = null;
   readonly #watch = new TunnelWatch();
+  readonly #traffic = new Traffic();
   /** Number of the peer's newest `ice` message. */
   #iceNumber = 0;
   /** The peer's generation that was heard of last. */
   #remoteUfrag: string | null = null;
   /** Candidates of the hub that the agent has been told of. */
-  readonly #told = new Map<string, LocalCandidate>();
+  readonly #told = new ToldCandidates<LocalCandidate>();
+  readonly #theirs = new SeenOutside();
   #state: PathState;
 
   constructor(id: string, host: PeerHost) {
@@ -120,6 +123,10 @@ export class Peer {
 
   /** What WireGuard counts. Where it sends by itself nobody else sees that nothing comes back. */
   counted(counters: Counters): void {
+    const { busy, heard } = this.#traffic.read(counters, this.#host.now());
+    this.#iceEvent({ kind: "busy", busy });
+    if (heard && this.#use.rung === "direct") this.#iceEvent({ kind: "consentHint" });
+    this.#rungs.each((carrier) => carrier.busy?.(busy));
     if (!this.#watch.read(counters, this.#host.now()) || !this.#use.wireguard) return;
     this.timeline.note("WireGuard does not get through");
     this.event({ kind: "wgHandshakeStale" });
@@ -150,7 +157,8 @@ export class Peer {
         // A repeated offer is answered again, but begins nothing new.
         if (!body.reply && body.ufrag !== this.#remoteUfrag) this.event({ kind: "iceStarted" });
         this.#remoteUfrag = body.ufrag;
-        if (!body.reply) this.#sendIce(true);
+        if (body.reply) this.event({ kind: "iceAnswered" });
+        else this.#sendIce(true);
         return;
       }
       case "candidates":
@@ -170,6 +178,7 @@ export class Peer {
 
   #remoteCandidates({ t, ufrag, candidates }: Extract<SignalBody, { candidates: WireCandidate[] }>): void {
     this.#guess.named(candidates, { ufrag, offer: t === "ice" });
+    if (this.#theirs.add(candidates)) this.event({ kind: "peerMappingChanged" });
     for (const candidate of candidates) this.#iceEvent({ kind: "remoteCandidate", candidate, ufrag });
   }
 
@@ -190,26 +199,15 @@ export class Peer {
 
   /** @returns true when what the NAT gives us is another address than before */
   #tellCandidates(): boolean {
-    const now = new Map(this.#host.hub.candidates().map((c) => [`${c.type} ${c.address} ${c.port}`, c]));
-    let gone = false;
-    for (const [key, { type, address, port }] of this.#told) {
-      if (now.has(key)) continue;
-      gone ||= type === "srflx";
-      this.#told.delete(key);
-      this.#iceEvent({ kind: "localCandidateGone", type, address, port });
-    }
-    let other = false;
-    for (const [key, c] of now) {
-      if (this.#told.has(key)) continue;
-      other ||= c.type === "srflx";
-      this.#told.set(key, c);
-      this.#iceEvent({ kind: "localCandidate", ...c });
-    }
-    return gone && other;
+    const { gone, added } = this.#told.update(this.#host.hub.candidates());
+    for (const { type, address, port } of gone) this.#iceEvent({ kind: "localCandidateGone", type, address, port });
+    for (const candidate of added) this.#iceEvent({ kind: "localCandidate", ...candidate });
+    return [gone, added].every((some) => some.some(({ type }) => type === "srflx"));
   }
 
   #sendIce(reply: boolean): void {
     this.#tellCandidates();
+    if (!reply) this.#host.hub.freshen(); // what has changed follows
     const { ufrag, pwd } = this.#ice.local;
     this.#host.hub.listen(ufrag, this);
     this.#offered = ufrag;
@@ -235,6 +233,8 @@ export class Peer {
         return this.#host.hub.send(action.to, action.bytes, this);
       case "selected":
         return this.event({ kind: "iceSelected", pair: action.pair, rttMs: action.rttMs });
+      case "consentDoubted":
+        return this.#host.doubted();
       case "consentLost":
         this.timeline.note("ICE: consent lost");
         this.#guess.lost();
@@ -265,6 +265,7 @@ export class Peer {
           this.#host.signal(this.id, { t: "moved-ack", rung: action.rung, serial: action.serial });
           break;
         case "startIce":
+        case "offerAgain":
           if (this.#host.direct) this.#sendIce(false);
           break;
         case "restartIce":

@@ -18,6 +18,8 @@ export interface PeerHost {
   direct: boolean;
   guesses: GuessDesk;
   crypto: StunCrypto;
+  /** MTU of the tunnel. */
+  mtu: number;
   tieBreaker: bigint;
   /** False for addresses that must not be candidates: the overlay's own. */
   accept(address: string): boolean;
@@ -32,6 +34,8 @@ export interface PeerHost {
   /** What `wanted()` gives has changed; the promise resolves once the machine is in line with it, also after runs that failed. */
   changed(): Promise<void>;
   moved(peer: Peer): void;
+  /** A direct path does not answer: read WireGuard's counters, which may vouch for it, and ask how NATs see us. */
+  doubted(): void;
   log: Log;
   /** A deadline is sooner than it was. */
   rearm(): void;

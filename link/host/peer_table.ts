@@ -2,6 +2,7 @@
 import { RetiringKeys } from "../core/keys/rotation.ts";
 import type { Counters } from "../core/path/mod.ts";
 import { addressesOf } from "./join.ts";
+import { Doubts } from "./doubts.ts";
 import type { Gates } from "./gates.ts";
 import type { WantedPeer } from "./machine.ts";
 import type { NetworkView } from "./network_view.ts";
@@ -13,7 +14,9 @@ export interface PeerTableOptions {
   view: NetworkView;
   gates: Gates;
   /** For each peer: everything but what the table knows itself. */
-  host: Omit<PeerHost, "selfId" | "accept" | "gates" | "tieBreaker" | "peerGates">;
+  host: Omit<PeerHost, "selfId" | "accept" | "gates" | "tieBreaker" | "peerGates" | "doubted">;
+  /** What WireGuard counts for each peer now, by its key. @throws */
+  counters(): Promise<ReadonlyMap<string, Counters>>;
   tieBreaker(): bigint;
   /** True while the coordinator can carry signals. */
   meshUp(): boolean;
@@ -27,9 +30,15 @@ export class PeerTable {
   readonly #o: PeerTableOptions;
   readonly #peers = new Map<string, Peer>();
   readonly #retiring = new RetiringKeys();
+  readonly #doubts: Doubts;
 
   constructor(o: PeerTableOptions) {
     this.#o = o;
+    this.#doubts = new Doubts({
+      count: () => o.counters(),
+      counted: (counters) => this.counted(counters),
+      freshen: () => o.host.hub.freshen(),
+    });
   }
 
   get all(): ReadonlyMap<string, Peer> {
@@ -70,6 +79,7 @@ export class PeerTable {
       gates,
       tieBreaker: this.#o.tieBreaker(),
       accept: (address) => !view.isOverlay(address),
+      doubted: () => this.#doubts.raise(),
       peerGates: () => view.nodes.get(id)?.verified.record.gates ?? [],
     });
     this.#peers.set(id, peer);
@@ -128,6 +138,7 @@ export class PeerTable {
   }
 
   close(): void {
+    void this.#doubts.stop();
     for (const peer of this.#peers.values()) peer.close();
   }
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { SignalBody } from "../../mesh/wire/signal.ts";
 import { machine } from "./testing_peer.ts";
+import type { Transport } from "./transport.ts";
 
 const WG = 51820;
 const BASE = "10.9.1.2";
@@ -43,4 +44,20 @@ Deno.test("Peer that only gains or loses a place does not begin anew, and forget
   assert.deepEqual([news(), ports()], [[], [WG]]);
   made.hub.setPortMapped(mapped(3));
   assert.deepEqual([news(), ports()], [["candidates 40003"], [WG, 40_003]]);
+});
+
+Deno.test("Peer tells its rungs from WireGuard's counters whether somebody sends", async () => {
+  const said: boolean[] = [];
+  const toy: Transport = {
+    rung: "lane",
+    rank: 1,
+    open: () => ({ reachChanged: () => {}, busy: (busy) => said.push(busy), close: () => {} }),
+  };
+  let now = 1_700_000_000_000;
+  using made = await machine(["a", "b"], [toy], { now: () => now });
+  for (const txBytes of [0, 64, 5_000, 5_000, 5_032]) {
+    made.peer.counted({ rxBytes: 0, txBytes });
+    now += 10_000;
+  }
+  assert.deepEqual(said, [false, false, true, true, false]);
 });

@@ -1,7 +1,7 @@
 /**
  * The one seam between ghostlink and the operating system. Whatever only one system has (programs that are driven, files of
  * /etc, privileges, the tunnel's interface) stands behind `Platform`; everything else is the same everywhere, which
- * tests/platform_test.ts keeps so. A further system is one file and one line of the registry.
+ * tests/platform/platform_test.ts keeps so. A further system is one file and one line of the registry.
  */
 import type { Log } from "../../mesh/host/log.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";

@@ -1,5 +1,6 @@
 /** What the daemon tells of itself: the answers of the local API, in the shapes of mesh/wire/local.ts. */
 import { parseServer, serverText } from "../../mesh/client/mod.ts";
+import { steady } from "../../mesh/host/clock.ts";
 import { EXIT_PREFIXES } from "../../mesh/policy/mod.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
@@ -155,7 +156,9 @@ export class Report {
     }
     if (view.gates.size === 0) {
       list.push("the network has no gate: only machines that reach each other directly can talk");
-    } else if (!out && !gates.list().some((g) => g.connected)) list.push("no gate can be reached");
+    } else if (!out && !gates.list().some((g) => g.connected)) {
+      list.push("no session with a gate: packets go by direct paths and TURN servers alone");
+    }
     const name = self && nameWarning(view.ledger, { id: self.id, name: self.name, wanted: own.record.name });
     if (name) list.push(name);
     if (self && self.ipv4 === null && own.record.ipv4 !== null) {
@@ -177,12 +180,13 @@ export class Report {
         name: known.name,
         id: peer.id,
         addresses: addressesOf(known),
-        online: this.#o.reachable(peer.id) || (rung === "direct" && fresh),
+        // A relay through this process is up only while its checks are answered.
+        online: this.#o.reachable(peer.id) || rung === "turn" || (rung === "direct" && fresh),
         path: {
           rung,
           endpoint,
           rttMs,
-          since: rung === "none" ? null : new Date(since).toISOString(),
+          since: rung === "none" ? null : new Date(steady.shown(since)).toISOString(),
           why: this.#o.why(peer),
         },
         rxBytes: wg?.rxBytes ?? 0,

@@ -1,4 +1,5 @@
 /** Starts sessions of the tunnel from the state folder and puts the machine back when each ends. */
+import { steady } from "../../mesh/host/clock.ts";
 import { issuerSigners } from "../../mesh/policy/mod.ts";
 import { openKept } from "../../mesh/trust/kept_ledger.ts";
 import { nodeIdOf } from "../../mesh/trust/keys.ts";
@@ -35,7 +36,7 @@ async function runSession(o: DaemonOptions): Promise<void> {
   await own.heal();
   const id = await nodeIdOf(identity.identity.public);
   const turnServers = await Promise.all(o.config.turn.map(namedServer));
-  const hub = new IceHub({ log: o.log, crypto: stunCrypto, now: () => Date.now() });
+  const hub = new IceHub({ log: o.log, crypto: stunCrypto, clock: steady.now });
   let daemon: Daemon | null = null;
   try {
     const machine = await o.platform.openMachine({

@@ -87,9 +87,17 @@ export class Signals {
     await this.#host.received(from, signal);
   }
 
-  /** Forgets a peer's queues; what was seen of it is remembered. */
+  /** Forgets a peer's queues; what was seen of it is remembered for as long as it could be replayed. */
   drop(id: string): void {
     this.#out.delete(id);
     this.#in.delete(id);
+    for (const [gone, window] of this.#windows) {
+      if (!this.#in.has(gone) && window.spent(this.#host.now())) this.#windows.delete(gone);
+    }
+  }
+
+  /** Senders of which something is remembered. */
+  get remembered(): number {
+    return this.#windows.size;
   }
 }

@@ -90,3 +90,23 @@ Deno.test("Signals keeps nothing for senders that it does not know", async () =>
   // At once: no queue was made for any of them.
   assert.deepEqual(bob.dropped, Array(100).fill("no record of this node"));
 });
+
+Deno.test("Signals remembers who is gone for as long as its messages could be replayed", async () => {
+  let now = 1_000_000;
+  const [alice, bob] = await pair(() => now);
+  alice.signals.send("bob", { t: "echo", n: 1 });
+  await until(() => alice.boxes.length === 1);
+  const { box } = alice.boxes[0]!;
+  bob.signals.receive("alice", box);
+  await until(() => bob.got.length === 1);
+  bob.signals.drop("alice");
+  bob.signals.receive("alice", box);
+  await until(() => bob.dropped.length === 1);
+  assert.match(bob.dropped[0]!, /replayed/);
+  now += 300_001;
+  bob.signals.drop("alice");
+  assert.equal(bob.signals.remembered, 0);
+  bob.signals.receive("alice", box);
+  await until(() => bob.dropped.length === 2);
+  assert.match(bob.dropped[1]!, /old/);
+});

@@ -25,7 +25,7 @@ export async function machine(
 ) {
   const wireguard = open();
   const log = createLog("test", { write: () => {} });
-  const hub = new IceHub({ log, crypto: stunCrypto, now });
+  const hub = new IceHub({ log, crypto: stunCrypto, clock: now });
   const gates = new Gates({
     net: "n".repeat(32),
     quic: true,
@@ -70,6 +70,7 @@ export async function machine(
     peerGates: () => [],
     guesses: new GuessDesk({ enabled: () => false, hard: () => false, server: () => null }),
     crypto: stunCrypto,
+    mtu: 1280,
     tieBreaker: 1n,
     accept: () => true,
     wgPort: () => portOf(wireguard),
@@ -78,6 +79,7 @@ export async function machine(
     transports,
     changed,
     moved: () => {},
+    doubted: () => {},
     rearm: () => {},
     log,
     now,

@@ -27,7 +27,7 @@ export interface Transport {
 /** What a carrier may ask of the gate sessions. */
 export type CarrierGates = Pick<
   Gates,
-  "at" | "connected" | "towards" | "addressesOf" | "nameOf" | "send" | "carry" | "demand" | "laneAt"
+  "at" | "connected" | "towards" | "addressesOf" | "nameOf" | "send" | "carry" | "demand" | "laneAt" | "accuse"
 >;
 
 /** What a carrier may use, and whom it tells. */
@@ -38,6 +38,8 @@ export interface CarrierHost {
   /** The socket on WireGuard's own external port; answers to what is sent there come back to the receiver that is named. */
   readonly hub: IceHub;
   readonly crypto: StunCrypto;
+  /** MTU of the tunnel. */
+  readonly mtu: number;
   /** This node's address at a TURN server. */
   readonly turn: TurnDesk;
   /** Ids of the gates where the peer says that it is found. */
@@ -87,6 +89,10 @@ export interface Carrier {
   signal?(body: SignalBody): void;
   /** A message of a gate about this peer. */
   gateMessage?(gate: string, message: FromGate): void;
+  /** Whether somebody sends data to the peer, over whatever rung; said now and then. */
+  busy?(busy: boolean): void;
+  /** Whether the gate that carries this rung leaves questions unanswered. */
+  gateDoubted?(doubted: boolean): void;
   /** The machine is on another network: addresses that were learnt are void. */
   networkChanged?(): void;
   /** Why this rung is not up, where a person could mend that; null otherwise. */

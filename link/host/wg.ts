@@ -38,6 +38,14 @@ export class WireGuard {
   }
 
   /**
+   * What it counts for each peer, by its key.
+   * @throws GhostError when there is no such interface
+   */
+  async counters(): Promise<ReadonlyMap<string, ObservedPeer>> {
+    return countersOf(await this.show());
+  }
+
+  /**
    * Applies a plan's steps in their order.
    * @param privateKey the private key (base64url) that belongs to a public one
    * @throws GhostError `port_in_use`, `missing_privilege`, or what `wg` said; earlier steps stay applied
@@ -56,6 +64,11 @@ export class WireGuard {
       throw toolError(result, `wg set ${this.iface}`);
     }
   }
+}
+
+/** What was observed of each peer, by its key. */
+export function countersOf({ peers }: ObservedWireGuard): ReadonlyMap<string, ObservedPeer> {
+  return new Map(peers.map((peer) => [peer.publicKey, peer]));
 }
 
 /** One call of `wg set IF`. */

@@ -35,6 +35,9 @@ export interface GateDial {
   signal?: AbortSignal;
 }
 
+/** Bytes read at once. A read that waits holds its buffer, and Deno's own takes 64 KiB. */
+const CHUNK = 2_048;
+
 /** A connection that ends tells why within so long, in ms, or not at all. */
 const REASON_PATIENCE = 100;
 
@@ -55,7 +58,9 @@ export class GateLine {
   readonly gone: Promise<string>;
   readonly #endpoint: Deno.QuicEndpoint;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
-  readonly #reader: ReadableStreamDefaultReader<Uint8Array>;
+  readonly #reader: ReadableStreamBYOBReader;
+  /** Where the next read goes. */
+  #chunk = new ArrayBuffer(CHUNK);
   readonly #control: ControlReader<FromGate> = new ControlReader(fromGate);
   readonly #pending: FromGate[] = [];
   readonly #place: string;
@@ -69,7 +74,7 @@ export class GateLine {
     this.#endpoint = o.endpoint;
     this.#place = o.place;
     this.#writer = stream.writable.getWriter();
-    this.#reader = stream.readable.getReader();
+    this.#reader = stream.readable.getReader({ mode: "byob" });
   }
 
   /**
@@ -117,7 +122,7 @@ export class GateLine {
     { from, signal }: { from(port: number): Deno.QuicEndpoint; signal: AbortSignal },
   ): Promise<GateLine> {
     const { name, quic, stun } = o.gate.record;
-    const place = `gate ${name}`;
+    const place = `gate ${name} at ${o.host}`;
     if (quic === undefined) throw new GhostError("unreachable", "This gate has no QUIC sessions", { place });
     const service = { host: o.host, port: stun, quic };
     const ask = async () => {
@@ -135,17 +140,23 @@ export class GateLine {
     }
     const again = first && await ask();
     if (!again) {
-      const mend = `let UDP port ${stun} through as well`;
       throw new GhostError(
         "unreachable",
         "The gate's STUN service does not answer, which proves this machine's address",
         {
-          place: `${place} at ${o.host} UDP ${stun}`,
-          mend,
+          place: `${place} UDP ${stun}`,
+          mend: `let UDP port ${stun} through as well`,
         },
       );
     }
-    return await GateLine.#connect(from(again.port), o, again.ticket);
+    try {
+      return await GateLine.#connect(from(again.port), o, again.ticket);
+    } catch (error) {
+      if (!TURNED_AWAY.test(errorLine(error))) throw error;
+      const message = `The gate sees this machine at another address on UDP port ${stun} than on ${quic}`;
+      const mend = "have the NAT on the way use one public address for both";
+      throw new GhostError("unreachable", message, { place, mend, cause: error });
+    }
   }
 
   static async #connect(endpoint: Deno.QuicEndpoint, o: GateDial, ticket?: Uint8Array): Promise<GateLine> {
@@ -212,9 +223,10 @@ export class GateLine {
   /** The next message. @throws GhostError `unreachable` when the gate has ended the line, `bad_input` for what is no message */
   async receive(): Promise<FromGate> {
     while (this.#pending.length === 0) {
-      const { value, done } = await this.#reader.read();
+      const { value, done } = await this.#reader.read(new Uint8Array(this.#chunk));
       if (done) throw new GhostError("unreachable", "The gate ended the session", { place: this.#place });
       this.#pending.push(...this.#control.push(value));
+      this.#chunk = value.buffer;
     }
     return this.#pending.shift()!;
   }

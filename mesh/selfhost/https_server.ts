@@ -9,6 +9,7 @@
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer } from "node:https";
 import type { DetailedPeerCertificate, TLSSocket } from "node:tls";
+import { Ending } from "../host/ending.ts";
 import type { Bytes } from "../wire/encoding.ts";
 
 /** Milliseconds for the handshake and for a request's headers, and for all of the request. */
@@ -128,18 +129,18 @@ function bodyOf(incoming: IncomingMessage): ReadableStream<Uint8Array> {
 /** Hands chunks over as fast as the client takes them, and lets go of the body as soon as the client is gone. */
 async function pump(body: ReadableStream<Uint8Array>, outgoing: ServerResponse): Promise<void> {
   const reader = body.getReader();
-  const gone = Promise.withResolvers<null>();
-  outgoing.once("close", () => gone.resolve(null));
-  outgoing.on("error", () => gone.resolve(null));
+  const gone = new Ending(); // a stream lasts for months, and each of its chunks waits for this
+  outgoing.once("close", () => gone.end());
+  outgoing.on("error", () => gone.end());
   outgoing.flushHeaders();
   try {
     while (true) {
-      const chunk = await Promise.race([reader.read(), gone.promise]);
+      const chunk = await gone.before(reader.read());
       if (chunk === null) return;
       if (chunk.done) return void outgoing.end();
       if (outgoing.write(chunk.value)) continue;
       const drained = new Promise<true>((resolve) => outgoing.once("drain", () => resolve(true)));
-      if (await Promise.race([drained, gone.promise]) === null) return;
+      if (await gone.before(drained) === null) return;
     }
   } finally {
     await reader.cancel().catch(() => {});

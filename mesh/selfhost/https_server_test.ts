@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { collect } from "../host/testing_memory.ts";
 import { type Agent, createServer, request } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { TLSSocket } from "node:tls";
@@ -160,6 +161,37 @@ Deno.test("listenHttps() stops reading a stream that nobody takes, and lets go o
     assert.ok(pulled < 1000, `${pulled} chunks of 64 KiB wait for a reader that takes none`);
     stalled.close();
     await cancelled.promise;
+  });
+});
+
+Deno.test("listenHttps() keeps nothing of what a stream has handed over", async () => {
+  const events = Promise.withResolvers<ReadableStreamDefaultController<Uint8Array>>();
+  const handler: Handler = () =>
+    Promise.resolve(new Response(new ReadableStream({ start: (controller) => events.resolve(controller) })));
+  await withServer(handler, async (port) => {
+    const reader = await Deno.connectTls({
+      hostname: "127.0.0.1",
+      port,
+      caCerts: [tls.ca],
+      unsafelyDisableHostnameVerification: true,
+    });
+    await reader.write(new TextEncoder().encode("GET / HTTP/1.1\r\nhost: x\r\n\r\n"));
+    const controller = await events.promise;
+    const decoder = new TextDecoder();
+    const handed: WeakRef<Uint8Array>[] = [];
+    for (let n = 0; n < 50; n++) {
+      const chunk = new TextEncoder().encode(`event ${n}.`);
+      handed.push(new WeakRef(chunk));
+      controller.enqueue(chunk);
+      const buffer = new Uint8Array(4096);
+      for (let text = ""; !text.includes(`event ${n}.`);) {
+        text += decoder.decode(buffer.subarray(0, await reader.read(buffer) ?? 0));
+      }
+    }
+    await collect();
+    const kept = handed.filter((chunk) => chunk.deref() !== undefined).length;
+    assert.ok(kept < 5, `${kept} of 50 chunks are still in memory while the stream goes on`);
+    reader.close();
   });
 });
 

@@ -15,6 +15,8 @@ import type { Ledger } from "./ledger.ts";
 
 /** The same is handed or asked at most this often, in ms. */
 const AGAIN_AFTER = 2_000;
+/** Who has not been heard for so long, in ms, is forgotten: a gate sees machines come and go for years. */
+const FORGET_AFTER = 120_000;
 /** Characters of a piece, and pieces of the longest entry. */
 const PIECE = 8_000;
 const MAX_PIECES = 140;
@@ -25,6 +27,7 @@ const MAX_TIPS = 4;
 const MAX_IN_PIECES = 16;
 
 interface Other {
+  heardAt: number;
   /** When something was last handed or asked, by what it was. */
   done: Map<string, number>;
   /** An entry that comes in pieces. */
@@ -44,7 +47,10 @@ export class LedgerExchange {
   readonly #ledger: Ledger;
   /** Characters of entries that fit one message. */
   readonly #batch: number;
+  /** Who was heard longest ago comes first. */
   readonly #others = new Map<string, Other>();
+  /** The newest time that was told. */
+  #now = 0;
 
   constructor(ledger: Ledger, o: { batch: number }) {
     this.#ledger = ledger;
@@ -52,13 +58,29 @@ export class LedgerExchange {
   }
 
   #other(id: string): Other {
-    const other = this.#others.get(id) ?? { done: new Map(), pieces: null };
+    const other = this.#others.get(id) ?? { heardAt: 0, done: new Map(), pieces: null };
+    other.heardAt = this.#now;
+    this.#others.delete(id);
     this.#others.set(id, other);
     return other;
   }
 
+  /** Others that are remembered. */
+  get others(): number {
+    return this.#others.size;
+  }
+
+  #forget(now: number): void {
+    this.#now = now;
+    for (const [id, { heardAt }] of this.#others) {
+      if (now - heardAt < FORGET_AFTER) return;
+      this.#others.delete(id);
+    }
+  }
+
   /** False when `what` was done for this other a moment ago. */
   #may(id: string, what: string, now: number): boolean {
+    this.#forget(now);
     const { done } = this.#other(id);
     for (const [key, at] of done) if (now - at >= AGAIN_AFTER) done.delete(key);
     if (done.has(what) || done.size >= 64) return false;

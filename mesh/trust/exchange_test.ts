@@ -116,6 +116,17 @@ Deno.test("LedgerExchange does not talk for ever about a head that nobody takes"
   assert.equal(stranger.behind("eve", head, 1).length, 0);
 });
 
+Deno.test("LedgerExchange forgets who has been away for two minutes, and nobody else", async () => {
+  const exchange = new LedgerExchange(await network(), { batch: 8_000 });
+  const head = { seq: 99, hash: "A".repeat(43) };
+  for (let n = 0; n < 100; n++) exchange.behind(`node ${n}`, head, n);
+  assert.equal(exchange.others, 100);
+  exchange.behind("node 0", head, 60_000);
+  exchange.behind("somebody", head, 120_098); // node 99 was heard 119,999 ms ago
+  assert.equal(exchange.others, 3);
+  assert.equal(exchange.behind("node 0", head, 120_099).length, 1);
+});
+
 Deno.test("LedgerExchange puts pieces together only as it asked for them", async () => {
   const ledger = await network();
   const exchange = new LedgerExchange(ledger, { batch: 8_000 });

@@ -30,6 +30,7 @@ export const RECOVERY = 7 * 86_400;
 /** Largest request body, in bytes. */
 export const MAX_BODY = 1 << 20;
 
+/** The `typ` of a request proof (RFC 9449 section 4.2). */
 export const PROOF_TYP = "dpop+jwt";
 /** Header that carries the request proof. */
 export const PROOF_HEADER = "DPoP";
@@ -49,6 +50,7 @@ export const requestProof = z.strictObject({
 });
 export type RequestProof = z.infer<typeof requestProof>;
 
+/** What a coordinator says of itself to anybody; `network` is null until it is claimed. */
 export const serverInfo = z.object({
   version: z.string().max(32),
   claimed: z.boolean(),
@@ -68,13 +70,18 @@ export const setupRequest = z.strictObject({
   entries: z.array(jws).min(1).max(8),
   recover: z.boolean().optional(),
 });
+/** Ledger entries that follow its head, in their order. */
 export const appendRequest = z.strictObject({ entries: z.array(jws).min(1).max(64) });
+/** A page of the ledger; `head` is that of all of it. */
 export const ledgerPage = z.object({ entries: z.array(jws).max(1000), head: ledgerHead });
 export type LedgerPage = z.infer<typeof ledgerPage>;
+/** A node or gate record. */
 export const recordRequest = z.strictObject({ record: jws });
 /** `cursor` is where a sync that starts now would begin. */
 export const recordAnswer = z.object({ id: nodeId, head: ledgerHead });
+/** Records that the asker may see. */
 export const recordList = z.object({ records: z.array(jws).max(100_000) });
+/** A box for the mailbox of a node or gate. */
 export const mailRequest = z.strictObject({ to: nodeId, box: z.string().max(16_384) });
 /** `id` is SHA-256 of the log-in's `state`; `machine` is shown to whoever logs in. */
 export const loginStart = z.strictObject({ id: key32, machine: label });
@@ -84,6 +91,7 @@ export const loginAnswerRequest = z.strictObject({ id: key32, user: z.string().m
 export const loginAnswer = z.object({
   answer: z.union([z.object({ code: z.string().max(4096) }), z.object({ error: z.string().max(512) })]).nullable(),
 });
+/** The policy file of a coordinator's own machine, not signed yet, and its SHA-256. */
 export const policyDraft = z.object({ source: z.string().max(900_000), sha256: key32 });
 
 /**

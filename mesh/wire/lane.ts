@@ -43,6 +43,7 @@ export const LANE_REQUEST_LENGTH: number = HEADER + 8 + 4 + NONCE_LENGTH + 4 + I
 /** HMAC-SHA256 of `data`. */
 export type Hmac = (key: Uint8Array, data: Uint8Array) => Uint8Array;
 
+/** What an end asks of the gate on a lane's port. */
 export interface LaneRequest {
   port: number;
   end: LaneEnd;
@@ -52,6 +53,7 @@ export interface LaneRequest {
   transaction: Uint8Array;
 }
 
+/** What the gate answers: the nonce to come back with, or that the address counts now. */
 export type LaneAnswer =
   | { kind: "nonce"; nonce: Uint8Array; transaction: Uint8Array }
   | { kind: "proved"; transaction: Uint8Array };

@@ -6,6 +6,7 @@
  */
 import { jws, key32, label, nodeId, prefix, seconds, tag, z } from "./schema.ts";
 
+/** The `typ` of an entry. */
 export const LEDGER_TYP = "ghostmesh-ledger+jwt";
 /** Another admin's consent to an entry, for changes that need a quorum. */
 export const APPROVAL_TYP = "ghostmesh-approval+jwt";
@@ -22,6 +23,7 @@ const genesis = z.strictObject({
   /** Random, so that two networks of one name and admin differ. */
   salt: key32,
 });
+/** An admin comes or goes; `quorum` is that from this entry on. */
 export const adminBody = z.strictObject({
   op: z.enum(["add", "remove"]),
   key: key32,
@@ -108,7 +110,9 @@ const BODIES = {
   revoke,
 };
 
+/** What an entry may be. */
 export type LedgerKind = keyof typeof BODIES;
+/** The body of an entry of this kind. */
 export type LedgerBody<K extends LedgerKind = LedgerKind> = z.infer<(typeof BODIES)[K]>;
 export type GenesisBody = LedgerBody<"genesis">;
 export type GateBody = LedgerBody<"gate">;

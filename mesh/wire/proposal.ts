@@ -22,7 +22,10 @@ export type Change = z.infer<typeof change>;
 
 /** `base` is the hash of the ledger's head when it was proposed. */
 export const proposalRequest = z.strictObject({ base: key32, change, approval: jws });
+/** A proposal and the consents to it so far. */
 export const proposal = z.object({ id: key32, base: key32, change, approvals: z.array(jws).min(1).max(64) });
 export type WireProposal = z.infer<typeof proposal>;
+/** All that wait. */
 export const proposalList = z.object({ proposals: z.array(proposal).max(MAX_PROPOSALS) });
+/** The proposal that a request made, or joined. */
 export const proposalAnswer = z.object({ id: key32 });

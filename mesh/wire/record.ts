@@ -5,7 +5,9 @@
 import { jws, key32, label, networkId, nodeId, port, prefix, seconds, tag, z } from "./schema.ts";
 import { sshKeys } from "./ssh_key.ts";
 
+/** The `typ` of a node record. */
 export const NODE_TYP = "ghostmesh-node+jwt";
+/** The `typ` of a gate record. */
 export const GATE_TYP = "ghostmesh-gate+jwt";
 /** The grant key's signature over an identity key; payload `AdmissionClaims`. */
 export const ADMISSION_TYP = "ghostmesh-admission+jwt";

@@ -76,6 +76,7 @@ const body = z.discriminatedUnion("t", [
 ]);
 export type SignalBody = z.infer<typeof body>;
 
+/** A message in its box: `n` grows with the sender's clock in ms, `head` is the ledger that the sender has. */
 export const signal = z.strictObject({ v: z.literal(1), n: z.int().min(0), head: ledgerHead, body });
 export type Signal = z.infer<typeof signal>;
 

@@ -6,8 +6,11 @@
 
 /** Bytes of the first slab; each next one is twice as large up to SLAB, so that what is seldom used costs little. */
 const FIRST = 2_048;
-/** Bytes of the largest slabs: about fifty full packets. */
-export const SLAB = 65_536;
+/**
+ * Bytes of the largest slabs: nearly fifty full packets, and less than what the launcher has malloc take from the system and give back
+ * each time (scripts/launch.sh), which costs a slab 40 us.
+ */
+export const SLAB = 61_440;
 
 /** Cuts pieces off a slab, and takes a new slab when that is used up. */
 export class Slab {

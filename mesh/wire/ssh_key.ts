@@ -29,4 +29,5 @@ export function isSshKey(text: string): boolean {
 }
 
 const sshKey = z.string().max(MAX_KEY).refine(isSshKey, "Expected an SSH public key: TYPE BASE64");
+/** A machine's SSH host keys, as its record names them. */
 export const sshKeys = z.array(sshKey).max(MAX_SSH_KEYS);

@@ -10,7 +10,9 @@
  */
 import { networkId, nodeId, seconds, z } from "./schema.ts";
 
+/** The `typ` of a node's ask. */
 export const TURN_ASK_TYP = "ghostmesh-turn-ask+jwt";
+/** The `typ` of a gate's grant. */
 export const TURN_GRANT_TYP = "ghostmesh-turn-grant+jwt";
 /** Between the two parts of a mailed message; no JWS and no base64url holds it. */
 export const TURN_MAIL_SEPARATOR = "~";

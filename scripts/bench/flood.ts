@@ -112,7 +112,8 @@ const started = performance.now();
 let sent = 0;
 setInterval(() => say({ t: "sent", sent }), 250);
 
-async function datagrams({ port, make }: Packets): Promise<void> {
+async function datagrams({ port, prepare, make }: Packets): Promise<void> {
+  await prepare?.();
   const sockets = order.sources.map((hostname) => Deno.listenDatagram({ transport: "udp", hostname, port: 0 }));
   const to: Deno.NetAddr = { transport: "udp", hostname: order.host, port };
   while (true) {

@@ -46,7 +46,7 @@ function stun(
   return out;
 }
 
-const [HELLO] = await makeInitials(1, { alpn: GATE_ALPN, serverName: GATE_SERVER_NAME });
+let hello: Uint8Array | undefined;
 
 /** A long-header QUIC packet (RFC 9000 section 17.2) of 1,200 bytes that decrypts to nothing. */
 function quic(first: number, version: number): Uint8Array<ArrayBuffer> {
@@ -61,6 +61,8 @@ function quic(first: number, version: number): Uint8Array<ArrayBuffer> {
 /** A kind of datagram, and the port that it goes to. */
 export interface Packets {
   port: number;
+  /** To be done before the first one is made. */
+  prepare?(): Promise<void>;
   make(): Uint8Array<ArrayBuffer>;
 }
 
@@ -71,7 +73,13 @@ export const PACKETS: Record<string, Packets> = {
   "STUN requests": { port: GATE_PORT + 1, make: () => stun(BINDING) },
   "asks for tickets": { port: GATE_PORT + 1, make: () => encodeTicketRequest(random(12)) },
   /** Whole ones of a client, each the first of a connection whose other end never answers. */
-  "QUIC hellos": { port: GATE_PORT, make: () => another(HELLO!) },
+  "QUIC hellos": {
+    port: GATE_PORT,
+    prepare: async () => {
+      [hello] = await makeInitials(1, { alpn: GATE_ALPN, serverName: GATE_SERVER_NAME });
+    },
+    make: () => another(hello!),
+  },
   "QUIC Initials": { port: GATE_PORT, make: () => quic(0xc3, 1) },
   "QUIC of another version": { port: GATE_PORT, make: () => quic(0xc0, 0x1a2a3a4a) },
   "lane proofs, wrong token": {

@@ -6,7 +6,8 @@ import { PACKETS } from "./flood_packets.ts";
 
 const make = (name: string) => PACKETS[name]!.make();
 
-Deno.test("PACKETS are what their names say, as far as a gate reads strangers' packets", () => {
+Deno.test("PACKETS are what their names say, as far as a gate reads strangers' packets", async () => {
+  for (const { prepare } of Object.values(PACKETS)) await prepare?.();
   assert.deepEqual([decodeStun(make("STUN requests")).class, decodeStun(make("STUN requests")).method], ["request", 1]);
   for (const name of ["TURN allocations", "TURN, wrong credentials"]) {
     const bytes = make(name);

@@ -6,11 +6,17 @@ import { quantile } from "../lib/stats.ts";
 /** TCP by iperf3 for `seconds` after one second of warm-up; the other end runs `iperf3 -s`. In Mbit/s. */
 export async function throughput(from: Host, address: string, seconds: number): Promise<number> {
   const argv = ["iperf3", "-c", address, "-t", String(seconds), "-O", "1", "-J"];
-  const { stdout } = await from.run(argv, { timeout: (seconds + 30) * 1000 });
-  const answer = JSON.parse(stdout) as { end?: { sum_received?: { bits_per_second?: number } }; error?: string };
-  const rate = answer.end?.sum_received?.bits_per_second;
-  if (rate === undefined) throw new Failure(`iperf3 to ${address}: ${answer.error ?? "no result"}`);
-  return rate / 1e6;
+  // The other end takes one test at a time, and may not be through with another path's yet.
+  for (let tries = 0;; tries++) {
+    const { stdout } = await from.run(argv, { codes: [0, 1], timeout: (seconds + 30) * 1000 });
+    const answer = JSON.parse(stdout) as { end?: { sum_received?: { bits_per_second?: number } }; error?: string };
+    const rate = answer.end?.sum_received?.bits_per_second;
+    if (rate !== undefined) return rate / 1e6;
+    if (tries === 10 || !answer.error?.includes("busy")) {
+      throw new Failure(`iperf3 to ${address}: ${answer.error ?? "no result"}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 100));
+  }
 }
 
 /** Round trips of pings 5 ms apart. */

@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import type { Host } from "../lab/lab.ts";
 import { waitFor } from "../lab/process.ts";
-import { goInstall } from "../lib/go.ts";
+import { goInstall, isBuilt } from "../lib/go.ts";
 import { which } from "../lib/run.ts";
 import { cachedWireguardGo } from "../setup.ts";
 
@@ -32,7 +32,7 @@ export async function findNebula(say: (line: string) => void, { build }: { build
     const ready = async (binary: string, target: string) =>
       build
         ? await goInstall({ module: `github.com/slackhq/nebula/cmd/${binary}@${VERSION}`, binary, target }, say)
-        : await Deno.readTextFile(`${target}.version`).catch(() => "") === VERSION;
+        : await isBuilt(target, VERSION);
     if ((await Promise.all(programs.map(([binary, target]) => ready(binary, target)))).every(Boolean)) return own;
   } catch (error) {
     say(`remark: nebula was not built (${error instanceof Error ? error.message : error})`);

@@ -3,7 +3,7 @@ import { resolve } from "node:path";
 import { misuse, readOptions } from "../lib/options.ts";
 
 /** Each is `bench_NAME.ts`; the first one is meant where none is named. */
-export const BENCHES = ["paths", "gate", "flood", "times", "idle", "policy"] as const;
+export const BENCHES = ["paths", "gate", "flood", "times", "idle", "policy", "soak"] as const;
 export const BENCH_USAGE = `deno task bench [${BENCHES.join("|")}] [--rounds N] [--seconds N] [--out FILE]`;
 
 /** What the user chose. */

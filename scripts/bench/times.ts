@@ -3,14 +3,18 @@ import type { Line } from "../lab/process.ts";
 import { quantile } from "../lib/stats.ts";
 
 /**
- * Ms from the first packet that a ping sent to the first answer, by sequence numbers, so that what starting the ping takes does not
- * count; null when nothing was answered.
+ * Ms from the first packet that a ping sent to the first answer, so that what starting the ping takes does not count; null when nothing
+ * was answered. A ping sends more slowly than it was told while nothing comes back, so an answer to a later packet is counted from the
+ * line that ping writes with its first one, where that came by itself.
  * @param intervalMs between two packets
  */
 export function firstReply(lines: readonly Line[], intervalMs: number): number | null {
-  for (const { text } of lines) {
+  const start = lines.find(({ text }) => text.startsWith("PING "))?.at ?? Infinity;
+  for (const { at, text } of lines) {
     const answer = /icmp_seq=(\d+) .*time=([\d.]+) ms/.exec(text);
-    if (answer) return (Number(answer[1]) - 1) * intervalMs + Number(answer[2]);
+    if (!answer) continue;
+    const [before, ms] = [Number(answer[1]) - 1, Number(answer[2])];
+    return before === 0 ? ms : Math.max(before * intervalMs + ms, at - start);
   }
   return null;
 }

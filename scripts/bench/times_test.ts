@@ -11,6 +11,12 @@ Deno.test("firstReply() counts from the first packet that was sent, answered or 
   assert.equal(firstReply(lines(head, refused), 10), null);
 });
 
+Deno.test("firstReply() goes by the clock where ping sent more slowly than it was told, but not for the first packet", () => {
+  const at = (answer: string) => [{ at: 1_000, text: "PING 100.64.0.2" }, { at: 6_169, text: answer }];
+  assert.equal(firstReply(at("64 bytes from 100.64.0.2: icmp_seq=178 ttl=64 time=2169 ms"), 10), 5_169);
+  assert.equal(firstReply(at("64 bytes from 100.64.0.2: icmp_seq=1 ttl=64 time=0.61 ms"), 10), 0.61);
+});
+
 Deno.test("judge() holds the named part against the limit, and what never came is over it", () => {
   const times = [10, 20, 30, Infinity];
   assert.deepEqual(judge(times, { what: "", part: 0.5, limit: 30 }), { value: 30, met: true });

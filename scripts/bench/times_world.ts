@@ -29,8 +29,11 @@ import {
   ROUTER_A,
   ROUTER_B,
   ruleSet,
+  unblockUdp,
 } from "../lab/topology.ts";
 import { latency } from "./measure.ts";
+import { Tailnet, type Tailscale } from "./tailscale.ts";
+import { type TailscaleTimes, tailscaleTimes } from "./tailscale_times.ts";
 import { firstReply } from "./times.ts";
 
 const LTE = "203.0.113.4";
@@ -44,6 +47,15 @@ const PATIENCE = 30_000;
 /** So long after both are up, peers were pinged first where others were measured (their daemons had no traffic before either), in ms. */
 const LATER = 3_000;
 
+/** Data that has gone for so long, in ms, is known of (core/path/traffic.ts). */
+const USED = 11_000;
+
+/** A pair may move to a gate that has come back; then it stays, in ms. */
+const SETTLED = 3_000;
+
+/** When a fresh pair's first ping is sent: at the very moment when the second says that it is up, or {@link LATER}. */
+export type When = "at once" | "later";
+
 /** What became of a fresh pair, in ms; Infinity for never. */
 export interface PairTimes {
   /** From the first ping that was sent. */
@@ -56,6 +68,7 @@ export interface PairTimes {
 export class TimesWorld implements AsyncDisposable {
   readonly #lab = new Lab();
   readonly #gates = new Map<GateName, Process>();
+  #tailnet: Tailnet | undefined;
   #gateToken = "";
   #links: Process[] = [];
   #names: [string, string] = ["", ""];
@@ -65,8 +78,10 @@ export class TimesWorld implements AsyncDisposable {
 
   private constructor() {}
 
-  /** @param pairs how many there will be @param delay of each machine's cable, each way, in ms; 0 is none */
-  static async open({ pairs, delay }: { pairs: number; delay: number }): Promise<TimesWorld> {
+  /** @param o.pairs how many there will be @param o.delay of each machine's cable, each way, in ms; 0 is none */
+  static async open(
+    { pairs, delay, tailscale }: { pairs: number; delay: number; tailscale: Tailscale | null },
+  ): Promise<TimesWorld> {
     const world = new TimesWorld();
     const lab = world.#lab;
     await addInternet(lab);
@@ -81,6 +96,7 @@ export class TimesWorld implements AsyncDisposable {
     await lte.sh("ip address add 10.9.3.1/24 dev lan1; sysctl -qw net.ipv4.ip_forward=1");
     for (const rules of ["indrop", nat]) await lte.run(["nft", "-f", ruleSet(rules)]);
     if (delay > 0) await moveAway(lab, ["na", "nb", "lte"], delay);
+    if (tailscale) world.#tailnet = await Tailnet.open(tailscale, lab);
     const tags = Array.from({ length: pairs }, (_, i) => `p${i}`);
     const acls = `[tags]\n${tags.map((tag) => `${tag} = []\n`).join("")}` +
       tags.map((tag) => `[[allow]]\nfrom = ["tag:${tag}"]\nto = ["tag:${tag}"]\n`).join("");
@@ -121,15 +137,18 @@ export class TimesWorld implements AsyncDisposable {
     return (await latency(this.#host("alice"), GATE, 50)).p50;
   }
 
-  /**
-   * Two machines that have never seen each other, from nothing to a direct path. They run on as the pair in hand.
-   * @param when the first ping is sent: at the very moment when the second says that it is up, or some seconds later
-   */
-  async pair(when: "at once" | "later"): Promise<PairTimes> {
+  /** Ends the pair in hand, and lets the routers forget it. */
+  async #clear(): Promise<void> {
     await Promise.all(this.#links.map((link) => link.stop()));
+    this.#links = [];
+    for (const router of ["na", "nb"]) await this.#host(router).run(["conntrack", "-F"]);
+  }
+
+  /** Two machines that have never seen each other, from nothing to a direct path. They run on as the pair in hand. */
+  async pair(when: When): Promise<PairTimes> {
+    await this.#clear();
     const number = this.#pairs++;
     this.#names = [`a${number}`, `b${number}`];
-    for (const router of ["na", "nb"]) await this.#host(router).run(["conntrack", "-F"]);
     for (const host of ["alice", "bob"]) await this.#host(host).sh("rm -rf /var/lib/ghostlink/*");
     const token = await createToken(this.#host("coordinator"), "--tag", `tag:p${number}`, "--uses", "2");
     const join = (host: string, i: 0 | 1) => joinLink(this.#host(host), token, "--name", this.#names[i]);
@@ -152,6 +171,18 @@ export class TimesWorld implements AsyncDisposable {
       direct: both - start,
       climb: both - session.at,
     };
+  }
+
+  /** The same with Tailscale on the same machines, or null where it is not at hand. The pair in hand ends, and so does this one. */
+  async tailscalePair(when: When): Promise<TailscaleTimes | null> {
+    if (!this.#tailnet) return null;
+    await this.#clear();
+    return await tailscaleTimes(this.#tailnet, {
+      ends: [{ host: this.#host("alice"), router: ROUTER_A }, { host: this.#host("bob"), router: ROUTER_B }],
+      after: when === "later" ? LATER : 0,
+      every: EVERY,
+      patience: PATIENCE,
+    });
   }
 
   async #rung(rung: Rung): Promise<string> {
@@ -190,6 +221,19 @@ export class TimesWorld implements AsyncDisposable {
     return await this.#gap(() => alice.sh(script, from, to, address, via), () => this.#rung("direct"));
   }
 
+  /** A firewall comes between the two, who have exchanged data for a while; gives the gap. It is gone again afterwards. */
+  async cutOff(): Promise<number> {
+    if (this.#onLte) await this.roam();
+    await this.#rung("direct");
+    const router = this.#host("na");
+    const gap = await this.#gap(async () => {
+      await new Promise((resolve) => setTimeout(resolve, USED));
+      await blockUdp(router, ROUTER_B);
+    }, () => this.#rung("lane"));
+    await unblockUdp(router);
+    return gap;
+  }
+
   /** Lets no direct path be from now on, with a second gate at hand, and waits for a lane. */
   async relayOnly(): Promise<void> {
     await this.#startGate("g2");
@@ -201,6 +245,7 @@ export class TimesWorld implements AsyncDisposable {
   /** The machine of the gate that carries the pair dies without a word; gives the gap. It is back afterwards. */
   async gateDies(): Promise<number> {
     await this.#sessions();
+    await new Promise((resolve) => setTimeout(resolve, SETTLED));
     const gate = await this.#rung("lane") as GateName;
     const other = () => waitFor("a lane at the other gate", async () => await this.#rung("lane") !== gate);
     const gap = await this.#gap(async () => {

@@ -34,13 +34,13 @@ pidfile=/run/home/turn.pid
 log-file=stdout
 `;
 
-/** Nothing passes between frank and alice's router, and nothing to the gate but STUN and TURN. */
+/** Nothing passes between frank and alice's router, and nothing to the gate but STUN and TURN. His own ports may lie in that range. */
 const TURN_ONLY = `table ip turnonly {
   chain fw {
     type filter hook forward priority -1; policy accept;
     ip daddr ${ROUTER_A} meta l4proto udp drop
     ip saddr ${ROUTER_A} meta l4proto udp drop
-    udp dport { 3478, 40000-49999 } drop
+    ip daddr ${GATE} udp dport { 3478, 40000-49999 } drop
   }
 }
 `;

@@ -32,7 +32,9 @@ export class Ping {
   /** @param intervalMs between two packets */
   constructor(host: Host, address: string, intervalMs = 5) {
     this.#interval = intervalMs;
-    this.process = host.spawn(`ping ${address}`, ["ping", "-n", "-i", String(intervalMs / 1000), "-s", "56", address]);
+    // Its first line, which comes with the first packet, is not held back until there is an answer.
+    const argv = ["stdbuf", "-oL", "ping", "-n", "-i", String(intervalMs / 1000), "-s", "56", address];
+    this.process = host.spawn(`ping ${address}`, argv);
   }
 
   /** Waits for the first answer and gives when it came (`performance.now()`). */

@@ -1,5 +1,5 @@
 /** Programs that are built where Go is at hand. */
-import { dirname, join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { exists, Failure, run, which } from "./run.ts";
 
 /** The path of a Go compiler of at least 1.23, or undefined. */
@@ -53,6 +53,29 @@ export function versionOf({ module, mend }: Pick<GoProgram, "module" | "mend">):
   return module.slice(module.indexOf("@") + 1) + (mend ? `+${mend.name}` : "");
 }
 
+/** A program of our own: a folder of this clone that is a Go module by itself. */
+export interface OwnGoProgram {
+  folder: string;
+  /** Where it goes, as with {@link GoProgram}. */
+  target: string;
+}
+
+/** Which version of our own program lies in its folder: a digest of the files there. */
+export async function ownVersion(folder: string): Promise<string> {
+  const names = [];
+  for await (const { name } of Deno.readDir(folder)) names.push(name);
+  const texts = await Promise.all(
+    names.sort().map(async (name) => [name, await Deno.readTextFile(join(folder, name))]),
+  );
+  const digest = await crypto.subtle.digest("SHA-256", new TextEncoder().encode(JSON.stringify(texts)));
+  return new Uint8Array(digest).toHex().slice(0, 16);
+}
+
+/** True when a program of this very version was built before. */
+export async function isBuilt(target: string, version: string): Promise<boolean> {
+  return await Deno.readTextFile(`${target}.version`).catch(() => "") === version && await exists(target);
+}
+
 /**
  * Builds a program unless this very version is there.
  * @returns false where there is no Go
@@ -60,22 +83,54 @@ export function versionOf({ module, mend }: Pick<GoProgram, "module" | "mend">):
  */
 export async function goInstall(program: GoProgram, say: (line: string) => void): Promise<boolean> {
   const { module, binary, target, mend } = program;
-  const version = versionOf(program);
-  const mark = `${target}.version`;
-  const built = await Deno.readTextFile(mark).catch(() => "");
-  if (built === version && await exists(target)) return true;
-  const path = await compiler();
-  if (!path) return false;
-  say(`building ${module}`);
+  return await build({ what: module, version: versionOf(program), target }, say, async (go, options) => {
+    if (mend) await buildMended(go, program, mend, options);
+    else await run([go, "install", module], options);
+    return binary;
+  });
+}
+
+/**
+ * Builds a program of our own unless it is there as its source is now. The source is left as it is: Go adds to `go.mod` and
+ * `go.sum` in a copy.
+ * @returns false where there is no Go
+ * @throws Failure when it does not build
+ */
+export async function goBuild({ folder, target }: OwnGoProgram, say: (line: string) => void): Promise<boolean> {
+  const binary = basename(target);
+  return await build({ what: binary, version: await ownVersion(folder), target }, say, async (go, options) => {
+    const copy = join(options.cwd, "module");
+    await run(["/bin/cp", "-r", "--no-preserve=mode", folder, copy], options);
+    await run([go, "build", "-buildvcs=false", "-o", join(options.cwd, binary), "."], { ...options, cwd: copy });
+    return binary;
+  });
+}
+
+/** How Go is run: in a folder of this build alone. */
+interface BuildOptions {
+  cwd: string;
+  env: Record<string, string>;
+  timeout: number;
+}
+
+/** @param how leaves a file in the folder that it is given, and gives its name */
+async function build(
+  { what, version, target }: { what: string; version: string; target: string },
+  say: (line: string) => void,
+  how: (go: string, options: BuildOptions) => Promise<string>,
+): Promise<boolean> {
+  if (await isBuilt(target, version)) return true;
+  const go = await compiler();
+  if (!go) return false;
+  say(`building ${what}`);
   const folder = dirname(target);
   await Deno.mkdir(folder, { recursive: true });
   const fresh = await Deno.makeTempDir({ dir: folder });
   try {
-    const options = { cwd: fresh, env: { GOBIN: fresh, GOTOOLCHAIN: "local", GOFLAGS: "-mod=mod" }, timeout: 600_000 };
-    if (mend) await buildMended(path, program, mend, options);
-    else await run([path, "install", module], options);
+    const env = { GOBIN: fresh, GOTOOLCHAIN: "local", GOFLAGS: "-mod=mod" };
+    const binary = await how(go, { cwd: fresh, env, timeout: 600_000 });
     await Deno.rename(join(fresh, binary), target);
-    await Deno.writeTextFile(mark, version);
+    await Deno.writeTextFile(`${target}.version`, version);
     return true;
   } finally {
     await Deno.remove(fresh, { recursive: true });
@@ -87,7 +142,7 @@ async function buildMended(
   go: string,
   { module, binary }: GoProgram,
   mend: Mend,
-  options: { cwd: string; env: Record<string, string>; timeout: number },
+  options: BuildOptions,
 ): Promise<void> {
   const { stdout } = await run([go, "mod", "download", "-json", module], options);
   const copy = join(options.cwd, "module");

@@ -30,6 +30,14 @@ export function medianInterval(values: readonly number[]): [number, number] {
   return [sorted[low] ?? NaN, sorted[Math.max(low, high)] ?? NaN];
 }
 
+/** By how much the line through points rises that fits them best (least squares); NaN of fewer than two. */
+export function slope(points: readonly (readonly [x: number, y: number])[]): number {
+  const mean = (i: 0 | 1) => points.reduce((sum, point) => sum + point[i], 0) / points.length;
+  const [x, y] = [mean(0), mean(1)];
+  const over = points.reduce((sum, point) => sum + (point[0] - x) * (point[1] - y), 0);
+  return over / points.reduce((sum, point) => sum + (point[0] - x) ** 2, 0);
+}
+
 /** Rows of cells as lines, columns aligned; the first row is the header. */
 export function table(rows: readonly (readonly string[])[]): string {
   const widths = rows[0]!.map((_, i) => Math.max(...rows.map((row) => row[i]?.length ?? 0)));

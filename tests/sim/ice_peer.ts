@@ -44,7 +44,10 @@ export class IcePeer {
   selected: SelectedPair | null = null;
   selections = 0;
   lost = 0;
+  doubted = 0;
   failed = 0;
+  /** What it does when consent is in doubt. */
+  doubt: () => void = () => {};
   /** Changes what goes out over the signalling channel. */
   tamper: (message: Message) => Message = (message) => message;
   /** Sees what comes in first; true keeps it from the agent. */
@@ -104,6 +107,20 @@ export class IcePeer {
   /** The tunnel has seen the peer's data on the selected pair. */
   hint(): void {
     this.#do(this.agent.handle({ kind: "consentHint" }, this.#world.now));
+  }
+
+  /** Asks STUN servers anew. */
+  freshen(): void {
+    for (const binding of this.#bindings) {
+      for (const action of binding.handle({ kind: "refresh", within: 2_000 }, this.#world.now)) {
+        if (action.kind === "send") this.#send(action.from, action.to, action.bytes);
+      }
+    }
+  }
+
+  /** Somebody sends data to the other peer from now on. */
+  send(): void {
+    this.#do(this.agent.handle({ kind: "busy", busy: true }, this.#world.now));
   }
 
   #plug(places: Place[]): void {
@@ -170,6 +187,9 @@ export class IcePeer {
         if (this.#ready) {
           this.#signal({ kind: "candidates", ufrag: this.agent.local.ufrag, candidates: [action.candidate] });
         }
+      } else if (action.kind === "consentDoubted") {
+        this.doubted++;
+        this.doubt();
       } else {
         this.log.push({ at: this.#world.now, what: action.kind === "state" ? action.state : action.kind });
         if (action.kind === "selected") {

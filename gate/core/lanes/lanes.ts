@@ -8,7 +8,7 @@
  * - An address counts when its end has proved it (proofs.ts); later proofs move it.
  * - Bounds: ports, lanes of a node and of a network, requests a second of a node, moves a second of a lane.
  *
- * Left out on purpose: bytes a second, which the host bounds in the kernel (gate/host/lanes/rules.ts).
+ * Left out on purpose: bytes a second, which the host bounds in the kernel (gate/core/lanes/rules.ts).
  */
 import { LANE_IDLE, type LaneEnd } from "../../../mesh/wire/gate_session.ts";
 import { toBase64Url } from "../../../mesh/wire/encoding.ts";
@@ -44,6 +44,11 @@ export class Lanes {
     this.#proofs = new Proofs({ hmac: o.hmac, secret: o.random(32), accept: o.accept, laneOf });
   }
 
+  /** Whether this gate has lanes at all. */
+  get given(): boolean {
+    return this.#ports !== null;
+  }
+
   /** Lanes that there are now. */
   get size(): number {
     return this.#byPort.size;
@@ -55,7 +60,7 @@ export class Lanes {
     if (from === to) return;
     let pair = this.#pairs.find(net, from, to);
     if (!o.want) return pair && this.#leave(pair, from, now);
-    if (!this.#ports) return this.#refuse(net, from, to, "no-lanes");
+    if (!this.given) return this.#refuse(net, from, to, "no-lanes");
     if (!pair) {
       if (this.#pairs.ofNode(net, from).pairs >= this.#limits.asksPerNode + this.#limits.perNode) {
         return this.#refuse(net, from, to, "node-quota");

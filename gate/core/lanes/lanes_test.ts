@@ -261,6 +261,25 @@ Deno.test("Lanes holds to its quotas of ports and of lanes a node, whatever is a
   );
 });
 
+Deno.test("Lanes bounds what one member begins, and lets nobody use that up for another", () => {
+  const w = new World({ limits: { perNode: 2, asksPerNode: 2 } });
+  for (let n = 0; n < 50; n++) w.ask(`m${n}`, "a");
+  w.ask("a", "b");
+  w.ask("b", "a");
+  assert.equal(w.lanes.size, 1);
+  assert.equal(w.ended("a"), undefined);
+  for (const to of ["x1", "x2", "x3"]) w.ask("a", to);
+  assert.equal(w.ended("a"), undefined, "four of its own");
+  w.ask("a", "x4");
+  assert.equal(w.ended("a"), "node-quota");
+  w.ask("a", "m7");
+  assert.equal(
+    w.told.filter(([, m]) => m.t === "lane-ended").length,
+    1,
+    "what another one has begun is none of its own",
+  );
+});
+
 Deno.test("Lanes holds to the quota of a network, and tells both who wanted one more", () => {
   const w = new World({ last: 40_099, limits: { perNetwork: 2 } });
   for (const n of ["d", "e", "f"]) w.live.add(`n/${n}`);

@@ -7,7 +7,7 @@ export interface LaneLimits {
   perNetwork: number;
   /** An ask that the other side does not share is forgotten. */
   askTime: number;
-  /** Asks that wait for the other side, of one node. */
+  /** Asks of one node that wait for the other side. */
   asksPerNode: number;
   /** Both ends must have proved an address. */
   proveTime: number;

@@ -7,6 +7,8 @@ export interface Pair {
   readonly net: string;
   /** The smaller id first: a lane's ends are numbered so. */
   readonly nodes: readonly [string, string];
+  /** Who asked first: the pair counts for it alone, else others could use up what a node may ask for. */
+  readonly by: string;
   /** When each has asked; null when it has not. */
   asked: [number | null, number | null];
   readonly lane: Lane | null;
@@ -19,7 +21,7 @@ interface Counts {
 
 export class Pairs {
   readonly #all = new Map<string, Pair & { lane: Lane | null }>();
-  /** How many pairs and lanes name a node, and how many there are in a network. */
+  /** How many pairs a node has begun and how many lanes name it, and how many there are in a network. */
   readonly #nodes = new Map<string, Counts>();
   readonly #networks = new Map<string, Counts>();
 
@@ -35,9 +37,10 @@ export class Pairs {
     return this.#all.get(keyOf(net, a, b));
   }
 
-  add(net: string, a: string, b: string): Pair {
-    const pair: Pair = { net, nodes: a < b ? [a, b] : [b, a], asked: [null, null], lane: null };
-    this.#all.set(keyOf(net, a, b), pair);
+  /** `by` begins a pair with `to`. */
+  add(net: string, by: string, to: string): Pair {
+    const pair: Pair = { net, nodes: by < to ? [by, to] : [to, by], by, asked: [null, null], lane: null };
+    this.#all.set(keyOf(net, by, to), pair);
     this.#count(pair, "pairs", 1);
     return pair;
   }
@@ -67,7 +70,7 @@ export class Pairs {
       if (now.pairs + now.lanes > 0) counts.set(key, now);
       else counts.delete(key);
     };
-    for (const node of pair.nodes) add(this.#nodes, `${pair.net} ${node}`);
+    for (const node of what === "pairs" ? [pair.by] : pair.nodes) add(this.#nodes, `${pair.net} ${node}`);
     add(this.#networks, pair.net);
   }
 }

@@ -118,7 +118,7 @@ export class LaneService {
       await this.#forwarding.recover();
       const guards = await this.#forward(this.#forwarding);
       const table = `ghostgate_${ports.first}`;
-      const rules = { table, ports, control: ports.first, quic, nodeRate, networkRate, guards };
+      const rules = { table, ports, control: ports.first, quic, nodeRate, networkRate, joins: true, guards };
       const kernel = new KernelLanes({ runner, nft, log, rules, lost: () => this.#fall() });
       await noteTable(this.#o.stateDir, table);
       await kernel.load();

@@ -68,8 +68,24 @@ export class TurnDesk {
   /** Credentials of a member, whose record has been checked. */
   issue({ id, key, expires }: Member, record: string): TurnGrantedCredentials {
     const now = this.#seconds();
+    this.#holders.delete(id);
     this.#holders.set(id, { key, record, expires });
-    return this.#credentials.issue(id, now, Math.floor(expires));
+    const credentials = this.#credentials.issue(id, now, Math.floor(expires));
+    this.#forget();
+    return credentials;
+  }
+
+  /** Those who got theirs longest ago come first, and go when these have ended. */
+  #forget(): void {
+    for (const id of this.#holders.keys()) {
+      if (this.#holds(id)) return;
+      this.#holders.delete(id);
+    }
+  }
+
+  /** Members who are remembered, because they may hold credentials. */
+  get holders(): number {
+    return this.#holders.size;
   }
 
   /** Takes a mailed ask; what does not hold is dropped without an answer. */

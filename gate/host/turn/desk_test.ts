@@ -8,7 +8,7 @@ import { LedgerJudge } from "../judge.ts";
 import { random, seconds, TestNetwork, type TestNode } from "../testing.ts";
 import { TurnDesk } from "./desk.ts";
 
-async function scene() {
+async function scene(now: () => number = () => Date.now()) {
   const network = await TestNetwork.create();
   const [grant, key] = [await network.grant(), await signingKeyFromSeed(random(32))];
   const gate = await nodeIdOf(key.public);
@@ -37,7 +37,7 @@ async function scene() {
     tell: (node, credentials) => sessions.has(node) && told.push(node) > 0 && given.push(credentials) > 0,
     log: createLog("ghostgate", { write: () => {} }),
     random,
-    now: () => Date.now(),
+    now,
   });
   const node = async (name: string) => {
     const box = await boxKeyFromSeed(random(32));
@@ -138,4 +138,16 @@ Deno.test("TurnDesk checks no record that has just been checked", async () => {
   await desk.review(held);
   assert.deepEqual(checked, [bob.key.public]);
   assert.equal(secrets.length, 1);
+});
+
+Deno.test("TurnDesk forgets holders when what they hold has ended, though the ledger rests", async () => {
+  let now = Date.now();
+  const { desk } = await scene(() => now);
+  const issue = (id: string, life: number) => desk.issue({ id, key: id, expires: now / 1000 + life }, "record");
+  for (let n = 0; n < 50; n++) issue(`short ${n}`, 600);
+  issue("long", 3_600);
+  assert.equal(desk.holders, 51);
+  now += 601_000;
+  issue("new", 600);
+  assert.equal(desk.holders, 2);
 });

@@ -1,15 +1,18 @@
 /**
  * Whether a gate still answers while somebody wants something of it: after a short silence it is asked again and again, and
- * after so many questions without a word it counts as silent, about two seconds after its last sign of life. QUIC's own idle
- * time is much longer, and serves sessions that nobody uses.
+ * after so many questions without a word it counts as silent, less than two seconds after its last sign of life, and sooner when
+ * somebody else has found it dead as well. QUIC's own idle time is much longer, and serves sessions that nobody uses.
  *
  * A machine that is itself too busy to look in time learns nothing from that: a look that comes late counts no miss.
  */
 
 /** Silence before the first question and between questions, ms. */
-const EVERY = 400;
+const EVERY = 300;
 /** Unanswered questions. */
-const MISSES = 4;
+const MISSES = 5;
+/** So many, and there is reason to ask others; and so many are enough where these have the same to tell. */
+const DOUBTS = 1;
+const ACCUSED = 2;
 /** A look that comes later than this after its time says more about this machine than about the gate, ms. */
 const LATE = 250;
 
@@ -27,6 +30,16 @@ export class Liveness {
   /** No word for too long while one was wanted. Over with the next word. */
   get silent(): boolean {
     return this.#silent;
+  }
+
+  /** Questions go unanswered, which may be chance. */
+  get doubted(): boolean {
+    return this.#misses > DOUBTS;
+  }
+
+  /** Somebody who has reached others through this gate reaches nobody any more. */
+  accuse(): void {
+    if (this.#misses > ACCUSED) this.#silent = true;
   }
 
   /** Anything came from the gate, at this time; said again it says nothing. */
@@ -52,7 +65,7 @@ export class Liveness {
     const late = now - this.#due > LATE;
     this.#due = now + EVERY;
     // The first question of a silence is no miss yet, and one whose answer may wait unread here is none either.
-    if (late) this.#misses = Math.min(this.#misses, 1);
+    if (late) this.#misses = Math.min(this.#misses, DOUBTS);
     else if (++this.#misses > MISSES) this.#silent = true;
     return true;
   }

@@ -39,6 +39,23 @@ Deno.test("Liveness finds a dead gate within 2.5 s of the wish, and forgives it 
   assert.ok(!live.silent);
 });
 
+Deno.test("Liveness believes who accuses a gate that leaves questions unanswered, and nobody who accuses one that answers", () => {
+  const live = new Liveness(0);
+  live.want(true, 0);
+  run(live, { from: 0, to: 5_000, rtt: 100 });
+  live.accuse();
+  assert.ok(!live.silent && !live.doubted);
+  run(live, { from: 5_010, to: 5_500, rtt: null });
+  assert.ok(live.doubted);
+  live.accuse();
+  assert.ok(!live.silent, "one unanswered question is chance");
+  run(live, { from: 5_510, to: 5_900, rtt: null });
+  live.accuse();
+  assert.ok(live.silent);
+  live.heard(6_200);
+  assert.ok(!live.silent && !live.doubted);
+});
+
 Deno.test("Liveness takes a slow gate for alive: 1.2 s for each answer, for a minute", () => {
   const live = new Liveness(0);
   live.want(true, 0);

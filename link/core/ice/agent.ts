@@ -48,6 +48,7 @@ export class IceAgent {
   #previous: Generation | null = null;
   #trouble: "disconnected" | "failed" | null = null;
   #state: IceState = "new";
+  #busy = false;
   #actions: IceAction[] = [];
 
   constructor(o: IceAgentOptions) {
@@ -57,12 +58,15 @@ export class IceAgent {
       crypto: o.crypto,
       timing: { ...ICE_TIMING, ...o.timing },
       role: this.#role,
+      busy: () => this.#busy,
       accept: this.#accept,
       send: (from: TransportAddress, to: TransportAddress, bytes: Uint8Array) => {
         this.#actions.push({ kind: "send", from, to, bytes });
       },
       selected: (generation: Generation, pair: Pair) => this.#onSelected(generation, pair),
-      consentLost: (generation: Generation) => this.#onConsentLost(generation),
+      consentDoubted: () => this.#actions.push({ kind: "consentDoubted" }),
+      consentLost: () => this.#onConsentLost(),
+      gone: (generation: Generation) => this.#onGone(generation),
       failed: (generation: Generation) => this.#onFailed(generation),
     };
     this.#newGeneration = (local) => new Generation(context, local);
@@ -133,6 +137,10 @@ export class IceAgent {
         break;
       case "consentHint":
         for (const generation of this.#generations()) generation.consentHint(now);
+        break;
+      case "busy":
+        this.#busy = event.busy;
+        for (const generation of this.#generations()) generation.busy(event.busy, now);
         break;
       case "restart":
         this.#restart(now);
@@ -220,15 +228,18 @@ export class IceAgent {
 
   #onSelected(generation: Generation, pair: Pair): void {
     if (generation === this.#current) this.#previous = null;
-    else if (this.#current.selected !== null) return;
+    else if (this.#current.connected) return;
     this.#trouble = null;
     this.#actions.push({ kind: "selected", pair: selectedPair(pair), rttMs: pair.rttMs ?? 0 });
   }
 
-  #onConsentLost(generation: Generation): void {
-    if (generation === this.#previous) this.#previous = null;
+  #onConsentLost(): void {
     if (this.#trouble === null) this.#trouble = "disconnected";
     this.#actions.push({ kind: "consentLost" });
+  }
+
+  #onGone(generation: Generation): void {
+    if (generation === this.#previous) this.#previous = null;
   }
 
   #onFailed(generation: Generation): void {
@@ -238,7 +249,7 @@ export class IceAgent {
   }
 
   #tellState(): void {
-    const connected = this.#generations().some((generation) => generation.selected !== null);
+    const connected = this.#generations().some((generation) => generation.connected);
     const state = connected ? "connected" : this.#trouble ?? (this.#current.remote === null ? "new" : "checking");
     if (state === this.#state) return;
     this.#state = state;
@@ -247,12 +258,12 @@ export class IceAgent {
 
   /** Round trip of the selected pair as its newest answer had it, that of a consent check too, in ms; null without one. */
   get rttMs(): number | null {
-    return this.#generations().find(({ selected }) => selected !== null)?.selected?.newestRttMs ?? null;
+    return this.#generations().find(({ connected }) => connected)?.selected?.newestRttMs ?? null;
   }
 
   /** For people: candidates, pairs and what became of them. Tells no secret. */
   snapshot(): IceSnapshot {
-    const selected = this.#generations().map((generation) => generation.selected).find((pair) => pair !== null) ?? null;
+    const selected = this.#generations().find(({ connected }) => connected)?.selected ?? null;
     return {
       role: this.#role.controlling ? "controlling" : "controlled",
       state: this.#state,

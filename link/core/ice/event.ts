@@ -39,6 +39,8 @@ export type IceEvent =
   | { kind: "datagram"; from: TransportAddress; to: TransportAddress | null; bytes: Uint8Array }
   /** Data that only the peer can have made has come over the selected pair: counts as consent. */
   | { kind: "consentHint" }
+  /** Whether somebody sends data to the peer: then it is noticed sooner when the pair dies. */
+  | { kind: "busy"; busy: boolean }
   /** Start over with new credentials; the selected pair goes on until a new one is found. */
   | { kind: "restart" }
   /** As `restart`, and all local candidates are forgotten. */
@@ -51,7 +53,9 @@ export type IceAction =
   | { kind: "candidate"; candidate: WireCandidate }
   /** Both ends use this pair. Comes again when a better pair replaces it. */
   | { kind: "selected"; pair: SelectedPair; rttMs: number }
-  /** The selected pair is dead. */
+  /** Checks of the selected pair go unanswered: a `consentHint` would be welcome, if there is reason for one. */
+  | { kind: "consentDoubted" }
+  /** The selected pair is dead; `selected` follows should it come back. */
   | { kind: "consentLost" }
   /** No pair works; a restart may. */
   | { kind: "failed" }

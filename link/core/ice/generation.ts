@@ -32,11 +32,17 @@ export interface GenerationContext {
   readonly timing: IceTiming;
   /** One object for all generations: a role conflict changes it for all. */
   readonly role: Role;
+  /** Somebody sends data to the peer. */
+  busy(): boolean;
   /** Whether a path to this address may be used at all. */
   accept(address: string): boolean;
   send(from: TransportAddress, to: TransportAddress, bytes: Uint8Array): void;
   selected(generation: Generation, pair: Pair): void;
-  consentLost(generation: Generation): void;
+  consentDoubted(): void;
+  /** `selected` may follow as long as the generation is not `gone`. */
+  consentLost(): void;
+  /** The lost pair did not come back. */
+  gone(generation: Generation): void;
   failed(generation: Generation): void;
 }
 
@@ -70,8 +76,14 @@ export class Generation {
     return this.#remote;
   }
 
+  /** The pair that carries data, or did so until its consent was lost a moment ago. */
   get selected(): Pair | null {
     return this.#selected;
+  }
+
+  /** There is a selected pair, with consent. */
+  get connected(): boolean {
+    return this.#selected !== null && this.#consent?.lost === false;
   }
 
   addLocal(candidate: LocalCandidate, now: number): void {
@@ -140,7 +152,7 @@ export class Generation {
     if (pair === undefined) return;
     const { controlling } = this.#context.role;
     if (!controlling && check.nominates) this.#follow(pair, check.nomination, now);
-    const worse = controlling && this.#selected !== null &&
+    const worse = controlling && this.#selected !== null && this.connected &&
       pairPriority(pair, controlling) < pairPriority(this.#selected, controlling);
     if (!worse) this.checklist.trigger(pair, now);
   }
@@ -161,7 +173,8 @@ export class Generation {
     this.#selected = pair;
     this.#givenUpAt = null;
     const random = () => new DataView(crypto.random(4).slice().buffer).getUint32(0) / 2 ** 32;
-    this.#consent = new Consent({ timing, random, now });
+    this.#consent = new Consent({ timing: timing.consent, random, now });
+    this.#consent.busy(this.#context.busy(), now);
     if (controlling) {
       // The controlled side goes on for its ten seconds: it can't know which pair is still hoped for.
       for (const other of this.checklist.pairs) {
@@ -187,6 +200,7 @@ export class Generation {
     }
     const rtt = Math.max(0, now - open.at);
     pair.newestRttMs = rtt;
+    pair.answeredAt = now;
     pair.rttMs = pair.rttMs === null ? rtt : pair.rttMs * 0.75 + rtt * 0.25;
     pair.mapped = answer.mapped;
     if (pair.state !== "succeeded") {
@@ -195,7 +209,7 @@ export class Generation {
       pair.due = Infinity;
       if (pair.nominated) this.#select(pair, now);
     }
-    if (pair === this.#selected) this.#consent?.answered(now);
+    if (pair === this.#selected && this.#consent?.answered(now)) this.#context.selected(this, pair);
     if (open.nomination !== undefined && this.#nomination.confirmed(open.nomination)) this.#select(pair, now);
     this.#nominate(now);
   }
@@ -213,6 +227,11 @@ export class Generation {
   /** Something that only the peer can have made came over the selected pair. */
   consentHint(now: number): void {
     this.#consent?.hint(now);
+  }
+
+  /** Somebody sends data over the selected pair, or no longer. */
+  busy(busy: boolean, now: number): void {
+    this.#consent?.busy(busy, now);
   }
 
   tick(now: number): void {
@@ -233,17 +252,34 @@ export class Generation {
 
   #tickConsent(now: number): void {
     if (this.#consent === null || this.#selected === null) return;
-    if (this.#consent.expiresAt <= now) {
+    const { lost } = this.#consent;
+    const step = this.#consent.step(now);
+    if (step === "check") {
+      const { rttMs, newestRttMs } = this.#selected;
+      const doubted = this.#consent.sent(now, Math.max(rttMs ?? 0, newestRttMs ?? 0));
+      this.#check(this.#selected, now);
+      if (doubted) this.#doubted(this.#selected, now);
+    } else if (step === "lost") {
+      this.#context.consentLost();
+    } else if (step === "gone") {
       this.#selected.state = "failed";
       this.#selected.nominated = false;
       this.#selected = null;
       this.#consent = null;
       this.#givenUpAt = now + NOMINATION_PATIENCE;
-      this.#context.consentLost(this);
-    } else if (this.#consent.due <= now) {
-      this.#consent.sent(now, this.#selected.rttMs ?? 0);
-      this.#check(this.#selected, now);
+      if (!lost) this.#context.consentLost();
+      this.#context.gone(this);
     }
+  }
+
+  /** A NAT may give an end another address: what is another pair to the peer of that end, it has found by its checks meanwhile. */
+  #doubted(selected: Pair, now: number): void {
+    this.#context.consentDoubted();
+    const alive = this.checklist.pairs.filter((p) => p.state === "succeeded" && p.answeredAt > selected.answeredAt);
+    const [other] = alive.sort((a, b) => b.answeredAt - a.answeredAt);
+    if (!other) return;
+    if (this.#context.role.controlling) this.#nomination.instead(other, now);
+    else this.#select(other, now);
   }
 
   #nominate(now: number): void {
@@ -301,7 +337,7 @@ export class Generation {
   nextDeadline(): number | null {
     const due = this.#remote === null ? null : this.checklist.nextDue();
     const nomination = this.#context.role.controlling ? this.#nomination.nextDeadline() : null;
-    const consent = this.#consent && Math.min(this.#consent.due, this.#consent.expiresAt);
+    const consent = this.#consent?.due;
     const checks = due === null ? null : Math.max(due, this.#nextSlot);
     const next = Math.min(nomination ?? Infinity, consent ?? Infinity, checks ?? Infinity, this.#failsAt());
     return Number.isFinite(next) ? next : null;

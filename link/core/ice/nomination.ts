@@ -41,6 +41,11 @@ export class Nomination {
     this.#start(best, now);
   }
 
+  /** The selected pair does not answer, and this one does. */
+  instead(pair: Pair, now: number): void {
+    if (this.#running?.pair !== pair) this.#start(pair, now);
+  }
+
   #start(pair: Pair, now: number): void {
     this.#running = { pair, counter: ++this.#counter, sends: 0, due: now };
     this.#notBefore = null;

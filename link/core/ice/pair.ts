@@ -29,6 +29,8 @@ export interface Pair {
   rttMs: number | null;
   /** As the newest answer had it. */
   newestRttMs: number | null;
+  /** When the newest answer came. */
+  answeredAt: number;
   /** The controlling side wants this pair, and it will be selected as soon as a check of our own succeeds. */
   nominated: boolean;
 }
@@ -46,6 +48,7 @@ export function newPair(base: Base, remote: RemoteCandidate): Pair {
     mapped: null,
     rttMs: null,
     newestRttMs: null,
+    answeredAt: -Infinity,
     nominated: false,
   };
 }

@@ -77,6 +77,102 @@ Deno.test("IceAgent notices lost consent within nine seconds, and a restart find
   }
 });
 
+/** Runs until an end has lost consent; gives the ms that it took, or null. */
+function untilLost(s: Scene, end: IcePeer): number | null {
+  const then = s.world.now;
+  const before = end.lost;
+  return run(s, 10_000, () => end.lost > before) ? s.world.now - then : null;
+}
+
+Deno.test("IceAgent with data to send notices lost consent in less than three seconds, mostly two", () => {
+  const all: number[] = [];
+  for (let seed = 0; seed < 200; seed++) {
+    const s = met(seed, { ...HOME, weather: anyWeather(seed) });
+    s.a.send();
+    run(s, 3_000 + s.world.random() * 1_000);
+    s.world.watch = () => false;
+    all.push(untilLost(s, s.a) ?? Infinity);
+  }
+  all.sort((a, b) => a - b);
+  assert.ok(
+    all.at(-1)! < 2_900 && all[all.length / 2]! < 2_300,
+    `median ${all[all.length / 2]}, largest ${all.at(-1)}`,
+  );
+});
+
+Deno.test("IceAgent with data to send keeps consent for ten minutes through ten percent of loss each way", () => {
+  for (let seed = 0; seed < 10; seed++) {
+    const s = met(seed, { ...HOME, weather: { delayMs: 30, jitterMs: 30, loss: 0.1 } });
+    for (const end of [s.a, s.b]) end.send();
+    run(s, 600_000);
+    assert.ok(agreed(s) && s.a.lost + s.b.lost === 0, story(seed, s));
+  }
+});
+
+Deno.test("IceAgent in doubt believes data of the peer, but not once the pair is lost", () => {
+  const s = met(4);
+  s.a.send();
+  run(s, 3_000);
+  s.world.watch = () => false;
+  s.a.doubt = () => s.a.hint();
+  run(s, 20_000);
+  assert.equal(s.a.lost, 0);
+  assert.ok(s.a.doubted > 10);
+  s.a.doubt = () => {};
+  assert.ok(untilLost(s, s.a)! < 2_600);
+  s.a.hint();
+  run(s, 1_000);
+  assert.equal(s.a.selected, null);
+});
+
+Deno.test("IceAgent follows a NAT that gives another address, and does not lose consent over it", () => {
+  let lost = 0;
+  for (let seed = 0; seed < 100; seed++) {
+    const roles: [boolean, boolean] = seed % 2 === 0 ? [true, false] : [false, true];
+    const s = met(seed, { ...HOME, weather: CALM, roles });
+    for (const end of [s.a, s.b]) {
+      end.send();
+      end.doubt = () => end.freshen();
+    }
+    for (let n = 0; n < 3; n++) {
+      run(s, 5_000);
+      const before = s.a.selected!.remote;
+      s.world.internet.nats.get("198.51.100.2")!.nat.flush();
+      const follows = () => s.a.selected !== null && !same(s.a.selected.remote, before);
+      assert.ok(run(s, 8_000, follows) || s.a.lost > 0, story(seed, s));
+    }
+    lost += s.a.lost + s.b.lost;
+  }
+  assert.ok(lost <= 6, `${lost} in 300 changes`);
+});
+
+Deno.test("IceAgent believes data of the peer no longer than consent lasts without an answer", () => {
+  const s = met(6);
+  s.a.send();
+  run(s, 3_000);
+  s.world.watch = () => false;
+  s.a.doubt = () => s.a.hint();
+  assert.ok(run(s, 35_000, () => s.a.lost === 1), story(6, s));
+});
+
+Deno.test("IceAgent takes a lost pair back when it works again, and asks for it a few seconds long", () => {
+  for (let seed = 0; seed < SEEDS; seed++) {
+    for (const restarts of [false, true]) {
+      const s = met(seed, { ...HOME, weather: anyWeather(seed) });
+      for (const end of [s.a, s.b]) end.send();
+      run(s, 3_000);
+      s.world.watch = () => false;
+      assert.ok(run(s, 3_000, () => s.a.lost + s.b.lost === 2), story(seed, s));
+      if (restarts) s.a.restart();
+      run(s, 1_000);
+      s.world.watch = () => true;
+      assert.ok(run(s, 4_000, () => agreed(s)), story(seed, s));
+      run(s, 10_000);
+      assert.ok(agreed(s) && s.a.lost + s.b.lost === 2, story(seed, s));
+    }
+  }
+});
+
 Deno.test("IceAgent keeps consent for minutes through ten percent of loss", () => {
   for (let seed = 0; seed < SEEDS; seed++) {
     const s = met(seed, { ...HOME, weather: { delayMs: 30, jitterMs: 30, loss: 0.1 } });

@@ -10,9 +10,9 @@ import { equalBytes } from "../../../mesh/wire/encoding.ts";
 import type { LaneEnd as EndNumber } from "../../../mesh/wire/gate_session.ts";
 import { decodeLaneAnswer, encodeLaneRequest, laneTransaction } from "../../../mesh/wire/lane.ts";
 import { Hold } from "../path/hold.ts";
+import { LaneCheck } from "./lane_check.ts";
 import {
   decodeStun,
-  encodeStun,
   familyOf,
   field,
   isStun,
@@ -22,6 +22,7 @@ import {
   verifyIntegrity,
   XOR_MAPPED_ADDRESS,
 } from "../stun/mod.ts";
+import { filled, LaneWidth } from "./lane_width.ts";
 
 /** Where a gate can be reached, at most one address a family. */
 export interface LaneGate {
@@ -45,6 +46,10 @@ export type LaneEvent =
   /** There is none any more; one that nobody misses is asked for again when it is wanted anew, and not before. */
   | { kind: "ended"; missed: boolean }
   | { kind: "datagram"; from: TransportAddress; bytes: Uint8Array }
+  /** Whether somebody sends data; until it is said, somebody does. */
+  | { kind: "busy"; busy: boolean }
+  /** Whether the gate leaves questions over its session unanswered. */
+  | { kind: "gateDoubted"; on: boolean }
   /** Addresses of this machine changed: prove them at once. */
   | { kind: "networkChanged" }
   | { kind: "tick" };
@@ -56,20 +61,15 @@ export type LaneAction =
   | { kind: "listen"; ufrag: string }
   | { kind: "send"; to: TransportAddress; bytes: Uint8Array }
   | { kind: "up"; remote: TransportAddress; rttMs: number }
-  | { kind: "down" };
+  | { kind: "down" }
+  /** The attempt or the lane fails because the tunnel's longest packets do not come through. */
+  | { kind: "narrow" };
 
 /** Times in ms. */
 const ASK_WAITS = [1_000, 2_000, 4_000, 8_000];
 const PROVE_WAITS = [100, 200, 400, ...Array<number>(12).fill(500)];
 /** Between proofs that only keep what is proved. */
 const REPROVE = 20_000;
-/** A check crosses four legs: where each loses a fifth, three of five fail, so the last wait, which stays, is short. */
-const CHECK_WAITS = [50, 100, 100, 200, 400, 500];
-const CHECK_EVERY = 2_500;
-/** Ten in a row have to fail before a lane that works looks dead. */
-const CHECK_RETRY = 250;
-/** So long without an answered check, and the lane is dead. */
-const CHECK_EXPIRY = 5_000;
 /** An attempt that is not up by then has failed. */
 const PATIENCE = 12_000;
 const RETRY = { firstMs: 15_000, longestMs: 600_000, healthyMs: 60_000 };
@@ -89,14 +89,6 @@ interface Grant {
   proofs: Proof[];
 }
 
-interface Check {
-  remote: TransportAddress;
-  sent: Map<string, number>;
-  tries: number;
-  due: number;
-  answeredAt: number | null;
-}
-
 export class LaneEnd {
   readonly #leads: boolean;
   readonly #crypto: StunCrypto;
@@ -106,17 +98,21 @@ export class LaneEnd {
   #offer: { gate: string; ufrag: string; pwd: string } | null = null;
   #asked: { tries: number; due: number; since: number } | null = null;
   #grant: Grant | null = null;
-  #check: Check | null = null;
+  #check: LaneCheck | null = null;
+  readonly #width: LaneWidth;
+  #busy = true;
   #out: LaneAction[] = [];
 
-  constructor(o: { leads: boolean; crypto: StunCrypto }) {
+  /** @param o.size bytes of the longest datagram that WireGuard sends */
+  constructor(o: { leads: boolean; size: number; crypto: StunCrypto }) {
     this.#leads = o.leads;
+    this.#width = new LaneWidth(o.size);
     this.#crypto = o.crypto;
   }
 
   /** True from the first answered check on. */
   get up(): boolean {
-    return this.#check !== null && this.#check.answeredAt !== null;
+    return this.#check?.up ?? false;
   }
 
   handle(event: LaneEvent, now: number): LaneAction[] {
@@ -131,7 +127,7 @@ export class LaneEnd {
       ...(this.#mayAsk ? [this.#asked?.due ?? this.#retry.until] : []),
       ...(this.#asked && !this.up ? [this.#asked.since + PATIENCE] : []),
       ...(this.#grant?.proofs.map((p) => p.due) ?? []),
-      ...(this.#check ? [this.#check.due, ...(this.up ? [this.#check.answeredAt! + CHECK_EXPIRY] : [])] : []),
+      ...(this.#check ? [this.#check.due] : []),
     ].filter(Number.isFinite);
     return dues.length === 0 ? null : Math.min(...dues);
   }
@@ -161,8 +157,13 @@ export class LaneEnd {
         this.#out.push({ kind: "listen", ufrag: this.#ufrag("own") });
         // The end that leads says when it is tried again: two waits of their own would never meet.
         this.#retry.lift();
-        if (this.#check) this.#check.tries = this.#check.due = 0;
+        this.#check?.anew(now);
         return;
+      case "busy":
+        this.#busy = event.busy;
+        return this.#check?.busy(event.busy, now);
+      case "gateDoubted":
+        return this.#check?.doubt(event.on, now);
       case "granted":
         return this.#granted(event, now);
       case "ready":
@@ -177,8 +178,9 @@ export class LaneEnd {
         return this.#datagram(event.from, event.bytes, now);
       case "networkChanged":
         this.#retry.reset();
-        for (const proof of this.#grant?.proofs ?? []) Object.assign(proof, { tries: 0, due: now });
-        return;
+        this.#width.doubt();
+        this.#check?.anew(now);
+        return this.#proveAnew(now);
       case "tick":
         return;
     }
@@ -202,15 +204,15 @@ export class LaneEnd {
     const proof = this.#grant?.port === port && this.#grant.proofs.find((p) => familyOf(p.to.address) === family);
     if (!proof || this.#check?.remote.address === proof.to.address) return;
     if (this.up) this.#out.push({ kind: "down" });
-    this.#check = { remote: proof.to, sent: new Map(), tries: 0, due: now, answeredAt: null };
+    this.#check = new LaneCheck({ remote: proof.to, crypto: this.#crypto, now });
+    this.#width.doubt();
   }
 
   #step(now: number): void {
-    if (this.#check && this.up && now - this.#check.answeredAt! >= CHECK_EXPIRY) this.#failed(now);
     if (this.#asked && !this.up && now - this.#asked.since >= PATIENCE) this.#failed(now);
     if (this.#mayAsk && (this.#asked ? this.#asked.due <= now : !this.#retry.holds(now))) this.#askNow(now);
     for (const proof of this.#grant?.proofs ?? []) if (proof.due <= now) this.#prove(this.#grant!, proof, now);
-    if (this.#check && this.#check.due <= now) this.#sendCheck(this.#check, now);
+    if (this.#check) this.#sendCheck(this.#check, now);
   }
 
   #askNow(now: number): void {
@@ -232,6 +234,10 @@ export class LaneEnd {
     this.#out.push({ kind: "ask", want });
   }
 
+  #proveAnew(now: number): void {
+    for (const proof of this.#grant?.proofs ?? []) Object.assign(proof, { tries: 0, due: now });
+  }
+
   #prove(grant: Grant, proof: Proof, now: number): void {
     const transaction = laneTransaction(grant.port, this.#crypto.random(6));
     proof.transactions = [...proof.transactions.slice(-3), transaction.toString()];
@@ -247,25 +253,20 @@ export class LaneEnd {
     });
   }
 
-  #sendCheck(check: Check, now: number): void {
-    if (!this.#offer) {
-      check.due = Infinity; // the peer's offer is still to come
-      return;
-    }
-    const transaction = this.#crypto.random(12);
-    if (check.sent.size >= 16) check.sent.delete(check.sent.keys().next().value!);
-    check.sent.set(transaction.toString(), now);
-    const wait = this.up ? CHECK_RETRY : CHECK_WAITS[Math.min(check.tries++, CHECK_WAITS.length - 1)]!;
-    check.due = now + wait;
+  #sendCheck(check: LaneCheck, now: number): void {
+    if (!this.#offer) return check.wait(); // the peer's offer is still to come
+    const transaction = check.step(now);
+    if (transaction === null) return;
+    if (transaction === "lost") return this.#failed(now);
     const username = `${this.#ufrag("peer")}:${this.#ufrag("own")}`;
-    const bytes = encodeStun({
-      class: "request",
-      transaction,
-      fields: [field(USERNAME, username)],
-      integrity: this.#integrity,
-      fingerprint: true,
-    });
-    this.#out.push({ kind: "send", to: check.remote, bytes });
+    for (const { transaction: id, size } of this.#width.checks(transaction, () => this.#crypto.random(12))) {
+      const fields = [field(USERNAME, username)];
+      const integrity = this.#integrity;
+      const bytes = filled({ class: "request", transaction: id, fields, integrity, fingerprint: true }, size);
+      this.#out.push({ kind: "send", to: check.remote, bytes });
+    }
+    // The NAT may have forgotten us: the gate knows no other address until it is proved.
+    if (check.doubted) this.#proveAnew(now);
   }
 
   #datagram(from: TransportAddress, bytes: Uint8Array, now: number): void {
@@ -287,37 +288,27 @@ export class LaneEnd {
     if (!verifyIntegrity(message, { key: this.#key, crypto: this.#crypto })) return;
     if (message.class === "request") {
       const { transaction } = message;
-      this.#out.push({
-        kind: "send",
-        to: from,
-        bytes: encodeStun({
-          class: "success",
-          transaction,
-          fields: [field(XOR_MAPPED_ADDRESS, from)],
-          integrity: this.#integrity,
-          fingerprint: true,
-        }),
-      });
+      const fields = [field(XOR_MAPPED_ADDRESS, from)];
+      const answer = { class: "success" as const, transaction, fields, integrity: this.#integrity, fingerprint: true };
+      this.#out.push({ kind: "send", to: from, bytes: filled(answer, bytes.length) });
       // The peer's check came through: ours may too.
-      if (this.#check && !this.up) this.#check.due = now;
-    } else if (message.class === "success" && this.#check) this.#answered(this.#check, message.transaction, now);
+      this.#check?.again(now);
+    } else if (message.class === "success" && this.#check && this.#width.answered(message.transaction)) {
+      this.#answered(this.#check, message.transaction, now);
+    }
   }
 
-  #answered(check: Check, transaction: Uint8Array, now: number): void {
-    const sentAt = check.sent.get(transaction.toString());
-    if (sentAt === undefined) return;
-    check.sent.clear();
-    const first = !this.up;
-    check.answeredAt = now;
-    check.due = now + CHECK_EVERY;
-    if (!first) return;
+  #answered(check: LaneCheck, transaction: Uint8Array, now: number): void {
+    const rttMs = check.answered(transaction, { busy: this.#busy, now });
+    if (rttMs === null) return;
     this.#retry.up(now);
-    this.#out.push({ kind: "up", remote: check.remote, rttMs: now - sentAt });
+    this.#out.push({ kind: "up", remote: check.remote, rttMs });
   }
 
   /** The attempt or the lane has come to an end that nobody here wanted. */
   #failed(now: number): void {
     this.#retry.fail(now);
+    if (this.#check && this.#width.narrow) this.#out.push({ kind: "narrow" });
     this.#stop(this.#grant !== null || this.#asked !== null);
   }
 

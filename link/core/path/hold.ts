@@ -7,11 +7,16 @@ export interface HoldOptions {
   healthyMs: number;
 }
 
+/** What works for less long, in ms, fails by itself, whatever changes around it. */
+const SOUND = 10_000;
+
 export class Hold {
   readonly #o: HoldOptions;
   #failures = 0;
   #until = 0;
   #upSince: number | null = null;
+  /** How long it worked before it failed last. */
+  #lasted = 0;
 
   constructor(o: HoldOptions) {
     this.#o = o;
@@ -20,6 +25,7 @@ export class Hold {
   /** It failed: not again before `until`. */
   fail(now: number): void {
     if (this.#upSince !== null && now - this.#upSince >= this.#o.healthyMs) this.#failures = 0;
+    this.#lasted = this.#upSince === null ? 0 : now - this.#upSince;
     this.#upSince = null;
     this.#until = now + Math.min(this.#o.firstMs * 2 ** this.#failures, this.#o.longestMs);
     this.#failures = Math.min(this.#failures + 1, 30);
@@ -40,6 +46,11 @@ export class Hold {
   /** The wait is over by decision, the count stays. */
   lift(): void {
     this.#until = 0;
+  }
+
+  /** What has made it fail is no longer so: as if it had not, unless it never worked for long. */
+  mend(): void {
+    if (this.#lasted >= SOUND) this.#failures = this.#until = 0;
   }
 
   holds(now: number): boolean {

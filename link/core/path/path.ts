@@ -20,6 +20,8 @@ import { best } from "./score.ts";
 
 /** 1 s, 2 s, 4 s ... 60 s; a minute of health forgives. */
 const HOLD = { firstMs: 1_000, longestMs: 60_000, healthyMs: 60_000 };
+/** A NAT that gave another address so long ago, in ms, may be what the direct path has died of. */
+const CHANGED = 10_000;
 
 /** A rung that is up; `local` is the address that WireGuard sends from where that is known. */
 interface Live extends Relay {
@@ -43,6 +45,7 @@ export class Path {
   #now = 0;
   #online = false;
   #bridge = false;
+  #mappingChangedAt = -Infinity;
   #current: Live | null = null;
   #since: number | null = null;
   #actions: PathAction[] = [];
@@ -106,6 +109,9 @@ export class Path {
       case "iceStarted":
         this.#ice.started(now);
         break;
+      case "iceAnswered":
+        this.#ice.answered();
+        break;
       case "iceSelected":
         this.#ice.succeeded(now);
         this.#live.set("direct", {
@@ -118,8 +124,7 @@ export class Path {
         });
         break;
       case "iceConsentLost":
-        this.#fail("direct", now);
-        this.#ice.failed(now);
+        this.#lose(now);
         break;
       case "iceFailed":
         this.#ice.failed(now);
@@ -134,7 +139,11 @@ export class Path {
         this.#stale(now);
         break;
       case "mappingChanged":
-        this.#ice.hurry();
+        this.#mappingChangedAt = now;
+        this.#mend();
+        break;
+      case "peerMappingChanged":
+        this.#hold("direct").mend(); // its own offer begins ICE anew
         break;
       case "networkChanged":
         for (const hold of this.#holds.values()) hold.reset();
@@ -155,21 +164,27 @@ export class Path {
     if (rung === "direct") this.#hold("direct").lift();
     else if (rung !== before && before !== "direct" && before === current && this.#current?.wireguard) {
       this.#hold(before).fail(now);
-    } else if (before === "direct" && current === "direct") {
-      this.#fail("direct", now);
-      this.#ice.failed(now);
-    }
+    } else if (before === "direct" && current === "direct") this.#lose(now);
+  }
+
+  /** The direct path is dead. */
+  #lose(now: number): void {
+    this.#fail("direct", now);
+    this.#ice.failed(now);
+    if (now - this.#mappingChangedAt < CHANGED) this.#mend();
+  }
+
+  /** What the direct path has died of, if anything, is no longer so. */
+  #mend(): void {
+    this.#hold("direct").mend();
+    this.#ice.hurry();
   }
 
   /** The rung in use does not deliver. One that is the only one stays: it may come to itself. */
   #stale(now: number): void {
     const rung = this.#current?.rung;
-    if (rung === "direct") {
-      this.#fail("direct", now);
-      this.#ice.failed(now);
-    } else if (rung !== undefined && this.#live.size > 1) {
-      this.#hold(rung).fail(now);
-    }
+    if (rung === "direct") this.#lose(now);
+    else if (rung !== undefined && this.#live.size > 1) this.#hold(rung).fail(now);
   }
 
   #fail(rung: Rung, now: number): void {

@@ -12,6 +12,7 @@ export class ReplayWindow {
   readonly #maxAge: number;
   readonly #seen = new Set<number>();
   #floor = 0;
+  #newest = 0;
 
   /** @param maxAge how far behind `now` a number may be; numbers are ms of the sender's clock */
   constructor(maxAge: number) {
@@ -28,6 +29,7 @@ export class ReplayWindow {
     if (n < oldest) return "old";
     if (n <= this.#floor || this.#seen.has(n)) return "replayed";
     this.#seen.add(n);
+    this.#newest = Math.max(this.#newest, n);
     // Not the first that came: a sender whose clock ran ahead for a while would be unheard until that time has come.
     if (this.#seen.size > MAX_SEEN) this.#forget(Math.min(...this.#seen));
     return null;
@@ -36,5 +38,10 @@ export class ReplayWindow {
   #forget(n: number): void {
     this.#seen.delete(n);
     this.#floor = Math.max(this.#floor, n);
+  }
+
+  /** True when all that it remembers is too old to be taken anyway: a fresh window refuses the same. */
+  spent(now: number): boolean {
+    return this.#newest < now - this.#maxAge;
   }
 }

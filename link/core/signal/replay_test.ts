@@ -20,6 +20,14 @@ Deno.test("ReplayWindow refuses what is too old, and goes on refusing what it ha
   assert.equal(window.take(15_000, 10_000), null);
 });
 
+Deno.test("ReplayWindow is spent once a fresh one would refuse the same", () => {
+  const window = new ReplayWindow(1000);
+  assert.equal(window.take(5_000, 5_000), null);
+  assert.equal(window.spent(6_000), false);
+  assert.equal(window.spent(6_001), true);
+  assert.equal(new ReplayWindow(1000).take(5_000, 6_001), "old");
+});
+
 Deno.test("ReplayWindow goes on taking a sender's numbers whose clock ran ahead before, and none of them twice", () => {
   for (const ahead of [3, 1_000]) {
     const window = new ReplayWindow(1000);

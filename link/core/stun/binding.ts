@@ -17,8 +17,8 @@ import { BINDING, decodeStun, encodeStun, field, isStun, read, type StunMessage 
 export type BindingEvent =
   /** STUN that reached the socket; what is not an answer to this client is left alone. */
   | { kind: "datagram"; from: TransportAddress; bytes: Uint8Array }
-  /** Ask all servers at once: addresses or routes changed. */
-  | { kind: "refresh" }
+  /** Ask all servers at once that were not asked within so many ms: addresses or routes changed, or a path is lost. */
+  | { kind: "refresh"; within: number }
   | { kind: "tick" };
 
 export type BindingAction =
@@ -47,6 +47,7 @@ interface Server {
   address: TransportAddress;
   /** Newest last; answers to earlier requests count too. */
   sent: { transaction: string; at: number }[];
+  askedAt: number;
   due: number;
   mapped: TransportAddress | null;
   failures: number;
@@ -68,6 +69,7 @@ export class StunBinding {
     this.#servers = o.servers.map((server, i) => ({
       address: canonical(server, `servers[${i}]`),
       sent: [],
+      askedAt: -Infinity,
       due: 0,
       mapped: null,
       failures: 0,
@@ -85,6 +87,7 @@ export class StunBinding {
         return this.#datagram(event.from, event.bytes, now);
       case "refresh":
         for (const server of this.#servers) {
+          if (now - server.askedAt < event.within) continue;
           server.sent = [];
           server.due = now;
           server.failures = 0;
@@ -115,6 +118,7 @@ export class StunBinding {
     }
     const transaction = this.#crypto.random(12);
     server.sent.push({ transaction: transaction.toString(), at: now });
+    server.askedAt = now;
     server.due = now + this.#rto * (server.sent.length === REQUESTS ? LAST_WAIT : 2 ** (server.sent.length - 1));
     const bytes = encodeStun({ class: "request", transaction, fields: [field(SOFTWARE, PADDING)], fingerprint: true });
     return [{ kind: "send", from: this.#base, to: server.address, bytes }];

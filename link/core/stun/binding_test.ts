@@ -98,7 +98,14 @@ Deno.test("StunBinding takes the answer to an earlier request, but none from els
 Deno.test("StunBinding refresh asks at once, also a server that was given up", () => {
   const binding = client();
   run(binding, 45_000);
-  assert.equal(sends(binding.handle({ kind: "refresh" }, 46_000)).length, 1);
+  assert.equal(sends(binding.handle({ kind: "refresh", within: 0 }, 46_000)).length, 1);
+});
+
+Deno.test("StunBinding refresh leaves servers alone that were asked a moment ago, and what they still may answer", () => {
+  const binding = client();
+  const first = sends(binding.handle({ kind: "tick" }, 0)).length;
+  assert.equal(sends(binding.handle({ kind: "refresh", within: 2_000 }, 100)).length, 0);
+  assert.equal(sends(binding.handle({ kind: "refresh", within: 50 }, 100)).length, first);
 });
 
 Deno.test("StunBinding without servers has nothing to do", () => {

@@ -14,6 +14,7 @@ export { LIFETIME } from "./attributes/lifetime.ts";
 export { MAPPED_ADDRESS } from "./attributes/mapped_address.ts";
 export { NOMINATION } from "./attributes/nomination.ts";
 export { NONCE } from "./attributes/nonce.ts";
+export { FILL } from "./attributes/padding.ts";
 export { PRIORITY } from "./attributes/priority.ts";
 export { REALM } from "./attributes/realm.ts";
 export { REQUESTED_ADDRESS_FAMILY, REQUESTED_TRANSPORT } from "./attributes/requested_transport.ts";

@@ -3,6 +3,7 @@
  * others are not answered, and what they send costs one look at its sender.
  */
 import type { Bytes } from "../../../mesh/wire/encoding.ts";
+import { Slab } from "../../../mesh/wire/slab.ts";
 import { fitted, MAX_QUERY } from "./codec.ts";
 import { readMessage, writeMessage } from "./forward.ts";
 import type { Query } from "./codec.ts";
@@ -51,7 +52,10 @@ export class DnsServer {
   }
 
   async #readUdp(): Promise<void> {
-    for await (const [bytes, from] of this.#udp) {
+    const slab = new Slab(); // left to itself Deno takes 64 KiB for each question
+    for (;;) {
+      const [bytes, from] = await this.#udp.receive(slab.room(MAX_QUERY + 1));
+      slab.keep(bytes.length);
       if (this.#open >= MAX_OPEN || from.transport !== "udp") continue;
       this.#open++;
       void this.#one(bytes, from).catch(() => {}).finally(() => this.#open--);

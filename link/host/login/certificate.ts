@@ -5,7 +5,6 @@
 import { createPrivateKey } from "node:crypto";
 import { isAbsolute, resolve } from "node:path";
 import { readJson, writeSecret } from "../../../mesh/host/state_dir.ts";
-import { makeX509Proof } from "../../../mesh/trust/admission/x509.ts";
 import { GhostError } from "../../../mesh/wire/errors.ts";
 import type { AdmissionProof } from "../../../mesh/wire/record.ts";
 import { parse, z } from "../../../mesh/wire/schema.ts";
@@ -79,5 +78,7 @@ export async function proofBy(
   files: CertificateFiles,
   { net, sub, pair }: { net: string; sub: string; pair: CertificatePair },
 ): Promise<Extract<AdmissionProof, { kind: "x509" }>> {
+  // Only here: reading certificates takes megabytes of libraries, which a daemon that came in another way never needs.
+  const { makeX509Proof } = await import("../../../mesh/trust/admission/x509.ts");
   return await makeX509Proof({ ...pair, net, sub, places: files });
 }

@@ -1,4 +1,5 @@
 /** One question to the router by UDP, from a socket of its own: only what comes from where it was sent counts. */
+import { readDatagrams } from "../../../mesh/host/datagrams.ts";
 import type { TransportAddress } from "../../core/stun/mod.ts";
 
 /** Waits for an answer, in ms: the request is sent again after each (RFC 6886 section 3.1 begins with 250). */
@@ -22,10 +23,12 @@ export async function askRouter<T>(o: {
     return null; // the address is gone
   }
   const answer = Promise.withResolvers<T>();
-  const reading = readAll(socket, ({ hostname, port }, bytes) => {
+  const reading = readDatagrams(socket, (bytes, { hostname, port }) => {
     if (hostname !== o.from.address || (o.from.port !== null && port !== o.from.port)) return;
-    const read = o.read(bytes);
-    if (read !== null) answer.resolve(read);
+    try {
+      const read = o.read(bytes);
+      if (read !== null) answer.resolve(read);
+    } catch { /* not an answer */ }
   });
   try {
     for (const wait of WAITS) {
@@ -42,20 +45,5 @@ export async function askRouter<T>(o: {
   } finally {
     socket.close();
     await reading;
-  }
-}
-
-/** Reads until the socket is closed; an ICMP error for an earlier request ends nothing. */
-async function readAll(
-  socket: Deno.DatagramConn,
-  take: (from: Deno.NetAddr, bytes: Uint8Array) => void,
-): Promise<void> {
-  for (;;) {
-    try {
-      const [bytes, from] = await socket.receive();
-      take(from as Deno.NetAddr, bytes);
-    } catch (error) {
-      if (error instanceof Deno.errors.BadResource || error instanceof Deno.errors.Interrupted) return;
-    }
   }
 }

@@ -44,7 +44,7 @@ export class RouteChooser {
     const uses = chooseRoutes({
       theirs,
       mine,
-      own: (await this.#o.ip.hostAddresses()).map((a) => a.address),
+      own: theirs.length === 0 ? [] : (await this.#o.ip.hostAddresses()).map((a) => a.address),
       gateways: theirs.length === 0 ? [] : await this.#o.ip.gateways(),
       coordinator: wanted.coordinator,
       carrier: (id) => {

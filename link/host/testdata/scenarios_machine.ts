@@ -4,7 +4,7 @@ import { createLog } from "../../../mesh/host/log.ts";
 import type { Runner } from "../../../mesh/host/runner.ts";
 import { Machine } from "../machine.ts";
 import type { Wanted, WantedPeer } from "../wanted.ts";
-import { makeWorld, peerOf, WG_PORT } from "./world.ts";
+import { type Machine as LabMachine, makeWorld, peerOf, WG_PORT } from "./world.ts";
 
 /** A peer becomes WireGuard's only when its routes are there: an answer to its first packet would leave in clear. */
 export async function newPeer(): Promise<void> {
@@ -30,7 +30,68 @@ export async function newPeer(): Promise<void> {
       return await a.runner.run(cmd, args, options);
     },
   };
-  const machine = await Machine.open({
+  const machine = await opened(a, runner);
+  const peer = wantedPeer(b, [peer4, peer6]);
+  const wanted = (peers: WantedPeer[]) => wantedOf(a, peers);
+  await machine.apply(wanted([]));
+  assert.deepEqual(there, []);
+  await machine.apply(wanted([peer]));
+  assert.deepEqual(there, [[peer4, peer6]]);
+  await machine.close();
+}
+
+/**
+ * A run that was told that nothing has changed asks WireGuard and nftables alone, whatever became of routes; it takes nothing on trust
+ * that is wanted otherwise by now, or that the run before could not do.
+ */
+export async function glance(): Promise<void> {
+  const { a, b, tools } = await makeWorld();
+  let asked: string[] = [];
+  let refuse = false;
+  const runner: Runner = {
+    spawn: a.runner.spawn,
+    run: async (cmd, args, options) => {
+      asked.push(`${cmd.split("/").at(-1)} ${args.join(" ")}`);
+      if (refuse && args.includes("-batch")) return { code: 1, stdout: "", stderr: "Command failed -:1" };
+      return await a.runner.run(cmd, args, options);
+    },
+  };
+  const machine = await opened(a, runner);
+  const bridge = { relayPort: 4000, remote: { address: "10.0.0.2", port: WG_PORT }, local: null, late: null };
+  const peer = { ...wantedPeer(b, ["100.64.0.2"]), bridge };
+  const run = async (o: { peers?: WantedPeer[]; glance: boolean }) => {
+    machine.doubtTable();
+    asked = [];
+    await machine.apply(wantedOf(a, o.peers ?? [peer]), { glance: o.glance });
+    return asked.map((line) => line.split(" ")[0]);
+  };
+  const routes = async () => await a.run(tools.ip, "-4", "route", "show", "dev", a.iface);
+  const drop = () => a.run(tools.ip, "route", "del", "100.64.0.2", "dev", a.iface);
+
+  await run({ glance: true });
+  assert.match(await routes(), /100\.64\.0\.2/, "there was no run before that could be trusted");
+  assert.deepEqual(await run({ glance: true }), ["wg", "nft"]);
+  await drop();
+  assert.deepEqual(await run({ glance: true }), ["wg", "nft"]);
+  assert.doesNotMatch(await routes(), /100\.64\.0\.2/);
+  await run({ glance: false });
+  assert.match(await routes(), /100\.64\.0\.2/);
+
+  await drop();
+  await run({ peers: [{ ...peer, addresses: ["100.64.0.2", "100.64.0.3"] }], glance: true });
+  assert.match(await routes(), /100\.64\.0\.2[^]*100\.64\.0\.3/, "what is wanted is another");
+
+  await drop();
+  refuse = true;
+  await assert.rejects(run({ glance: false }));
+  refuse = false;
+  await run({ glance: true });
+  assert.match(await routes(), /100\.64\.0\.2/, "the run before had failed");
+  await machine.close();
+}
+
+async function opened(a: LabMachine, runner: Runner): Promise<Machine> {
+  return await Machine.open({
     iface: a.iface,
     owner: "a",
     port: WG_PORT,
@@ -40,22 +101,20 @@ export async function newPeer(): Promise<void> {
     stunPort: 51821,
     stateDir: await Deno.makeTempDir({ dir: "/run" }),
     runner,
-    tools,
+    tools: a.tools,
     log: createLog("a", { level: "error" }),
     onDeviceRestart: () => {},
     onRouteHealth: () => {},
   });
-  const { publicKey, endpoint } = peerOf(b, 2, { address: "10.0.0.2", port: WG_PORT });
-  const peer: WantedPeer = {
-    id: "b",
-    wg: publicKey,
-    addresses: [peer4, peer6],
-    endpoint: endpoint!,
-    up: true,
-    bridge: null,
-    join: null,
-  };
-  const wanted = (peers: WantedPeer[]): Wanted => ({
+}
+
+function wantedPeer(machine: LabMachine, addresses: string[]): WantedPeer {
+  const { publicKey, endpoint } = peerOf(machine, 2, { address: "10.0.0.2", port: WG_PORT });
+  return { id: "b", wg: publicKey, addresses, endpoint: endpoint!, up: true, bridge: null, join: null };
+}
+
+function wantedOf(a: LabMachine, peers: WantedPeer[]): Wanted {
+  return {
     publicKey: a.key.public,
     privateKey: () => a.key.private,
     addresses: ["100.64.0.1", "fd00:64::1"],
@@ -69,10 +128,5 @@ export async function newPeer(): Promise<void> {
     outside: [],
     exit: null,
     past: { overlay: ["100.64.0.0/10", "fd00:64::/48"], services: [] },
-  });
-  await machine.apply(wanted([]));
-  assert.deepEqual(there, []);
-  await machine.apply(wanted([peer]));
-  assert.deepEqual(there, [[peer4, peer6]]);
-  await machine.close();
+  };
 }

@@ -32,9 +32,9 @@ export const GATE: readonly Mutation[] = [
   one(
     "who shows no ticket is turned away before the handshake leaves",
     "row 16: QUIC sends an unproved address",
-    "gate/host/quic.ts",
-    "if (!this.#proved(conn)) return this.#turnAway(conn);",
-    "if (!this.#proved(conn)) this.turnedAway++;",
+    "gate/host/door.ts",
+    "if (source === null || under >= MAX_HANDSHAKES_OF_ONE) return this.#turnAway(conn);",
+    "if (source === null) return void this.turnedAway++;",
   ),
   one(
     "a ticket is of one address",
@@ -51,11 +51,11 @@ export const GATE: readonly Mutation[] = [
     "void hour;",
   ),
   one(
-    "who has proved nothing holds no place of a handshake",
-    "row 16: a flood of first packets",
-    "gate/host/quic.ts",
-    "if (!this.#proved(conn)) return this.#turnAway(conn);",
-    "if (!this.#proved(conn)) {\n        this.turnedAway++;\n        return await conn.handshake;\n      }",
+    "handshakes are bounded a source",
+    "row 16: floods of first packets",
+    "gate/host/door.ts",
+    "under >= MAX_HANDSHAKES_OF_ONE) return this.#turnAway(conn);",
+    "under >= MAX_HANDSHAKES) return this.#turnAway(conn);",
   ),
   one(
     "small first packets are dropped",
