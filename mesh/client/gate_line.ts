@@ -138,7 +138,7 @@ export class GateLine {
     const { name, quic, stun } = o.gate.record;
     const place = `gate ${name} at ${o.host}`;
     if (quic === undefined) throw new GhostError("unreachable", "This gate has no QUIC sessions", { place });
-    const service = { host: o.host, port: stun };
+    const service = { host: o.host, port: stun, quic };
     const ask = async () => {
       const got = await askTicket(service, { random: o.random, signal });
       if (got) o.tickets?.keep(service, got.ticket, performance.now());

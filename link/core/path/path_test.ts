@@ -212,11 +212,20 @@ Deno.test("Path holds a direct path down that never lasts, however often a NAT c
   }
 });
 
-Deno.test("Path gives up on an attempt that nobody answers", () => {
+Deno.test("Path makes an offer that nobody answers twice more, and then gives up on the attempt", () => {
   const bench = new Bench();
   bench.do({ kind: "peerOnline" });
-  const log = bench.elapse(25_000);
-  assert.deepEqual(log, [[21_000, "restartIce"]]);
+  const log = bench.elapse(21_500);
+  assert.deepEqual(log, [[1_000, "offerAgain"], [5_000, "offerAgain"], [21_000, "restartIce"]]);
+});
+
+Deno.test("Path makes an offer once that is answered, or that meets the peer's own", () => {
+  for (const kind of ["iceAnswered", "iceStarted"] as const) {
+    const bench = new Bench();
+    bench.do({ kind: "peerOnline" });
+    bench.do({ kind });
+    assert.deepEqual(bench.elapse(15_000), [], kind);
+  }
 });
 
 Deno.test("Path moves to a better pair of the same rung, and is not troubled by the same one", () => {
