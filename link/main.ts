@@ -99,17 +99,17 @@ async function finish(
   const { config, platform, enrolOnly = false } = o;
   const feeds = newFeeds();
   const preparing = new Preparing();
-  const ready = async (id: string) => {
+  const ready = async (who: { id: string; net: string | null }) => {
     await checkSocket(socketOf(o));
     if (config.group !== undefined) await platform.groupNumber(config.group);
-    await preparing.begin(id, { state, config, platform, log: feeds.log });
+    await preparing.begin(who, { state, config, platform, log: feeds.log });
   };
   try {
     const joined = await (async () => {
       using _lock = await state.lock();
       if (enrolOnly) return await enrol({});
       if (!o.asks) return await enrol({ ready, keep: preparing.keep });
-      await ready(await nodeIdOf((await state.identityOrNew(random)).identity.public));
+      await ready({ id: await nodeIdOf((await state.identityOrNew(random)).identity.public), net: null });
       await preparing.drop();
       return await enrol({});
     })();

@@ -76,10 +76,10 @@ Deno.test("a machine that lacks something spends no token, and its keys serve on
   }, async ({ state, enrol }) => {
     const lacks = new GhostError("port_in_use", "An interface of this name exists and is not ours");
     const asked: string[] = [];
-    await assert.rejects(enrol({ ready: (id) => (asked.push(id), Promise.reject(lacks)) }), lacks);
+    await assert.rejects(enrol({ ready: ({ id }) => (asked.push(id), Promise.reject(lacks)) }), lacks);
     assert.deepEqual(posts, []);
     assert.equal(await state.network(), null);
-    const { id } = await enrol({ ready: (id) => (asked.push(id), Promise.resolve()) });
+    const { id } = await enrol({ ready: ({ id }) => (asked.push(id), Promise.resolve()) });
     assert.deepEqual(asked, [id, id]);
   });
 });

@@ -49,7 +49,7 @@ export interface JoinOptions {
   /** ms since 1970. */
   now(): number;
   /** Rejects with what this machine lacks to go on as the daemon of this identity: then the token is not spent. */
-  ready?(id: string): Promise<void>;
+  ready?(who: { id: string; net: string }): Promise<void>;
   /** Takes over the connections to the coordinator once this machine is in; without it they are closed. */
   keep?(connection: HttpConnection): void;
 }
@@ -81,7 +81,7 @@ export async function join(state: NodeState, o: JoinOptions): Promise<Joined> {
   const identity = await state.identityOrNew(o.random);
   const id = await nodeIdOf(identity.identity.public);
   // Beside the questions to the coordinator, none of which spends anything.
-  const ready = Promise.resolve(o.ready?.(id));
+  const ready = Promise.resolve(o.ready?.({ id, net: token.net }));
   ready.catch(() => {});
   if (before) {
     const ledger = await openKept(state.ledger, { net: before.net, issuerSigners });

@@ -11,7 +11,7 @@ const SOON = 1_000;
 export interface LooksHost {
   parts: Pick<Parts, "surroundings" | "collisions" | "foreign" | "exit" | "portMap">;
   log: Log;
-  /** An exit node in use is gone past by addresses, which may be others now. */
+  /** Others' routes, or the addresses by which an exit node in use is gone past, may be others now. */
   reconcile(): Promise<void>;
   /** The own record says something else. */
   ownChanged(): Promise<void>;
@@ -44,9 +44,9 @@ export class Looks {
   async #look(): Promise<void> {
     const { surroundings, collisions, foreign, exit, portMap } = this.#o.parts;
     await surroundings.refresh();
-    await collisions.refresh();
+    const others = await collisions.refresh();
     await foreign.refresh();
-    if (exit.node !== undefined) void this.#o.reconcile();
+    if (others || exit.node !== undefined) void this.#o.reconcile();
     if (await exit.announce()) await this.#o.ownChanged();
     portMap?.setWay(surroundings.way);
     this.#o.rearm();

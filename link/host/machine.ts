@@ -9,13 +9,9 @@ import ipaddr from "ipaddr.js";
 import {
   behindAliases,
   type Bridge,
-  contains,
   type DesiredPeer,
-  type DesiredRoute,
   EXIT_MARK,
   type ObservedWireGuard,
-  planAddresses,
-  planRoutes,
   planWireGuard,
 } from "../core/plan/mod.ts";
 import { type Egress, Forwarding } from "../../mesh/host/forwarding.ts";
@@ -29,10 +25,12 @@ import { ForeignFirewalls } from "./firewall/foreign.ts";
 import { OnChange } from "./firewall/on_change.ts";
 import { freePort } from "./free_port.ts";
 import { IpTool, type LocalNetworks } from "./ip.ts";
+import { LastResort, type LastResortEnd } from "./last_resort.ts";
 import type { MachineOptions } from "./machine_options.ts";
 import { LinkTable } from "./nft.ts";
 import { RouteChooser } from "./routes/chooser.ts";
 import type { Wanted, WantedPeer } from "./wanted.ts";
+import { hostPrefix, Ways } from "./ways.ts";
 import { type Device, openDevice } from "./wg_device.ts";
 import { countersOf, portInUse, WireGuard } from "./wg.ts";
 
@@ -60,14 +58,10 @@ export class Machine {
   /** From this port the daemon asks for its own names, past an exit node. */
   readonly namesPort: number = freePort();
   #uses: readonly RouteUse[] = [];
-  /** There may be routes past the tunnel; also those of a crash. */
-  #exempts = true;
   /** What the table in force guards. */
   #guarded: readonly Egress[] = [];
   /** Nothing was left undone by the last run. */
   #whole = false;
-  /** The addresses and routes that were brought about last. */
-  #waysDone = "";
   /** The address that this machine sends from towards the far end of each bridge. */
   readonly #sources = new Map<string, string | null>();
   /** Somebody may have removed the table; the next run looks. */
@@ -79,21 +73,15 @@ export class Machine {
   /** The move that WireGuard has been told of. */
   #movesTold = 0;
 
-  #device: Device | null = null;
+  #up: { device: Device; ways: Ways } | null = null;
 
   private constructor(o: MachineOptions, firewall: FirewallDesk) {
     this.#o = o;
     this.firewall = firewall;
-    this.ip = new IpTool({ runner: o.runner, tools: o.tools, iface: o.iface });
-    this.wg = new WireGuard({ runner: o.runner, tools: o.tools, iface: o.iface });
-    this.#table = new LinkTable({
-      runner: o.runner,
-      tools: o.tools,
-      iface: o.iface,
-      beforeLoad: () => firewall.keep(),
-    });
-    const file = `${o.stateDir}/forwarding.json`;
-    this.#forwarding = new Forwarding({ runner: o.runner, tools: o.tools, iface: o.iface, file });
+    this.ip = new IpTool(o);
+    this.wg = new WireGuard(o);
+    this.#table = new LinkTable({ ...o, beforeLoad: () => firewall.keep() });
+    this.#forwarding = new Forwarding({ ...o, file: `${o.stateDir}/forwarding.json` });
     this.#chooser = new RouteChooser({ ...o, ip: this.ip });
     this.#wgPort = o.port === 0 ? freePort() : o.port;
     this.#exit = new MachineExit({
@@ -123,9 +111,18 @@ export class Machine {
   }
 
   async #open(): Promise<void> {
+    const { ip } = this;
+    const { iface, owner, runner, tools, log, stateDir, onDeviceRestart } = this.#o;
     await this.#forwarding.recover();
-    const { iface, owner, runner, tools, log, onDeviceRestart } = this.#o;
-    this.#device = await openDevice({ name: iface, owner, runner, tools, log, onRestart: onDeviceRestart });
+    const file = `${stateDir}/unreachable.json`;
+    const lastResort = await LastResort.open({ ...this.#o, ip, now: () => Date.now(), file });
+    try {
+      const device = await openDevice({ name: iface, owner, runner, tools, log, onRestart: onDeviceRestart });
+      this.#up = { device, ways: new Ways({ ...this.#o, ip, lastResort }) };
+    } catch (error) {
+      await lastResort.close("as found");
+      throw error;
+    }
     await this.#exit.recover();
   }
 
@@ -143,8 +140,12 @@ export class Machine {
 
   /** The tunnel's device, once it is `opened`. */
   get device(): Device {
-    if (!this.#device) throw new Error("The tunnel's device is not open");
-    return this.#device;
+    return this.#opened().device;
+  }
+
+  #opened(): { device: Device; ways: Ways } {
+    if (!this.#up) throw new Error("The tunnel's device is not open");
+    return this.#up;
   }
 
   /** Looks for other programs' firewalls that stop what is carried. */
@@ -183,6 +184,7 @@ export class Machine {
     for (
       const step of [
         async () => void (networks = await this.#exit.guard(wanted.exit, wanted.past)),
+        () => this.#opened().ways.hold(wanted, trust),
         () => this.#tunnel(wanted, trust),
         () =>
           this.#exit.apply(wanted.exit, {
@@ -222,30 +224,11 @@ export class Machine {
     // An answer to what a new peer sends would leave in clear while there is no route into the tunnel.
     const known = new Set(observed.peers.map((peer) => peer.publicKey));
     const routesFirst = peers.some((peer) => !known.has(peer.publicKey));
-    if (routesFirst) await orRemove(() => this.#ways(wanted, routes));
+    if (routesFirst) await orRemove(() => this.#opened().ways.bring(wanted, routes));
     await this.wg.apply(steps, wanted.privateKey);
     this.#movesTold = moves;
-    const same = trust && this.#waysDone === waysOf(wanted, routes);
-    if (!routesFirst && !same) await this.#ways(wanted, routes);
+    if (!routesFirst) await this.#opened().ways.bring(wanted, routes, trust);
     this.#uses = routes;
-  }
-
-  /** This machine's addresses in the network, and the routes into the tunnel. */
-  async #ways(wanted: Wanted, routes: RouteUse[]): Promise<void> {
-    const [state, before] = await Promise.all([this.ip.addresses(), this.ip.routes()]);
-    const own = wanted.resolver === null ? wanted.addresses : [...wanted.addresses, wanted.resolver];
-    const addresses = own.map((a) => `${a}/${a.includes(":") ? 128 : 32}`);
-    const steps = planAddresses({ addresses, mtu: this.#o.mtu }, state);
-    await this.ip.apply(steps);
-    await this.#exempt(wanted, routes);
-    const desired: DesiredRoute[] = wanted.peers.flatMap((p) =>
-      p.addresses.map((a) => routeWith(hostPrefix(a), wanted))
-    );
-    for (const use of routes) if (use.active) desired.push(routeWith(use.route.prefix, wanted));
-    // The kernel takes away routes whose source is an address that goes.
-    const there = steps.some(({ type }) => type === "address-remove") ? await this.ip.routes() : before;
-    await this.ip.apply(planRoutes(desired, there));
-    this.#waysDone = waysOf(wanted, routes);
   }
 
   async #filter(wanted: Wanted): Promise<void> {
@@ -354,29 +337,20 @@ export class Machine {
     return peers;
   }
 
-  /** Gates and the far ends of tunnels within a prefix are still reached as before: by a route of their own past the tunnel. */
-  async #exempt(wanted: Wanted, routes: readonly RouteUse[]): Promise<void> {
-    const active = routes.filter((u) => u.active).map((u) => u.route.prefix);
-    const ends = [...wanted.outside, ...wanted.peers.map((p) => p.endpoint.address)];
-    const inside = [...new Set(ends)].filter((address) => active.some((prefix) => contains(prefix, address)));
-    if (inside.length === 0 && !this.#exempts) return;
-    await this.ip.exempt(inside);
-    this.#exempts = inside.length > 0;
-  }
-
   /** Removes interface, routes and table, and restores forwarding. */
-  async close(): Promise<void> {
+  async close({ lastResort }: { lastResort: LastResortEnd }): Promise<void> {
     const failures: unknown[] = [];
     await this.#chooser.close();
     await this.opened.catch(() => {});
     // An interface that could not be had may be another daemon's, and so would be all that bears its name.
-    if (!this.#device) return await this.firewall.close();
+    const up = this.#up;
+    if (!up) return await this.firewall.close();
     // The table goes last: its guard must outlive the forwarding that it guards.
     for (
       const step of [
         () => this.#exit.close(),
-        () => this.ip.exempt([]),
-        () => this.device.close(),
+        () => up.ways.close(lastResort),
+        () => up.device.close(),
         () => this.#forwarding.restore(),
         () => this.#table.remove(),
         () => this.firewall.close(),
@@ -386,20 +360,4 @@ export class Machine {
     }
     for (const failure of failures) this.#o.log.error("Could not clean up", { why: errorLine(failure) });
   }
-}
-
-/** All that addresses and routes are made from, as one text to compare. */
-function waysOf({ addresses, resolver, outside, peers }: Wanted, routes: readonly RouteUse[]): string {
-  const ends = peers.map((peer) => [peer.addresses, peer.endpoint.address]);
-  return JSON.stringify([addresses, resolver, outside, ends, routes.map((use) => [use.route.prefix, use.active])]);
-}
-
-/** A route whose traffic has this machine's own address, not the resolver's. */
-function routeWith(prefix: string, { addresses }: Wanted): DesiredRoute {
-  const source = prefix.includes(":") ? undefined : addresses.find((a) => !a.includes(":"));
-  return source === undefined ? { prefix } : { prefix, source };
-}
-
-function hostPrefix(address: string): string {
-  return `${address}/${address.includes(":") ? 128 : 32}`;
 }

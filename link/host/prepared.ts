@@ -5,9 +5,11 @@
 import type { HttpConnection } from "../../mesh/client/mod.ts";
 import { steady } from "../../mesh/host/clock.ts";
 import type { Log } from "../../mesh/host/log.ts";
+import { networkPrefix6 } from "../../mesh/trust/address.ts";
 import type { LinkConfig } from "./config.ts";
 import { stunCrypto } from "./crypto.ts";
 import { IceHub } from "./ice_hub.ts";
+import type { LastResortEnd } from "./last_resort.ts";
 import type { Machine } from "./machine.ts";
 import type { Platform } from "./platform.ts";
 import type { NodeState } from "./state.ts";
@@ -21,6 +23,12 @@ export interface PrepareOptions {
   log: Log;
 }
 
+/** Whose a machine is: a node of a network, which is null while it is not known. */
+export interface Whose {
+  id: string;
+  net: string | null;
+}
+
 /** What the machine tells whoever uses it. */
 interface User {
   reconcile(): Promise<void>;
@@ -28,16 +36,15 @@ interface User {
 
 /** See the head of this file. */
 export class Prepared {
-  /** Whose it is. */
-  readonly id: string;
+  readonly #whose: Whose;
   readonly hub: IceHub;
   readonly machine: Machine;
   readonly turnServers: readonly NamedServer[];
   /** Who goes on with it; null before that. */
   user: User | null = null;
 
-  private constructor(o: { id: string; hub: IceHub; machine: Machine; turnServers: readonly NamedServer[] }) {
-    this.id = o.id;
+  private constructor(o: Whose & { hub: IceHub; machine: Machine; turnServers: readonly NamedServer[] }) {
+    this.#whose = { id: o.id, net: o.net };
     this.hub = o.hub;
     this.machine = o.machine;
     this.turnServers = o.turnServers;
@@ -45,16 +52,17 @@ export class Prepared {
 
   /**
    * Begins to bring it up (`machine.opened` tells when it is).
-   * @param id of the node that it is for
+   * @param who the node that it is for, and its network (null while that is not known)
    * @throws GhostError for what is missing besides the interface
    */
-  static async begin(id: string, o: PrepareOptions): Promise<Prepared> {
+  static async begin({ id, net }: Whose, o: PrepareOptions): Promise<Prepared> {
     const turnServers = await Promise.all(o.config.turn.map(namedServer));
     const hub = new IceHub({ log: o.log, crypto: stunCrypto, clock: steady.now, held: true });
     try {
       const machine = await o.platform.openMachine({
         iface: o.config.interface,
         owner: id,
+        prefix6: net === null ? null : await networkPrefix6(net),
         port: o.config.port,
         mtu: o.config.mtu,
         firewall: o.config.firewall,
@@ -66,7 +74,7 @@ export class Prepared {
         onDeviceRestart: () => prepared.user?.reconcile(),
         onRouteHealth: () => prepared.user?.reconcile(),
       });
-      const prepared = new Prepared({ id, hub, machine, turnServers });
+      const prepared = new Prepared({ id, net, hub, machine, turnServers });
       return prepared;
     } catch (error) {
       hub.close();
@@ -74,9 +82,14 @@ export class Prepared {
     }
   }
 
+  /** Whether it was brought up for this node of this network. */
+  isFor({ id, net }: Whose): boolean {
+    return this.#whose.id === id && this.#whose.net === net;
+  }
+
   /** Brought up, with the tunnel's port free. @throws GhostError for whatever this machine lacks; it is then as before */
-  static async whole(id: string, o: PrepareOptions): Promise<Prepared> {
-    const prepared = await Prepared.begin(id, o);
+  static async whole(who: Whose, o: PrepareOptions): Promise<Prepared> {
+    const prepared = await Prepared.begin(who, o);
     try {
       await prepared.machine.opened;
       await prepared.machine.checkPort();
@@ -87,10 +100,13 @@ export class Prepared {
     }
   }
 
-  /** Puts the machine back. */
-  async close(): Promise<void> {
-    await this.machine.close();
-    this.hub.close();
+  /** Puts the machine back. @param lastResort what becomes of the routes of last resort */
+  async close(lastResort: LastResortEnd = "as found"): Promise<void> {
+    try {
+      await this.machine.close({ lastResort });
+    } finally {
+      this.hub.close();
+    }
   }
 }
 
@@ -110,9 +126,9 @@ export class Preparing {
   }
 
   /** Brings a machine up, in the place of one of before. @throws GhostError for whatever it lacks */
-  async begin(id: string, o: PrepareOptions): Promise<void> {
+  async begin(who: Whose, o: PrepareOptions): Promise<void> {
     await this.drop();
-    this.#under = Prepared.whole(id, o);
+    this.#under = Prepared.whole(who, o);
     await this.#under;
   }
 

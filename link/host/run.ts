@@ -10,7 +10,8 @@ import { random } from "./random.ts";
 import { Supervisor, type SupervisorOptions } from "./supervisor.ts";
 
 /**
- * Runs the daemon until the signal aborts; everything that it made on the machine is gone when this returns.
+ * Runs the daemon until the signal aborts; everything that it made on the machine is gone when this returns, but a kill switch and,
+ * if the tunnel was up and is to be, the routes of last resort (link/host/last_resort.ts).
  * @throws GhostError for what is missing; the machine is then as before
  */
 export async function runDaemon(o: Omit<SupervisorOptions, "session">): Promise<void> {
@@ -32,20 +33,29 @@ async function runSession(o: DaemonOptions): Promise<void> {
   const own = new OwnRecord({ state: o.state, identity, network, random, now: () => Date.now() });
   await own.heal();
   const id = await nodeIdOf(identity.identity.public);
-  // What a join brought up is used by the first session, if it is for this identity.
+  // What a join brought up is used by the first session, if it is for this node.
+  const who = { id, net: network.net };
   const ready = await o.preparing.take();
-  if (ready && ready.id !== id) await ready.close();
-  const prepared = ready?.id === id ? ready : await Prepared.begin(id, o);
+  const fits = ready?.isFor(who) ?? false;
+  if (!fits) await ready?.close();
+  const prepared = ready && fits ? ready : await Prepared.begin(who, o);
   const { machine, hub, turnServers } = prepared;
   const connection = o.preparing.takeConnection();
   const joined = connection ? { record: network.record, connection } : null;
   let daemon: Daemon | null = null;
+  let came = false;
+  const attach: DaemonOptions["attach"] = async (session) => {
+    await o.attach(session);
+    came = true;
+  };
   try {
-    daemon = new Daemon(o, { id, own, ledger, machine, hub, turnServers, joined });
+    daemon = new Daemon({ ...o, attach }, { id, own, ledger, machine, hub, turnServers, joined });
     prepared.user = daemon;
     await daemon.serve();
   } finally {
     await daemon?.close();
-    await prepared.close();
+    // An update and a crash are no wish to be off the network, `ghostctl down` is.
+    const { up } = await o.state.settings().catch(() => ({ up: true }));
+    await prepared.close(!up ? "go" : came ? "stay" : "as found");
   }
 }

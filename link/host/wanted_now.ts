@@ -6,7 +6,7 @@ import type { Wanted } from "./wanted.ts";
 
 /** See the head of this file. */
 export function wantedNow(
-  { view, names, peers, exit, surroundings }: Parts,
+  { view, names, peers, exit, surroundings, collisions }: Parts,
   { id, own }: { id: string; own: OwnRecord },
 ): Wanted {
   return {
@@ -15,6 +15,7 @@ export function wantedNow(
     addresses: addressesOf(view.nodes.get(id) ?? own.record),
     resolver: names.wanted,
     peers: peers.wanted(),
+    ...collisions.claims,
     retiring: peers.retiring(),
     filter: view.filter({ exit: exit.node }),
     policy: view.policyEntry,

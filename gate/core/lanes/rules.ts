@@ -4,9 +4,9 @@
  *
  * | chain | does |
  * |---|---|
- * | lanes_in | control STUN goes to the control socket; a packet from a proved address goes to the other end's; what else comes to a port of a lane is dropped |
+ * | lanes_in | STUN at the QUIC port and lanes' control STUN go to the control socket; a packet from a proved address goes to the other end's; what else comes to a port of a lane is dropped |
  * | lanes_out | a packet of a lane leaves with the gate's address and the lane's port |
- * | control_out | the control socket's answers leave from the port that their transaction id names |
+ * | control_out | the control socket's answers leave from the port that their transaction id names, other STUN from the QUIC port |
  * | lanes_guard | an interface that forwards only for our sake forwards only lanes |
  * | initials | QUIC's first packets in datagrams that are too small are dropped (initials.ts) |
  * | joined | nothing: that it is there has the kernel join fragments before lanes_in, as it does on hosts that track connections |
@@ -79,6 +79,8 @@ const JOINED = [
 export function renderLaneTable(o: RuleOptions, lanes: Iterable<Carried>): string {
   const range = `${o.ports.first}-${o.ports.last}`;
   const stun = `@th,96,32 ${COOKIE} @th,128,32 ${LANE_WORD}`;
+  // RFC 7983: its first two bits are 0; QUIC's are not (RFC 9000 section 17, the fixed bit).
+  const otherStun = `@th,64,2 0 @th,96,32 ${COOKIE} @th,128,32 != ${LANE_WORD}`;
   const body = [
     `counter forwarded { }`,
     `counter unproved { }`,
@@ -92,6 +94,7 @@ export function renderLaneTable(o: RuleOptions, lanes: Iterable<Carried>): strin
     `set rates { type mark; size 65535; flags dynamic,timeout; timeout 1m; }`,
     ...([4, 6] as const).flatMap((family) => [...familySets(family), ...carryChain(family, o)]),
     `chain lanes_in { type filter hook prerouting priority raw; policy accept;`,
+    `  udp dport ${o.quic} ${otherStun} fib daddr type local notrack udp dport set ${o.control} return`,
     `  udp dport != ${range} return`,
     `  fib daddr type != local return`,
     `  ${stun} notrack udp dport set ${o.control} return`,
@@ -111,7 +114,8 @@ export function renderLaneTable(o: RuleOptions, lanes: Iterable<Carried>): strin
     `chain control_out { type filter hook output priority raw; policy accept;`,
     `  udp sport ${o.control} ${stun} meta nfproto ipv4 ip ttl set 255`,
     `  udp sport ${o.control} ${stun} meta nfproto ipv6 ip6 hoplimit set 255`,
-    `  udp sport ${o.control} ${stun} notrack udp sport set @th,160,16`,
+    `  udp sport ${o.control} ${stun} notrack udp sport set @th,160,16 return`,
+    `  udp sport ${o.control} ${otherStun} notrack udp sport set ${o.quic}`,
     `}`,
     ...guard(o),
     ...(o.joins ? JOINED : []),

@@ -37,6 +37,7 @@ Deno.test("KernelLanes says when the kernel takes nothing, and has all of its la
     ports: { first: 40_000, last: 40_009 },
     control: 40_000,
     quic: 3_478,
+    stun: () => {},
     nodeRate: null,
     networkRate: null,
     joins: true,

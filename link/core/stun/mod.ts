@@ -3,7 +3,6 @@ export * from "./address.ts";
 export * from "./binding.ts";
 export type { StunCrypto } from "./crypto.ts";
 export * from "./message.ts";
-export { crc32 } from "./attributes/fingerprint.ts";
 export { CHANGE_PORT } from "./attributes/change_request.ts";
 export { ALTERNATE_SERVER } from "./attributes/alternate_server.ts";
 export { CHANNEL_NUMBER, FIRST_CHANNEL, LAST_CHANNEL } from "./attributes/channel_number.ts";
