@@ -6,18 +6,16 @@
  * With the coordinator away everything goes on from the verified ledger and records on disk; with the gates away direct
  * paths go on by themselves.
  */
-import type { Log } from "../../mesh/host/log.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
 import { Coalesced, DeadlineTimer } from "./coalesced.ts";
-import type { LinkConfig } from "./config.ts";
 import { STREAM_WAITS } from "./follow.ts";
 import { followMesh } from "./follow_mesh.ts";
+import type { DaemonOptions } from "./daemon_options.ts";
 import { Grace } from "./grace.ts";
 import type { IceHub } from "./ice_hub.ts";
 import type { IpMonitor } from "./ip_monitor.ts";
-import { addressesOf, type Machine as MachineFacts } from "./join.ts";
+import { addressesOf } from "./join.ts";
 import { CertificateKeeper } from "./login/certificate_keeper.ts";
-import type { LocalEvent, LocalEventKind } from "../../mesh/wire/local.ts";
 import type { Machine } from "./machine.ts";
 import type { Change } from "./network_view.ts";
 import { Looks } from "./looks.ts";
@@ -26,10 +24,7 @@ import type { OwnRecord } from "./own_record.ts";
 import { OwnTeller } from "./own_teller.ts";
 import { type Ground, Parts } from "./parts.ts";
 import type { Peer } from "./peer.ts";
-import type { Platform } from "./platform.ts";
-import type { Preparing } from "./prepared.ts";
-import { type Session, sessionOf } from "./session.ts";
-import type { NodeState } from "./state.ts";
+import { sessionOf } from "./session.ts";
 import { UP_PATIENCE, UpWait } from "./up_wait.ts";
 import { wantedNow } from "./wanted_now.ts";
 import { Waits } from "./waits.ts";
@@ -38,27 +33,6 @@ import { Waits } from "./waits.ts";
 const AUDIT_EVERY = 10_000;
 /** Every so many of those take nothing on trust: `ip monitor` may have missed something. */
 const THOROUGH_EVERY = 6;
-
-/** What the daemon is started with. */
-export interface DaemonOptions {
-  state: NodeState;
-  config: LinkConfig;
-  socket: string;
-  log: Log;
-  /** For people who watch: name, addresses, and each peer's path as it changes. */
-  say(line: string): void;
-  machine: MachineFacts;
-  platform: Platform;
-  signal: AbortSignal;
-  /** What a join has brought up. */
-  preparing: Preparing;
-  /** The session can be asked, or (null) is about to end. */
-  attach(session: Session | null): Promise<void>;
-  /** It is up. */
-  ready(): void;
-  /** Tells that something happened. */
-  event(kind: LocalEventKind, text: string, data?: LocalEvent["data"]): void;
-}
 
 /** The client daemon of one node. */
 export class Daemon {
@@ -235,10 +209,8 @@ export class Daemon {
 
   /** Says that this machine is up once others reach it, or it is plain that they do not yet. */
   async #sayUp(): Promise<void> {
-    const late = setTimeout(() => this.#up.end(), UP_PATIENCE);
-    const why = await Promise.race([this.#up.over, aborted(this.#o.signal).then(() => "the daemon stops")]);
-    clearTimeout(late);
-    if (this.#o.signal.aborted) return;
+    const why = await Promise.race([this.#up.within(UP_PATIENCE), aborted(this.#o.signal)]);
+    if (why === undefined || this.#o.signal.aborted) return;
     if (why !== null) this.#o.log.warn("Up without a session with a gate", { why });
     this.#o.event("state", "the tunnel is up", { state: "up" });
     const { name } = this.#own.network;
@@ -295,8 +267,6 @@ export class Daemon {
     // Peers that the coordinator cannot tell just now learn our newest record from us.
     else if (up && !this.#meshUp) this.#parts.signals.send(node, this.#teller.word);
   }
-
-  // This machine ---------------------------------------------------------------------------------
 
   #moved(peer: Peer): void {
     if (peer.state.rung === "direct") this.#direct.add(peer.id);

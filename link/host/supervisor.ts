@@ -18,7 +18,7 @@ import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { nodeIdOf } from "../../mesh/trust/keys.ts";
 import { parseServer, serverText } from "../../mesh/client/mod.ts";
 import type { Control } from "./control_api.ts";
-import type { DaemonOptions } from "./daemon.ts";
+import type { DaemonOptions } from "./daemon_options.ts";
 import { idleExit, killSwitchNote } from "./exit/idle.ts";
 import type { Feeds } from "./feeds.ts";
 import { addressesOf, join } from "./join.ts";

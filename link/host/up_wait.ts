@@ -19,6 +19,16 @@ export class UpWait {
     return this.#answer.promise;
   }
 
+  /** The same, after so many ms at the latest. */
+  async within(ms: number): Promise<string | null> {
+    const late = setTimeout(() => this.end(), ms);
+    try {
+      return await this.over;
+    } finally {
+      clearTimeout(late);
+    }
+  }
+
   /** These are all gates with which there may be a session, as the coordinator or the last run has it. */
   gates(ids: readonly string[]): void {
     this.#gates = ids;
@@ -32,7 +42,7 @@ export class UpWait {
     this.#look();
   }
 
-  /** Nobody waits any more: the time is over, or the daemon stops. */
+  /** Nobody waits any more. */
   end(): void {
     this.#answer.resolve(this.#why ?? (this.#gates === null ? "no gate is known yet" : "no gate has answered yet"));
   }
