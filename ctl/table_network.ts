@@ -32,7 +32,7 @@ export const NETWORK_COMMANDS: readonly CommandSpec[] = [
       },
       clock: { aheadMs: 120 },
       coordinator: true,
-      gates: [{ name: "gate1", rttMs: 8.1, use: "home", rungs: ["quic"], turn: ["udp", "tls"] }],
+      gates: [{ name: "gate1", rttMs: 8.1, use: "home", rungs: ["lane", "quic", "turn"], turn: ["udp", "tls"] }],
       verdict: [""],
     },
     load: () => import("./commands/netcheck.ts"),

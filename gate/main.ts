@@ -56,7 +56,8 @@ async function main(): Promise<number> {
     );
     const findings = await checkHost({
       runner: systemRunner,
-      ports: config.lanes,
+      ports: config.use_quic ? config.lanes : null,
+      kernel: config.lanes_kernel,
       turn: config.fallback.includes("turn"),
       interfaces: [...new Set(interfaces)],
     });

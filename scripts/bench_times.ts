@@ -1,5 +1,5 @@
 /**
- * `deno task bench times [--pairs N] [--rounds N] [--rtt MS] [--near 0|1] [--out FILE]`: how long things take between alice and bob, each
+ * `deno task bench times [--pairs N] [--tailscale N] [--rounds N] [--rtt MS] [--near 0|1] [--out FILE]`: how long things take between alice and bob, each
  * behind a home NAT, in a throw-away world: first reply and a direct path in both directions between strangers, over fresh pairs (half of
  * them are pinged at once, half 3 s later); the gap while alice changes her network, while a firewall comes between them, and
  * while the gate that carries a lane of theirs dies. Before each pair of ours one of Tailscale's does the same on the same machines, where Go is at hand. With no delay in the links,
@@ -8,7 +8,7 @@
  */
 import { benchOptions, tell } from "./bench/options.ts";
 import { findTailscale, type Tailscale, WITHOUT } from "./bench/tailscale.ts";
-import { type Goal, judge } from "./bench/times.ts";
+import { type Goal, isBeside, judge } from "./bench/times.ts";
 import { TimesWorld } from "./bench/times_world.ts";
 import { enterWorld } from "./lab/enter.ts";
 import { main } from "./lib/run.ts";
@@ -96,7 +96,15 @@ function rowsOf(runs: readonly Run[]): string[][] {
 }
 
 async function measure(
-  o: { pairs: number; rounds: number; rtt: number; tailscale: Tailscale | null; say(line: string): void },
+  o: {
+    pairs: number;
+    /** As many pairs of Tailscale's at most, spread over ours. */
+    beside: number;
+    rounds: number;
+    rtt: number;
+    tailscale: Tailscale | null;
+    say(line: string): void;
+  },
 ): Promise<Run> {
   const { tailscale } = o;
   await using world = await TimesWorld.open({ pairs: Math.max(1, o.pairs), delay: o.rtt / 2, tailscale });
@@ -116,13 +124,14 @@ async function measure(
     tsDirectLater: [],
   };
   const tag = `${o.rtt} ms`.padEnd(7);
-  for (let i = 0; i < Math.max(1, o.pairs); i++) {
+  const pairs = Math.max(1, o.pairs);
+  for (let i = 0; i < pairs; i++) {
     const when = i % 2 === 0 ? "at once" : "later";
     const told = (whose: string, { firstReply, direct }: { firstReply: number; direct: number }) => {
       const text = `first reply ${when} ${firstReply.toFixed(0)} ms, direct ${direct.toFixed(0)} ms`;
-      o.say(`${tag} ${whose}pair ${i + 1}/${o.pairs}: ${text}`);
+      o.say(`${tag} ${whose}pair ${i + 1}/${pairs}: ${text}`);
     };
-    const theirs = await world.tailscalePair(when);
+    const theirs = isBeside(i, { pairs, wanted: o.beside }) ? await world.tailscalePair(when) : null;
     if (theirs) {
       (when === "at once" ? run.tsAtOnce : run.tsLater).push(theirs.firstReply);
       (when === "at once" ? run.tsDirectAtOnce : run.tsDirectLater).push(theirs.direct);
@@ -152,8 +161,9 @@ async function measure(
 }
 
 await main(async () => {
-  const { rounds, own: { pairs, rtt, near }, out } = benchOptions({ rounds: 3, seconds: 1 }, {
+  const { rounds, own: { pairs, tailscale: beside, rtt, near }, out } = benchOptions({ rounds: 3, seconds: 1 }, {
     pairs: 10,
+    tailscale: 20,
     rtt: 40,
     near: 1,
   });
@@ -163,7 +173,7 @@ await main(async () => {
   if (!tailscale) say(`Tailscale: ${WITHOUT}`);
   const runs: Run[] = [];
   for (const delay of [...(near ? [0] : []), ...(rtt > 0 ? [rtt] : [])]) {
-    runs.push(await measure({ pairs, rounds, rtt: delay, tailscale, say }));
+    runs.push(await measure({ pairs, beside, rounds, rtt: delay, tailscale, say }));
   }
   const title = `${pairs} fresh pairs, then ${rounds} of each gap, by pings every 10 ms; ${
     tailscale?.label ?? "no Tailscale"

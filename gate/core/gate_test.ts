@@ -17,7 +17,7 @@ Deno.test("GateCore welcomes a node whose proof the host has verified", () => {
   w.handle({ t: "verified", conn: 1, member: { id: id(10), key: key(10), expires: EXPIRES } });
   assert.deepEqual(w.sent(1), [
     { t: "challenge", key: key(1), nonce: key(100), proof: "a.b.c" },
-    { t: "welcome", observed: "192.0.2.1:1000", head: head(3) },
+    { t: "welcome", observed: "192.0.2.1:1000", lanes: false, head: head(3) },
   ]);
   assert.equal(w.core.counts().sessions, 1);
 });

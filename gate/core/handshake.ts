@@ -95,7 +95,7 @@ export function verified(board: Board, session: Session, o: { member: Member; no
   session.heard = now;
   network.members.set(member.id, session);
   if (before) board.end(before, CLOSE.replaced, { reason: GATE_REPLACED });
-  board.send(session, { t: "welcome", observed: session.observed, head: network.head });
+  board.send(session, { t: "welcome", observed: session.observed, lanes: board.lanes.given, head: network.head });
   if (!before) board.tellPresence(network, member.id, true);
   if (session.headSeq > network.head.seq) board.out.push({ t: "behind", net: network.id, seq: session.headSeq });
   board.wakeBy(Math.min(now + board.limits.pingAfter, member.expires * 1000));

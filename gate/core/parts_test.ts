@@ -45,7 +45,7 @@ Deno.test("ControlQueue has nothing of any kind left when it is cleared", () => 
   const fill = () => {
     for (
       const message of [
-        { t: "welcome", observed: "192.0.2.1:1", head: HEAD },
+        { t: "welcome", observed: "192.0.2.1:1", lanes: true, head: HEAD },
         { t: "turn", username: "u", password: "p", expires: 1 },
         { t: "ping", n: 1 },
         { t: "pong", n: 1 },

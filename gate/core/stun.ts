@@ -12,7 +12,7 @@
  * |  attribute type               |  attribute length             |  value, padded to 4 bytes ...
  * ```
  */
-
+import { crc32 } from "../../mesh/wire/crc32.ts";
 import { TICKET, TICKET_FILLER } from "../../mesh/wire/gate_ticket.ts";
 
 const HEADER = 20;
@@ -165,15 +165,4 @@ class Writer {
     this.#bytes[2] = length >> 8;
     this.#bytes[3] = length & 0xff;
   }
-}
-
-const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, n) => {
-  for (let bit = 0; bit < 8; bit++) n = n & 1 ? 0xedb88320 ^ (n >>> 1) : n >>> 1;
-  return n >>> 0;
-});
-
-function crc32(bytes: Uint8Array): number {
-  let sum = 0xffffffff;
-  for (const byte of bytes) sum = CRC_TABLE[(sum ^ byte) & 0xff]! ^ (sum >>> 8);
-  return (sum ^ 0xffffffff) >>> 0;
 }

@@ -1,4 +1,4 @@
-/** `ghostgate check`: what this host lacks for lanes at full rate, each with the line to type. It changes nothing. */
+/** `ghostgate check`: what this host lacks for what the config asks of it at full rate, each with the line to type. It changes nothing. */
 import { findTool, type Runner } from "../../mesh/host/runner.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
 import type { PortRange } from "../core/lanes/ports.ts";
@@ -17,7 +17,10 @@ export interface Finding {
 
 export interface CheckOptions {
   runner: Runner;
+  /** Of lanes; null where there are none. */
   ports: PortRange | null;
+  /** Whether lanes are to go through the kernel. */
+  kernel: boolean;
   /** Whether the gate is to serve TURN. */
   turn?: boolean;
   /** Interfaces that lanes use. */
@@ -36,25 +39,18 @@ export async function checkHost(o: CheckOptions): Promise<Finding[]> {
     const { code, stdout } = await o.runner.run(tools.sysctl.path, ["-n", key]);
     return code === 0 ? stdout.trim() : null;
   };
-  const out: Finding[] = [await checkNft(o.runner, tools.nft)];
+  const kernel = o.kernel && o.ports !== null;
+  const without = [kernel && "lanes go through the gate's process", o.turn && "there is no TURN service"].filter(
+    Boolean,
+  );
+  const out: Finding[] = [];
+  if (without.length > 0) out.push(await checkNft(o.runner, tools.nft, without.join(", and ")));
   if (o.turn) {
     const { path, mend } = await tool("turnserver", "coturn");
     const lack = path === null ? "not installed: machines whose network blocks UDP cannot be relayed" : null;
     out.push({ what: "coturn for the turn rung", lack, mend: lack && mend });
   }
-  for (const [family, key] of [["IPv4", "net.ipv4.ip_forward"], ["IPv6", "net.ipv6.conf.all.forwarding"]] as const) {
-    const value = await read(key);
-    out.push({
-      what: `${family} forwarding`,
-      lack: value === "1"
-        ? null
-        : value === null
-        ? "cannot be read"
-        : "off; a gate with privilege switches it on for lanes alone",
-      mend: value === "1" ? null : `sysctl -w ${key}=1`,
-    });
-  }
-  if (tools.nft.path !== null) out.push(await checkForwardPolicy(o.runner, tools.nft.path));
+  if (kernel) out.push(...await checkForwarding(o.runner, read, tools.nft.path));
   for (const key of ["net.core.rmem_max", "net.core.wmem_max"]) {
     const value = Number(await read(key) ?? NaN);
     const fine = value >= BUFFER;
@@ -73,7 +69,7 @@ export async function checkHost(o: CheckOptions): Promise<Finding[]> {
       mend: fine ? null : `sysctl -w net.ipv4.ip_local_reserved_ports=${range}`,
     });
   }
-  for (const iface of o.interfaces) out.push(await checkGro(o.runner, tools.ethtool, iface));
+  for (const iface of kernel ? o.interfaces : []) out.push(await checkGro(o.runner, tools.ethtool, iface));
   return out;
 }
 
@@ -92,15 +88,30 @@ async function tool(name: string, debianPackage: string): Promise<Tool> {
   }
 }
 
-async function checkNft(runner: Runner, nft: Tool): Promise<Finding> {
+/** @param without what follows when there is none */
+async function checkNft(runner: Runner, nft: Tool, without: string): Promise<Finding> {
   const what = "nftables with privilege";
-  if (nft.path === null) {
-    return { what, lack: "nft is not installed: lanes go through the gate's process", mend: nft.mend };
-  }
+  if (nft.path === null) return { what, lack: `nft is not installed: ${without}`, mend: nft.mend };
   const { code } = await runner.run(nft.path, ["list", "tables"]);
   if (code === 0) return { what, lack: null, mend: null };
   const mend = "start it as root, or give it CAP_NET_ADMIN (systemd: AmbientCapabilities=CAP_NET_ADMIN)";
-  return { what, lack: "not permitted: lanes go through the gate's process", mend };
+  return { what, lack: `not permitted: ${without}`, mend };
+}
+
+async function checkForwarding(
+  runner: Runner,
+  read: (key: string) => Promise<string | null>,
+  nft: string | null,
+): Promise<Finding[]> {
+  const out: Finding[] = [];
+  for (const [family, key] of [["IPv4", "net.ipv4.ip_forward"], ["IPv6", "net.ipv6.conf.all.forwarding"]] as const) {
+    const value = await read(key);
+    const off = value === null ? "cannot be read" : "off; a gate with privilege switches it on for lanes alone";
+    const fine = value === "1";
+    out.push({ what: `${family} forwarding`, lack: fine ? null : off, mend: fine ? null : `sysctl -w ${key}=1` });
+  }
+  if (nft !== null) out.push(await checkForwardPolicy(runner, nft));
+  return out;
 }
 
 /** Another table's forward policy "drop" drops lanes too, whatever this gate's own table says. */

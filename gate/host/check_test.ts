@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { systemRunner } from "../../mesh/host/runner.ts";
 import { checkHost, findingLines } from "./check.ts";
 
+const ports = { first: 40_000, last: 49_999 };
 const answers = (o: { nft: number; chains: string; rmem: string; gro: string }) => ({
   ...systemRunner,
   run: (cmd: string, args: readonly string[]) => {
@@ -20,7 +21,7 @@ Deno.test("checkHost() is content with a host that has all of it", async () => {
     rmem: "8388608",
     gro: "on",
   });
-  const found = await checkHost({ runner, ports: { first: 40_000, last: 49_999 }, turn: true, interfaces: [] });
+  const found = await checkHost({ runner, ports, kernel: true, turn: true, interfaces: [] });
   assert.deepEqual(found.filter((f) => f.lack !== null), []);
   assert.ok(found.length >= 8);
 });
@@ -29,9 +30,19 @@ Deno.test("checkHost() names what is missing and the line to type", async () => 
   const chains =
     "table ip filter {\n\tchain FORWARD {\n\t\ttype filter hook forward priority filter; policy drop;\n\t}\n}\n";
   const runner = answers({ nft: 1, chains, rmem: "212992", gro: "off" });
-  const lines = findingLines(await checkHost({ runner, ports: null, interfaces: [] })).join("\n");
+  const lines = findingLines(await checkHost({ runner, ports, kernel: true, interfaces: [] })).join("\n");
   assert.match(lines, /lacks nftables with privilege/);
   assert.match(lines, /nft insert rule ip filter FORWARD "meta mark & 0xffff0000 == 0x47470000 accept"/);
   assert.match(lines, /sysctl -w net\.core\.rmem_max=4194304/);
   assert.match(lines, /ok {4}IPv4 forwarding/);
+});
+
+Deno.test("checkHost() asks for nothing that lanes alone need where there are none, or none in the kernel", async () => {
+  const chains = "table ip f {\n\tchain F {\n\t\ttype filter hook forward priority filter; policy drop;\n\t}\n}\n";
+  const runner = answers({ nft: 1, chains, rmem: "8388608", gro: "off" });
+  const check = async (o: { ports: typeof ports | null; kernel: boolean; turn: boolean }) =>
+    (await checkHost({ runner, interfaces: ["eth0"], ...o })).filter((f) => f.lack !== null).map((f) => f.lack);
+  assert.deepEqual(await check({ ports: null, kernel: true, turn: false }), []);
+  assert.deepEqual(await check({ ports, kernel: false, turn: false }), []);
+  assert.deepEqual(await check({ ports, kernel: false, turn: true }), ["not permitted: there is no TURN service"]);
 });

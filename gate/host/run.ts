@@ -81,14 +81,15 @@ export async function runGate(o: RunOptions): Promise<void> {
   const network = await gate.network();
   const ticketsOnly = !config.fallback.includes("stun");
   const { stunAlternate: alternate } = sockets;
-  const stun = sockets.stun && new StunServer(sockets.stun, { alternate, tickets: gate.tickets, ticketsOnly });
+  const stun = sockets.stun &&
+    new StunServer(sockets.stun, { alternate, tickets: gate.tickets, ticketsOnly, host: world });
   if (stun && !ticketsOnly) world.log.info("answering STUN", { udp: `${config.listen.hostname}:${sockets.stunPort}` });
   try {
     if (!config.use_quic) {
       const left = config.fallback.filter((word) => word !== "ice").map((word) => word.toUpperCase()).join(" and ");
       world.log.info(`use_quic = false: no sessions, so no lane and no quic rung here; what is left is ${left}`);
     }
-    await gate.serve(network);
+    await gate.serve(network, stun);
     gate.showMetrics(network, stun);
     await new Promise<void>((resolve) => {
       if (o.signal.aborted) resolve();
@@ -198,7 +199,7 @@ class Gate {
     return this.#server = server;
   }
 
-  async serve(network: NetworkState | null): Promise<void> {
+  async serve(network: NetworkState | null, stun: StunServer | null): Promise<void> {
     const { config, world } = this.#o;
     const { endpoint } = this.#sockets;
     const udp = `${config.listen.hostname}:${this.#sockets.quicPort}`;
@@ -231,7 +232,7 @@ class Gate {
       random: () => new DataView(world.random(4).buffer).getUint32(0) / 2 ** 32,
     });
     this.#overlay = await overlayOf(ledger);
-    if (config.lanes && endpoint) await this.#openLanes(config.lanes);
+    if (config.lanes && endpoint) await this.#openLanes(config.lanes, stun);
     const judge = new LedgerJudge({
       key: this.#key,
       ledger,
@@ -305,13 +306,14 @@ class Gate {
     world.log.info("metrics", { at: `http://${host}:${served.port}/metrics` });
   }
 
-  async #openLanes(ports: { first: number; last: number }): Promise<void> {
+  async #openLanes(ports: { first: number; last: number }, stun: StunServer | null): Promise<void> {
     const { config, world, state } = this.#o;
     const bytes = (mbit: number | undefined) => mbit === undefined ? null : mbit * 125_000;
     this.#lanes = await LaneService.open({
       hostname: config.listen.hostname,
       ports,
       quic: this.#sockets.quicPort,
+      stun: (request, from, send) => stun?.answer(request, from, { same: send }),
       nodeRate: bytes(config.lane_mbit),
       networkRate: bytes(config.lanes_mbit),
       addresses: () => world.interfaces(),

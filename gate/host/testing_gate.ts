@@ -33,6 +33,7 @@ async function loopLanes(stateDir: string): Promise<LaneService> {
     log: createLog("ghostgate", { write: () => {} }),
     now: () => Date.now(),
     idle: 300_000,
+    stun: () => {},
     loopOnly: true,
   });
 }

@@ -1,15 +1,17 @@
 /** Looks for what collides with the network's own ranges on this machine (link/core/plan/collisions.ts). */
 import { networkPrefix6 } from "../../mesh/trust/address.ts";
 import type { Log } from "../../mesh/host/log.ts";
-import { collisions, doubtfulPeers } from "../core/plan/mod.ts";
+import { colliding, collisions, doubtfulPeers, type HostRoute } from "../core/plan/mod.ts";
 import type { IpTool } from "./ip.ts";
 import { addressesOf } from "./join.ts";
 import type { NetworkView } from "./network_view.ts";
+import type { Wanted } from "./wanted.ts";
 
 /** What collides now. */
 export class Collisions {
   readonly #o: { ip: IpTool; view: NetworkView; log: Log };
   #found: readonly string[] = [];
+  #foreign: readonly HostRoute[] = [];
 
   constructor(o: { ip: IpTool; view: NetworkView; log: Log }) {
     this.#o = o;
@@ -20,8 +22,14 @@ export class Collisions {
     return this.#found;
   }
 
-  /** Looks anew; what was not there before is logged. */
-  async refresh(): Promise<void> {
+  /** IPv4 addresses of all machines that are known, and routes of others in the network's ranges as of the last look. */
+  get claims(): Pick<Wanted, "known" | "foreign"> {
+    const known = [...this.#o.view.nodes.values()].flatMap(({ ipv4 }) => ipv4 ?? []);
+    return { known, foreign: this.#foreign };
+  }
+
+  /** Looks anew; what was not there before is logged. @returns whether routes of others are others than before */
+  async refresh(): Promise<boolean> {
     const { ip, view, log } = this.#o;
     const { id, ipv4 } = view.ledger.network;
     const ranges = [ipv4, await networkPrefix6(id)];
@@ -36,5 +44,8 @@ export class Collisions {
     const found = collisions({ ...facts, leavesBy });
     for (const line of found) if (!this.#found.includes(line)) log.warn("Addresses collide", { why: line });
     this.#found = found;
+    const before = JSON.stringify(this.#foreign);
+    this.#foreign = colliding(facts);
+    return JSON.stringify(this.#foreign) !== before;
   }
 }

@@ -286,10 +286,10 @@ export class Daemon {
 
   async #look(): Promise<void> {
     await this.#parts.surroundings.refresh();
-    await this.#parts.collisions.refresh();
+    const others = await this.#parts.collisions.refresh();
     await this.#parts.foreign.refresh();
     // An exit node in use is gone past by addresses, which may be others now.
-    if (this.#parts.exit.node !== undefined) void this.reconcile();
+    if (others || this.#parts.exit.node !== undefined) void this.reconcile();
     if (await this.#parts.exit.announce()) await this.#teller.changed();
     this.#parts.portMap?.setWay(this.#parts.surroundings.way);
     this.#timer.arm();
@@ -321,6 +321,7 @@ export class Daemon {
       addresses: addressesOf(this.#parts.view.nodes.get(this.#id) ?? this.#own.record),
       resolver: this.#parts.names.wanted,
       peers: this.#parts.peers.wanted(),
+      ...this.#parts.collisions.claims,
       retiring: this.#parts.peers.retiring(),
       filter: this.#parts.view.filter({ exit: this.#parts.exit.node }),
       policy: this.#parts.view.policyEntry,

@@ -67,6 +67,8 @@ export interface GateConnectOptions {
 export class GateClient {
   readonly gateId: string;
   readonly observed: string;
+  /** Whether the gate gives lanes. */
+  readonly lanes: boolean;
   /** The gate's address that the session goes to. */
   readonly address: string;
   /** Last round trip of the control stream in ms. */
@@ -84,9 +86,10 @@ export class GateClient {
   #pings = new Map<number, number>();
   #pingSerial = 0;
 
-  private constructor(o: { gateId: string; observed: string; now: () => number }, line: GateLine) {
+  private constructor(o: { gateId: string; observed: string; lanes: boolean; now: () => number }, line: GateLine) {
     this.gateId = o.gateId;
     this.observed = o.observed;
+    this.lanes = o.lanes;
     this.address = line.conn.remoteAddr.hostname.replace(/^::ffff:(?=[\d.]+$)/i, "");
     this.#line = line;
     this.#now = o.now;
@@ -101,8 +104,8 @@ export class GateClient {
     return await GateLine.open({ ...o, timeout: CONNECT_TIMEOUT }, async (line) => {
       await o.turn?.();
       await line.send({ t: "auth", record: o.record, proof: line.proof, head: o.head });
-      const { observed, head } = await line.expect("welcome");
-      const client = new GateClient({ gateId: o.gate.id, observed, now: o.now }, line);
+      const { observed, lanes, head } = await line.expect("welcome");
+      const client = new GateClient({ gateId: o.gate.id, observed, lanes, now: o.now }, line);
       client.#start(guarded(events, o), head);
       return client;
     });

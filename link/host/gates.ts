@@ -328,9 +328,10 @@ export class Gates {
     const { home, standby } = this.#homing;
     const order = ["home", "standby", "session", "none"];
     return [...this.#known.values()].map((gate): GateRow => {
-      const connected = (this.#keepers.get(gate.id)?.client ?? null) !== null;
+      const client = this.#keepers.get(gate.id)?.client ?? null;
+      const connected = client !== null;
       const use = gate.id === home ? "home" : gate.id === standby ? "standby" : connected ? "session" : "none";
-      return { gate, connected, rttMs: this.#homing.rttOf(gate.id), use };
+      return { gate, connected, lanes: client?.lanes ?? false, rttMs: this.#homing.rttOf(gate.id), use };
     }).sort((a, b) =>
       order.indexOf(a.use) - order.indexOf(b.use) || (a.rttMs ?? Infinity) - (b.rttMs ?? Infinity) ||
       (a.gate.id < b.gate.id ? -1 : 1)

@@ -57,6 +57,8 @@ export interface GatesHost {
 export interface GateRow {
   gate: VerifiedGate;
   connected: boolean;
+  /** It has said that it gives lanes. */
+  lanes: boolean;
   rttMs: number | null;
   use: "home" | "standby" | "session" | "none";
 }

@@ -199,9 +199,10 @@ export class Guess {
 
   tick(): void {
     const now = this.#o.now();
-    const bytes = this.running && !this.#starting ? this.#o.probe() : null;
-    const port = this.#prober?.tick(now) ?? null;
-    if (port !== null && bytes) this.#o.send({ address: this.#prober!.address, port }, bytes);
+    for (const port of this.#prober?.tick(now) ?? []) {
+      const check = this.#o.probe();
+      if (check) this.#o.send({ address: this.#prober!.address, port }, check);
+    }
     const target = this.#target;
     for (const n of this.#opener?.tick(now) ?? []) {
       const check = this.#o.probe();

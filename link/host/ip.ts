@@ -13,7 +13,7 @@ import {
   type HostRoute,
   type IpStep,
   type ObservedAddresses,
-  type ObservedRoute,
+  type OwnRoutes,
   ROUTE_PROTOCOL,
 } from "../core/plan/mod.ts";
 import { type LinkTools, MAX_TOOL_OUTPUT, runTool, toolError } from "./tools.ts";
@@ -100,11 +100,12 @@ export class IpTool {
     return parseAddresses(await this.#json(["addr", "show", "dev", this.iface]));
   }
 
-  /** Our routes through the tunnel interface, of both families. */
-  async routes(): Promise<ObservedRoute[]> {
-    const show = ["route", "show", "dev", this.iface, "proto", `${ROUTE_PROTOCOL}`];
+  /** Our routes, of both families; also when the tunnel interface is gone. */
+  async routes(): Promise<OwnRoutes> {
+    const show = ["route", "show", "proto", `${ROUTE_PROTOCOL}`];
     const both = await Promise.all([this.#json(["-4", ...show]), this.#json(["-6", ...show])]);
-    return both.flatMap((json, i) => parseRoutes(json, i === 0 ? 4 : 6));
+    const read = both.map((json, i) => parseOwnRoutes(json, i === 0 ? 4 : 6, this.iface));
+    return { tunnel: read.flatMap((r) => r.tunnel), unreachable: read.flatMap((r) => r.unreachable) };
   }
 
   /**
@@ -147,7 +148,7 @@ export class IpTool {
       this.#json(["addr", "show", "up"]),
     ]);
     return {
-      routes: [...parseOtherRoutes(four, 4, this.iface), ...parseOtherRoutes(six, 6, this.iface)],
+      routes: [...parseOtherRoutes(four, this.iface), ...parseOtherRoutes(six, this.iface)],
       addresses: parse(addressList, links, "ip addr").flatMap(({ ifname, addr_info }) =>
         ifname === undefined || ifname === this.iface
           ? []
@@ -255,21 +256,26 @@ export function parseAddresses(json: unknown): ObservedAddresses {
   };
 }
 
-/** Reads `ip -4|-6 -json route show dev IF proto N`. */
-export function parseRoutes(json: unknown, family: 4 | 6): ObservedRoute[] {
-  return parse(routeList, json, "ip route").map((r) => ({
-    prefix: r.dst === "default" ? (family === 4 ? "0.0.0.0/0" : "::/0") : r.dst,
-    source: r.prefsrc ?? null,
-  }));
+/** Reads `ip -4|-6 -json route show proto N`: what leads into the tunnel, and what is unreachable. */
+export function parseOwnRoutes(json: unknown, family: 4 | 6, tunnel: string): OwnRoutes {
+  const rows = parse(routeList, json, "ip route");
+  return {
+    tunnel: rows.filter((r) => r.dev === tunnel).map((r) => ({
+      prefix: r.dst === "default" ? (family === 4 ? "0.0.0.0/0" : "::/0") : r.dst,
+      source: r.prefsrc ?? null,
+    })),
+    unreachable: rows.filter((r) => r.type === "unreachable" && r.metric !== undefined)
+      .map((r) => ({ prefix: withLength(r.dst), metric: r.metric! })),
+  };
 }
 
 /** Reads `ip -4|-6 -json route show table all`: what others lead somewhere by an interface, default routes left out. */
-export function parseOtherRoutes(json: unknown, family: 4 | 6, tunnel: string): HostRoute[] {
+export function parseOtherRoutes(json: unknown, tunnel: string): HostRoute[] {
   return parse(routeList, json, "ip route").flatMap((route) => {
     const { dst, dev, type } = route;
     if (dst === "default" || dev === undefined || dev === tunnel || dev === "lo" || isOurRoute(route)) return [];
     if (type !== undefined && type !== "unicast") return [];
-    return [{ prefix: dst.includes("/") ? dst : `${dst}/${family === 4 ? 32 : 128}`, iface: dev }];
+    return [{ prefix: withLength(dst), iface: dev }];
   });
 }
 
@@ -306,6 +312,11 @@ function family(address: string): "-4" | "-6" {
   return address.includes(":") ? "-6" : "-4";
 }
 
+/** Single hosts are told without a length. */
+function withLength(dst: string): string {
+  return dst.includes("/") ? dst : `${dst}/${dst.includes(":") ? 128 : 32}`;
+}
+
 function lengthOf(dst: string): number {
   if (dst === "default") return 0;
   return Number(dst.split("/")[1] ?? (dst.includes(":") ? 128 : 32));
@@ -329,5 +340,9 @@ function stepLine(step: IpStep, iface: string): string {
       return `route replace ${step.prefix} ${ours}${step.source === null ? "" : ` src ${step.source}`}`;
     case "route-remove":
       return `route del ${step.prefix} ${ours}`;
+    case "unreachable-add":
+      return `route replace unreachable ${step.prefix} proto ${ROUTE_PROTOCOL} metric ${step.metric}`;
+    case "unreachable-remove":
+      return `route del unreachable ${step.prefix} proto ${ROUTE_PROTOCOL} metric ${step.metric}`;
   }
 }

@@ -3,6 +3,7 @@ import type { Log } from "../../mesh/host/log.ts";
 import type { Runner, RunningChild } from "../../mesh/host/runner.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
 import { pause } from "../../mesh/wire/pause.ts";
+import { ROUTE_PROTOCOL } from "../core/plan/mod.ts";
 import type { LinkTools } from "./tools.ts";
 
 /** Changes come in bursts (a DHCP renewal is a dozen lines); quiet for this long means it is over, in ms. */
@@ -55,7 +56,10 @@ export function startIpMonitor(o: {
 }): IpMonitor {
   const stopped = new AbortController();
   let child: RunningChild | undefined;
-  const own = new RegExp(`(^|[\\s:])${o.iface.replace(/[.]/g, "\\.")}([:@\\s]|$)`);
+  // And routes of last resort, which have no interface.
+  const own = new RegExp(
+    `(^|[\\s:])${o.iface.replace(/[.]/g, "\\.")}([:@\\s]|$)|^(Deleted )?unreachable .* proto ${ROUTE_PROTOCOL} `,
+  );
 
   const changed = settled(o.onChange, 0);
   const touched = settled(o.onTouched, APART);

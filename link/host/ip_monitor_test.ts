@@ -53,6 +53,8 @@ Deno.test("startIpMonitor() tells what happens to our own interface apart from t
     onTouched: tell("touched"),
   });
   say("Deleted 100.64.0.9 dev ghost0 proto 207 scope link");
+  say("unreachable 100.64.0.9 proto 207 metric 3758096391 ");
+  say("Deleted unreachable fd11:2:3::/48 dev lo proto 207 metric 3758096391 pref medium");
   say("7: ghost0: <POINTOPOINT,NOARP> mtu 1280 qdisc noqueue state DOWN");
   await news.promise;
   assert.deepEqual(told, ["touched"]);

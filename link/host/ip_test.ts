@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { Runner, RunOptions } from "../../mesh/host/runner.ts";
-import { IpTool, parseAddresses, parseHostAddresses, parseOtherRoutes, parseRoutes } from "./ip.ts";
+import { IpTool, parseAddresses, parseHostAddresses, parseOtherRoutes, parseOwnRoutes } from "./ip.ts";
 
 /** As iproute2 6.1 prints it, `{}` for what its filter left out included. */
 const TUNNEL = JSON.parse(
@@ -17,15 +17,24 @@ Deno.test("parseAddresses() tells addresses, MTU and state, link-local ones left
   assert.throws(() => parseAddresses([{ ifname: 7 }]), { code: "bad_input" });
 });
 
-Deno.test("parseRoutes() reads both families", () => {
-  const four = '[{"dst":"10.0.0.2","scope":"link","metric":18800,"flags":[]},' +
-    '{"dst":"10.1.0.0/24","scope":"link","prefsrc":"100.64.0.1","metric":18800,"flags":[]},{"dst":"default","flags":[]}]';
-  assert.deepEqual(parseRoutes(JSON.parse(four), 4), [
-    { prefix: "10.0.0.2", source: null },
-    { prefix: "10.1.0.0/24", source: "100.64.0.1" },
-    { prefix: "0.0.0.0/0", source: null },
-  ]);
-  assert.deepEqual(parseRoutes([{ dst: "default" }], 6), [{ prefix: "::/0", source: null }]);
+Deno.test("parseOwnRoutes() reads both families, and tells what is unreachable apart", () => {
+  const four = '[{"dst":"10.0.0.2","dev":"ghost0","scope":"link","metric":18800,"flags":[]},' +
+    '{"dst":"10.1.0.0/24","dev":"ghost0","scope":"link","prefsrc":"100.64.0.1","metric":18800,"flags":[]},' +
+    '{"dst":"default","dev":"ghost0","flags":[]},{"dst":"10.9.0.1","dev":"eth0","metric":18801},' +
+    '{"dst":"100.64.0.7","dev":"ghost1","metric":18800},{"type":"unreachable","dst":"100.64.0.2","metric":3758096391,"flags":[]}]';
+  assert.deepEqual(parseOwnRoutes(JSON.parse(four), 4, "ghost0"), {
+    tunnel: [
+      { prefix: "10.0.0.2", source: null },
+      { prefix: "10.1.0.0/24", source: "100.64.0.1" },
+      { prefix: "0.0.0.0/0", source: null },
+    ],
+    unreachable: [{ prefix: "100.64.0.2/32", metric: 3758096391 }],
+  });
+  const six = [{ dst: "default", dev: "ghost0" }, { type: "unreachable", dst: "fd11:2:3::/48", dev: "lo", metric: 7 }];
+  assert.deepEqual(parseOwnRoutes(six, 6, "ghost0"), {
+    tunnel: [{ prefix: "::/0", source: null }],
+    unreachable: [{ prefix: "fd11:2:3::/48", metric: 7 }],
+  });
 });
 
 Deno.test("parseHostAddresses() leaves out what leads nowhere", () => {
@@ -80,11 +89,11 @@ Deno.test("parseOtherRoutes() reads what others lead somewhere, in any table", (
     { dst: "192.168.1.7", dev: "eth0", table: "local", type: "local" },
     { dst: "10.9.0.0/16", type: "blackhole" },
   ];
-  assert.deepEqual(parseOtherRoutes(routes, 4, "ghost0"), [
+  assert.deepEqual(parseOtherRoutes(routes, "ghost0"), [
     { prefix: "192.168.1.0/24", iface: "eth0" },
     { prefix: "100.100.1.1/32", iface: "tailscale0" },
   ]);
-  assert.deepEqual(parseOtherRoutes([{ dst: "fd00::1", dev: "eth0" }], 6, "ghost0"), [
+  assert.deepEqual(parseOtherRoutes([{ dst: "fd00::1", dev: "eth0" }], "ghost0"), [
     { prefix: "fd00::1/128", iface: "eth0" },
   ]);
 });

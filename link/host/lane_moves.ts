@@ -77,7 +77,10 @@ export class MovingLane implements Carrier {
         towards: (node) => gates.at(gate, node),
         addressesOf: (id) => gates.addressesOf(id),
         nameOf: (id) => gates.nameOf(id),
-        send: (id, message) => gates.send(id, message),
+        // A gate has one lane for a pair: that one of before is left there is nothing to tell once there is another.
+        send: (id, message) => {
+          if (this.#lanes.every((other) => other === lane || other.gate !== gate)) gates.send(id, message);
+        },
       },
       up: (up) => this.#up(lane, up),
       down: () => this.#down(lane),

@@ -25,6 +25,8 @@ const FRESH = 5_000;
 const STALE = 15_000;
 /** A lane that a direct path has taken over from is given up after this at the latest. */
 const KEEP = 10_000;
+/** What WireGuard adds to a packet of the tunnel, in bytes: header and tag. */
+const WIREGUARD = 32;
 /** WireGuard's transport data (type 4); 32 bytes are a keepalive. */
 const DATA = 4;
 const EMPTY = 32;
@@ -44,7 +46,11 @@ class LaneCarrier implements Carrier {
 
   constructor(host: LaneHost) {
     this.#host = host;
-    this.#end = new LaneEnd({ leads: host.selfId < host.peerId, crypto: host.crypto });
+    this.#end = new LaneEnd({
+      leads: host.selfId < host.peerId,
+      size: host.mtu + WIREGUARD,
+      crypto: host.crypto,
+    });
   }
 
   reachChanged(): void {
@@ -164,6 +170,9 @@ class LaneCarrier implements Carrier {
       }
       case "down":
         return this.#host.down();
+      case "narrow":
+        this.#refusal = "packets of the tunnel's full length do not come through it";
+        return this.#host.note(`lane: ${this.#refusal}`);
     }
   }
 

@@ -5,6 +5,7 @@ import { killSwitch, KillTable } from "./exit/kill_switch.ts";
 import { groupNumber } from "./groups.ts";
 import { IpTool } from "./ip.ts";
 import { startIpMonitor } from "./ip_monitor.ts";
+import { LastResort } from "./last_resort.ts";
 import { Machine } from "./machine.ts";
 import type { Platform } from "./platform.ts";
 import { readSshKeys } from "./ssh_keys.ts";
@@ -14,6 +15,10 @@ const runner = systemRunner;
 
 async function killTable(iface: string): Promise<KillTable> {
   return new KillTable({ runner, nft: await findTool("nft", "apt-get install nftables"), iface });
+}
+
+async function ipTool(iface: string): Promise<IpTool> {
+  return new IpTool({ runner, tools: { ip: await findTool("ip", "apt-get install iproute2") }, iface });
 }
 
 export const linux: Platform = {
@@ -35,12 +40,12 @@ export const linux: Platform = {
   holdKillSwitch: async (iface, { lan }) => {
     const table = await killTable(iface);
     if (await table.holds()) return;
-    const ip = await findTool("ip", "apt-get install iproute2");
-    const tool = new IpTool({ runner, tools: { ip }, iface });
+    const tool = await ipTool(iface);
     const others = { tunnels: await tool.tunnels(), ports: [] };
     await table.set(killSwitch(await tool.networks(), { ports: null, services: [], others, lan }));
   },
   killSwitchHolds: async (iface) => await (await killTable(iface)).holds(),
   releaseKillSwitch: async (iface) => await (await killTable(iface)).set(null),
+  releaseLastResort: async (iface, owner) => await LastResort.release({ ip: await ipTool(iface), owner }),
   sshHostKeys: () => readSshKeys(),
 };

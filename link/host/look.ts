@@ -18,10 +18,12 @@ export async function netcheck(parts: Parts, o: { meshUp: boolean }): Promise<Lo
   await Promise.all([parts.surroundings.refresh(), parts.collisions.refresh()]);
   const { services } = parts.surroundings;
   const of = (family: 4 | 6) => services.filter(({ server }) => familyOf(server.address) === family);
-  const [v4, v6, clockAheadMs] = await Promise.all([
+  const relaysOf = (gate: string | null) => parts.turn.desk.enabled ? parts.turn.probe(gate) : [];
+  const [v4, v6, clockAheadMs, namedRelays] = await Promise.all([
     probeNat(of(4), stunCrypto),
     probeNat(of(6), stunCrypto),
     parts.mesh.clockAhead({ signal: AbortSignal.timeout(CLOCK_PATIENCE) }).catch(() => null),
+    relaysOf(null),
     parts.portMap?.look(),
   ]);
   const rtts = new Map<string, number>();
@@ -32,16 +34,16 @@ export async function netcheck(parts: Parts, o: { meshUp: boolean }): Promise<Lo
     });
   }
   const gates = await Promise.all(
-    parts.gates.list().map(async ({ gate, connected, use }) => {
+    parts.gates.list().map(async ({ gate, connected, lanes, use }) => {
       const own = services.filter((s) => s.gate === gate.id).flatMap((s) =>
         rtts.get(`${s.server.address} ${s.server.port}`) ?? []
       );
-      const relays = parts.turn.desk.enabled ? await parts.turn.probe(gate.id) : [];
+      const relays = await relaysOf(gate.id);
       return {
         name: gate.name,
         use,
         rttMs: own.length === 0 ? null : Math.min(...own),
-        rungs: [...(connected ? ["quic"] : []), ...(relays.length > 0 ? ["turn"] : [])],
+        rungs: [...(lanes ? ["lane"] : []), ...(connected ? ["quic"] : []), ...(relays.length > 0 ? ["turn"] : [])],
         turn: relays,
       };
     }),
@@ -54,6 +56,7 @@ export async function netcheck(parts: Parts, o: { meshUp: boolean }): Promise<Lo
     gates: gates.length,
     sessions: gates.filter(({ rungs }) => rungs.includes("quic")).length,
     turn: [...new Set(gates.flatMap(({ turn }) => turn))],
+    namedTurn: namedRelays,
     coordinator: o.meshUp,
     portMapped: (parts.portMap?.state.mapping ?? null) !== null,
     clockAheadMs,
@@ -90,6 +93,7 @@ export function whyOf(parts: Parts, peer: Peer): string | null {
     rung: peer.state.rung,
     ice: ice.state,
     reachable: parts.reachable(peer.id),
+    session: parts.gates.connected.length > 0,
     locals: ice.candidates.length,
     remotes: remotes.length,
     hard: parts.surroundings.hard,

@@ -9,13 +9,9 @@ import ipaddr from "ipaddr.js";
 import {
   behindAliases,
   type Bridge,
-  contains,
   type DesiredPeer,
-  type DesiredRoute,
   EXIT_MARK,
   type ObservedWireGuard,
-  planAddresses,
-  planRoutes,
   planWireGuard,
 } from "../core/plan/mod.ts";
 import { type Egress, Forwarding } from "../../mesh/host/forwarding.ts";
@@ -29,10 +25,12 @@ import { ForeignFirewalls } from "./firewall/foreign.ts";
 import { OnChange } from "./firewall/on_change.ts";
 import { freePort } from "./free_port.ts";
 import { IpTool, type LocalNetworks } from "./ip.ts";
+import { LastResort, type LastResortEnd } from "./last_resort.ts";
 import type { MachineOptions } from "./machine_options.ts";
 import { LinkTable } from "./nft.ts";
 import { RouteChooser } from "./routes/chooser.ts";
 import type { Wanted, WantedPeer } from "./wanted.ts";
+import { hostPrefix, Ways } from "./ways.ts";
 import { type Device, openDevice } from "./wg_device.ts";
 import { countersOf, WireGuard } from "./wg.ts";
 
@@ -44,6 +42,15 @@ const ANYWHERE: Record<string, string> = { "0.0.0.0/0": "1.1.1.1", "::/0": "2606
 /** Seconds between WireGuard's own keepalives. */
 const KEEPALIVE = 25;
 
+/** What is open before the machine is. */
+interface MachineParts {
+  device: Device;
+  forwarding: Forwarding;
+  firewall: FirewallDesk;
+  ip: IpTool;
+  lastResort: LastResort;
+}
+
 /** The tunnel interface with all that belongs to it. */
 export class Machine {
   readonly ip: IpTool;
@@ -53,20 +60,17 @@ export class Machine {
   readonly #o: MachineOptions;
   readonly #table: LinkTable;
   readonly #forwarding: Forwarding;
+  readonly #ways: Ways;
   readonly #wgPort: number;
   readonly #chooser: RouteChooser;
   readonly #exit: MachineExit;
   /** From this port the daemon asks for its own names, past an exit node. */
   readonly namesPort: number = freePort();
   #uses: readonly RouteUse[] = [];
-  /** There may be routes past the tunnel; also those of a crash. */
-  #exempts = true;
   /** What the table in force guards. */
   #guarded: readonly Egress[] = [];
   /** Nothing was left undone by the last run. */
   #whole = false;
-  /** The addresses and routes that were brought about last. */
-  #waysDone = "";
   /** The address that this machine sends from towards the far end of each bridge. */
   readonly #sources = new Map<string, string | null>();
   /** Somebody may have removed the table; the next run looks. */
@@ -78,22 +82,15 @@ export class Machine {
   /** The move that WireGuard has been told of. */
   #movesTold = 0;
 
-  private constructor(
-    o: MachineOptions,
-    { device, forwarding, firewall }: { device: Device; forwarding: Forwarding; firewall: FirewallDesk },
-  ) {
+  private constructor(o: MachineOptions, { device, forwarding, firewall, ip, lastResort }: MachineParts) {
     this.#o = o;
     this.firewall = firewall;
     this.device = device;
-    this.ip = new IpTool({ runner: o.runner, tools: o.tools, iface: o.iface });
-    this.wg = new WireGuard({ runner: o.runner, tools: o.tools, iface: o.iface });
-    this.#table = new LinkTable({
-      runner: o.runner,
-      tools: o.tools,
-      iface: o.iface,
-      beforeLoad: () => firewall.keep(),
-    });
+    this.ip = ip;
+    this.wg = new WireGuard(o);
+    this.#table = new LinkTable({ ...o, beforeLoad: () => firewall.keep() });
     this.#forwarding = forwarding;
+    this.#ways = new Ways({ ...o, ip, lastResort });
     this.#chooser = new RouteChooser({ ...o, ip: this.ip });
     this.#wgPort = o.port === 0 ? freePort() : o.port;
     this.#exit = new MachineExit({
@@ -120,17 +117,24 @@ export class Machine {
       log,
       now,
     });
-    const device = await openDevice({
-      name: o.iface,
-      owner: o.owner,
-      runner: o.runner,
-      tools: o.tools,
-      log: o.log,
-      onRestart: o.onDeviceRestart,
-    });
-    const machine = new Machine(o, { device, forwarding, firewall });
-    await machine.#exit.recover();
-    return machine;
+    const ip = new IpTool(o);
+    const lastResort = await LastResort.open({ ...o, ip, now, file: `${o.stateDir}/unreachable.json` });
+    try {
+      const device = await openDevice({
+        name: o.iface,
+        owner: o.owner,
+        runner: o.runner,
+        tools: o.tools,
+        log: o.log,
+        onRestart: o.onDeviceRestart,
+      });
+      const machine = new Machine(o, { device, forwarding, firewall, ip, lastResort });
+      await machine.#exit.recover();
+      return machine;
+    } catch (error) {
+      await lastResort.close("as found");
+      throw error;
+    }
   }
 
   /** Looks for other programs' firewalls that stop what is carried. */
@@ -169,6 +173,7 @@ export class Machine {
     for (
       const step of [
         async () => void (networks = await this.#exit.guard(wanted.exit, wanted.past)),
+        () => this.#ways.hold(wanted, trust),
         () => this.#tunnel(wanted, trust),
         () =>
           this.#exit.apply(wanted.exit, {
@@ -209,27 +214,11 @@ export class Machine {
     // An answer to what a new peer sends would leave in clear while there is no route into the tunnel.
     const known = new Set(observed.peers.map((peer) => peer.publicKey));
     const routesFirst = peers.some((peer) => !known.has(peer.publicKey));
-    if (routesFirst) await orRemove(() => this.#ways(wanted, routes));
+    if (routesFirst) await orRemove(() => this.#ways.bring(wanted, routes));
     await this.wg.apply(steps, wanted.privateKey);
     this.#movesTold = moves;
-    const same = trust && this.#waysDone === waysOf(wanted, routes);
-    if (!routesFirst && !same) await this.#ways(wanted, routes);
+    if (!routesFirst) await this.#ways.bring(wanted, routes, trust);
     this.#uses = routes;
-  }
-
-  /** This machine's addresses in the network, and the routes into the tunnel. */
-  async #ways(wanted: Wanted, routes: RouteUse[]): Promise<void> {
-    const state = await this.ip.addresses();
-    const own = wanted.resolver === null ? wanted.addresses : [...wanted.addresses, wanted.resolver];
-    const addresses = own.map((a) => `${a}/${a.includes(":") ? 128 : 32}`);
-    await this.ip.apply(planAddresses({ addresses, mtu: this.#o.mtu }, state));
-    await this.#exempt(wanted, routes);
-    const desired: DesiredRoute[] = wanted.peers.flatMap((p) =>
-      p.addresses.map((a) => routeWith(hostPrefix(a), wanted))
-    );
-    for (const use of routes) if (use.active) desired.push(routeWith(use.route.prefix, wanted));
-    await this.ip.apply(planRoutes(desired, await this.ip.routes()));
-    this.#waysDone = waysOf(wanted, routes);
   }
 
   async #filter(wanted: Wanted): Promise<void> {
@@ -337,25 +326,15 @@ export class Machine {
     return peers;
   }
 
-  /** Gates and the far ends of tunnels within a prefix are still reached as before: by a route of their own past the tunnel. */
-  async #exempt(wanted: Wanted, routes: readonly RouteUse[]): Promise<void> {
-    const active = routes.filter((u) => u.active).map((u) => u.route.prefix);
-    const ends = [...wanted.outside, ...wanted.peers.map((p) => p.endpoint.address)];
-    const inside = [...new Set(ends)].filter((address) => active.some((prefix) => contains(prefix, address)));
-    if (inside.length === 0 && !this.#exempts) return;
-    await this.ip.exempt(inside);
-    this.#exempts = inside.length > 0;
-  }
-
   /** Removes interface, routes and table, and restores forwarding. */
-  async close(): Promise<void> {
+  async close({ lastResort }: { lastResort: LastResortEnd }): Promise<void> {
     const failures: unknown[] = [];
     await this.#chooser.close();
     // The table goes last: its guard must outlive the forwarding that it guards.
     for (
       const step of [
         () => this.#exit.close(),
-        () => this.ip.exempt([]),
+        () => this.#ways.close(lastResort),
         () => this.device.close(),
         () => this.#forwarding.restore(),
         () => this.#table.remove(),
@@ -366,20 +345,4 @@ export class Machine {
     }
     for (const failure of failures) this.#o.log.error("Could not clean up", { why: errorLine(failure) });
   }
-}
-
-/** All that addresses and routes are made from, as one text to compare. */
-function waysOf({ addresses, resolver, outside, peers }: Wanted, routes: readonly RouteUse[]): string {
-  const ends = peers.map((peer) => [peer.addresses, peer.endpoint.address]);
-  return JSON.stringify([addresses, resolver, outside, ends, routes.map((use) => [use.route.prefix, use.active])]);
-}
-
-/** A route whose traffic has this machine's own address, not the resolver's. */
-function routeWith(prefix: string, { addresses }: Wanted): DesiredRoute {
-  const source = prefix.includes(":") ? undefined : addresses.find((a) => !a.includes(":"));
-  return source === undefined ? { prefix } : { prefix, source };
-}
-
-function hostPrefix(address: string): string {
-  return `${address}/${address.includes(":") ? 128 : 32}`;
 }

@@ -7,6 +7,8 @@ import type { LinkTools } from "./tools.ts";
 export interface MachineOptions {
   iface: string;
   owner: string;
+  /** The network's /48. */
+  prefix6: string;
   port: number;
   mtu: number;
   /** Name of a back end (link/host/firewall/registry.ts). */

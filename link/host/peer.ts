@@ -157,7 +157,8 @@ export class Peer {
         // A repeated offer is answered again, but begins nothing new.
         if (!body.reply && body.ufrag !== this.#remoteUfrag) this.event({ kind: "iceStarted" });
         this.#remoteUfrag = body.ufrag;
-        if (!body.reply) this.#sendIce(true);
+        if (body.reply) this.event({ kind: "iceAnswered" });
+        else this.#sendIce(true);
         return;
       }
       case "candidates":
@@ -264,6 +265,7 @@ export class Peer {
           this.#host.signal(this.id, { t: "moved-ack", rung: action.rung, serial: action.serial });
           break;
         case "startIce":
+        case "offerAgain":
           if (this.#host.direct) this.#sendIce(false);
           break;
         case "restartIce":

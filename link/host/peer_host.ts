@@ -18,6 +18,8 @@ export interface PeerHost {
   direct: boolean;
   guesses: GuessDesk;
   crypto: StunCrypto;
+  /** MTU of the tunnel. */
+  mtu: number;
   tieBreaker: bigint;
   /** False for addresses that must not be candidates: the overlay's own. */
   accept(address: string): boolean;

@@ -31,6 +31,8 @@ export interface Platform {
   killSwitchHolds(iface: string): Promise<boolean>;
   /** Takes a tunnel's kill switch away, there or not. @throws GhostError `missing_tool` */
   releaseKillSwitch(iface: string): Promise<void>;
+  /** Takes away the routes of last resort that ended sessions of this machine left; `owner` is its id. @throws GhostError */
+  releaseLastResort(iface: string, owner: string): Promise<void>;
   /** Public host keys of this machine's SSH server; none without one. */
   sshHostKeys(): Promise<string[]>;
 }

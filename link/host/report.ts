@@ -156,7 +156,9 @@ export class Report {
     }
     if (view.gates.size === 0) {
       list.push("the network has no gate: only machines that reach each other directly can talk");
-    } else if (!out && !gates.list().some((g) => g.connected)) list.push("no gate can be reached");
+    } else if (!out && !gates.list().some((g) => g.connected)) {
+      list.push("no session with a gate: packets go by direct paths and TURN servers alone");
+    }
     const name = self && nameWarning(view.ledger, { id: self.id, name: self.name, wanted: own.record.name });
     if (name) list.push(name);
     if (self && self.ipv4 === null && own.record.ipv4 !== null) {
@@ -178,7 +180,8 @@ export class Report {
         name: known.name,
         id: peer.id,
         addresses: addressesOf(known),
-        online: this.#o.reachable(peer.id) || (rung === "direct" && fresh),
+        // A relay through this process is up only while its checks are answered.
+        online: this.#o.reachable(peer.id) || rung === "turn" || (rung === "direct" && fresh),
         path: {
           rung,
           endpoint,

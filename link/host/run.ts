@@ -2,6 +2,7 @@
 import { steady } from "../../mesh/host/clock.ts";
 import { issuerSigners } from "../../mesh/policy/mod.ts";
 import { openKept } from "../../mesh/trust/kept_ledger.ts";
+import { networkPrefix6 } from "../../mesh/trust/address.ts";
 import { nodeIdOf } from "../../mesh/trust/keys.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import { stunCrypto } from "./crypto.ts";
@@ -13,7 +14,8 @@ import { Supervisor, type SupervisorOptions } from "./supervisor.ts";
 import { namedServer } from "./turn_servers.ts";
 
 /**
- * Runs the daemon until the signal aborts; everything that it made on the machine is gone when this returns.
+ * Runs the daemon until the signal aborts; everything that it made on the machine is gone when this returns, but a kill switch and,
+ * if the tunnel was up and is to be, the routes of last resort (link/host/last_resort.ts).
  * @throws GhostError for what is missing; the machine is then as before
  */
 export async function runDaemon(o: Omit<SupervisorOptions, "session">): Promise<void> {
@@ -38,10 +40,12 @@ async function runSession(o: DaemonOptions): Promise<void> {
   const turnServers = await Promise.all(o.config.turn.map(namedServer));
   const hub = new IceHub({ log: o.log, crypto: stunCrypto, clock: steady.now });
   let daemon: Daemon | null = null;
+  let came = false;
   try {
     const machine = await o.platform.openMachine({
       iface: o.config.interface,
       owner: id,
+      prefix6: await networkPrefix6(network.net),
       port: o.config.port,
       mtu: o.config.mtu,
       firewall: o.config.firewall,
@@ -53,11 +57,17 @@ async function runSession(o: DaemonOptions): Promise<void> {
       onRouteHealth: () => daemon?.reconcile(),
     });
     try {
-      daemon = new Daemon(o, { id, own, ledger, machine, hub, turnServers });
+      const attach: DaemonOptions["attach"] = async (session) => {
+        await o.attach(session);
+        came = true;
+      };
+      daemon = new Daemon({ ...o, attach }, { id, own, ledger, machine, hub, turnServers });
       await daemon.serve();
     } finally {
       await daemon?.close();
-      await machine.close();
+      // An update and a crash are no wish to be off the network, `ghostctl down` is.
+      const { up } = await o.state.settings().catch(() => ({ up: true }));
+      await machine.close({ lastResort: !up ? "go" : came ? "stay" : "as found" });
     }
   } finally {
     hub.close();

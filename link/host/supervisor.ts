@@ -67,7 +67,10 @@ export class Supervisor implements Control {
       await this.#holdKillSwitch();
       while (!signal.aborted) {
         if (await state.network() !== null && (await state.settings()).up) await this.#runSession();
-        else await this.#serve();
+        else {
+          await this.#releaseLastResort();
+          await this.#serve();
+        }
         this.#turned();
         if (signal.aborted || this.#again) continue;
         await this.#woken();
@@ -85,6 +88,17 @@ export class Supervisor implements Control {
     await platform.holdKillSwitch(config.interface, exit).catch((error: unknown) =>
       log.error("The kill switch could not be loaded", { why: errorLine(error) })
     );
+  }
+
+  /** Off the network by choice: what a session that was killed or failed has left goes as well. */
+  async #releaseLastResort(): Promise<void> {
+    const { state, platform, config, log } = this.#o;
+    try {
+      const identity = await state.identity();
+      if (identity) await platform.releaseLastResort(config.interface, await nodeIdOf(identity.identity.public));
+    } catch (error) {
+      log.error("Routes of last resort could not be taken away", { why: errorLine(error) });
+    }
   }
 
   /** Set by `up` while the session before is still ending. */
@@ -241,7 +255,7 @@ export class Supervisor implements Control {
       const turn = this.#turn.promise;
       this.#stop!.abort();
       await turn;
-    }
+    } else await this.#releaseLastResort();
     return { state: "down", changed, notes: await this.#killSwitchNote() };
   }
 

@@ -10,7 +10,7 @@ import { Supervisor, type SupervisorOptions } from "./supervisor.ts";
 
 /** A machine that has joined and whose tunnel is down; its kill switch is there when it was asked for. */
 async function joined(
-  work: (m: { supervisor: Supervisor; state: NodeState; id: string; key: string }) => Promise<void>,
+  work: (m: { supervisor: Supervisor; state: NodeState; id: string; key: string; released: string[] }) => Promise<void>,
   settle: (ledger: Ledger, alice: { id: string; key: string }) => Promise<unknown> = () => Promise.resolve(),
 ): Promise<void> {
   const dir = await Deno.makeTempDir();
@@ -30,7 +30,12 @@ async function joined(
       seq: record.seq,
     });
     await keepWhole(state.ledger, ledger);
-    const platform = { killSwitchHolds: () => Promise.resolve(true), releaseKillSwitch: () => Promise.resolve() };
+    const released: string[] = [];
+    const platform = {
+      killSwitchHolds: () => Promise.resolve(true),
+      releaseKillSwitch: () => Promise.resolve(),
+      releaseLastResort: (...of: string[]) => Promise.resolve(void released.push(of.join(" "))),
+    };
     const supervisor = new Supervisor(
       {
         state,
@@ -39,7 +44,7 @@ async function joined(
         feeds: new Feeds({ write() {} }),
       } as unknown as SupervisorOptions,
     );
-    await work({ supervisor, state, id, key: key.public });
+    await work({ supervisor, state, id, key: key.public, released });
   } finally {
     await Deno.remove(dir, { recursive: true });
   }
@@ -70,6 +75,12 @@ Deno.test("Supervisor.down() says that the kill switch holds", () =>
     await state.changeSettings({ exit });
     const { notes } = await supervisor.down();
     assert.deepEqual(notes, ["the kill switch holds: nothing leaves (ghostctl exit-node none)"]);
+  }));
+
+Deno.test("Supervisor.down() takes the routes of a session away that failed", () =>
+  joined(async ({ supervisor, id, released }) => {
+    await supervisor.down();
+    assert.deepEqual(released, [`ghost0 ${id}`]);
   }));
 
 Deno.test("Supervisor.settings() tells the name that an admin gave beside the own one", () =>

@@ -70,6 +70,7 @@ export async function machine(
     peerGates: () => [],
     guesses: new GuessDesk({ enabled: () => false, hard: () => false, server: () => null }),
     crypto: stunCrypto,
+    mtu: 1280,
     tieBreaker: 1n,
     accept: () => true,
     wgPort: () => portOf(wireguard),

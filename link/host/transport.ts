@@ -38,6 +38,8 @@ export interface CarrierHost {
   /** The socket on WireGuard's own external port; answers to what is sent there come back to the receiver that is named. */
   readonly hub: IceHub;
   readonly crypto: StunCrypto;
+  /** MTU of the tunnel. */
+  readonly mtu: number;
   /** This node's address at a TURN server. */
   readonly turn: TurnDesk;
   /** Ids of the gates where the peer says that it is found. */

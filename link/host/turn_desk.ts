@@ -16,7 +16,7 @@ import type { TurnChoice } from "./turn_servers.ts";
 /** An attempt takes at most this long, in ms. */
 const ATTEMPT = 8_000;
 /** Attempts of one race. */
-const MAX_ATTEMPTS = 12;
+const MAX_ATTEMPTS = 16;
 /** An address that nobody uses is given back after this, in ms. */
 const IDLE = 10_000;
 const RETRY = { firstMs: 500, longestMs: 60_000, healthyMs: 60_000 };
@@ -55,7 +55,7 @@ export class TurnDesk {
   readonly #host: TurnDeskHost;
   readonly #users = new Map<RelayUser, string | null>();
   /** Who has named each address: any peer may name any, so several may name one, and nobody takes it from another. */
-  readonly #owners = new Map<string, Set<RelayUser>>();
+  readonly #owners = new Map<string, { peer: TransportAddress; users: Set<RelayUser> }>();
   /** Addresses that the server lets through. */
   readonly #permitted = new Set<string>();
   readonly #hold = new Hold(RETRY);
@@ -90,7 +90,7 @@ export class TurnDesk {
 
   release(user: RelayUser): void {
     if (!this.#users.delete(user)) return;
-    for (const [key, users] of this.#owners) if (users.delete(user) && users.size === 0) this.#disown(key);
+    for (const { peer } of [...this.#owners.values()]) this.forget(user, peer);
     if (this.#users.size > 0) return;
     clearTimeout(this.#timer);
     this.#racing?.abort();
@@ -99,14 +99,16 @@ export class TurnDesk {
 
   permit(user: RelayUser, peer: TransportAddress): void {
     const key = endpointText(peer);
-    this.#owners.set(key, (this.#owners.get(key) ?? new Set()).add(user));
+    const owned = this.#owners.get(key) ?? { peer, users: new Set() };
+    owned.users.add(user);
+    this.#owners.set(key, owned);
     if (this.#permitted.has(key)) user.permitted(peer);
     else this.#live?.connection.permit(peer);
   }
 
   forget(user: RelayUser, peer: TransportAddress): void {
     const key = endpointText(peer);
-    const users = this.#owners.get(key);
+    const users = this.#owners.get(key)?.users;
     if (!users?.delete(user) || users.size > 0) return;
     this.#disown(key);
     this.#live?.connection.forget(peer);
@@ -234,7 +236,7 @@ export class TurnDesk {
   }
 
   #named(connection: TurnConnection, peer: TransportAddress): RelayUser[] {
-    return this.#live?.connection === connection ? [...this.#owners.get(endpointText(peer)) ?? []] : [];
+    return this.#live?.connection === connection ? [...this.#owners.get(endpointText(peer))?.users ?? []] : [];
   }
 
   /** Checks are known by their keys, packets are not: where several peers name one address, these are the one's who proved it. */

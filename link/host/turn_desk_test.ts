@@ -120,6 +120,27 @@ Deno.test("TurnDesk: who names another's address gets neither its packets nor an
   }
 });
 
+Deno.test("TurnDesk: who gave the address back and needs it again is told anew that its peer is let through", async () => {
+  const server = new FakeServer();
+  await using served = new Served(server);
+  const desk = deskOf(() => [served.choice("test", () => CREDENTIALS)]);
+  const [first, again] = [new User(), new User()];
+  try {
+    desk.acquire(first, null);
+    await first.there.promise;
+    desk.permit(first, SHARED);
+    await first.allowed.promise;
+    desk.release(first);
+    desk.acquire(again, null); // it is there still
+    await again.there.promise;
+    desk.permit(again, SHARED);
+    assert.deepEqual(await again.allowed.promise, SHARED);
+  } finally {
+    desk.release(again);
+    desk.close();
+  }
+});
+
 Deno.test("TurnDesk: a server that takes other credentials by now gives the address while a silent way is waited for", async () => {
   await using served = new Served(new FakeServer());
   await using silent = new Served(null);

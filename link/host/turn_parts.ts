@@ -10,7 +10,7 @@ import type { TurnServer } from "./turn_pipe.ts";
 import { probeTurn } from "./turn_probe.ts";
 import { GateCredentials } from "./turn_credentials.ts";
 import { TurnDesk } from "./turn_desk.ts";
-import { choicesOf, choicesOfNamed, mayDial, type NamedServer, type TurnChoice } from "./turn_servers.ts";
+import { choicesOf, choicesOfNamed, inOrder, mayDial, type NamedServer, type TurnChoice } from "./turn_servers.ts";
 
 export interface TurnPartsOptions {
   id: string;
@@ -24,6 +24,8 @@ export interface TurnPartsOptions {
   meshUp(): boolean;
   /** Addresses of a host; those of before when its name is not answered now. */
   addressesOf(host: string): Promise<readonly string[]>;
+  /** Those of them to which this machine has a route; all where it has none to any. */
+  ways(hosts: readonly string[]): Promise<readonly string[]>;
   log: Log;
   /** The machine's own clock, for what others have dated. */
   now(): number;
@@ -37,10 +39,10 @@ function turnFirst(words: LinkConfig["fallback"]): boolean {
 }
 
 /** Over UDP answers are known by the address that they come from; TLS needs the name for the certificate. */
-async function byAddress(choice: TurnChoice, addressesOf: TurnPartsOptions["addressesOf"]): Promise<TurnChoice> {
+async function byAddress(choice: TurnChoice, ways: TurnPartsOptions["ways"]): Promise<TurnChoice> {
   const { server } = choice;
   if (server.transport !== "udp") return choice;
-  return { ...choice, server: { ...server, host: (await addressesOf(server.host))[0] ?? server.host } };
+  return { ...choice, server: { ...server, host: (await ways([server.host]))[0] ?? server.host } };
 }
 
 export class TurnParts {
@@ -79,24 +81,29 @@ export class TurnParts {
     });
   }
 
-  /** Which transports to a gate's TURN service get through now. */
-  async probe(gate: string): Promise<TurnServer["transport"][]> {
+  /** Which transports to a gate's TURN service get through now; null asks the servers of the config. */
+  async probe(gate: string | null): Promise<TurnServer["transport"][]> {
     const choices = (await this.choices(gate)).filter((choice) => choice.gate === gate);
     return await probeTurn(choices.map(({ server }) => server));
   }
 
-  /** All servers by all transports: the gate `prefer`, those with a session, the others, and those of the config. */
+  /** All servers by all transports: the gates' own, in their order, and those of the config. */
   async choices(prefer: string | null): Promise<TurnChoice[]> {
-    const { view, named, addressesOf } = this.#o;
-    const rank = (id: string) => id === prefer ? 0 : this.#o.gates().has(id) ? 1 : 2;
-    const gates = [...view.gates.values()].filter(({ record }) => record.turn).sort((a, b) => rank(a.id) - rank(b.id));
-    const own = await Promise.all(gates.map(async (gate) => {
-      const found = (await Promise.all(gate.record.hosts.map(addressesOf))).flat();
-      const addresses = found.filter((address) => mayDial(address, (overlay) => view.isOverlay(overlay)));
-      return choicesOf(gate, { addresses, credentials: () => this.credentials.of(gate.id) });
-    }));
-    const others = await Promise.all(named.flatMap(choicesOfNamed).map((choice) => byAddress(choice, addressesOf)));
-    return [...own.flat(), ...others];
+    const { view, named, addressesOf, ways } = this.#o;
+    const gates = await Promise.all(
+      [...view.gates.values()].filter(({ record }) => record.turn).map(async (gate) => {
+        const all = (await Promise.all(gate.record.hosts.map(addressesOf))).flat();
+        const open = await ways(gate.record.hosts);
+        const addresses = open.filter((address) => mayDial(address, (overlay) => view.isOverlay(overlay)));
+        const ipv4 = all.some((address) => !address.includes(":"));
+        return { gate, id: gate.id, session: this.#o.gates().has(gate.id), addresses, ipv4 };
+      }),
+    );
+    const own = inOrder(gates, prefer).flatMap(({ gate, addresses, ipv4 }) =>
+      choicesOf(gate, { addresses, ipv4, credentials: () => this.credentials.of(gate.id) })
+    );
+    const others = await Promise.all(named.flatMap(choicesOfNamed).map((choice) => byAddress(choice, ways)));
+    return [...own, ...others];
   }
 
   /** Takes mail of a gate; false when it is from none. */

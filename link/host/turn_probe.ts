@@ -12,10 +12,10 @@ import { openTurnPipe, type TurnServer } from "./turn_pipe.ts";
 const PATIENCE = 1_500;
 const ASK_EVERY = 400;
 
-/** The transports that a server answers on. */
+/** The transports that a server answers on, by whichever of its addresses. */
 export async function probeTurn(servers: readonly TurnServer[]): Promise<TurnServer["transport"][]> {
   const answers = await Promise.all(servers.map(answersOn));
-  return servers.filter((_, i) => answers[i]).map(({ transport }) => transport);
+  return [...new Set(servers.filter((_, i) => answers[i]).map(({ transport }) => transport))];
 }
 
 async function answersOn(server: TurnServer): Promise<boolean> {

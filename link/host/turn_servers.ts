@@ -82,23 +82,43 @@ export function mayDial(address: string, isOverlay: (address: string) => boolean
   return !NEVER.has(plain.range()) && !isOverlay(plain.toString());
 }
 
-/** A gate's server by all transports, best first; `addresses` are those of its hosts. */
+/**
+ * Which gate's server is tried when: the one that is preferred, where the peer has its address; those with IPv4, whose relayed
+ * addresses all others reach, however this machine gets there; and of each kind the ones with a session first.
+ */
+export function inOrder<G extends { id: string; ipv4: boolean; session: boolean }>(
+  gates: readonly G[],
+  prefer: string | null,
+): G[] {
+  const rank = ({ id, ipv4, session }: G) => id === prefer ? 0 : (ipv4 ? 1 : 3) + (session ? 0 : 1);
+  return gates.toSorted((a, b) => rank(a) - rank(b));
+}
+
+/**
+ * A gate's server by all transports, best first, over each family that leads there. UDP is asked by one of them: where the other
+ * gets through instead, so does a session with the gate. The relayed address is of IPv4 wherever the gate has IPv4, whatever
+ * leads to it: peers of both families reach that one through their own servers, and one of IPv6 only those whose server has IPv6.
+ * @param o.addresses of its hosts, those to which there is a way
+ * @param o.ipv4 whether the gate has IPv4
+ */
 export function choicesOf(
   gate: VerifiedGate,
-  o: { addresses: readonly string[]; credentials(): Promise<TurnCredentials> },
+  o: { addresses: readonly string[]; ipv4: boolean; credentials(): Promise<TurnCredentials> },
 ): TurnChoice[] {
   const { turn, cert } = gate.record;
-  const host = o.addresses.find((address) => !address.includes(":")) ?? o.addresses[0];
-  if (!turn || host === undefined) return [];
+  const isIpv6 = (address: string) => address.includes(":");
+  const hosts = [o.addresses.find((a) => !isIpv6(a)), o.addresses.find(isIpv6)].filter((a) => a !== undefined);
+  if (!turn) return [];
+  const { port, tls } = turn;
   const transports: TurnServer[] = [
-    { transport: "udp", host, port: turn.port },
-    ...(turn.tls === undefined ? [] : [{ transport: "tls" as const, host, port: turn.tls, cert }]),
-    { transport: "tcp", host, port: turn.port },
+    ...hosts.slice(0, 1).map((host) => ({ transport: "udp" as const, host, port })),
+    ...(tls === undefined ? [] : hosts.map((host) => ({ transport: "tls" as const, host, port: tls, cert }))),
+    ...hosts.map((host) => ({ transport: "tcp" as const, host, port })),
   ];
   return transports.map((server) => ({
     gate: gate.id,
     server,
-    ...(host.includes(":") ? { family: 6 as const } : {}),
+    ...(o.ipv4 ? {} : { family: 6 as const }),
     text: `${gate.name} over ${server.transport.toUpperCase()}`,
     credentials: o.credentials,
   }));

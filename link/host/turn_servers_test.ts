@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
-import { choicesOf, mayDial, namedServer } from "./turn_servers.ts";
+import { choicesOf, inOrder, mayDial, namedServer } from "./turn_servers.ts";
 
 Deno.test("attack: mayDial() lets no gate send this machine to itself, its link, or the overlay", () => {
   const overlay = (address: string) => address === "100.64.0.9";
@@ -11,22 +11,38 @@ Deno.test("attack: mayDial() lets no gate send this machine to itself, its link,
   for (const address of ["203.0.113.20", "192.168.1.5", "2001:db8::1"]) assert.ok(mayDial(address, overlay), address);
 });
 
-Deno.test("choicesOf() takes UDP, TLS and TCP at one address, IPv4 first, and nothing where the gate has no TURN", () => {
+Deno.test("choicesOf() takes UDP by one family, TLS and TCP by each, and nothing where the gate has no TURN", () => {
   const gate = (turn: unknown) => ({ id: "g", name: "gate1", record: { cert: "c", turn } }) as unknown as VerifiedGate;
   const credentials = () => Promise.resolve({ username: "u", password: "p" });
-  const addresses = ["2001:db8::1", "203.0.113.20"];
-  const texts = (g: VerifiedGate, a = addresses) =>
-    choicesOf(g, { addresses: a, credentials }).map(({ server, family }) =>
+  const both = ["2001:db8::1", "203.0.113.20"];
+  const texts = (g: VerifiedGate, addresses = both, ipv4 = true) =>
+    choicesOf(g, { addresses, ipv4, credentials }).map(({ server, family }) =>
       `${server.transport} ${server.host} ${server.port} ${server.cert ?? ""} ${family ?? ""}`.trim()
     );
   assert.deepEqual(texts(gate({ port: 3480, tls: 443 })), [
     "udp 203.0.113.20 3480",
     "tls 203.0.113.20 443 c",
+    "tls 2001:db8::1 443 c",
     "tcp 203.0.113.20 3480",
+    "tcp 2001:db8::1 3480",
   ]);
-  assert.deepEqual(texts(gate({ port: 1 }), ["2001:db8::1"]), ["udp 2001:db8::1 1  6", "tcp 2001:db8::1 1  6"]);
+  // By IPv6, for an address of IPv4 where the gate has one.
+  assert.deepEqual(texts(gate({ port: 1 }), ["2001:db8::1"]), ["udp 2001:db8::1 1", "tcp 2001:db8::1 1"]);
+  assert.deepEqual(texts(gate({ port: 1 }), ["2001:db8::1"], false), ["udp 2001:db8::1 1  6", "tcp 2001:db8::1 1  6"]);
   assert.deepEqual(texts(gate(undefined)), []);
-  assert.deepEqual(texts(gate({ port: 1 }), []), []);
+  assert.deepEqual(texts(gate({ port: 1, tls: 2 }), []), []);
+});
+
+Deno.test("inOrder() takes the gate of the peer's address, then those with IPv4, and of each kind those with a session", () => {
+  const gate = (id: string, ipv4: boolean, session: boolean) => ({ id, ipv4, session });
+  const gates = [
+    gate("six", false, true),
+    gate("far", true, false),
+    gate("peer", false, false),
+    gate("near", true, true),
+  ];
+  assert.deepEqual(inOrder(gates, "peer").map(({ id }) => id), ["peer", "near", "far", "six"]);
+  assert.deepEqual(inOrder(gates, null).map(({ id }) => id), ["near", "far", "six", "peer"]);
 });
 
 Deno.test("namedServer() reads RFC 7065's forms and refuses others, and passwords that others may read", async () => {

@@ -1,7 +1,7 @@
 /** What the daemon wants of the machine (link/host/machine.ts). */
 import type { Filter } from "../../mesh/policy/mod.ts";
 import type { RouteBody } from "../../mesh/wire/ledger.ts";
-import type { Bridge, Join } from "../core/plan/mod.ts";
+import type { Bridge, HostRoute, Join } from "../core/plan/mod.ts";
 import type { PastExit, WantedExit } from "./exit/machine_exit.ts";
 
 /** A peer as it should stand in WireGuard. */
@@ -26,6 +26,10 @@ export interface Wanted {
   /** Address of this machine's own resolver, on the tunnel interface beside the machine's own; null without names. */
   resolver: string | null;
   peers: WantedPeer[];
+  /** IPv4 addresses of all machines of the network that are known, whether this one sees them or not. */
+  known: string[];
+  /** Routes of others within the network's ranges. */
+  foreign: readonly HostRoute[];
   /** Peers' replaced keys that are still decrypted. */
   retiring: string[];
   /** Null: there is no usable policy, so nothing may pass. */

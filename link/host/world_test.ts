@@ -44,6 +44,7 @@ const TITLES: Record<string, string> = {
   forwarding: "a carried prefix is reached, forwarding is put back",
   routesOfOthers: "routes of others stay and win",
   newPeer: "a new peer's routes are there before WireGuard knows it",
+  lastResort: "routes of last resort outlive device and session, and a refused start leaves none",
   glance: "a run that was told that nothing has changed reads no routes, and trusts nothing that failed",
   monitor: "changes of the network are told, our own are not",
 };

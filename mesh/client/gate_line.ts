@@ -17,6 +17,7 @@ import { GATE_SERVER_NAME, nameOfTicket } from "../wire/gate_ticket.ts";
 import type { SigningKey } from "../trust/keys.ts";
 import type { VerifiedGate } from "../trust/record.ts";
 import { signSession, verifySession } from "../trust/session.ts";
+import { Endpoints } from "./gate_endpoints.ts";
 import { askTicket, type TicketBook } from "./gate_tickets.ts";
 
 /** Who opens a line, to whom. */
@@ -49,6 +50,19 @@ type PinnedQuicOptions = Deno.ConnectQuicOptions<false> & {
   serverCertificateHashes: { algorithm: "sha-256"; value: Uint8Array }[];
 };
 
+/** The sockets of all lines of this process, but those that leave from a port of their own. */
+const ENDPOINTS = new Endpoints({
+  make: (hostname) => new Deno.QuicEndpoint({ hostname, port: 0 }),
+  now: () => performance.now(),
+});
+
+/** Where a dial leaves from. */
+interface Socket {
+  endpoint: Deno.QuicEndpoint;
+  /** Not needed any more; what is still under way there counts for nobody. */
+  end(): void;
+}
+
 /** A line whose other end has proved to be the gate of the record. */
 export class GateLine {
   readonly conn: Deno.QuicConn;
@@ -56,7 +70,7 @@ export class GateLine {
   proof = "";
   /** Why the connection ended, once it has: what the gate said, or what QUIC says of it. */
   readonly gone: Promise<string>;
-  readonly #endpoint: Deno.QuicEndpoint;
+  readonly #socket: Socket;
   readonly #writer: WritableStreamDefaultWriter<Uint8Array<ArrayBuffer>>;
   readonly #reader: ReadableStreamBYOBReader;
   /** Where the next read goes. */
@@ -66,12 +80,12 @@ export class GateLine {
   readonly #place: string;
 
   private constructor(
-    o: { conn: Deno.QuicConn; endpoint: Deno.QuicEndpoint; place: string; gone: Promise<string> },
+    o: { conn: Deno.QuicConn; socket: Socket; place: string; gone: Promise<string> },
     stream: Deno.QuicBidirectionalStream,
   ) {
     this.conn = o.conn;
     this.gone = o.gone;
-    this.#endpoint = o.endpoint;
+    this.#socket = o.socket;
     this.#place = o.place;
     this.#writer = stream.writable.getWriter();
     this.#reader = stream.readable.getReader({ mode: "byob" });
@@ -95,11 +109,11 @@ export class GateLine {
     const silent = new GhostError("timeout", "The gate does not answer", { place });
     const timer = setTimeout(() => givenUp.reject(silent), o.timeout);
     const over = new AbortController();
-    let endpoint: Deno.QuicEndpoint | null = null;
+    let socket: Socket | null = null;
     const from = (port: number) => {
       over.signal.throwIfAborted();
-      endpoint?.close({ closeCode: 1, reason: "" });
-      return endpoint = endpointFor(o.host, port);
+      socket?.end();
+      return socket = socketFor(o.host, port);
     };
     try {
       const opened = GateLine.#dial(o, { from, signal: over.signal }).then((line) =>
@@ -108,7 +122,7 @@ export class GateLine {
       return await Promise.race([opened, givenUp.promise]);
     } catch (error) {
       over.abort();
-      (endpoint as Deno.QuicEndpoint | null)?.close({ closeCode: 1, reason: "" });
+      (socket as Socket | null)?.end();
       throw failed(error);
     } finally {
       clearTimeout(timer);
@@ -119,12 +133,12 @@ export class GateLine {
   /** Connects with a ticket: one of before, and when the gate does not take that (it was for another address), a new one. */
   static async #dial(
     o: GateDial,
-    { from, signal }: { from(port: number): Deno.QuicEndpoint; signal: AbortSignal },
+    { from, signal }: { from(port: number): Socket; signal: AbortSignal },
   ): Promise<GateLine> {
     const { name, quic, stun } = o.gate.record;
     const place = `gate ${name} at ${o.host}`;
     if (quic === undefined) throw new GhostError("unreachable", "This gate has no QUIC sessions", { place });
-    const service = { host: o.host, port: stun };
+    const service = { host: o.host, port: stun, quic };
     const ask = async () => {
       const got = await askTicket(service, { random: o.random, signal });
       if (got) o.tickets?.keep(service, got.ticket, performance.now());
@@ -133,7 +147,7 @@ export class GateLine {
     const kept = o.tickets?.get(service, performance.now());
     const first = kept ? { ticket: kept, port: 0 } : await ask();
     try {
-      return await GateLine.#connect(from(first?.port ?? 0), o, first?.ticket);
+      return await GateLine.#connect(from(first?.port ?? 0), { ...o, signal }, first?.ticket);
     } catch (error) {
       if (!TURNED_AWAY.test(errorLine(error))) throw error;
       o.tickets?.forget(service);
@@ -150,7 +164,7 @@ export class GateLine {
       );
     }
     try {
-      return await GateLine.#connect(from(again.port), o, again.ticket);
+      return await GateLine.#connect(from(again.port), { ...o, signal }, again.ticket);
     } catch (error) {
       if (!TURNED_AWAY.test(errorLine(error))) throw error;
       const message = `The gate sees this machine at another address on UDP port ${stun} than on ${quic}`;
@@ -159,7 +173,11 @@ export class GateLine {
     }
   }
 
-  static async #connect(endpoint: Deno.QuicEndpoint, o: GateDial, ticket?: Uint8Array): Promise<GateLine> {
+  static async #connect(
+    socket: Socket,
+    o: GateDial & { signal: AbortSignal },
+    ticket?: Uint8Array,
+  ): Promise<GateLine> {
     const { record } = o.gate;
     const options: PinnedQuicOptions = {
       hostname: o.host,
@@ -170,14 +188,19 @@ export class GateLine {
       congestionControl: "low-latency",
       keepAliveInterval: 3_000,
       maxIdleTimeout: 10_000,
-      endpoint,
+      endpoint: socket.endpoint,
     };
     const conn = await Deno.connectQuic(options);
+    if (o.signal.aborted) {
+      hangUp(conn, 1);
+      throw new Error("nobody waits for it any more");
+    }
+    o.signal.addEventListener("abort", () => hangUp(conn, 1)); // the signal is this dial's own
     // It rejects when nobody said goodbye: the gate forgot the connection (a reset) or went silent.
     const gone = conn.closed.then((info) => info.reason || `closed with code ${info.closeCode}`, errorLine);
     try {
       const stream = await conn.createBidirectionalStream();
-      return new GateLine({ conn, endpoint, place: `gate ${record.name}`, gone }, stream);
+      return new GateLine({ conn, socket, place: `gate ${record.name}`, gone }, stream);
     } catch (error) {
       throw new Error(await whyOf(gone, error), { cause: error });
     }
@@ -242,23 +265,33 @@ export class GateLine {
   }
 
   close(): void {
-    try {
-      this.conn.close({ closeCode: 0, reason: "" });
-      this.#endpoint.close({ closeCode: 0, reason: "" });
-    } catch { /* already gone */ }
+    hangUp(this.conn, 0);
+    this.#socket.end();
   }
 }
 
-/** Where a dial leaves from: this port if it is free. */
-function endpointFor(host: string, port: number): Deno.QuicEndpoint {
-  // A machine without IPv6 has none for that.
+/** Where a dial leaves from: this port if it is free. @throws on a machine without this family */
+function socketFor(host: string, port: number): Socket {
   const hostname = host.includes(":") ? "::" : "0.0.0.0";
-  try {
-    return new Deno.QuicEndpoint({ hostname, port });
-  } catch (error) {
-    if (port === 0) throw error;
-    return new Deno.QuicEndpoint({ hostname, port: 0 });
+  if (port !== 0) {
+    try {
+      const endpoint = new Deno.QuicEndpoint({ hostname, port });
+      return { endpoint, end: () => endpoint.close({ closeCode: 1, reason: "" }) };
+    } catch { /* any other will do */ }
   }
+  const endpoint = ENDPOINTS.take(hostname);
+  let ended = false;
+  const end = () => {
+    if (!ended) ENDPOINTS.rest(hostname, endpoint);
+    ended = true;
+  };
+  return { endpoint, end };
+}
+
+function hangUp(conn: Deno.QuicConn, closeCode: number): void {
+  try {
+    conn.close({ closeCode, reason: "" });
+  } catch { /* already gone */ }
 }
 
 /** What a connection says of its end, or, when it does not end now, the error. */

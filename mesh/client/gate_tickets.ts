@@ -14,7 +14,10 @@ const ANSWER_ROOM = 256;
 export interface TicketService {
   /** An address, or a name. */
   host: string;
+  /** Its STUN service's. */
   port: number;
+  /** Its QUIC port, asked side by side: a gate that can lead STUN away from QUIC answers there as well. */
+  quic?: number;
 }
 
 /** The tickets that this machine has, until it sends from another address. */
@@ -78,8 +81,10 @@ export async function askTicket(
   const send = (sent: number) => {
     const wait = WAITS[sent];
     if (wait === undefined) return giveUp();
-    socket.send(request, { transport: "udp", hostname: service.host, port: service.port })
-      .catch(() => {}); // no route, or the socket is closed by now: as good as no answer
+    for (const port of service.quic === undefined ? [service.port] : [service.port, service.quic]) {
+      socket.send(request, { transport: "udp", hostname: service.host, port })
+        .catch(() => {}); // no route, or the socket is closed by now: as good as no answer
+    }
     timer = setTimeout(() => send(sent + 1), wait);
   };
   send(0);

@@ -84,7 +84,8 @@ export type FromNode = z.infer<typeof fromNode>;
 /** Control messages of a gate. */
 export const fromGate = z.discriminatedUnion("t", [
   z.strictObject({ t: z.literal("challenge"), key: key32, nonce: key32, proof: jws }),
-  z.strictObject({ t: z.literal("welcome"), observed: z.string().max(64), head: ledgerHead }),
+  /** `lanes`: whether this gate gives any. */
+  z.strictObject({ t: z.literal("welcome"), observed: z.string().max(64), lanes: z.boolean(), head: ledgerHead }),
   z.strictObject({ t: z.literal("handed"), head: ledgerHead }),
   z.strictObject({ t: z.literal("refused"), code: z.string().max(64), message: z.string().max(512) }),
   z.strictObject({ t: z.literal("signal"), from: nodeId, box: z.string().max(MAX_BOX) }),

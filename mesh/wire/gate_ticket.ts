@@ -4,7 +4,7 @@
  *
  * ```
  * node                                              gate
- *  | Binding request with an empty TICKET            |  STUN port
+ *  | Binding request with an empty TICKET            |  STUN port, and QUIC port (led away by the kernel)
  *  |-----------------------------------------------> |
  *  |     success: XOR-MAPPED-ADDRESS, TICKET         |  an HMAC over the sender's address: nothing is kept
  *  | <---------------------------------------------- |

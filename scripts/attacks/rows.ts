@@ -24,4 +24,5 @@ export const ROWS: readonly { row: number; attack: string }[] = [
   { row: 23, attack: "a filter that fails open" },
   { row: 24, attack: "an open flow that outlives its rule" },
   { row: 25, attack: "our own names through our own resolver" },
+  { row: 26, attack: "packets for a machine that is gone, in clear to the router" },
 ];

@@ -32,3 +32,14 @@ export function judge(times: readonly number[], { part, limit }: Goal): { value:
   const value = quantile(times, part);
   return { value, met: value <= limit };
 }
+
+/**
+ * Whether somebody else's pair is measured beside our pair `i` of `pairs`: `wanted` of them, spread evenly, two after each other,
+ * because our pairs are of two kinds in turn.
+ */
+export function isBeside(i: number, { pairs, wanted }: { pairs: number; wanted: number }): boolean {
+  const twos = Math.ceil(pairs / 2);
+  const before = (k: number) => Math.floor(k * Math.min(wanted, pairs) / 2 / twos);
+  const k = Math.floor(i / 2);
+  return wanted >= pairs || before(k + 1) > before(k);
+}

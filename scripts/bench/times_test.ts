@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { firstReply, judge } from "./times.ts";
+import { firstReply, isBeside, judge } from "./times.ts";
 
 const lines = (...texts: string[]) => texts.map((text, i) => ({ at: i, text }));
 
@@ -22,4 +22,16 @@ Deno.test("judge() holds the named part against the limit, and what never came i
   assert.deepEqual(judge(times, { what: "", part: 0.5, limit: 30 }), { value: 30, met: true });
   assert.deepEqual(judge(times, { what: "", part: 0.99, limit: 1e9 }), { value: Infinity, met: false });
   assert.equal(judge([], { what: "", part: 0.5, limit: 1 }).met, false);
+});
+
+Deno.test("isBeside() spreads the wanted pairs over ours, as many of either kind", () => {
+  for (const [pairs, wanted] of [[100, 20], [10, 20], [4, 2], [10, 0], [100, 100], [12, 4]] as const) {
+    const chosen = Array.from({ length: pairs }, (_, i) => i).filter((i) => isBeside(i, { pairs, wanted }));
+    const odd = chosen.filter((i) => i % 2 === 1).length;
+    assert.deepEqual(
+      [chosen.length, odd],
+      [Math.min(pairs, wanted), Math.min(pairs, wanted) / 2],
+      `${pairs} ${wanted}`,
+    );
+  }
 });

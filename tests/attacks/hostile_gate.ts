@@ -170,6 +170,7 @@ async function main(
           await this.tell({
             t: "welcome",
             observed: `${this.#conn.remoteAddr.hostname}:${this.#conn.remoteAddr.port}`,
+            lanes: false,
             head: m.head,
           });
           for (const other of sessions.values()) {

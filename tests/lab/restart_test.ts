@@ -16,7 +16,7 @@ import { addressOf, connected, fixture, homes, reaches, snapshot } from "./suppo
 
 const test = fixture(homes);
 
-test("SIGTERM takes away what the daemon made and nothing else", async (net) => {
+test("SIGTERM takes away what the daemon made, but what keeps a restart from leaking, and nothing else", async (net) => {
   const bob = net.host("bob");
   await bob.sh("nft add table inet mine; nft add chain inet mine keep; ip link add other0 type veth peer name other1");
   const { interface: iface } = (await status(bob)).self;
@@ -26,6 +26,9 @@ test("SIGTERM takes away what the daemon made and nothing else", async (net) => 
   assert.doesNotMatch(after, /table \S+ ghost/);
   assert.match(after, /table inet mine/);
   assert.match(after, /^other0/m);
+  const routes = after.split("\n").filter((line) => / proto 207 /.test(line));
+  assert.deepEqual(routes.filter((line) => !line.startsWith("unreachable ")), []);
+  assert.ok(routes.length >= 4, "the /48, two machines, the own address");
   assert.equal((await bob.run(["test", "-e", "/run/ghostlink/ghostlink.sock"], { codes: "any" })).code, 1);
   const left = (await run(["ip", "netns", "pids", "bob"])).stdout.trim().split("\n").map(Number);
   assert.deepEqual(left, [bob.keeper]);

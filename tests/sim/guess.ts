@@ -92,7 +92,9 @@ export class EasyEnd {
   }
 
   tick(): void {
-    const port = this.#peer.selected ? null : this.prober.tick(this.#world.now);
-    if (port !== null) this.#peer.sendFrom(PORT, { address: this.prober.address, port }, this.#peer.agent.probe()!);
+    if (this.#peer.selected) return;
+    for (const port of this.prober.tick(this.#world.now)) {
+      this.#peer.sendFrom(PORT, { address: this.prober.address, port }, this.#peer.agent.probe()!);
+    }
   }
 }

@@ -11,12 +11,16 @@ import { fromBase64Url } from "../../mesh/wire/encoding.ts";
 const GATE = "203.0.113.20";
 /** A session is reliable and keeps its order: ms one way. */
 const SESSION = 20;
+/** A full packet of WireGuard. */
+const SIZE = 1_312;
 
 class World {
   now = 1_700_000_000_000;
   readonly random: () => number;
   loss: number;
   cut = false;
+  /** Longer datagrams do not come through. */
+  width = 1_472;
   /** End-to-end checks of a, and its answers. */
   checks = 0;
   readonly ends: Record<"a" | "b", { end: LaneEnd; address: string; log: string[] }>;
@@ -30,7 +34,7 @@ class World {
     this.loss = loss;
     const crypto = this.#crypto = testCrypto(this.random);
     const make = (leads: boolean, address: string) => ({
-      end: new LaneEnd({ leads, crypto }),
+      end: new LaneEnd({ leads, size: SIZE, crypto }),
       address,
       log: [] as string[],
     });
@@ -85,7 +89,7 @@ class World {
   }
 
   toEnd(address: string, bytes: Uint8Array, port: number): void {
-    if (this.cut || this.random() < this.loss) return;
+    if (this.cut || bytes.length > this.width || this.random() < this.loss) return;
     const who = this.ends.a.address === address ? "a" : "b";
     this.later(() => this.tell(who, { kind: "datagram", from: { address: GATE, port }, bytes }));
   }
@@ -103,7 +107,7 @@ class World {
       const { to, bytes } = action;
       const from = me.address;
       if (who === "a" && !isLaneControl(bytes)) this.checks++;
-      if (this.cut || this.random() < this.loss) return;
+      if (this.cut || bytes.length > this.width || this.random() < this.loss) return;
       this.later(() => {
         const source: LaneSource = {
           address: from,
@@ -115,7 +119,7 @@ class World {
         const target = this.#path?.find((p) => p.address !== from);
         if (this.#path?.some((p) => p.address === from) && target) this.toEnd(target.address, bytes, to.port);
       });
-    } else if (action.kind === "up" || action.kind === "down") me.log.push(action.kind);
+    } else if (action.kind === "up" || action.kind === "down" || action.kind === "narrow") me.log.push(action.kind);
   }
 
   begin(): void {
@@ -305,4 +309,28 @@ Deno.test("LaneEnd asks for an idle lane again as soon as it is wanted again", (
   w.run(2_000);
   assert.deepEqual(w.ends.a.log, ["up", "down", "up"]);
   assert.deepEqual(w.ends.b.log, ["up", "down", "up"]);
+});
+
+Deno.test("LaneEnd is not up where full packets do not come through, says so, and is up once they do", () => {
+  for (let seed = 1; seed <= 20; seed++) {
+    const w = new World(seed, 0.05);
+    w.width = 1_252; // an uplink of 1,280 bytes
+    w.begin();
+    w.run(14_000);
+    assert.deepEqual([w.ends.a.log, w.ends.b.log], [["narrow"], ["narrow"]], `seed ${seed}`);
+    w.width = SIZE;
+    w.run(30_000);
+    assert.deepEqual([w.ends.a.log.at(-1), w.ends.b.log.at(-1)], ["up", "up"], `seed ${seed}`);
+  }
+});
+
+Deno.test("LaneEnd is down seconds after an end has roamed to where full packets do not come through", () => {
+  const w = new World(11, 0);
+  w.begin();
+  w.run(8_000);
+  w.width = SIZE - 4;
+  w.ends.a.address = "198.51.100.77";
+  w.tell("a", { kind: "networkChanged" });
+  w.run(6_000);
+  assert.deepEqual(w.ends.a.log, ["up", "narrow", "down"]);
 });

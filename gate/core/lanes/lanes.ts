@@ -44,6 +44,11 @@ export class Lanes {
     this.#proofs = new Proofs({ hmac: o.hmac, secret: o.random(32), accept: o.accept, laneOf });
   }
 
+  /** Whether this gate has lanes at all. */
+  get given(): boolean {
+    return this.#ports !== null;
+  }
+
   /** Lanes that there are now. */
   get size(): number {
     return this.#byPort.size;
@@ -55,7 +60,7 @@ export class Lanes {
     if (from === to) return;
     let pair = this.#pairs.find(net, from, to);
     if (!o.want) return pair && this.#leave(pair, from, now);
-    if (!this.#ports) return this.#refuse(net, from, to, "no-lanes");
+    if (!this.given) return this.#refuse(net, from, to, "no-lanes");
     if (!pair) {
       if (this.#pairs.ofNode(net, from).pairs >= this.#limits.asksPerNode + this.#limits.perNode) {
         return this.#refuse(net, from, to, "node-quota");

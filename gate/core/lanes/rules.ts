@@ -4,11 +4,15 @@
  *
  * | chain | does |
  * |---|---|
- * | lanes_in | control STUN goes to the control socket; a packet from a proved address goes to the other end's; what else comes to a port of a lane is dropped |
+ * | lanes_in | STUN at the QUIC port and lanes' control STUN go to the control socket; a packet from a proved address goes to the other end's; what else comes to a port of a lane is dropped |
  * | lanes_out | a packet of a lane leaves with the gate's address and the lane's port |
- * | control_out | the control socket's answers leave from the port that their transaction id names |
+ * | control_out | the control socket's answers leave from the port that their transaction id names, other STUN from the QUIC port |
  * | lanes_guard | an interface that forwards only for our sake forwards only lanes |
  * | initials | QUIC's first packets in datagrams that are too small are dropped (initials.ts) |
+ * | joined | nothing: that it is there has the kernel join fragments before lanes_in, as it does on hosts that track connections |
+ *
+ * A machine whose uplink is narrower than a full packet of WireGuard sends it in fragments, of which only the first has ports; and
+ * what goes to such a machine has to be divided before it gets there (DIVISIBLE).
  *
  * Measured (Linux 6.18): the source has to be rewritten in postrouting, because a packet with a local source is a martian in
  * prerouting; segmentation offload survives. The mark carries the lane from one hook to the other, and tells lanes' packets from
@@ -35,6 +39,8 @@ export interface RuleOptions {
   /** Bytes a second: what one node may send over all its lanes, and all nodes together; null is as much as they can. */
   nodeRate: number | null;
   networkRate: number | null;
+  /** False where the kernel has no TPROXY: fragments are lost there, unless the host tracks connections. */
+  joins: boolean;
   /** Where the QUIC server listens. */
   quic: number;
   /** Interfaces that forward only for our sake. */
@@ -61,10 +67,20 @@ export function kernelCarries(path: LanePath, own: ReadonlySet<string>): boolean
     path.every(({ address, local }) => local !== null && !own.has(address));
 }
 
+/** No packet comes here; the kernel joins fragments of both families for as long as these are loaded (nft_tproxy.c). */
+const JOINED = [
+  `chain joined {`,
+  `  meta nfproto ipv4 meta l4proto udp udp dport 0 tproxy ip to :1`,
+  `  meta nfproto ipv6 meta l4proto udp udp dport 0 tproxy ip6 to :1`,
+  `}`,
+];
+
 /** A transaction that replaces the whole table, with these lanes in it. */
 export function renderLaneTable(o: RuleOptions, lanes: Iterable<Carried>): string {
   const range = `${o.ports.first}-${o.ports.last}`;
   const stun = `@th,96,32 ${COOKIE} @th,128,32 ${LANE_WORD}`;
+  // RFC 7983: its first two bits are 0; QUIC's are not (RFC 9000 section 17, the fixed bit).
+  const otherStun = `@th,64,2 0 @th,96,32 ${COOKIE} @th,128,32 != ${LANE_WORD}`;
   const body = [
     `counter forwarded { }`,
     `counter unproved { }`,
@@ -78,6 +94,7 @@ export function renderLaneTable(o: RuleOptions, lanes: Iterable<Carried>): strin
     `set rates { type mark; size 65535; flags dynamic,timeout; timeout 1m; }`,
     ...([4, 6] as const).flatMap((family) => [...familySets(family), ...carryChain(family, o)]),
     `chain lanes_in { type filter hook prerouting priority raw; policy accept;`,
+    `  udp dport ${o.quic} ${otherStun} fib daddr type local notrack udp dport set ${o.control} return`,
     `  udp dport != ${range} return`,
     `  fib daddr type != local return`,
     `  ${stun} notrack udp dport set ${o.control} return`,
@@ -97,9 +114,11 @@ export function renderLaneTable(o: RuleOptions, lanes: Iterable<Carried>): strin
     `chain control_out { type filter hook output priority raw; policy accept;`,
     `  udp sport ${o.control} ${stun} meta nfproto ipv4 ip ttl set 255`,
     `  udp sport ${o.control} ${stun} meta nfproto ipv6 ip6 hoplimit set 255`,
-    `  udp sport ${o.control} ${stun} notrack udp sport set @th,160,16`,
+    `  udp sport ${o.control} ${stun} notrack udp sport set @th,160,16 return`,
+    `  udp sport ${o.control} ${otherStun} notrack udp sport set ${o.quic}`,
     `}`,
     ...guard(o),
+    ...(o.joins ? JOINED : []),
     ...renderInitials(o.quic),
   ];
   const elements = renderLaneChange(o.table, [], [...lanes]);
@@ -128,6 +147,12 @@ function over(rate: number): string {
   return `rate over ${kbytes} kbytes/second${burst}`;
 }
 
+/**
+ * Behind the gate a whole packet may be divided where the way gets narrower, as the kernel's own WireGuard lets it be: a router's
+ * word that it is too long would come to the gate, and not to who sent it.
+ */
+const DIVISIBLE = `  ip frag-off 0x4000 ip frag-off set 0`;
+
 function carryChain(family: Family, o: RuleOptions): string[] {
   const ip = family === 4 ? "ip" : "ip6";
   const from = `${ip} saddr . udp sport . udp dport`;
@@ -141,6 +166,7 @@ function carryChain(family: Family, o: RuleOptions): string[] {
     // WireGuard's transport data with something in it (type 4; 40 bytes are an empty one, a keepalive).
     `  @th,64,32 0x04000000 udp length > 40 update @data { udp dport }`,
     `  counter name forwarded`,
+    ...(family === 4 ? [DIVISIBLE] : []),
     `  meta mark set udp dport map @marks`,
     `  ${ip} daddr set ${from} map @addr${family}`,
     `  udp dport set ${from} map @port${family}`,

@@ -45,11 +45,26 @@ export class KernelLanes {
   async #load(): Promise<void> {
     const lanes = [...this.#wanted.values()];
     this.#dirty.clear();
-    await this.#apply(renderLaneTable(this.#rules, lanes));
+    await this.#applyTable(lanes);
     this.#loaded.clear();
     for (const lane of lanes) this.#loaded.set(lane.port, lane);
     this.#lastData = new Map();
     this.#carries = true;
+  }
+
+  /** Does without the joining of fragments where the kernel takes everything else. */
+  async #applyTable(lanes: Carried[]): Promise<void> {
+    try {
+      await this.#apply(renderLaneTable(this.#rules, lanes));
+    } catch (error) {
+      if (!this.#rules.joins) throw error;
+      const rules = { ...this.#rules, joins: false };
+      await this.#apply(renderLaneTable(rules, lanes));
+      this.#rules = rules;
+      const why =
+        "no TPROXY in the kernel: machines whose uplink is narrower than the tunnel's packets may get no lane";
+      this.#log.warn(why, { error: errorLine(error) });
+    }
   }
 
   /** Guards these interfaces from now on, and no others. */

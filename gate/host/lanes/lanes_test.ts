@@ -17,10 +17,13 @@ const path = (a: string, b: string): LanePath => [
 class Nft implements Runner {
   spawn = systemRunner.spawn;
   broken = false;
+  tproxy = true;
   readonly took: string[] = [];
 
   run(_cmd: string, args: readonly string[], o: { stdin?: string | Uint8Array } = {}) {
-    if (this.broken) return Promise.resolve({ code: 1, stdout: "", stderr: "Error: Operation not supported" });
+    if (this.broken || !this.tproxy && /tproxy/.test(String(o.stdin))) {
+      return Promise.resolve({ code: 1, stdout: "", stderr: "Error: Operation not supported" });
+    }
     if (args[0] === "-f") this.took.push(String(o.stdin));
     return Promise.resolve({ code: 0, stdout: "", stderr: "" });
   }
@@ -34,8 +37,10 @@ Deno.test("KernelLanes says when the kernel takes nothing, and has all of its la
     ports: { first: 40_000, last: 40_009 },
     control: 40_000,
     quic: 3_478,
+    stun: () => {},
     nodeRate: null,
     networkRate: null,
+    joins: true,
     guards: [],
   };
   const kernel = new KernelLanes({ runner: nft, nft: "/usr/sbin/nft", log, rules, lost: () => lost++ });
@@ -51,8 +56,13 @@ Deno.test("KernelLanes says when the kernel takes nothing, and has all of its la
   await kernel.load();
   assert.equal(kernel.carries, true);
   const table = nft.took.at(-1)!;
+  assert.match(table, /tproxy ip to/);
   assert.match(table, /198\.51\.100\.3/);
   assert.doesNotMatch(table, /198\.51\.100\.1/);
+  nft.tproxy = false; // a kernel without it carries lanes all the same
+  await kernel.load();
+  assert.equal(kernel.carries, true);
+  assert.equal(nft.took.at(-1)!, table.replace(/chain joined \{[^}]*\}\n/, ""));
   await kernel.close();
 });
 

@@ -12,10 +12,11 @@ import type { LaneAction, LaneSource } from "../../core/lanes/event.ts";
 import type { LanePath } from "../../core/lanes/lane.ts";
 import type { PortRange } from "../../core/lanes/ports.ts";
 import { type Carried, kernelCarries } from "../../core/lanes/rules.ts";
+import { isLaneControl } from "../../../mesh/wire/lane.ts";
 import { sourceOf } from "../../core/source.ts";
+import { AddressSockets } from "../address_sockets.ts";
 import { forgetTable, noteTable } from "../leftovers.ts";
 import { addCounts, type LaneCounts, noCounts } from "./counts.ts";
-import { ControlSockets } from "./control.ts";
 import { KernelLanes } from "./kernel.ts";
 import { Loops } from "./loops.ts";
 
@@ -26,8 +27,10 @@ export interface LaneServiceOptions {
   /** The address of `listen`. */
   hostname: string;
   ports: PortRange;
-  /** Where the QUIC server listens. */
+  /** Where the QUIC server listens; STUN that comes there is led here by the kernel. */
   quic: number;
+  /** Takes that STUN. */
+  stun(bytes: Uint8Array, from: Deno.NetAddr, send: (answer: Uint8Array) => void): void;
   /** Bytes a second: what one node may send over all its lanes, and all nodes together; null is as much as they can. */
   nodeRate: number | null;
   networkRate: number | null;
@@ -56,7 +59,8 @@ type Way = Pick<LaneAction & { t: "lane-path" }, "path" | "nodes">;
 export class LaneService {
   readonly #o: LaneServiceOptions;
   readonly #loops: Loops;
-  readonly #control: ControlSockets;
+  /** Where the kernel's rules lead control STUN: the first port of the range, which a firewall that lets the range in lets in too. */
+  readonly #control: AddressSockets;
   #kernel: KernelLanes | null = null;
   #forwarding: Forwarding | null = null;
   /** The interfaces that it was set for last. */
@@ -73,9 +77,16 @@ export class LaneService {
 
   private constructor(o: LaneServiceOptions) {
     this.#o = o;
-    const heard = (bytes: Uint8Array, from: Deno.NetAddr, local: string | null) => this.#heard(bytes, from, local);
-    this.#control = new ControlSockets({ port: o.ports.first, log: o.log, heard });
-    this.#loops = new Loops({ ...o, control: (bytes, from) => heard(bytes, from, null) });
+    this.#control = new AddressSockets({
+      port: o.ports.first,
+      log: o.log,
+      without: "no lanes over this address yet",
+      heard: (bytes, from, local) =>
+        isLaneControl(bytes)
+          ? this.#heard(bytes, from, local)
+          : o.stun(bytes, from, (answer) => this.#control.send(local, answer, from)),
+    });
+    this.#loops = new Loops({ ...o, control: (bytes, from) => this.#heard(bytes, from, null) });
   }
 
   /** Sets up what this host allows. */
@@ -107,7 +118,7 @@ export class LaneService {
       await this.#forwarding.recover();
       const guards = await this.#forward(this.#forwarding);
       const table = `ghostgate_${ports.first}`;
-      const rules = { table, ports, control: ports.first, quic, nodeRate, networkRate, guards };
+      const rules = { table, ports, control: ports.first, quic, nodeRate, networkRate, joins: true, guards };
       const kernel = new KernelLanes({ runner, nft, log, rules, lost: () => this.#fall() });
       await noteTable(this.#o.stateDir, table);
       await kernel.load();

@@ -34,6 +34,7 @@ Deno.test("LaneService lets interfaces forward that come later, guards them, and
     hostname: "0.0.0.0",
     ports: { first: 40_000, last: 40_009 },
     quic: 3_478,
+    stun: () => {},
     nodeRate: null,
     networkRate: null,
     addresses: () => (looks++, addresses),

@@ -7,6 +7,8 @@
 export const SOCKETS = 256;
 /** Between two probes of the easy side: 100 a second. */
 export const PROBE_EVERY = 10;
+/** A timer that came late is made up for by so many. */
+export const PROBES_AT_ONCE = 4;
 /** Probes of one guess. */
 export const MAX_PROBES = 1_800;
 /** Openers go out so many at once, at this distance. */

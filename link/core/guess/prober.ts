@@ -1,5 +1,5 @@
 /** The easy side of a guess: paced probes at the hard side's address, one port after the other, until the cap. */
-import { MAX_PROBES, PROBE_EVERY } from "./limits.ts";
+import { MAX_PROBES, PROBE_EVERY, PROBES_AT_ONCE } from "./limits.ts";
 import { type PortRow, probeOrder } from "./ports.ts";
 
 export class Prober {
@@ -21,14 +21,21 @@ export class Prober {
     return this.#sent;
   }
 
-  /** The port to probe now, or null. A late call does not catch up: the pace is a promise to the networks between. */
-  tick(now: number): number | null {
-    if (this.over || now < this.#due) return null;
-    const next = this.#order.next();
-    if (next.done) return null;
-    this.#sent++;
-    this.#due = now + PROBE_EVERY;
-    return next.value;
+  /**
+   * The ports to probe now. A late call catches up by a few at most: the pace is a promise to the networks between, and the hard
+   * side does not wait for ever.
+   */
+  tick(now: number): number[] {
+    const ports: number[] = [];
+    this.#due = Math.max(this.#due, now - (PROBES_AT_ONCE - 1) * PROBE_EVERY);
+    while (!this.over && this.#due <= now) {
+      const next = this.#order.next();
+      if (next.done) break;
+      ports.push(next.value);
+      this.#sent++;
+      this.#due += PROBE_EVERY;
+    }
+    return ports;
   }
 
   /** All probes are out, and the last one had time to be answered. */

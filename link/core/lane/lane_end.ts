@@ -13,7 +13,6 @@ import { Hold } from "../path/hold.ts";
 import { LaneCheck } from "./lane_check.ts";
 import {
   decodeStun,
-  encodeStun,
   familyOf,
   field,
   isStun,
@@ -23,6 +22,7 @@ import {
   verifyIntegrity,
   XOR_MAPPED_ADDRESS,
 } from "../stun/mod.ts";
+import { filled, LaneWidth } from "./lane_width.ts";
 
 /** Where a gate can be reached, at most one address a family. */
 export interface LaneGate {
@@ -61,7 +61,9 @@ export type LaneAction =
   | { kind: "listen"; ufrag: string }
   | { kind: "send"; to: TransportAddress; bytes: Uint8Array }
   | { kind: "up"; remote: TransportAddress; rttMs: number }
-  | { kind: "down" };
+  | { kind: "down" }
+  /** The attempt or the lane fails because the tunnel's longest packets do not come through. */
+  | { kind: "narrow" };
 
 /** Times in ms. */
 const ASK_WAITS = [1_000, 2_000, 4_000, 8_000];
@@ -97,11 +99,14 @@ export class LaneEnd {
   #asked: { tries: number; due: number; since: number } | null = null;
   #grant: Grant | null = null;
   #check: LaneCheck | null = null;
+  readonly #width: LaneWidth;
   #busy = true;
   #out: LaneAction[] = [];
 
-  constructor(o: { leads: boolean; crypto: StunCrypto }) {
+  /** @param o.size bytes of the longest datagram that WireGuard sends */
+  constructor(o: { leads: boolean; size: number; crypto: StunCrypto }) {
     this.#leads = o.leads;
+    this.#width = new LaneWidth(o.size);
     this.#crypto = o.crypto;
   }
 
@@ -173,6 +178,8 @@ export class LaneEnd {
         return this.#datagram(event.from, event.bytes, now);
       case "networkChanged":
         this.#retry.reset();
+        this.#width.doubt();
+        this.#check?.anew(now);
         return this.#proveAnew(now);
       case "tick":
         return;
@@ -198,6 +205,7 @@ export class LaneEnd {
     if (!proof || this.#check?.remote.address === proof.to.address) return;
     if (this.up) this.#out.push({ kind: "down" });
     this.#check = new LaneCheck({ remote: proof.to, crypto: this.#crypto, now });
+    this.#width.doubt();
   }
 
   #step(now: number): void {
@@ -251,14 +259,12 @@ export class LaneEnd {
     if (transaction === null) return;
     if (transaction === "lost") return this.#failed(now);
     const username = `${this.#ufrag("peer")}:${this.#ufrag("own")}`;
-    const bytes = encodeStun({
-      class: "request",
-      transaction,
-      fields: [field(USERNAME, username)],
-      integrity: this.#integrity,
-      fingerprint: true,
-    });
-    this.#out.push({ kind: "send", to: check.remote, bytes });
+    for (const { transaction: id, size } of this.#width.checks(transaction, () => this.#crypto.random(12))) {
+      const fields = [field(USERNAME, username)];
+      const integrity = this.#integrity;
+      const bytes = filled({ class: "request", transaction: id, fields, integrity, fingerprint: true }, size);
+      this.#out.push({ kind: "send", to: check.remote, bytes });
+    }
     // The NAT may have forgotten us: the gate knows no other address until it is proved.
     if (check.doubted) this.#proveAnew(now);
   }
@@ -282,20 +288,14 @@ export class LaneEnd {
     if (!verifyIntegrity(message, { key: this.#key, crypto: this.#crypto })) return;
     if (message.class === "request") {
       const { transaction } = message;
-      this.#out.push({
-        kind: "send",
-        to: from,
-        bytes: encodeStun({
-          class: "success",
-          transaction,
-          fields: [field(XOR_MAPPED_ADDRESS, from)],
-          integrity: this.#integrity,
-          fingerprint: true,
-        }),
-      });
+      const fields = [field(XOR_MAPPED_ADDRESS, from)];
+      const answer = { class: "success" as const, transaction, fields, integrity: this.#integrity, fingerprint: true };
+      this.#out.push({ kind: "send", to: from, bytes: filled(answer, bytes.length) });
       // The peer's check came through: ours may too.
       this.#check?.again(now);
-    } else if (message.class === "success" && this.#check) this.#answered(this.#check, message.transaction, now);
+    } else if (message.class === "success" && this.#check && this.#width.answered(message.transaction)) {
+      this.#answered(this.#check, message.transaction, now);
+    }
   }
 
   #answered(check: LaneCheck, transaction: Uint8Array, now: number): void {
@@ -308,6 +308,7 @@ export class LaneEnd {
   /** The attempt or the lane has come to an end that nobody here wanted. */
   #failed(now: number): void {
     this.#retry.fail(now);
+    if (this.#check && this.#width.narrow) this.#out.push({ kind: "narrow" });
     this.#stop(this.#grant !== null || this.#asked !== null);
   }
 

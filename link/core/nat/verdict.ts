@@ -13,6 +13,8 @@ export interface Findings {
   sessions: number;
   /** Transports on which some gate's TURN service answers. */
   turn: readonly ("udp" | "tls" | "tcp")[];
+  /** The same of servers that the config names. */
+  namedTurn: readonly ("udp" | "tls" | "tcp")[];
   coordinator: boolean;
   /** The router maps the tunnel's port. */
   portMapped: boolean;
@@ -38,7 +40,8 @@ function ofClock(ahead: number | null): string[] {
 }
 
 function ofNetwork(f: Findings): string[] {
-  if (!f.udp && f.sessions === 0 && f.turn.length === 0) {
+  const relays = f.turn.length > 0 ? f.turn : f.namedTurn;
+  if (!f.udp && f.sessions === 0 && relays.length === 0) {
     if (!f.coordinator) return ["nothing can be reached: neither the coordinator nor a gate"];
     if (f.gates === 0) return ["the network has no gate, so this machine cannot be seen from outside"];
     return [
@@ -49,8 +52,9 @@ function ofNetwork(f: Findings): string[] {
   const list: string[] = [];
   if (!f.coordinator) list.push("the coordinator is away");
   if (!f.udp && f.sessions === 0) {
-    const ways = f.turn.map((way) => way.toUpperCase()).join(" and ");
-    list.push(`no session with a gate: packets go through a gate's TURN service over ${ways}`);
+    const ways = relays.map((way) => way.toUpperCase()).join(" and ");
+    const whose = f.turn.length > 0 ? "a gate's TURN service" : "a TURN server of ghostlink.toml";
+    list.push(`no session with a gate: packets go through ${whose} over ${ways}`);
   }
   if (!f.udp) list.push("no STUN service answers: direct paths over the internet are unlikely");
   else if (isHard(f.ipv4.mapping) && !f.portMapped) {

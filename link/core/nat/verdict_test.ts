@@ -13,6 +13,7 @@ const WELL: Findings = {
   udp: true,
   gates: 1,
   turn: [],
+  namedTurn: [],
   sessions: 1,
   coordinator: true,
   portMapped: false,
@@ -48,4 +49,6 @@ Deno.test("verdict() says how far and which way the clock is off, even where not
 Deno.test("verdict() names the way that is left when UDP is blocked", () => {
   const [first] = verdict({ ...WELL, udp: false, sessions: 0, turn: ["tls"] });
   assert.match(first!, /TURN service over TLS$/);
+  const [named] = verdict({ ...WELL, udp: false, sessions: 0, namedTurn: ["tcp"] });
+  assert.match(named!, /through a TURN server of ghostlink\.toml over TCP$/);
 });

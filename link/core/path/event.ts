@@ -26,6 +26,8 @@ export type PathEvent =
   | { kind: "peerOffline" }
   /** ICE has begun without being asked for by an action: the peer's offer came. */
   | { kind: "iceStarted" }
+  /** The peer has answered this end's offer. */
+  | { kind: "iceAnswered" }
   | { kind: "iceSelected"; pair: SelectedPair; rttMs: number }
   | { kind: "iceConsentLost" }
   | { kind: "iceFailed" }
@@ -58,6 +60,8 @@ export type PathAction =
   | { kind: "startIce" }
   /** The same with new credentials (agent event `restart`). */
   | { kind: "restartIce" }
+  /** The offer is not answered: it is made once more, as it was. */
+  | { kind: "offerAgain" }
   /** Both ends have left this rung and it has drained: what it holds may go. */
   | { kind: "release"; rung: Rung }
   | { kind: "notify"; rung: Rung; endpoint: string | null; rttMs: number | null; since: number };

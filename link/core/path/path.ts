@@ -109,6 +109,9 @@ export class Path {
       case "iceStarted":
         this.#ice.started(now);
         break;
+      case "iceAnswered":
+        this.#ice.answered();
+        break;
       case "iceSelected":
         this.#ice.succeeded(now);
         this.#live.set("direct", {

@@ -1,101 +1,5 @@
 import assert from "node:assert/strict";
-import fc from "fast-check";
-import { Path, type PathAction, type PathEvent, type SelectedPair } from "./mod.ts";
-
-const PAIR: SelectedPair = {
-  local: { address: "198.51.100.1", port: 40001, base: { address: "10.9.1.2", port: 51820 } },
-  remote: { address: "198.51.100.2", port: 40002 },
-};
-const OTHER: SelectedPair = { ...PAIR, remote: { address: "2001:db8::2", port: 51820 } };
-const ENDPOINT = "198.51.100.2:40002";
-const T0 = 1_700_000_000_000;
-
-/** A session with a gate where the peer is too: the quic rung, and a carrier of signals. */
-type GateEvent = { kind: "gateUp"; endpoint?: string; rttMs?: number } | { kind: "gateDown" };
-
-function eventsOf(event: PathEvent | GateEvent): PathEvent[] {
-  if (event.kind === "gateDown") return [{ kind: "relayDown", rung: "quic" }, { kind: "peerOffline" }];
-  if (event.kind !== "gateUp") return [event];
-  const { endpoint = null, rttMs = null } = event;
-  return [{ kind: "relayUp", relay: { rung: "quic", rank: 2, endpoint, rttMs, wireguard: null } }, {
-    kind: "peerOnline",
-  }];
-}
-
-/** A path and its clock; `do` returns the kinds of the actions, in order. */
-class Bench {
-  readonly path = new Path();
-  now = T0;
-  last: PathAction[] = [];
-
-  do(event: PathEvent | GateEvent): string[] {
-    this.last = eventsOf(event).flatMap((e) => this.path.handle(e, this.now));
-    return this.last.map(word);
-  }
-
-  /** Runs from deadline to deadline. */
-  elapse(ms: number): [number, string][] {
-    const end = this.now + ms;
-    const log: [number, string][] = [];
-    for (let at = this.path.nextDeadline(); at !== null && at <= end; at = this.path.nextDeadline()) {
-      assert.ok(at >= this.now);
-      this.now = at;
-      for (const what of this.do({ kind: "tick" })) log.push([at - T0, what]);
-      assert.ok((this.path.nextDeadline() ?? Infinity) > at, "asks for the same moment again");
-    }
-    this.now = end;
-    return log;
-  }
-
-  serial(): number {
-    return this.last.find((action) => action.kind === "sendMoved")!.serial;
-  }
-
-  /** Acknowledges the last `moved`, and moves the peer there too. */
-  follow(rung: string): string[] {
-    const serial = this.serial();
-    return [...this.do({ kind: "peerMovedAck", serial }), ...this.do({ kind: "peerMoved", rung, serial: this.now })];
-  }
-}
-
-function word(action: PathAction): string {
-  switch (action.kind) {
-    case "use":
-      return `use ${action.rung}`;
-    case "bridgeLateRelayed":
-      return `bridge ${action.on ? "on" : "off"}`;
-    case "sendMoved":
-      return `moved ${action.rung}`;
-    case "sendMovedAck":
-      return `ack ${action.rung}`;
-    case "notify":
-      return `notify ${action.rung}`;
-    case "release":
-      return `release ${action.rung}`;
-    default:
-      return action.kind;
-  }
-}
-
-const selected = (pair = PAIR): PathEvent => ({ kind: "iceSelected", pair, rttMs: 12 });
-
-/** On quic with a peer that is on quic too. */
-function relayed(): Bench {
-  const bench = new Bench();
-  bench.do({ kind: "gateUp" });
-  bench.follow("quic");
-  bench.elapse(2_000);
-  return bench;
-}
-
-/** Direct at both ends, drained. */
-function direct(): Bench {
-  const bench = relayed();
-  bench.do(selected());
-  bench.follow("direct");
-  bench.elapse(2_000);
-  return bench;
-}
+import { Bench, direct, ENDPOINT, OTHER, relayed, selected, T0 } from "./testdata/bench.ts";
 
 Deno.test("Path takes the relay at once and begins ICE", () => {
   const bench = new Bench();
@@ -308,11 +212,20 @@ Deno.test("Path holds a direct path down that never lasts, however often a NAT c
   }
 });
 
-Deno.test("Path gives up on an attempt that nobody answers", () => {
+Deno.test("Path makes an offer that nobody answers twice more, and then gives up on the attempt", () => {
   const bench = new Bench();
   bench.do({ kind: "peerOnline" });
-  const log = bench.elapse(25_000);
-  assert.deepEqual(log, [[21_000, "restartIce"]]);
+  const log = bench.elapse(21_500);
+  assert.deepEqual(log, [[1_000, "offerAgain"], [5_000, "offerAgain"], [21_000, "restartIce"]]);
+});
+
+Deno.test("Path makes an offer once that is answered, or that meets the peer's own", () => {
+  for (const kind of ["iceAnswered", "iceStarted"] as const) {
+    const bench = new Bench();
+    bench.do({ kind: "peerOnline" });
+    bench.do({ kind });
+    assert.deepEqual(bench.elapse(15_000), [], kind);
+  }
 });
 
 Deno.test("Path moves to a better pair of the same rung, and is not troubled by the same one", () => {
@@ -328,66 +241,4 @@ Deno.test("Path leaves a direct rung over which WireGuard can't shake hands, but
   assert.deepEqual(bench.do({ kind: "wgHandshakeStale" }), ["bridge off", "use quic", "notify quic", "moved quic"]);
   assert.equal(bench.do({ kind: "wgHandshakeStale" }).includes("use none"), false);
   assert.equal(bench.path.view.rung, "quic");
-});
-
-Deno.test("Path keeps its rules whatever happens", () => {
-  const event: fc.Arbitrary<PathEvent | GateEvent> = fc.oneof(
-    fc.constantFrom<PathEvent | GateEvent>(
-      { kind: "gateUp" },
-      { kind: "gateDown" },
-      { kind: "peerOnline" },
-      { kind: "peerOffline" },
-      { kind: "iceStarted" },
-      selected(),
-      selected(OTHER),
-      { kind: "iceConsentLost" },
-      { kind: "iceFailed" },
-      { kind: "wgHandshakeStale" },
-      { kind: "mappingChanged" },
-      { kind: "peerMappingChanged" },
-      { kind: "networkChanged" },
-      { kind: "tick" },
-    ),
-    fc.record({
-      kind: fc.constant("peerMoved" as const),
-      rung: fc.constantFrom("direct", "quic", "none", "pigeon"),
-      serial: fc.nat(100),
-    }),
-    fc.record({ kind: fc.constant("peerMovedAck" as const), serial: fc.nat(5).map((n) => T0 + n) }),
-  );
-  fc.assert(
-    fc.property(fc.array(fc.tuple(event, fc.nat(3_000)), { maxLength: 60 }), (steps) => {
-      const bench = new Bench();
-      let bridge = false;
-      let inUse = "none";
-      let serial = 0;
-      const look = (actions: PathAction[]) => {
-        for (const action of actions) {
-          if (action.kind === "bridgeLateRelayed") bridge = action.on;
-          if (action.kind === "use") {
-            inUse = action.rung;
-            assert.equal(bridge, inUse === "direct", "the bridge is on exactly while direct is in use");
-          }
-          if (action.kind === "sendMoved") {
-            assert.ok(action.serial >= serial);
-            serial = action.serial;
-            assert.equal(action.rung, inUse);
-          }
-          if (action.kind === "release") assert.notEqual(action.rung, inUse);
-        }
-      };
-      for (const [what, wait] of steps) {
-        const end = bench.now + wait;
-        for (let at = bench.path.nextDeadline(); at !== null && at <= end; at = bench.path.nextDeadline()) {
-          bench.now = Math.max(bench.now, at);
-          look(bench.path.handle({ kind: "tick" }, bench.now));
-          assert.ok((bench.path.nextDeadline() ?? Infinity) > bench.now, "asks for the same moment again");
-        }
-        bench.now = end;
-        for (const event of eventsOf(what)) look(bench.path.handle(event, bench.now));
-        assert.equal(bench.path.view.rung, inUse);
-      }
-    }),
-    { numRuns: 500 },
-  );
 });

@@ -8,6 +8,8 @@ export interface PathFacts {
   ice: IceState;
   /** A signal can reach the peer now. */
   reachable: boolean;
+  /** This machine has a session with some gate. */
+  session: boolean;
   /** How many candidates each end has named. */
   locals: number;
   remotes: number;
@@ -32,9 +34,7 @@ function whyNotDirect(f: PathFacts): string | null {
   if (f.rung === "none" && f.relay !== null) {
     return `no gate's session leads there, and no TURN server helps: ${f.relay}`;
   }
-  if (f.rung === "none" && !f.reachable) {
-    return "the peer is at no gate that this machine reaches: it is off, or cut off";
-  }
+  if (f.rung === "none" && !f.reachable) return whyNone(f);
   if (f.guess !== null) return `no ordinary check came through; ${f.guess}`;
   if (f.ice === "checking") return "checks for a direct path are under way";
   if (f.ice === "new") return "the peer has not answered the offer of a direct path yet";
@@ -45,4 +45,14 @@ function whyNotDirect(f: PathFacts): string | null {
   }
   if (f.ice === "disconnected") return "the direct path died; tried again soon";
   return "no check came through the NATs and firewalls between; tried again later";
+}
+
+/** No path, and no gate that could tell more. An attempt at ICE that is past "new" has been answered, by way of the coordinator. */
+function whyNone(f: PathFacts): string {
+  const where = f.session
+    ? "the peer is at no gate that this machine reaches"
+    : "this machine has no session with a gate";
+  const answered = f.ice === "checking" || f.ice === "failed";
+  if (!answered) return f.session ? `${where}: it is off, or cut off` : `${where}, and the peer does not answer either`;
+  return `${where}, no TURN server joins the two, and no check for a direct path came through`;
 }

@@ -5,6 +5,7 @@ const FACTS: PathFacts = {
   rung: "quic",
   ice: "failed",
   reachable: true,
+  session: true,
   locals: 1,
   remotes: 1,
   hard: false,
@@ -26,7 +27,13 @@ Deno.test("whyNotBetter() has nothing to say of a direct path, and something of 
     [{ remotes: 0 }, /the peer has named no address/],
     [{ ice: "disconnected" }, /died/],
     [{ relays: "no lane: full" }, /no check came through .*; no lane: full$/],
-    [{ rung: "none", reachable: false }, /off, or cut off/],
+    [{ rung: "none", reachable: false, ice: "new" }, /at no gate that .*: it is off, or cut off/],
+    [{ rung: "none", reachable: false }, /at no gate that .*, no TURN server joins the two, and no check/],
+    [
+      { rung: "none", reachable: false, session: false },
+      /^this machine has no session with a gate, no TURN server joins/,
+    ],
+    [{ rung: "none", reachable: false, session: false, ice: "new" }, /no session .*, and the peer does not answer/],
   ];
   for (const [facts, text] of cases) assert.match(whyNotBetter({ ...FACTS, ...facts })!, text);
 });

@@ -78,7 +78,8 @@ function meaning(
   return parts.join("; ");
 }
 
-function colliding({ routes, ranges }: Pick<CollisionFacts, "routes" | "ranges">): HostRoute[] {
+/** Routes of others that lead somewhere in the network's ranges. */
+export function colliding({ routes, ranges }: Pick<CollisionFacts, "routes" | "ranges">): HostRoute[] {
   const seen = new Set<string>();
   return routes.filter(({ prefix, iface }) => {
     const key = `${iface} ${prefix}`;

@@ -5,6 +5,7 @@ export * from "./collisions.ts";
 export * from "./exit.ts";
 export * from "./foreign.ts";
 export * from "./kill_switch.ts";
+export * from "./last_resort.ts";
 export * from "./nft_table.ts";
 export * from "./routes.ts";
 export * from "./state.ts";

@@ -99,6 +99,14 @@ export interface ObservedRoute {
   source: string | null;
 }
 
+/** Our routes of the main table, those of other tunnels of ours included where they have no device. */
+export interface OwnRoutes {
+  /** Those through the tunnel interface. */
+  tunnel: readonly ObservedRoute[];
+  /** Those of last resort (last_resort.ts). */
+  unreachable: readonly { prefix: string; metric: number }[];
+}
+
 /** A change by `wg set`. */
 export type WgStep =
   | { type: "device"; publicKey?: string; listenPort?: number; fwmark?: number }
@@ -113,4 +121,6 @@ export type IpStep =
   | { type: "address-remove"; address: string }
   | { type: "route-add"; prefix: string; source: string | null }
   | { type: "route-replace"; prefix: string; source: string | null }
-  | { type: "route-remove"; prefix: string };
+  | { type: "route-remove"; prefix: string }
+  | { type: "unreachable-add"; prefix: string; metric: number }
+  | { type: "unreachable-remove"; prefix: string; metric: number };

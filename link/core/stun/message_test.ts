@@ -6,7 +6,6 @@ import { utf8 } from "../../../mesh/wire/encoding.ts";
 import vectors from "./testdata/rfc5769.json" with { type: "json" };
 import { seeded, testCrypto } from "./testdata/crypto.ts";
 import {
-  crc32,
   decodeStun,
   encodeStun,
   ERROR_CODE,
@@ -221,8 +220,4 @@ Deno.test("isStun() tells STUN from WireGuard and QUIC", () => {
   assert.equal(isStun(Uint8Array.from([4, 0, 0, 0, ...Array(28).fill(7)])), false);
   assert.equal(isStun(Uint8Array.from([0xc0, ...Array(1199).fill(7)])), false);
   assert.equal(isStun(new Uint8Array(0)), false);
-});
-
-Deno.test("crc32() gives the check value of the catalogue", () => {
-  assert.equal(crc32(utf8("123456789")), 0xcbf43926);
 });

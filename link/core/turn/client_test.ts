@@ -106,6 +106,17 @@ Deno.test("TurnClient hands over packets of permitted peers, by indication and b
   assert.equal(pair.client.wrap(CAROL, bytes("late")), null);
 });
 
+Deno.test("TurnClient hears a peer that it has forgotten and permits again, whose channel the server has kept", () => {
+  const pair = new Pair().ready();
+  pair.event({ kind: "forget", peer: BOB });
+  pair.event({ kind: "forget", peer: CAROL });
+  for (const peer of [CAROL, BOB]) pair.event({ kind: "permit", peer });
+  for (const from of [BOB, CAROL]) pair.event({ kind: "message", bytes: pair.server.fromPeer(from, bytes("x")) });
+  assert.deepEqual(pair.seen.flatMap((a) => a.kind === "data" ? [a.peer] : []), [BOB, CAROL]);
+  for (const to of [BOB, CAROL]) pair.server.take(pair.client.wrap(to, bytes("hello"))!);
+  assert.deepEqual(pair.server.delivered.map(({ how }) => how), ["channel", "channel"]);
+});
+
 Deno.test("TurnClient keeps allocation, permissions and channels alive for an hour", () => {
   const pair = new Pair().ready();
   pair.pass(3_600_000);

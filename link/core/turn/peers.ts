@@ -28,16 +28,20 @@ export interface TurnPeer {
 export class TurnPeers {
   readonly #byAddress = new Map<string, TurnPeer>();
   readonly #byChannel = new Map<number, TurnPeer>();
-  /** When a given back number may be used again. */
-  readonly #resting = new Map<number, number>();
+  /** Given back numbers: when each may be used again, and whose it was; the server goes on sending that peer's packets by it. */
+  readonly #resting = new Map<number, { until: number; key: string }>();
+  /** The number that each of them had. */
+  readonly #had = new Map<string, number>();
   #next = FIRST_CHANNEL;
 
   /** Adds a peer; false when it is there already or there are too many. */
   add(address: TransportAddress, now: number): boolean {
     const key = endpointText(address);
     if (this.#byAddress.has(key) || this.#byAddress.size >= MAX_PEERS) return false;
-    const peer = { address, permitted: false, channel: null, bound: false, unbindable: false, due: now };
+    const peer: TurnPeer = { address, permitted: false, channel: null, bound: false, unbindable: false, due: now };
     this.#byAddress.set(key, peer);
+    const had = this.#had.get(key);
+    if (had !== undefined && this.#resting.get(had)!.until > now) this.#give(peer, had); // bound to this peer, and to no other
     return true;
   }
 
@@ -46,9 +50,21 @@ export class TurnPeers {
     const peer = this.#byAddress.get(key);
     if (!peer) return;
     this.#byAddress.delete(key);
-    if (peer.channel === null) return;
-    this.#byChannel.delete(peer.channel);
-    this.#resting.set(peer.channel, now + QUIET);
+    if (peer.channel !== null) this.#rest(peer.channel, key, now);
+  }
+
+  #rest(channel: number, key: string, now: number): void {
+    this.#byChannel.delete(channel);
+    this.#resting.set(channel, { until: now + QUIET, key });
+    this.#had.set(key, channel);
+  }
+
+  #give(peer: TurnPeer, channel: number): void {
+    const before = this.#resting.get(channel)?.key;
+    if (before !== undefined && this.#had.get(before) === channel) this.#had.delete(before);
+    this.#resting.delete(channel);
+    peer.channel = channel;
+    this.#byChannel.set(channel, peer);
   }
 
   has(peer: TurnPeer): boolean {
@@ -68,10 +84,8 @@ export class TurnPeers {
     for (let i = FIRST_CHANNEL; i <= LAST_CHANNEL; i++) {
       const channel = this.#next;
       this.#next = channel === LAST_CHANNEL ? FIRST_CHANNEL : channel + 1;
-      if (this.#byChannel.has(channel) || (this.#resting.get(channel) ?? 0) > now) continue;
-      this.#resting.delete(channel);
-      peer.channel = channel;
-      this.#byChannel.set(channel, peer);
+      if (this.#byChannel.has(channel) || (this.#resting.get(channel)?.until ?? 0) > now) continue;
+      this.#give(peer, channel);
       return true;
     }
     return false;
@@ -81,10 +95,7 @@ export class TurnPeers {
   unbind(peer: TurnPeer, now: number): void {
     peer.unbindable = true;
     peer.bound = false;
-    if (peer.channel !== null) {
-      this.#byChannel.delete(peer.channel);
-      this.#resting.set(peer.channel, now + QUIET);
-    }
+    if (peer.channel !== null) this.#rest(peer.channel, endpointText(peer.address), now);
     peer.channel = null;
   }
 

@@ -2,7 +2,7 @@
  * What the tunnel has to be able to do, in a throw-away world: `scenarios.ts NAME [WIREGUARD_GO]`. Exit 0 when it does.
  * The tests in ../world_test.ts start it inside `unshare`.
  */
-import { glance, newPeer } from "./scenarios_machine.ts";
+import { glance, lastResort, newPeer } from "./scenarios_machine.ts";
 import { bridge4, bridge6, rotation } from "./scenarios_paths.ts";
 import { forwarding, monitor, routesOfOthers } from "./scenarios_routes.ts";
 import { leftovers, refusals, restart, tableOnly, tunnel } from "./scenarios_tunnel.ts";
@@ -13,6 +13,7 @@ const SCENARIOS: Record<string, (programs?: readonly string[]) => Promise<void>>
   bridge6,
   forwarding,
   glance,
+  lastResort,
   leftovers,
   monitor,
   newPeer,

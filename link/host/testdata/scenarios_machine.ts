@@ -37,7 +37,7 @@ export async function newPeer(): Promise<void> {
   assert.deepEqual(there, []);
   await machine.apply(wanted([peer]));
   assert.deepEqual(there, [[peer4, peer6]]);
-  await machine.close();
+  await machine.close({ lastResort: "go" });
 }
 
 /**
@@ -87,19 +87,56 @@ export async function glance(): Promise<void> {
   refuse = false;
   await run({ glance: true });
   assert.match(await routes(), /100\.64\.0\.2/, "the run before had failed");
-  await machine.close();
+  await machine.close({ lastResort: "go" });
 }
 
-async function opened(a: LabMachine, runner: Runner): Promise<Machine> {
+/** Routes of last resort stand before the device, stay beside it, outlive it and go at last; a refused start leaves none. */
+export async function lastResort(): Promise<void> {
+  const { a, tools } = await makeWorld();
+  const stateDir = await Deno.makeTempDir({ dir: "/run" });
+  const [gone, whole] = ["100.64.0.9", "fd00:64::9"];
+  const routes = async () => {
+    const shown = ["-4", "-6"].map((family) => a.run(tools.ip, family, "route", "show", "proto", "207"));
+    return (await Promise.all(shown)).join("").split("\n").filter(Boolean);
+  };
+  /** Whether each leaves by the default route. */
+  const leaves = async () => [(await a.ip.routeTo(gone)) !== null, (await a.ip.routeTo(whole)) !== null];
+  await a.run(tools.ip, "route", "add", "default", "via", "10.0.0.2");
+  await a.run(tools.ip, "-6", "route", "add", "default", "via", "fd00:a::2");
+  assert.deepEqual(await leaves(), [true, true]);
+
+  await a.run(tools.ip, "link", "add", a.iface, "type", "veth", "peer", "name", "far0");
+  await assert.rejects(opened(a, a.runner, stateDir), { code: "port_in_use" });
+  assert.deepEqual(await routes(), []);
+  await a.run(tools.ip, "link", "del", a.iface);
+
+  const machine = await opened(a, a.runner, stateDir);
+  assert.deepEqual(await leaves(), [true, false]);
+  await machine.apply({ ...wantedOf(a, []), known: [gone] });
+  await machine.apply(wantedOf(a, []));
+  assert.deepEqual(await leaves(), [false, false]);
+  const bridge = [{ prefix: "100.64.0.8/29", iface: "eth0" }];
+  await machine.apply({ ...wantedOf(a, []), foreign: bridge });
+  assert.deepEqual(await leaves(), [true, false]);
+  await machine.apply(wantedOf(a, []));
+  await machine.close({ lastResort: "stay" });
+  assert.deepEqual(await leaves(), [false, false]);
+  assert.ok((await routes()).every((line) => line.startsWith("unreachable ")));
+  await (await opened(a, a.runner, stateDir)).close({ lastResort: "go" });
+  assert.deepEqual(await routes(), []);
+}
+
+async function opened(a: LabMachine, runner: Runner, stateDir?: string): Promise<Machine> {
   return await Machine.open({
     iface: a.iface,
     owner: "a",
+    prefix6: "fd00:64::/48",
     port: WG_PORT,
     mtu: 1280,
     firewall: "nft",
     onChange: null,
     stunPort: 51821,
-    stateDir: await Deno.makeTempDir({ dir: "/run" }),
+    stateDir: stateDir ?? await Deno.makeTempDir({ dir: "/run" }),
     runner,
     tools: a.tools,
     log: createLog("a", { level: "error" }),
@@ -120,6 +157,8 @@ function wantedOf(a: LabMachine, peers: WantedPeer[]): Wanted {
     addresses: ["100.64.0.1", "fd00:64::1"],
     resolver: null,
     peers,
+    known: [],
+    foreign: [],
     retiring: [],
     filter: null,
     policy: null,

@@ -125,7 +125,7 @@ export class Machine {
     await this.wg.apply(wg, (key) => this.#keys.get(key)!);
     const ip = [
       ...planAddresses(desired, await this.ip.addresses()),
-      ...planRoutes(desired.routes, await this.ip.routes()),
+      ...planRoutes(desired.routes, (await this.ip.routes()).tunnel),
     ];
     await this.ip.apply(ip);
     const nft = desired.nft !== null && await this.table.load(desired.nft);

@@ -1,4 +1,4 @@
-/** What routes and exit nodes open, and what leaves past one: rows 13 and 14. */
+/** What routes and exit nodes open, what leaves past one, and what leaves without a peer: rows 13, 14 and 26. */
 import { type Mutation, one } from "../mutation.ts";
 
 export const EXIT: readonly Mutation[] = [
@@ -36,5 +36,26 @@ export const EXIT: readonly Mutation[] = [
     "link/core/plan/exit.ts",
     "if (wanted === null) return NO_EXIT;",
     "if (wanted === null) return [NO_EXIT[0], familyState({ ipv4: false, ipv6: false, lan: false, source: null, ports: [], services: [], containers: [], carried: [], overlay: [] }, 6)];",
+  ),
+  one(
+    "the network's own prefix is unreachable without a peer",
+    "row 26: an address that nobody has yet",
+    "link/core/plan/last_resort.ts",
+    "return [prefix6, ...new Set(",
+    "void prefix6;\n  return [...new Set(",
+  ),
+  one(
+    "unreachable routes stand beside those into the tunnel",
+    "row 26: nothing leaves while the daemon",
+    "link/core/plan/last_resort.ts",
+    'const hosts = [...present.filter((address) => !address.includes(":")), ...known.filter((address) => !left(address))];',
+    "void known;\n  const hosts = present.filter(left);",
+  ),
+  one(
+    "who was a peer once is remembered",
+    "row 26: nothing leaves for a machine that is hidden",
+    "link/host/last_resort.ts",
+    "const known = this.#remembered.map(([address]) => address);",
+    "const { known } = facts;",
   ),
 ];

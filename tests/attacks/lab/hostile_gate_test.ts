@@ -215,7 +215,7 @@ test("row 18: malformed control messages end the session at most, and it comes a
         "00000000",
         frame("{}"),
         frame("[".repeat(30_000)),
-        frame('{"t":"welcome","observed":"x","head":{"seq":0,"hash":"x"}}'),
+        frame('{"t":"welcome","observed":"x","lanes":false,"head":{"seq":0,"hash":"x"}}'),
         frame('{"t":"challenge"}'),
         frame(`{"t":"signal","from":"${"a".repeat(26)}","box":"${"A".repeat(16_000)}"}`),
         frame('{"t":"presence","node":"../../x","up":true}'),

@@ -14,6 +14,7 @@ import {
   NONCE,
   read,
   REALM,
+  sameAddress,
   type StunMessage,
   type TransportAddress,
   verifyIntegrity,
@@ -99,9 +100,14 @@ export class FakeServer {
       case CREATE_PERMISSION:
         this.permissions.add(read(message, XOR_PEER_ADDRESS)!.address);
         return this.success(message, []);
-      case CHANNEL_BIND:
-        this.channels.set(read(message, CHANNEL_NUMBER)!, read(message, XOR_PEER_ADDRESS)!);
+      case CHANNEL_BIND: {
+        const [number, peer] = [read(message, CHANNEL_NUMBER)!, read(message, XOR_PEER_ADDRESS)!];
+        // Section 12: a number and a peer stay bound to each other.
+        const other = [...this.channels].some(([n, p]) => (n === number) !== sameAddress(p, peer));
+        if (other) return this.error(message, 400);
+        this.channels.set(number, peer);
         return this.success(message, []);
+      }
     }
     throw new Error(`Unexpected method ${method}`);
   }

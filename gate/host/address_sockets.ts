@@ -1,17 +1,27 @@
 /**
- * Where the kernel's rules lead control STUN: a socket for each of the gate's own addresses, so that the gate knows by which of them
- * an end reaches it. All of them have the first port of the lanes' range, which a firewall that lets the range in lets in too.
+ * One UDP port of the gate with a socket for each of its own addresses: what comes in tells by which of them the gate was reached, and
+ * what goes out has it as its source. A single socket for all addresses sends from whichever the route back prefers, which is
+ * another one than was asked where a host has several.
  */
-import { readDatagrams } from "../../../mesh/host/datagrams.ts";
-import type { Log } from "../../../mesh/host/log.ts";
+import { readDatagrams } from "../../mesh/host/datagrams.ts";
+import type { Log } from "../../mesh/host/log.ts";
 
-export class ControlSockets {
-  readonly #o: { port: number; log: Log; heard(bytes: Uint8Array, from: Deno.NetAddr, local: string): void };
+export interface AddressSocketsOptions {
+  port: number;
+  log: Log;
+  /** What is missing while an address would not open, for people. */
+  without: string;
+  /** @param local the address that it came to */
+  heard(bytes: Uint8Array, from: Deno.NetAddr, local: string): void;
+}
+
+export class AddressSockets {
+  readonly #o: AddressSocketsOptions;
   readonly #sockets = new Map<string, Deno.DatagramConn>();
   /** Addresses that would not open, said once. */
   readonly #refused = new Set<string>();
 
-  constructor(o: { port: number; log: Log; heard(bytes: Uint8Array, from: Deno.NetAddr, local: string): void }) {
+  constructor(o: AddressSocketsOptions) {
     this.#o = o;
   }
 
@@ -34,7 +44,7 @@ export class ControlSockets {
         // An IPv6 address that is still being checked for twins (RFC 4862) refuses for a second or two.
         if (this.#refused.has(address)) continue;
         this.#refused.add(address);
-        this.#o.log.warn("no lanes over this address yet", { address, port: this.#o.port, error });
+        this.#o.log.warn(this.#o.without, { address, port: this.#o.port, error });
       }
     }
   }
