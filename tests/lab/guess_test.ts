@@ -47,7 +47,7 @@ labTest("a symmetric NAT and a home router meet directly by guessing, without a 
       "endpoint-independent",
       "address-and-port-dependent",
     ]);
-    assert.deepEqual([easy.verdict, easy.gates.map(({ rungs }) => rungs)], [[], [["quic", "turn"]]]);
+    assert.deepEqual([easy.verdict, easy.gates.map(({ rungs }) => rungs)], [[], [["lane", "quic", "turn"]]]);
     type Path = { rung: string; why: null; guess: string; timeline: { what: string }[] };
     const path = await alice.ctlJson<Path>(["debug", "path", "bob"]);
     assert.deepEqual([path.rung, path.why], ["direct", null]);
