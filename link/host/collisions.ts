@@ -12,6 +12,7 @@ export class Collisions {
   readonly #o: { ip: IpTool; view: NetworkView; log: Log };
   #found: readonly string[] = [];
   #foreign: readonly HostRoute[] = [];
+  #others: readonly HostRoute[] = [];
 
   constructor(o: { ip: IpTool; view: NetworkView; log: Log }) {
     this.#o = o;
@@ -20,6 +21,11 @@ export class Collisions {
   /** Sentences for people. */
   get found(): readonly string[] {
     return this.#found;
+  }
+
+  /** Routes of this machine that are not the tunnel's, as of the last look. */
+  get others(): readonly HostRoute[] {
+    return this.#others;
   }
 
   /** IPv4 addresses of all machines that are known, and routes of others in the network's ranges as of the last look. */
@@ -36,6 +42,7 @@ export class Collisions {
     const peers = [...view.nodes.values()].filter((node) => node.id !== view.selfId)
       .map((node) => ({ name: node.name, addresses: addressesOf(node) }));
     const facts = { ranges, peers, ...await ip.others() };
+    this.#others = facts.routes;
     const leavesBy = new Map<string, string>();
     for (const address of doubtfulPeers(facts)) {
       const iface = (await ip.routeTo(address))?.iface;

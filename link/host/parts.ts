@@ -275,6 +275,7 @@ export class Parts {
       gates: this.gates,
       tieBreaker: () => new DataView(random(8).buffer).getBigUint64(0),
       meshUp: d.meshUp,
+      routing: () => ({ uses: p.machine.routeUses, others: this.collisions.others }),
       counters: () => p.machine.wg.counters(),
       host: {
         hub: p.hub,

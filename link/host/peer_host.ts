@@ -21,7 +21,7 @@ export interface PeerHost {
   /** MTU of the tunnel. */
   mtu: number;
   tieBreaker: bigint;
-  /** False for addresses that must not be candidates: the overlay's own. */
+  /** False for addresses that must not be candidates: the overlay's own, and those that only another peer's tunnel leads to. */
   accept(address: string): boolean;
   wgPort(): number;
   signal(to: string, body: SignalBody): void;

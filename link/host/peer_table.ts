@@ -1,6 +1,8 @@
 /** The peers of this node: one `Peer` for everybody whom the policy lets it see, as the network view changes. */
 import { RetiringKeys } from "../core/keys/rotation.ts";
 import type { Counters } from "../core/path/mod.ts";
+import type { HostRoute } from "../core/plan/mod.ts";
+import { leadsThroughCarrier, type RouteUse } from "../core/routes/mod.ts";
 import { addressesOf } from "./join.ts";
 import { Doubts } from "./doubts.ts";
 import type { Gates } from "./gates.ts";
@@ -15,6 +17,8 @@ export interface PeerTableOptions {
   gates: Gates;
   /** For each peer: everything but what the table knows itself. */
   host: Omit<PeerHost, "selfId" | "accept" | "gates" | "tieBreaker" | "peerGates" | "doubted">;
+  /** What became of each route at the last run, and the machine's own routes. */
+  routing(): { uses: readonly RouteUse[]; others: readonly HostRoute[] };
   /** What WireGuard counts for each peer now, by its key. @throws */
   counters(): Promise<ReadonlyMap<string, Counters>>;
   tieBreaker(): bigint;
@@ -78,7 +82,7 @@ export class PeerTable {
       selfId: view.selfId,
       gates,
       tieBreaker: this.#o.tieBreaker(),
-      accept: (address) => !view.isOverlay(address),
+      accept: (address) => !view.isOverlay(address) && !leadsThroughCarrier(address, this.#o.routing()),
       doubted: () => this.#doubts.raise(),
       peerGates: () => view.nodes.get(id)?.verified.record.gates ?? [],
     });

@@ -41,6 +41,28 @@ export interface RouteFacts {
   current: ReadonlyMap<string, string>;
 }
 
+/** Addresses that many sites have. */
+const SITE = new Set(["private", "uniqueLocal", "carrierGradeNat"]);
+
+/**
+ * Whether a path to this address of a peer would lead through the tunnel, by another peer that carries the site in which it lies: such
+ * a path is no direct one, and ends with that carrier. Public addresses within a carried prefix are reached past the tunnel.
+ * @param others routes of this machine that are not the tunnel's: a longer one, or one as long, leads there itself
+ */
+export function leadsThroughCarrier(
+  address: string,
+  { uses, others }: { uses: readonly RouteUse[]; others: readonly { prefix: string }[] },
+): boolean {
+  if (!SITE.has(ipaddr.parse(address).range())) return false;
+  const longest = (prefixes: readonly string[]) =>
+    Math.max(
+      -1,
+      ...prefixes.filter((prefix) => contains(prefix, address)).map((prefix) => ipaddr.parseCIDR(prefix)[1]),
+    );
+  const carried = longest(uses.filter((use) => use.active).map((use) => use.route.prefix));
+  return carried > longest(others.map(({ prefix }) => prefix));
+}
+
 /** Another carrier is clearly nearer when its round trip is at most this part of the one in use, and this many ms shorter. */
 const NEARER = { part: 0.7, ms: 5 };
 

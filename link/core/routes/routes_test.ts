@@ -1,5 +1,13 @@
 import assert from "node:assert/strict";
-import { chooseRoutes, Health, overlaps, type RouteFacts, type RouteOffer } from "./mod.ts";
+import {
+  chooseRoutes,
+  Health,
+  leadsThroughCarrier,
+  overlaps,
+  type RouteFacts,
+  type RouteOffer,
+  type RouteUse,
+} from "./mod.ts";
 
 const offer = (node: string, o: Partial<RouteOffer> = {}): RouteOffer => ({
   prefix: "10.1.1.0/24",
@@ -77,4 +85,18 @@ Deno.test("Health counts a router as gone after three misses, never one that nev
   ]);
   assert.deepEqual([1, 2, 3, 4, 5, 6].map(() => health.answered("a", 10)), [false, false, false, false, false, true]);
   assert.deepEqual(health.of("a"), { good: true, rttMs: 10 });
+});
+
+Deno.test("leadsThroughCarrier() finds addresses of a site that only a peer leads to, and no public ones", () => {
+  const use = (prefix: string, active: boolean): RouteUse => ({
+    route: offer("carol", { prefix }),
+    active,
+    reason: null,
+    refused: false,
+  });
+  const uses = [use("10.0.0.0/8", true), use("172.16.0.0/12", false), use("0.0.0.0/1", true), use("fd01::/64", true)];
+  const others = ["10.9.1.0/24", "192.168.0.0/16"].map((prefix) => ({ prefix }));
+  const through = ["10.1.1.3", "100.64.1.1", "fd01::7"];
+  const past = ["10.9.1.7", "172.16.1.1", "192.168.1.1", "8.8.8.8", "fd02::7", "2001:db8::1"];
+  assert.deepEqual([...through, ...past].filter((address) => leadsThroughCarrier(address, { uses, others })), through);
 });
