@@ -27,3 +27,10 @@ export async function waysTo(hosts: readonly string[], o: WaysHost): Promise<str
   const open = [...all.filter((_, i) => routes[i] !== null), ...named];
   return open.length > 0 ? open : all;
 }
+
+/** The first address of each family among these hosts; names are passed over. */
+export function firstOfFamilies(hosts: readonly string[]): string[] {
+  const addresses = hosts.filter((host) => ipaddr.isValid(host));
+  return [false, true].flatMap((six) => addresses.find((address) => address.includes(":") === six) ?? [])
+    .sort((a, b) => addresses.indexOf(a) - addresses.indexOf(b));
+}

@@ -2,7 +2,6 @@
  * This node's gate sessions: which there are and which is the home (core/gates/homing.ts decides), and over which of them
  * each peer is met (core/gates/meeting.ts). A gate that is no longer in the view is left at once.
  */
-import ipaddr from "ipaddr.js";
 import { TicketBook } from "../../mesh/client/mod.ts";
 import type { FromNode } from "../../mesh/wire/gate_session.ts";
 import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
@@ -12,7 +11,8 @@ import { DeadlineTimer } from "./coalesced.ts";
 import type { GateClient } from "./gate_client.ts";
 import { CloneWatch, GateKeeper, type KeeperHost } from "./gate_keeper.ts";
 import { GatePairs } from "./gate_pairs.ts";
-import type { GateRow, GatesHost } from "./gates_host.ts";
+import { firstOfFamilies } from "./gate_ways.ts";
+import { byUse, type GateRow, type GatesHost } from "./gates_host.ts";
 
 /** Nodes that a gate can be asked to watch in one message (mesh/wire/gate_session.ts). */
 const MAX_WATCHED = 2_000;
@@ -322,26 +322,18 @@ export class Gates {
   /** Addresses of a gate, one a family: the one that its session uses first. Host names count as the session has resolved them. */
   addressesOf(gate: string): string[] {
     const keeper = this.#keepers.get(gate);
-    const found = new Map<boolean, string>();
-    for (const host of [keeper?.client?.address ?? "", ...(keeper?.gate.record.hosts ?? [])]) {
-      if (ipaddr.isValid(host) && !found.has(host.includes(":"))) found.set(host.includes(":"), host);
-    }
-    return [...found.values()];
+    return firstOfFamilies([keeper?.client?.address ?? "", ...(keeper?.gate.record.hosts ?? [])]);
   }
 
   /** All gates of the network, the home first. */
   list(): GateRow[] {
     const { home, standby } = this.#homing;
-    const order = ["home", "standby", "session", "none"];
     return [...this.#known.values()].map((gate): GateRow => {
       const client = this.#keepers.get(gate.id)?.client ?? null;
       const connected = client !== null;
       const use = gate.id === home ? "home" : gate.id === standby ? "standby" : connected ? "session" : "none";
       return { gate, connected, lanes: client?.lanes ?? false, rttMs: this.#homing.rttOf(gate.id), use };
-    }).sort((a, b) =>
-      order.indexOf(a.use) - order.indexOf(b.use) || (a.rttMs ?? Infinity) - (b.rttMs ?? Infinity) ||
-      (a.gate.id < b.gate.id ? -1 : 1)
-    );
+    }).sort(byUse);
   }
 
   /** Ends all sessions. */

@@ -62,3 +62,11 @@ export interface GateRow {
   rttMs: number | null;
   use: "home" | "standby" | "session" | "none";
 }
+
+const USES = ["home", "standby", "session", "none"];
+
+/** An order of gates: the home first, then by how they are used, then the nearest. */
+export function byUse(a: GateRow, b: GateRow): number {
+  return USES.indexOf(a.use) - USES.indexOf(b.use) || (a.rttMs ?? Infinity) - (b.rttMs ?? Infinity) ||
+    (a.gate.id < b.gate.id ? -1 : 1);
+}

@@ -5,7 +5,6 @@
  * The order is what a climb needs: the bridge for late relayed packets stands before WireGuard's endpoint becomes the direct
  * one, and is gone before it becomes the relay's again (FACTS: otherwise WireGuard roams back).
  */
-import ipaddr from "ipaddr.js";
 import {
   behindAliases,
   type Bridge,
@@ -20,6 +19,7 @@ import { errorLine } from "../../mesh/wire/errors.ts";
 import type { Counters } from "../core/path/mod.ts";
 import type { RouteUse } from "../core/routes/mod.ts";
 import { exitPrefixes, MachineExit } from "./exit/machine_exit.ts";
+import { egressOf } from "./egress.ts";
 import { FirewallDesk } from "./firewall/desk.ts";
 import { ForeignFirewalls } from "./firewall/foreign.ts";
 import { OnChange } from "./firewall/on_change.ts";
@@ -35,9 +35,6 @@ import { type Device, openDevice } from "./wg_device.ts";
 import { countersOf, portInUse, WireGuard } from "./wg.ts";
 
 export type { MachineOptions, Wanted, WantedPeer };
-
-/** Addresses that only default routes lead to, for questions about the way there; nothing is sent. */
-const ANYWHERE: Record<string, string> = { "0.0.0.0/0": "1.1.1.1", "::/0": "2606:4700:4700::1111" };
 
 /** Seconds between WireGuard's own keepalives. */
 const KEEPALIVE = 25;
@@ -247,7 +244,7 @@ export class Machine {
     await this.#forwarding.yielded();
     const carried = wanted.routes.mine;
     const aliases = carried.flatMap(({ prefix, lan }) => lan === undefined ? [] : [{ prefix, lan }]);
-    const egress = await this.#egress(carried.map((c) => c.lan ?? c.prefix));
+    const egress = await egressOf(carried.map((c) => c.lan ?? c.prefix), this.ip);
     const guards = await this.#forwarding.set(egress);
     const filter = behindAliases(wanted.filter ?? CLOSED, aliases);
     await this.firewall.apply(filter);
@@ -304,17 +301,6 @@ export class Machine {
       return { ...bridge, local: source ?? bridge.local };
     }));
     return bridges.filter((b) => b !== null);
-  }
-
-  /** Where traffic to the carried prefixes leaves this machine. */
-  async #egress(prefixes: string[]): Promise<Egress[]> {
-    const found = new Map<string, Egress>();
-    for (const prefix of prefixes) {
-      const route = await this.ip.routeTo(ANYWHERE[prefix] ?? ipaddr.parseCIDR(prefix)[0].toString());
-      const family = prefix.includes(":") ? 6 : 4;
-      if (route && route.iface !== this.#o.iface) found.set(`${route.iface} ${family}`, { iface: route.iface, family });
-    }
-    return [...found.values()];
   }
 
   #peers(wanted: Wanted, routes: RouteUse[]): DesiredPeer[] {

@@ -2,10 +2,9 @@
  * The parts of a daemon and how they reach each other. Each knows only what its own interface names; what a part reports
  * that concerns the daemon as a whole goes to its hooks (link/host/daemon.ts).
  */
-import { hostOf, type HttpConnection, MeshClient, portOf } from "../../mesh/client/mod.ts";
+import { hostOf, MeshClient, portOf } from "../../mesh/client/mod.ts";
 import { steady } from "../../mesh/host/clock.ts";
 import type { Log } from "../../mesh/host/log.ts";
-import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { Rotation } from "../core/keys/rotation.ts";
 import type { LinkConfig } from "./config.ts";
 import { Collisions } from "./collisions.ts";
@@ -15,22 +14,18 @@ import { Names } from "./dns/names.ts";
 import { namesSource, resolverOf } from "./dns/source.ts";
 import { ExitDesk } from "./exit/desk.ts";
 import { Gates } from "./gates.ts";
-import type { GatesHost } from "./gates_host.ts";
 import { probeGates } from "./gate_probe.ts";
 import { waysTo } from "./gate_ways.ts";
 import { logFault } from "./guarded.ts";
 import { GuessDesk } from "./guess.ts";
 import { Heads } from "./heads.ts";
 import { HostAddresses } from "./host_addresses.ts";
-import type { IceHub } from "./ice_hub.ts";
 import { LedgerDesk } from "./ledger_desk.ts";
-import type { CertificatePair } from "./login/certificate.ts";
 import { Admissions } from "./login/admissions.ts";
 import { whyOf } from "./look.ts";
 import type { Machine } from "./machine.ts";
-import { type Change, NetworkView } from "./network_view.ts";
-import type { OwnRecord } from "./own_record.ts";
-import type { Peer } from "./peer.ts";
+import { NetworkView } from "./network_view.ts";
+import type { DaemonHooks, Ground } from "./parts_host.ts";
 import { PeerTable } from "./peer_table.ts";
 import type { PortMap } from "./portmap/port_map.ts";
 import { portMapping } from "./portmap/start.ts";
@@ -43,49 +38,7 @@ import { Signals } from "./signals.ts";
 import type { NodeState } from "./state.ts";
 import { Surroundings } from "./surroundings.ts";
 import { TurnParts } from "./turn_parts.ts";
-import type { NamedServer } from "./turn_servers.ts";
 import { ViewSaver } from "./view_saver.ts";
-
-/** What is there before the daemon (link/host/run.ts). */
-export interface Ground {
-  id: string;
-  own: OwnRecord;
-  ledger: Ledger;
-  machine: Machine;
-  hub: IceHub;
-  /** The TURN servers that the config names. */
-  turnServers: readonly NamedServer[];
-  /** What a join has just published, and its connections to the coordinator; null without one. */
-  joined: { record: string; connection: HttpConnection } | null;
-}
-
-/** What parts report to the daemon, and ask of it. */
-export interface DaemonHooks {
-  /** The network view has changed. */
-  changed(change: Change): void;
-  /** The own record is a new one, for peers and gates; `ownChanged`: for the coordinator as well. */
-  ownRenewed(): Promise<void>;
-  ownChanged(): Promise<void>;
-  gateSession: GatesHost["session"];
-  /** This node is found at these gates from now on, best first. */
-  home: GatesHost["home"];
-  /** A peer is met at another gate. */
-  met(node: string): void;
-  presence(node: string, up: boolean): void;
-  /** A peer's path is another one. */
-  moved(peer: Peer): void;
-  /** This machine is on another network. */
-  networkMoved(): void;
-  /** Brings the machine in line. */
-  reconcile(): Promise<void>;
-  /** The same; resolves when a run has held. */
-  inLine(): Promise<void>;
-  /** A deadline is sooner than it was. */
-  rearm(): void;
-  meshUp(): boolean;
-  /** The TLS client certificate of a machine that came in by one. */
-  certificate(): Promise<CertificatePair | null>;
-}
 
 /** All parts, built and connected. */
 export class Parts {

@@ -11,6 +11,7 @@ import { waitFor } from "../../scripts/lab/process.ts";
 import {
   createToken,
   initNetwork,
+  peers,
   setupCode,
   startGate,
   startMesh,
@@ -118,6 +119,8 @@ test("of two routers the second takes over when the first dies, and what cannot 
   await carol.run(["ip", "link", "set", "eth0", "down"]);
   await carried(OFFICE, "dave");
   const { lost } = await ping.stop(1000);
+  const ways = (await peers(alice)).map(({ path }) => path.endpoint ?? path.rung);
+  assert.ok(ways.every((way) => !way.startsWith("10.1.1.")), `one carrier's path leads through the other: ${ways}`);
   assert.ok(lost.length > 0 && lost.length < 30, `${lost.length} pings lost, ten a second`);
   assert.notEqual((await flow.ended).code, 0);
   assert.match(flow.text, /reset by peer/i);
