@@ -44,7 +44,7 @@ labTest(
     const config = '[relay]\nlisten = "0.0.0.0:443"\nuse_quic = true\nfallback = ["ice", "stun"]\n';
     await startGate(gate, { token: await createToken(admin, "--gate"), config });
     const token = await createToken(admin, "--uses", "2");
-    for (const host of [alice, bob]) await joinLink(host, token).line(/ Session with a gate/);
+    for (const host of [alice, bob]) await joinLink(host, token).line(/ is up: /);
     type Check = { udp: boolean; ipv4: { mapping: string; certain: boolean }; verdict: string[] };
     const check = await alice.ctlJson<Check>(["netcheck"]);
     assert.equal(check.ipv4.mapping, "address-dependent", JSON.stringify(check));

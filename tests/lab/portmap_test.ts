@@ -104,7 +104,7 @@ labTest(
 
       await alice.write("ghostlink.toml", "[link]\nportmap = false\n");
       link = runLink(alice, "--config", "ghostlink.toml");
-      await link.line(/Session with a gate/);
+      await link.line(/ is up: /);
       assert.equal((await netcheck()).portMapping.enabled, false);
       assert.deepEqual(await mapper.mappings(), []);
     } catch (error) {

@@ -41,7 +41,7 @@ export const EXIT: readonly Mutation[] = [
     "the network's own prefix is unreachable without a peer",
     "row 26: an address that nobody has yet",
     "link/core/plan/last_resort.ts",
-    "return [prefix6, ...new Set(",
+    "return [...(prefix6 === null ? [] : [prefix6]), ...new Set(",
     "void prefix6;\n  return [...new Set(",
   ),
   one(
