@@ -22,6 +22,7 @@ import { bareTunnel } from "./lab/bare.ts";
 import { enterWorld } from "./lab/enter.ts";
 import { Lab } from "./lab/lab.ts";
 import { GATE, ROUTER_A, ROUTER_B } from "./lab/topology.ts";
+import { errorLine } from "../mesh/wire/errors.ts";
 import { main } from "./lib/run.ts";
 import { spread, table } from "./lib/stats.ts";
 
@@ -147,7 +148,8 @@ await main(async () => {
     { name: "erin", rung: "quic" },
     { name: "frank", rung: "turn" },
   ]);
-  await theirs?.check();
+  // Theirs go over to another path as they please; ours were checked above.
+  const doubt = await theirs?.check().then(() => null, (error: unknown) => errorLine(error)) ?? null;
   await gateAnew(mesh, GATE_IN_PROCESS);
   await laneTo(alice, lab.host("dave"), addresses.get("lane")!);
   const loop = await measure(["bare", "loop"]);
@@ -158,6 +160,7 @@ await main(async () => {
     `${kind.label}, ${others}, MTU ${mtu}, ${rounds} rounds of ${seconds} s, TCP from one end to the other; ` +
     "medians (smallest-largest), ratios within each round (95% interval of their median)";
   const parts = [title, table([...rowsOf(measured), loopRows[2]!]), table(goalRows(measured))];
+  if (doubt !== null) parts.push(`Tailscale's rows may be of another path towards the end: ${doubt}`);
   const json = {
     version: 3,
     wireguard: kind.label,

@@ -150,7 +150,12 @@ async function measure(
       const text = `first reply ${when} ${firstReply.toFixed(0)} ms, direct ${direct.toFixed(0)} ms`;
       o.say(`${tag} ${whose}pair ${i + 1}/${pairs}: ${text}`);
     };
-    const theirs = isBeside(i, { pairs, wanted: o.beside }) ? await world.tailscalePair(when) : null;
+    const theirs = isBeside(i, { pairs, wanted: o.beside })
+      ? await world.tailscalePair(when).catch((error: unknown) => {
+        o.say(`${tag} Tailscale's pair ${i + 1}/${pairs}: not measured, ${`${error}`.split("\n")[0]}`);
+        return null;
+      })
+      : null;
     if (theirs) {
       (when === "at once" ? run.tsAtOnce : run.tsLater).push(theirs.firstReply);
       (when === "at once" ? run.tsDirectAtOnce : run.tsDirectLater).push(theirs.direct);

@@ -31,28 +31,37 @@ export async function tailscaleTimes(
 ): Promise<TailscaleTimes> {
   const [a, b] = o.ends;
   await tailnet.anew();
-  const first = await tailnet.join(a.host);
-  await first.daemon.line(/ home is now derp-1 /);
-  const address = tailnet.nextAddress;
-  const second = await tailnet.join(b.host);
-  if (o.after > 0) {
-    await knows(first, b);
-    await knows(second, a);
-    await new Promise((resolve) => setTimeout(resolve, o.after));
+  const nodes: TailscaleNode[] = [];
+  const join = async (host: Host) => {
+    const node = await tailnet.join(host);
+    nodes.push(node);
+    return node;
+  };
+  try {
+    const first = await join(a.host);
+    await first.daemon.line(/ home is now derp-1 /);
+    const address = tailnet.nextAddress;
+    const second = await join(b.host);
+    if (o.after > 0) {
+      await knows(first, b);
+      await knows(second, a);
+      await new Promise((resolve) => setTimeout(resolve, o.after));
+    }
+    const ping = new Ping(a.host, address, o.every);
+    const direct = ({ daemon }: TailscaleNode, { router }: TailscaleEnd) =>
+      daemon.line(new RegExp(` now using ${router}:`), { timeout: o.patience });
+    const both = await Promise.all([direct(first, b), direct(second, a)])
+      .then((lines) => Math.max(...lines.map(({ at }) => at)), () => Infinity);
+    const answer = await ping.first(o.patience).catch(() => undefined);
+    await ping.stop();
+    const told = (await knows(first, b)).address;
+    if (told !== address) throw new Failure(`Tailscale's ${b.host.name} has ${told}, and ${address} was pinged`);
+    const reply = firstReply(ping.process.lines, o.every);
+    if (!answer || reply === null) return { firstReply: Infinity, direct: Infinity };
+    return { firstReply: reply, direct: both - (answer.at - reply) };
+  } finally {
+    await Promise.all(nodes.map(({ daemon }) => daemon.stop())); // ours come next on these machines
   }
-  const ping = new Ping(a.host, address, o.every);
-  const direct = ({ daemon }: TailscaleNode, { router }: TailscaleEnd) =>
-    daemon.line(new RegExp(` now using ${router}:`), { timeout: o.patience });
-  const both = await Promise.all([direct(first, b), direct(second, a)])
-    .then((lines) => Math.max(...lines.map(({ at }) => at)), () => Infinity);
-  const answer = await ping.first(o.patience).catch(() => undefined);
-  await ping.stop();
-  const told = (await knows(first, b)).address;
-  if (told !== address) throw new Failure(`Tailscale's ${b.host.name} has ${told}, and ${address} was pinged`);
-  await Promise.all([first, second].map(({ daemon }) => daemon.stop()));
-  const reply = firstReply(ping.process.lines, o.every);
-  if (!answer || reply === null) return { firstReply: Infinity, direct: Infinity };
-  return { firstReply: reply, direct: both - (answer.at - reply) };
 }
 
 async function knows({ host, peer }: TailscaleNode, other: TailscaleEnd): Promise<TailscalePeer> {
