@@ -7,11 +7,13 @@
 import assert from "node:assert/strict";
 import { Ping } from "../../scripts/lab/ping.ts";
 import { Lab } from "../../scripts/lab/lab.ts";
+import type { LocalPath } from "../../mesh/wire/local_look.ts";
 import { waitFor } from "../../scripts/lab/process.ts";
 import {
   createToken,
   initNetwork,
   peers,
+  runLink,
   setupCode,
   startGate,
   startMesh,
@@ -131,6 +133,20 @@ test("of two routers the second takes over when the first dies, and what cannot 
     "no router to be watched",
     async () => !(await alice.run(["ps", "ax", "-o", "args"])).stdout.includes("ping -n -O"),
   );
+});
+
+test("an address that only a carrier's tunnel leads to is no candidate for a direct path", async ({ host, carried }) => {
+  const [alice, dave] = [host("alice"), host("dave")];
+  await carried(OFFICE, "carol");
+  // Dave is on carol's LAN as well, and names his address there to whom he offers a path anew.
+  await dave.processes.findLast((p) => p.name.includes("ghostlink"))!.stop();
+  await runLink(dave).line(/ is up: /);
+  await waitForRung(alice, "dave", "direct");
+  const { candidates, pairs } = await alice.ctlJson<LocalPath>(["debug", "path", "dave"]);
+  const onLan = (list: readonly unknown[]) => list.filter((one) => JSON.stringify(one).includes('"10.1.1.'));
+  assert.ok(onLan(candidates.remote).length > 0, JSON.stringify(candidates));
+  assert.ok(pairs.length > 0);
+  assert.deepEqual(onLan(pairs), []);
 });
 
 test("gate and the carrier itself stay reachable outside of a route that covers them", async (net) => {
