@@ -164,7 +164,10 @@ Deno.test("listenHttps() stops reading a stream that nobody takes, and lets go o
   });
 });
 
-Deno.test("listenHttps() keeps nothing of what a stream has handed over", async () => {
+/** A client that reads a stream which goes on, and the stream's other end. */
+async function withStream(
+  use: (o: { reader: Deno.TlsConn; controller: ReadableStreamDefaultController<Uint8Array> }) => Promise<void>,
+): Promise<void> {
   const events = Promise.withResolvers<ReadableStreamDefaultController<Uint8Array>>();
   const handler: Handler = () =>
     Promise.resolve(new Response(new ReadableStream({ start: (controller) => events.resolve(controller) })));
@@ -176,7 +179,12 @@ Deno.test("listenHttps() keeps nothing of what a stream has handed over", async 
       unsafelyDisableHostnameVerification: true,
     });
     await reader.write(new TextEncoder().encode("GET / HTTP/1.1\r\nhost: x\r\n\r\n"));
-    const controller = await events.promise;
+    await use({ reader, controller: await events.promise });
+  });
+}
+
+Deno.test("listenHttps() keeps nothing of what a stream has handed over", async () => {
+  await withStream(async ({ reader, controller }) => {
     const decoder = new TextDecoder();
     const handed: WeakRef<Uint8Array>[] = [];
     for (let n = 0; n < 50; n++) {
@@ -196,18 +204,7 @@ Deno.test("listenHttps() keeps nothing of what a stream has handed over", async 
 });
 
 Deno.test("listenHttps() passes events on at once, and answers nobody twice when a handler fails", async () => {
-  const events = Promise.withResolvers<ReadableStreamDefaultController<Uint8Array>>();
-  const handler: Handler = () =>
-    Promise.resolve(new Response(new ReadableStream({ start: (controller) => events.resolve(controller) })));
-  await withServer(handler, async (port) => {
-    const reader = await Deno.connectTls({
-      hostname: "127.0.0.1",
-      port,
-      caCerts: [tls.ca],
-      unsafelyDisableHostnameVerification: true,
-    });
-    await reader.write(new TextEncoder().encode("GET / HTTP/1.1\r\nhost: x\r\n\r\n"));
-    const controller = await events.promise;
+  await withStream(async ({ reader, controller }) => {
     const decoder = new TextDecoder();
     let text = "";
     for (const event of ["one", "two"]) {
