@@ -1,5 +1,6 @@
 /** Under which addresses nodes reach this gate, when its operator has not said. */
 import ipaddr from "ipaddr.js";
+import { sourceOf } from "../core/source.ts";
 
 /** Kinds of addresses that are reachable from their own site at most; documentation ranges count as global, as in labs. */
 const LOCAL = new Set(["private", "uniqueLocal", "carrierGradeNat"]);
@@ -31,6 +32,18 @@ export function hostsOf(o: { listen: string; own: readonly string[]; overlay: re
     Number(a.includes(":")) - Number(b.includes(":")) || (a < b ? -1 : 1)
   );
   return ordered.length > 0 ? ordered.slice(0, MAX_HOSTS) : ["127.0.0.1"];
+}
+
+/** Whether other machines than the host itself, and its link, can ask at this address of its own. */
+export function isFar(address: string): boolean {
+  return !/^(?:127\.|169\.254\.|::1$|fe80:|ff)/i.test(address);
+}
+
+/** Whether a socket bound to `hostname` hears what comes to this address of the host. */
+export function hears(hostname: string, address: string): boolean {
+  if (hostname === "::") return true;
+  if (hostname === "0.0.0.0") return !address.includes(":");
+  return sourceOf(address, 1).address === sourceOf(hostname, 1).address;
 }
 
 /** The host name's first part as a name in the network. */

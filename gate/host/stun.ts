@@ -10,6 +10,7 @@ import { answerBinding, answersFrom, asksForTicket } from "../core/stun.ts";
 import { readDatagrams } from "../../mesh/host/datagrams.ts";
 import { sourceOf } from "../core/source.ts";
 import { AddressSockets } from "./address_sockets.ts";
+import { hears, isFar } from "./addresses.ts";
 import { StunDebt } from "../core/stun_debt.ts";
 import type { Tickets } from "../core/tickets.ts";
 
@@ -17,8 +18,6 @@ import type { Tickets } from "../core/tickets.ts";
 const LOOK = 15_000;
 /** A socket that was read from is gone after this, in ms. */
 const CLOSING = 100;
-/** Addresses that no machine elsewhere asks at. */
-const NEAR = /^(?:127\.|::1$|fe80:)/i;
 
 export interface StunServerOptions {
   /** A second port of the same address. */
@@ -135,10 +134,9 @@ class StunPort {
     if (!this.#host || !this.#each || this.#closed) return;
     const { hostname } = this.#addr;
     if (hostname !== "0.0.0.0" && hostname !== "::") return;
-    const own = this.#host.addresses().filter((address) =>
-      !/^fe80:/i.test(address) && (hostname === "::" || !address.includes(":"))
-    );
-    const far = own.filter((address) => !NEAR.test(address));
+    // A link-local address is bound with its interface only, and nobody is told of it.
+    const own = this.#host.addresses().filter((address) => hears(hostname, address) && !/^fe80:/i.test(address));
+    const far = own.filter(isFar);
     const several = [true, false].some((six) => far.filter((address) => address.includes(":") === six).length > 1);
     if (this.#all && !several) return;
     const closing = this.#all !== null && this.#read;

@@ -15,6 +15,7 @@ import { type Carried, kernelCarries } from "../../core/lanes/rules.ts";
 import { isLaneControl } from "../../../mesh/wire/lane.ts";
 import { sourceOf } from "../../core/source.ts";
 import { AddressSockets } from "../address_sockets.ts";
+import { hears, isFar } from "../addresses.ts";
 import { forgetTable, noteTable } from "../leftovers.ts";
 import { addCounts, type LaneCounts, noCounts } from "./counts.ts";
 import { KernelLanes } from "./kernel.ts";
@@ -136,11 +137,7 @@ export class LaneService {
   }
 
   #locals(): { address: string; iface: string }[] {
-    const { hostname } = this.#o;
-    const all = this.#o.addresses().filter(({ address }) => !/^(?:127\.|169\.254\.|::1$|fe80:|ff)/i.test(address));
-    if (hostname === "::") return all;
-    if (hostname === "0.0.0.0") return all.filter(({ address }) => !address.includes(":"));
-    return all.filter(({ address }) => sourceOf(address, 1).address === sourceOf(hostname, 1).address);
+    return this.#o.addresses().filter(({ address }) => isFar(address) && hears(this.#o.hostname, address));
   }
 
   /** The interfaces of these addresses, each once and in an order that does not change by itself. */
