@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { SOCKETS } from "../core/guess/mod.ts";
 import { decodeStun, encodeStun, field, XOR_MAPPED_ADDRESS } from "../core/stun/mod.ts";
 import { stunCrypto } from "./crypto.ts";
-import { Guess, GuessDesk } from "./guess.ts";
+import { Guess } from "./guess.ts";
 
 const TARGET = { address: "127.0.0.1", port: 9 };
 
@@ -19,7 +19,6 @@ function hardSide() {
   const at = { address: "127.0.0.1", port: (server.addr as Deno.NetAddr).port };
   let told = 0;
   const guess = new Guess({
-    desk: new GuessDesk({ enabled: () => true, hard: () => true, server: () => at }),
     crypto: stunCrypto,
     probe: () => null,
     recognises: () => false,
@@ -36,11 +35,12 @@ function hardSide() {
     server.close();
     await answering;
   };
-  return { guess, told: () => told, close };
+  const open = () => guess.open({ target: TARGET, server: at });
+  return { guess, open, told: () => told, close };
 }
 
 Deno.test("Guess that is stopped while it asks, and begun again, opens its sockets once", async () => {
-  const { guess, told, close } = hardSide();
+  const { guess, open, told, close } = hardSide();
   const opened: Deno.DatagramConn[] = [];
   const real = Deno.listenDatagram;
   // Those that ask are of the same kind; they are closed by the time that is looked.
@@ -50,9 +50,9 @@ Deno.test("Guess that is stopped while it asks, and begun again, opens its socke
     return socket;
   }) as typeof Deno.listenDatagram;
   try {
-    const first = guess.open(TARGET);
-    guess.reset({ forgive: true });
-    const second = guess.open(TARGET);
+    const first = open();
+    guess.reset();
+    const second = open();
     assert.deepEqual(await Promise.all([first, second]), [false, true]);
     assert.equal(told(), 1);
     assert.equal(guess.running, true);
@@ -64,7 +64,7 @@ Deno.test("Guess that is stopped while it asks, and begun again, opens its socke
 });
 
 Deno.test("Guess that gets no socket ends, and may begin again", async () => {
-  const { guess, told, close } = hardSide();
+  const { guess, open, told, close } = hardSide();
   const real = Deno.listenDatagram;
   let left = 20;
   Deno.listenDatagram = ((o: Deno.UdpListenOptions & { transport: "udp" }) => {
@@ -72,13 +72,13 @@ Deno.test("Guess that gets no socket ends, and may begin again", async () => {
     return real(o);
   }) as typeof Deno.listenDatagram;
   try {
-    assert.equal(await guess.open(TARGET), false);
+    assert.equal(await open(), false);
     assert.equal(guess.running, false);
     left = 0; // not even for the first question
-    assert.equal(await guess.open(TARGET), false);
+    assert.equal(await open(), false);
     assert.equal(guess.running, false);
     left = Infinity;
-    assert.equal(await guess.open(TARGET), true);
+    assert.equal(await open(), true);
     assert.equal(told(), 1);
   } finally {
     Deno.listenDatagram = real;

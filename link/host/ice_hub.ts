@@ -4,6 +4,7 @@
  * machine's candidates: its own addresses, and how the gates' STUN services see it.
  */
 import { receiverOf } from "../core/ice/mod.ts";
+import type { Observation } from "../core/nat/kind.ts";
 import {
   type BindingAction,
   decodeStun,
@@ -251,6 +252,14 @@ export class IceHub {
       reflexive.push({ type: "srflx", ...mapped, base: { address: base, port } });
     }
     return [...host, ...reflexive];
+  }
+
+  /** How STUN services see WireGuard's port by this own address. */
+  observations(base: string): Observation[] {
+    const own = [...this.#bindings.values()].filter((binding) => binding.base === base);
+    return own.flatMap(({ machine }) =>
+      machine.mapped.flatMap(({ server, mapped }) => mapped ? [{ server, mapped }] : [])
+    );
   }
 
   /** Runs the STUN clients' timers. */

@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { IceAgent } from "../core/ice/mod.ts";
+import type { Hardness } from "../core/nat/kind.ts";
 import { stunCrypto } from "./crypto.ts";
 import { GuessDesk } from "./guess.ts";
 import { PeerGuess } from "./peer_guess.ts";
@@ -8,13 +9,18 @@ const NAMED = { type: "srflx" as const, address: "203.0.113.2", port: 51820, pri
 const PWD = "p".repeat(24);
 
 /** The easy side, told of the peer's generation `abcd` and of one candidate; `sent` is where it has probed. */
-function easySide(o: { enabled?: boolean; hard?: boolean } = {}) {
+function easySide(o: { enabled?: boolean; hardness?: Hardness } = {}) {
   const sent: { address: string; port: number }[] = [];
   const agent = new IceAgent({ role: "controlled", tieBreaker: 1n, crypto: stunCrypto });
   agent.handle({ kind: "remoteCredentials", ufrag: "abcd", pwd: PWD, reply: false }, 0);
   let now = 0;
   const guess = new PeerGuess({
-    desk: new GuessDesk({ enabled: () => o.enabled ?? true, hard: () => o.hard ?? false, server: () => null }),
+    desk: new GuessDesk({
+      enabled: () => o.enabled ?? true,
+      hardness: () => o.hardness ?? "easy",
+      server: () => null,
+      seen: () => {},
+    }),
     crypto: stunCrypto,
     agent,
     send: (to) => sent.push(to),
@@ -38,7 +44,7 @@ const told = (more = {}) => ({ t: "guess" as const, ufrag: "abcd", address: NAME
 
 Deno.test("PeerGuess probes what the peer has named, a hundred a second", () => {
   const { guess, sent, second } = easySide();
-  guess.told(told({ row: { from: 4000, step: 1, count: 2 } }));
+  guess.signal(told({ row: { from: 4000, step: 1, count: 2 } }));
   second();
   assert.equal(sent.length, 100);
   assert.deepEqual(sent.slice(0, 2).map(({ port }) => port), [4000, 4001]);
@@ -50,12 +56,12 @@ Deno.test("PeerGuess probes no address of others, for no other generation, not f
     const [o, word] of [
       [{}, told({ address: "192.0.2.99" })],
       [{}, told({ ufrag: "wxyz" })],
-      [{ hard: true }, told()],
+      [{ hardness: "hard" as const }, told()],
       [{ enabled: false }, told()],
     ] as const
   ) {
     const { guess, sent, second } = easySide(o);
-    guess.told(word);
+    guess.signal(word);
     second();
     assert.deepEqual(sent, [], JSON.stringify([o, word]));
   }
@@ -64,8 +70,8 @@ Deno.test("PeerGuess probes no address of others, for no other generation, not f
 Deno.test("PeerGuess probes for one peer at a time, ends at the cap, and guesses three times at most", () => {
   const { guess, sent, second } = easySide();
   for (let n = 0; n < 5; n++) {
-    guess.told(told());
-    guess.told(told());
+    guess.signal(told());
+    guess.signal(told());
     for (let s = 0; s < 20; s++) second();
   }
   assert.equal(sent.length, 3 * 1_800);
