@@ -1,22 +1,14 @@
 import assert from "node:assert/strict";
 import { SOCKETS } from "../core/guess/mod.ts";
-import { decodeStun, encodeStun, field, XOR_MAPPED_ADDRESS } from "../core/stun/mod.ts";
 import { stunCrypto } from "./crypto.ts";
 import { Guess } from "./guess.ts";
+import { stunServer } from "./testing_stun.ts";
 
 const TARGET = { address: "127.0.0.1", port: 9 };
 
 /** A STUN server, and a guess of the hard side; `told` counts what the other side was told. */
 function hardSide() {
-  const server = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
-  const answering = (async () => {
-    for await (const [bytes, from] of server) {
-      const { transaction } = decodeStun(bytes);
-      const mapped = field(XOR_MAPPED_ADDRESS, { address: "203.0.113.9", port: (from as Deno.NetAddr).port });
-      await server.send(encodeStun({ class: "success", transaction, fields: [mapped], fingerprint: true }), from);
-    }
-  })();
-  const at = { address: "127.0.0.1", port: (server.addr as Deno.NetAddr).port };
+  const server = stunServer();
   let told = 0;
   const guess = new Guess({
     crypto: stunCrypto,
@@ -32,10 +24,9 @@ function hardSide() {
   });
   const close = async () => {
     guess.close();
-    server.close();
-    await answering;
+    await server[Symbol.asyncDispose]();
   };
-  const open = () => guess.open({ target: TARGET, server: at });
+  const open = () => guess.open({ target: TARGET, server: server.at });
   return { guess, open, told: () => told, close };
 }
 

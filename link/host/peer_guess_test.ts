@@ -2,8 +2,10 @@ import assert from "node:assert/strict";
 import { IceAgent } from "../core/ice/mod.ts";
 import type { Hardness } from "../core/nat/kind.ts";
 import { stunCrypto } from "./crypto.ts";
+import { GUESS_AFTER, OPEN_FOR, SOCKETS, WHEN_BUSY } from "../core/guess/limits.ts";
 import { GuessDesk } from "./guess.ts";
 import { PeerGuess } from "./peer_guess.ts";
+import { stunServer } from "./testing_stun.ts";
 
 const NAMED = { type: "srflx" as const, address: "203.0.113.2", port: 51820, priority: 1, foundation: "1" };
 const PWD = "p".repeat(24);
@@ -87,4 +89,96 @@ Deno.test("PeerGuess forgets what a generation before has named, and what was na
   assert.deepEqual(guess.remotes, [newer]);
   guess.networkChanged();
   assert.deepEqual(guess.remotes, []);
+});
+
+type Said = { to: string; t: string };
+
+/** Peers of one machine behind a hard NAT, each with an attempt of ICE under way; `said` is what they were told. */
+async function hardMachine<Name extends string>(names: readonly Name[]) {
+  const server = stunServer();
+  const desk = new GuessDesk({ enabled: () => true, hardness: () => "hard", server: () => server.at, seen: () => {} });
+  const said: Said[] = [];
+  let now = 0;
+  let news = Promise.withResolvers<void>();
+  const peers = names.map((name) => {
+    const agent = new IceAgent({ role: "controlled", tieBreaker: 1n, crypto: stunCrypto });
+    const failed: string[] = [];
+    const guess = new PeerGuess({
+      ...{ desk, crypto: stunCrypto, agent, send: () => {}, datagram: () => {}, began: () => {}, rearm: () => {} },
+      signal: ({ t }) => {
+        said.push({ to: name, t });
+        news.resolve();
+        news = Promise.withResolvers();
+      },
+      changed: () => Promise.resolve(),
+      failed: () => failed.push(name),
+      note: () => {},
+      now: () => now,
+    });
+    agent.handle({ kind: "remoteCredentials", ufrag: "abcd", pwd: PWD, reply: false }, 0);
+    guess.named([{ ...NAMED, address: "127.0.0.1", port: 9 }], { ufrag: "abcd", offer: true });
+    guess.iceState("checking");
+    const answer = (say: "yes" | "hard" | "busy") => guess.signal({ t: "guess-answer", ufrag: agent.local.ufrag, say });
+    return [name, { guess, answer, failed }] as const;
+  });
+  const all = peers.map(([, { guess }]) => guess);
+  const pass = (ms: number) => {
+    for (const end = now + ms; now < end; now += 10) for (const guess of all) guess.tick();
+  };
+  return {
+    ...Object.fromEntries(peers) as Record<Name, (typeof peers)[number][1]>,
+    said,
+    pass,
+    /** The next word to any of them. */
+    news: () => news.promise,
+    async [Symbol.asyncDispose]() {
+      for (const guess of all) guess.close();
+      await server[Symbol.asyncDispose]();
+    },
+  };
+}
+
+Deno.test("PeerGuess opens for those that would probe, one after the other, and for nobody else", async () => {
+  await using machine = await hardMachine(["off", "hard", "one", "two"]);
+  const { one, two, hard, off, said, pass, news } = machine;
+  pass(GUESS_AFTER + 100);
+  assert.deepEqual(said, ["off", "hard", "one", "two"].map((to) => ({ to, t: "guess-ask" })));
+  said.length = 0;
+  const first = news();
+  hard.answer("hard");
+  one.answer("yes");
+  two.answer("yes");
+  await first;
+  assert.deepEqual(said, [{ to: "one", t: "guess" }]);
+  assert.deepEqual([one.guess.text, two.guess.text, hard.guess.refusal], [
+    `${SOCKETS} sockets open towards 127.0.0.1:9`,
+    "its turn to guess ports is waited for",
+    "hard",
+  ]);
+  // ICE fails meanwhile: not for those that have a guess before them.
+  const failing = [off, hard, one, two].map(({ guess }) => guess.iceFailed());
+  assert.deepEqual(failing, [true, true, false, false]);
+  const second = news();
+  one.guess.iceState("connected");
+  await second;
+  assert.deepEqual(said.at(-1), { to: "two", t: "guess" });
+  pass(OPEN_FOR + 100);
+  assert.deepEqual([one.failed, two.failed, two.guess.text], [[], ["two"], null]);
+});
+
+Deno.test("PeerGuess gives its turn back where the peer has become busy, and asks it again", async () => {
+  await using machine = await hardMachine(["one", "two"]);
+  const { one, two, said, pass, news } = machine;
+  pass(GUESS_AFTER + 100);
+  const first = news();
+  one.answer("yes");
+  two.answer("yes");
+  await first;
+  said.length = 0;
+  const second = news();
+  one.answer("busy");
+  await second;
+  assert.deepEqual(said, [{ to: "two", t: "guess" }]);
+  pass(WHEN_BUSY + 100);
+  assert.deepEqual(said.at(-1), { to: "one", t: "guess-ask" });
 });
