@@ -146,7 +146,7 @@ export class PeerGuess implements Guesser {
     const { agent, signal } = this.#o;
     switch (body.t) {
       case "guess-ask":
-        return signal({ t: "guess-answer", ufrag: body.ufrag, say: this.#reply() });
+        return signal({ t: "guess-answer", ufrag: body.ufrag, say: this.#reply(body.ufrag) });
       case "guess-answer":
         if (body.ufrag === agent.local.ufrag) this.#answered(body.say);
         return;
@@ -155,9 +155,11 @@ export class PeerGuess implements Guesser {
     }
   }
 
-  #reply(): Say {
-    const { enabled, hardness, free } = this.#o.desk;
-    return this.#talk.reply({ enabled, hardness, free });
+  /** An end that has begun anew before this one has may have to ask once more. */
+  #reply(ufrag: string): Say {
+    const { agent, desk } = this.#o;
+    const ready = agent.remoteUfrag === ufrag && agent.state !== "connected";
+    return this.#talk.reply({ enabled: desk.enabled, hardness: desk.hardness, free: ready && desk.free });
   }
 
   #answered(say: Say): void {
@@ -176,10 +178,9 @@ export class PeerGuess implements Guesser {
 
   /** The hard side's word. What is probed is an address that the peer itself has named, and only while nothing else works. */
   #told({ ufrag, address, row }: Extract<GuessBody, { t: "guess" }>): void {
-    const { agent, desk, note, began, signal } = this.#o;
-    if (ufrag !== agent.remoteUfrag || agent.state === "connected" || this.#guess.running) return;
+    const { desk, note, began, signal } = this.#o;
     if (![...this.#named.values()].some((c) => c.type === "srflx" && c.address === address)) return;
-    const say = this.#reply();
+    const say = this.#reply(ufrag);
     if (say !== "yes") return signal({ t: "guess-answer", ufrag, say });
     desk.seize(this);
     this.#guess.probe({ address, row });

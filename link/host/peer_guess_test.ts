@@ -13,6 +13,7 @@ const PWD = "p".repeat(24);
 /** The easy side, told of the peer's generation `abcd` and of one candidate; `sent` is where it has probed. */
 function easySide(o: { enabled?: boolean; hardness?: Hardness } = {}) {
   const sent: { address: string; port: number }[] = [];
+  const answers: string[] = [];
   const agent = new IceAgent({ role: "controlled", tieBreaker: 1n, crypto: stunCrypto });
   agent.handle({ kind: "remoteCredentials", ufrag: "abcd", pwd: PWD, reply: false }, 0);
   let now = 0;
@@ -27,7 +28,7 @@ function easySide(o: { enabled?: boolean; hardness?: Hardness } = {}) {
     agent,
     send: (to) => sent.push(to),
     datagram: () => {},
-    signal: () => {},
+    signal: (body) => body.t === "guess-answer" && answers.push(body.say),
     changed: () => Promise.resolve(),
     began: () => {},
     failed: () => {},
@@ -39,7 +40,7 @@ function easySide(o: { enabled?: boolean; hardness?: Hardness } = {}) {
   const second = () => {
     for (const end = now + 1000; now < end; now++) guess.tick();
   };
-  return { guess, sent, second };
+  return { guess, sent, second, answers };
 }
 
 const told = (more = {}) => ({ t: "guess" as const, ufrag: "abcd", address: NAMED.address, row: null, ...more });
@@ -55,17 +56,17 @@ Deno.test("PeerGuess probes what the peer has named, a hundred a second", () => 
 
 Deno.test("PeerGuess probes no address of others, for no other generation, not from a hard NAT, and not when it is off", () => {
   for (
-    const [o, word] of [
-      [{}, told({ address: "192.0.2.99" })],
-      [{}, told({ ufrag: "wxyz" })],
-      [{ hardness: "hard" as const }, told()],
-      [{ enabled: false }, told()],
+    const [o, word, answer] of [
+      [{}, told({ address: "192.0.2.99" }), []],
+      [{}, told({ ufrag: "wxyz" }), ["busy"]],
+      [{ hardness: "hard" as const }, told(), ["hard"]],
+      [{ enabled: false }, told(), ["off"]],
     ] as const
   ) {
-    const { guess, sent, second } = easySide(o);
+    const { guess, sent, second, answers } = easySide(o);
     guess.signal(word);
     second();
-    assert.deepEqual(sent, [], JSON.stringify([o, word]));
+    assert.deepEqual([sent, answers], [[], answer], JSON.stringify([o, word]));
   }
 });
 

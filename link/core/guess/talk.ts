@@ -32,10 +32,10 @@ export class GuessTalk {
     this.#due = now + GUESS_AFTER;
   }
 
-  /** ICE has stopped checking, without a pair. */
+  /** ICE has stopped checking, without a pair. What is waited for outlasts its failure, and only a turn its restart. */
   stopped(o: { failed: boolean }): void {
     if (o.failed) this.#failures++;
-    if (this.waits) return;
+    if (this.#step === "willing" || (o.failed && this.waits)) return;
     this.#step = "idle";
     this.#due = null;
   }

@@ -106,8 +106,7 @@ Deno.test("GuessTalk: who has been seen from one address only asks after an atte
   prober.count("probed");
   for (const first of [true, false]) {
     for (const [talk, asks] of [[opener, false], [prober, true]] as const) {
-      talk.answered("busy", 0);
-      talk.stopped({ failed: false });
+      talk.stopped({ failed: true });
       talk.checking(0);
       assert.equal(talk.tick(GUESS_AFTER, { ...unsure, first }), asks);
     }
@@ -141,6 +140,24 @@ Deno.test("GuessTalk: a busy peer is asked again, also one that has become so, a
   assert.equal(talk.reply({ enabled: true, hardness: "easy", free: true }), "off");
   talk.forget();
   assert.equal(talk.reply({ enabled: true, hardness: "easy", free: true }), "yes");
+});
+
+Deno.test("GuessTalk: a busy peer is waited for when ICE fails, and a turn also when ICE begins anew", () => {
+  const talk = after(0);
+  talk.tick(GUESS_AFTER, { hardness: "hard", first: true });
+  talk.answered("busy", GUESS_AFTER);
+  talk.stopped({ failed: true });
+  assert.deepEqual([talk.waits, talk.nextDeadline()], [true, GUESS_AFTER + WHEN_BUSY]);
+  talk.tick(GUESS_AFTER + WHEN_BUSY, { hardness: "hard", first: true });
+  talk.answered("yes", GUESS_AFTER + WHEN_BUSY);
+  talk.stopped({ failed: false });
+  talk.checking(0);
+  assert.deepEqual([talk.waits, talk.nextDeadline()], [true, null]);
+  const gone = after(0);
+  gone.tick(GUESS_AFTER, { hardness: "hard", first: true });
+  gone.answered("busy", GUESS_AFTER);
+  gone.stopped({ failed: false });
+  assert.deepEqual([gone.waits, gone.nextDeadline()], [false, null]);
 });
 
 Deno.test("GuessTalk answers what it would do; guess = false is off for everybody", () => {
