@@ -117,12 +117,12 @@ export class Guess {
 
   /** Whether a guess is under way. */
   get running(): boolean {
-    return this.opening || this.#prober !== null;
+    return this.#starting || this.opening || this.#prober !== null;
   }
 
-  /** Whether sockets are open towards the peer, or about to be. */
+  /** Whether sockets are open towards the peer, which has been told so. */
   get opening(): boolean {
-    return this.#starting || this.#opener !== null;
+    return this.#opener !== null;
   }
 
   /** What is being done, for people; null when nothing is. */

@@ -53,7 +53,10 @@ export class PeerGuess implements Guesser {
       ...o,
       probe: () => o.agent.probe(),
       recognises: (bytes) => o.agent.recognises(bytes),
-      tell: ({ address, row }) => o.signal({ t: "guess", ufrag: o.agent.local.ufrag, address, row }),
+      tell: ({ address, row }) => {
+        this.#talk.count("opened");
+        o.signal({ t: "guess", ufrag: o.agent.local.ufrag, address, row });
+      },
       joined: () => {
         const { join } = this.#guess;
         o.note(join ? `guess: hit, port ${join.port} joined` : "guess: joined port given back");
@@ -205,7 +208,6 @@ export class PeerGuess implements Guesser {
     const { server } = desk;
     if (!target || !server || !desk.enabled || (agent.state !== "checking" && !this.#keptBack)) return;
     if (!await this.#guess.open({ target, server })) return;
-    this.#talk.count("opened");
     note(`guess: ${this.#guess.text}`);
     began();
   }

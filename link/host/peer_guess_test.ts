@@ -95,7 +95,7 @@ Deno.test("PeerGuess forgets what a generation before has named, and what was na
 type Said = { to: string; t: string };
 
 /** Peers of one machine behind a hard NAT, each with an attempt of ICE under way; `said` is what they were told. */
-async function hardMachine<Name extends string>(names: readonly Name[]) {
+function hardMachine<Name extends string>(names: readonly Name[]) {
   const server = stunServer();
   const desk = new GuessDesk({ enabled: () => true, hardness: () => "hard", server: () => server.at, seen: () => {} });
   const said: Said[] = [];
@@ -140,7 +140,7 @@ async function hardMachine<Name extends string>(names: readonly Name[]) {
 }
 
 Deno.test("PeerGuess opens for those that would probe, one after the other, and for nobody else", async () => {
-  await using machine = await hardMachine(["off", "hard", "one", "two"]);
+  await using machine = hardMachine(["off", "hard", "one", "two"]);
   const { one, two, hard, off, said, pass, news } = machine;
   pass(GUESS_AFTER + 100);
   assert.deepEqual(said, ["off", "hard", "one", "two"].map((to) => ({ to, t: "guess-ask" })));
@@ -168,7 +168,7 @@ Deno.test("PeerGuess opens for those that would probe, one after the other, and 
 });
 
 Deno.test("PeerGuess gives its turn back where the peer has become busy, and asks it again", async () => {
-  await using machine = await hardMachine(["one", "two"]);
+  await using machine = hardMachine(["one", "two"]);
   const { one, two, said, pass, news } = machine;
   pass(GUESS_AFTER + 100);
   const first = news();

@@ -28,6 +28,8 @@ const PATIENCE = { direct: 20_000, guess: 75_000, relay: 8_000 };
 export interface CellResult {
   rung: Rung;
   endpoint: string | null;
+  /** Why the path is no better. */
+  why: string | null;
   /** Ms from the second daemon's start to the first answered ping, and to its direct path; null for never. */
   firstMs: number | null;
   directMs: number | null;
@@ -101,6 +103,7 @@ export class Matrix implements AsyncDisposable {
       return {
         rung: path?.rung ?? "none",
         endpoint: path?.endpoint ?? null,
+        why: path?.why ?? null,
         firstMs: received === 0 ? null : firstMs + ping.started - start,
         directMs,
         lost: received === 0 ? lost : lost.filter((seq, i) => seq !== i + 1),
