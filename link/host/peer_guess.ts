@@ -5,7 +5,7 @@
  */
 import ipaddr from "ipaddr.js";
 import type { IceAgent, IceState } from "../core/ice/mod.ts";
-import { GuessTalk, type Say } from "../core/guess/mod.ts";
+import { goesFirst, GuessTalk, type Say } from "../core/guess/mod.ts";
 import type { Join } from "../core/plan/mod.ts";
 import type { StunCrypto, TransportAddress } from "../core/stun/mod.ts";
 import type { SignalBody, WireCandidate } from "../../mesh/wire/signal.ts";
@@ -228,7 +228,8 @@ export class PeerGuess implements Guesser {
   tick(): void {
     const now = this.#o.now();
     const { agent, desk, signal } = this.#o;
-    const first = agent.local.ufrag < (agent.remoteUfrag ?? "");
+    const own = { ufrag: agent.local.ufrag, candidates: agent.candidates() };
+    const first = () => goesFirst(own, { ufrag: agent.remoteUfrag ?? "", candidates: this.remotes });
     if (this.#talk.tick(now, { hardness: desk.hardness, first }) && desk.enabled && this.#target()) {
       signal({ t: "guess-ask", ufrag: agent.local.ufrag });
     }

@@ -5,14 +5,35 @@
  * kind, where a hit takes about 65,536 probes of each end, keeps sockets open or others waiting.
  *
  * Where all STUN services have one address, a mapping that depends on the address alone looks as if it depended on nothing. An end
- * that cannot rule that out opens all the same, but only after a whole attempt of ICE has failed, and the two take turns: whose
- * fragment is smaller first, then whoever has probed more often than opened.
+ * that cannot rule that out opens all the same, but only after a whole attempt of ICE has failed, and the two take turns: first
+ * the likelier one (`goesFirst`), then whoever has probed more often than opened.
  */
 import type { Hardness } from "../nat/kind.ts";
 import { ASK_AGAIN, GUESS_AFTER, MAX_GUESSES, WHEN_BUSY } from "./limits.ts";
 
 /** An answer: "hard" where the sender's own mapping depends on the destination, "off" where it does not guess. */
 export type Say = "yes" | "hard" | "off" | "busy";
+
+/** An end of a pair, as both ends know it. */
+export interface End {
+  /** Its fragment in this attempt of ICE. */
+  ufrag: string;
+  candidates: readonly { type: string; address: string; port: number }[];
+}
+
+/**
+ * Whether `own` opens before `peer` where neither is sure: a NAT that keeps the port that a machine sends from mostly gives all
+ * destinations that one. Between two alike chance decides, which both throw alike.
+ */
+export function goesFirst(own: End, peer: End): boolean {
+  return keepsPorts(own) === keepsPorts(peer) ? own.ufrag < peer.ufrag : keepsPorts(peer);
+}
+
+function keepsPorts({ candidates }: End): boolean {
+  const v4 = candidates.filter(({ address }) => !address.includes(":"));
+  const inner = new Set(v4.filter(({ type }) => type === "host").map(({ port }) => port));
+  return v4.every(({ type, port }) => type !== "srflx" || inner.has(port));
+}
 
 export class GuessTalk {
   /** "willing": the peer has said that it would probe. */
@@ -67,7 +88,7 @@ export class GuessTalk {
    * @param o.hardness of this machine
    * @param o.first whether this end goes first where neither is sure
    */
-  tick(now: number, o: { hardness: Hardness; first: boolean }): boolean {
+  tick(now: number, o: { hardness: Hardness; first(): boolean }): boolean {
     if (this.#due === null || this.#due > now) return false;
     this.#due = null;
     if (!this.left || !this.#mayOpen(o)) {
@@ -79,9 +100,9 @@ export class GuessTalk {
     return true;
   }
 
-  #mayOpen({ hardness, first }: { hardness: Hardness; first: boolean }): boolean {
+  #mayOpen({ hardness, first }: { hardness: Hardness; first(): boolean }): boolean {
     if (hardness !== "unsure") return hardness === "hard";
-    return this.#failures > 0 && (this.#opened < this.#probed || (first && this.#opened === this.#probed));
+    return this.#failures > 0 && (this.#opened < this.#probed || (this.#opened === this.#probed && first()));
   }
 
   /** The peer's answer. True when the peer would probe: this machine's turn may be asked for. */

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import type { Hardness } from "../nat/kind.ts";
 import { ASK_AGAIN, GUESS_AFTER, MAX_GUESSES, WHEN_BUSY } from "./limits.ts";
-import { GuessTalk, type Say } from "./talk.ts";
+import { goesFirst, GuessTalk, type Say } from "./talk.ts";
 import { Turns } from "./turns.ts";
 
 /** How long a signal is under way, an attempt of ICE takes, and a guess that hits, in ms. */
@@ -54,7 +54,7 @@ function machine(peers: Record<string, Say | null>, hardness: Hardness = "hard")
         peer.talk.checking(now);
         peer.attempts++;
       }
-      if (!peer.talk.tick(now, { hardness, first: true })) continue;
+      if (!peer.talk.tick(now, { hardness, first: () => true })) continue;
       asked.push(peer.name);
       const { says } = peer;
       if (says === null) continue;
@@ -96,9 +96,9 @@ function after(failures: number): GuessTalk {
 }
 
 Deno.test("GuessTalk: who has been seen from one address only asks after an attempt in vain, and takes turns with the peer", () => {
-  const unsure = { hardness: "unsure" as const, first: true };
+  const unsure = { hardness: "unsure" as const, first: () => true };
   assert.equal(after(0).tick(GUESS_AFTER, unsure), false);
-  assert.equal(after(1).tick(GUESS_AFTER, { ...unsure, first: false }), false);
+  assert.equal(after(1).tick(GUESS_AFTER, { ...unsure, first: () => false }), false);
   const opener = after(1);
   assert.equal(opener.tick(GUESS_AFTER, unsure), true);
   opener.count("opened");
@@ -108,21 +108,40 @@ Deno.test("GuessTalk: who has been seen from one address only asks after an atte
     for (const [talk, asks] of [[opener, false], [prober, true]] as const) {
       talk.stopped({ failed: true });
       talk.checking(0);
-      assert.equal(talk.tick(GUESS_AFTER, { ...unsure, first }), asks);
+      assert.equal(talk.tick(GUESS_AFTER, { ...unsure, first: () => first }), asks);
     }
+  }
+});
+
+Deno.test("goesFirst() is one end of two: the one whose NAT changes ports, else by the fragment", () => {
+  const end = (ufrag: string, ports: number[]) => ({
+    ufrag,
+    candidates: [
+      { type: "host", address: "10.9.1.2", port: 51820 },
+      ...ports.map((port) => ({ type: "srflx", address: "203.0.113.2", port })),
+    ],
+  });
+  const cases = [
+    [end("zzzz", [20_001]), end("aaaa", [51_820])],
+    [end("zzzz", [51_820, 20_001]), end("aaaa", [])],
+    [end("aaaa", [20_001]), end("zzzz", [20_002])],
+    [end("aaaa", [51_820]), end("zzzz", [51_820])],
+  ] as const;
+  for (const [first, second] of cases) {
+    assert.deepEqual([goesFirst(first, second), goesFirst(second, first)], [true, false]);
   }
 });
 
 Deno.test("GuessTalk waits until it is known what the NAT does", () => {
   const talk = after(0);
-  assert.equal(talk.tick(GUESS_AFTER, { hardness: "unknown", first: true }), false);
+  assert.equal(talk.tick(GUESS_AFTER, { hardness: "unknown", first: () => true }), false);
   assert.equal(talk.nextDeadline(), GUESS_AFTER + WHEN_BUSY);
-  assert.equal(talk.tick(GUESS_AFTER + WHEN_BUSY, { hardness: "hard", first: true }), true);
+  assert.equal(talk.tick(GUESS_AFTER + WHEN_BUSY, { hardness: "hard", first: () => true }), true);
 });
 
 Deno.test("GuessTalk: a busy peer is asked again, also one that has become so, and only guesses that were made count", () => {
   const talk = after(0);
-  const hard = { hardness: "hard" as const, first: true };
+  const hard = { hardness: "hard" as const, first: () => true };
   assert.equal(talk.tick(GUESS_AFTER, hard), true);
   assert.equal(talk.answered("busy", GUESS_AFTER), false);
   assert.equal(talk.waits, true);
@@ -144,17 +163,17 @@ Deno.test("GuessTalk: a busy peer is asked again, also one that has become so, a
 
 Deno.test("GuessTalk: a busy peer is waited for when ICE fails, and a turn also when ICE begins anew", () => {
   const talk = after(0);
-  talk.tick(GUESS_AFTER, { hardness: "hard", first: true });
+  talk.tick(GUESS_AFTER, { hardness: "hard", first: () => true });
   talk.answered("busy", GUESS_AFTER);
   talk.stopped({ failed: true });
   assert.deepEqual([talk.waits, talk.nextDeadline()], [true, GUESS_AFTER + WHEN_BUSY]);
-  talk.tick(GUESS_AFTER + WHEN_BUSY, { hardness: "hard", first: true });
+  talk.tick(GUESS_AFTER + WHEN_BUSY, { hardness: "hard", first: () => true });
   talk.answered("yes", GUESS_AFTER + WHEN_BUSY);
   talk.stopped({ failed: false });
   talk.checking(0);
   assert.deepEqual([talk.waits, talk.nextDeadline()], [true, null]);
   const gone = after(0);
-  gone.tick(GUESS_AFTER, { hardness: "hard", first: true });
+  gone.tick(GUESS_AFTER, { hardness: "hard", first: () => true });
   gone.answered("busy", GUESS_AFTER);
   gone.stopped({ failed: false });
   assert.deepEqual([gone.waits, gone.nextDeadline()], [false, null]);
