@@ -228,8 +228,11 @@ export class PeerGuess implements Guesser {
   tick(): void {
     const now = this.#o.now();
     const { agent, desk, signal } = this.#o;
-    const own = { ufrag: agent.local.ufrag, candidates: agent.candidates() };
-    const first = () => goesFirst(own, { ufrag: agent.remoteUfrag ?? "", candidates: this.remotes });
+    const first = () =>
+      goesFirst(
+        { ufrag: agent.local.ufrag, candidates: agent.candidates() },
+        { ufrag: agent.remoteUfrag ?? "", candidates: this.remotes },
+      );
     if (this.#talk.tick(now, { hardness: desk.hardness, first }) && desk.enabled && this.#target()) {
       signal({ t: "guess-ask", ufrag: agent.local.ufrag });
     }
