@@ -14,7 +14,7 @@ import {
   startGate,
   startMesh,
 } from "../lab/programs.ts";
-import type { Process } from "../lab/process.ts";
+import { type Process, waitFor } from "../lab/process.ts";
 import { addInternet, addPublic, COORDINATOR, GATE } from "../lab/topology.ts";
 import type { Rung } from "../../mesh/wire/local.ts";
 import { expected, type Kind, KIND_NAMES } from "./kinds.ts";
@@ -28,8 +28,6 @@ const PATIENCE = { direct: 20_000, guess: 75_000, relay: 8_000 };
 export interface CellResult {
   rung: Rung;
   endpoint: string | null;
-  /** Why the path is no better. */
-  why: string | null;
   /** Ms from the second daemon's start to the first answered ping, and to its direct path; null for never. */
   firstMs: number | null;
   directMs: number | null;
@@ -80,8 +78,8 @@ export class Matrix implements AsyncDisposable {
     return joinLink(host, this.#token);
   }
 
-  /** Runs one cell. */
-  async run(a: Kind, b: Kind): Promise<CellResult> {
+  /** Runs one cell. @param o.says waits until the first machine says this of its path */
+  async run(a: Kind, b: Kind, { says }: { says?: RegExp } = {}): Promise<CellResult> {
     const [from, to] = await Promise.all([this.#side("a", a), this.#side("b", b)]);
     for (const router of [...from.routers, ...to.routers]) await router.run(["conntrack", "-F"]);
     const first = this.#start(from);
@@ -99,11 +97,12 @@ export class Matrix implements AsyncDisposable {
         .then((lines) => Math.max(...lines.map(({ at }) => at)) - start, () => null);
       if (directMs !== null) await ping.first(15_000).catch(() => {}); // none at all is a result too
       const { lost, sent, received, firstMs } = await ping.stop(1_000);
-      const path = (await peers(from.host)).find((peer) => peer.name === to.host.name)?.path;
+      const look = async () => (await peers(from.host)).find((peer) => peer.name === to.host.name)?.path;
+      if (says) await waitFor(`${says} of ${a} with ${b}`, async () => says.test((await look())?.why ?? ""));
+      const path = await look();
       return {
         rung: path?.rung ?? "none",
         endpoint: path?.endpoint ?? null,
-        why: path?.why ?? null,
         firstMs: received === 0 ? null : firstMs + ping.started - start,
         directMs,
         lost: received === 0 ? lost : lost.filter((seq, i) => seq !== i + 1),
