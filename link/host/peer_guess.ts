@@ -95,6 +95,8 @@ export class PeerGuess implements Guesser {
       if (!offer) return;
       this.#named.clear();
       this.#namedBy = ufrag;
+      // A peer that begins anew while this end checks gets its time for ordinary checks, too.
+      if (this.#o.agent.state === "checking") this.#talk.checking(this.#o.now());
     }
     for (const c of candidates) if (this.#named.size < MAX_NAMED) this.#named.set(`${c.address} ${c.port}`, c);
   }
@@ -194,8 +196,12 @@ export class PeerGuess implements Guesser {
 
   /** The turn is this peer's: everything that a guess needs may have gone meanwhile. */
   turn(): void {
+    this.#talk.began();
     void this.#open().catch((error) => this.#o.note(`guess: ${errorLine(error)}`)).finally(() => {
-      if (!this.#guess.running) this.#o.desk.leave(this);
+      if (!this.#guess.running) {
+        if (this.#o.agent.state === "checking") this.#talk.again(this.#o.now());
+        this.#o.desk.leave(this);
+      }
       this.#settle();
       this.#o.rearm();
     });
@@ -203,7 +209,6 @@ export class PeerGuess implements Guesser {
 
   async #open(): Promise<void> {
     const { agent, desk, note, began } = this.#o;
-    this.#talk.began();
     const target = this.#target();
     const { server } = desk;
     if (!target || !server || !desk.enabled || (agent.state !== "checking" && !this.#keptBack)) return;

@@ -97,7 +97,13 @@ type Said = { to: string; t: string };
 /** Peers of one machine behind a hard NAT, each with an attempt of ICE under way; `said` is what they were told. */
 function hardMachine<Name extends string>(names: readonly Name[]) {
   const server = stunServer();
-  const desk = new GuessDesk({ enabled: () => true, hardness: () => "hard", server: () => server.at, seen: () => {} });
+  const known = { serverKnown: true };
+  const desk = new GuessDesk({
+    enabled: () => true,
+    hardness: () => "hard",
+    server: () => known.serverKnown ? server.at : null,
+    seen: () => {},
+  });
   const said: Said[] = [];
   let now = 0;
   let news = Promise.withResolvers<void>();
@@ -126,7 +132,7 @@ function hardMachine<Name extends string>(names: readonly Name[]) {
   const pass = (ms: number) => {
     for (const end = now + ms; now < end; now += 10) for (const guess of all) guess.tick();
   };
-  return {
+  return Object.assign(known, {
     ...Object.fromEntries(peers) as Record<Name, (typeof peers)[number][1]>,
     said,
     pass,
@@ -136,7 +142,7 @@ function hardMachine<Name extends string>(names: readonly Name[]) {
       for (const guess of all) guess.close();
       await server[Symbol.asyncDispose]();
     },
-  };
+  });
 }
 
 Deno.test("PeerGuess opens for those that would probe, one after the other, and for nobody else", async () => {
@@ -182,4 +188,26 @@ Deno.test("PeerGuess gives its turn back where the peer has become busy, and ask
   assert.deepEqual(said, [{ to: "two", t: "guess" }]);
   pass(WHEN_BUSY + 100);
   assert.deepEqual(said.at(-1), { to: "one", t: "guess-ask" });
+});
+
+Deno.test("PeerGuess gives ordinary checks their time when the peer begins anew, and asks anew where a turn was of no use", async () => {
+  await using machine = hardMachine(["one"]);
+  const { one, said, pass, news } = machine;
+  pass(GUESS_AFTER - 100);
+  one.guess.named([], { ufrag: "wxyz", offer: true }); // no address yet
+  pass(GUESS_AFTER - 100);
+  one.guess.named([NAMED], { ufrag: "wxyz", offer: false });
+  assert.deepEqual(said, []);
+  pass(200);
+  assert.deepEqual(said, [{ to: "one", t: "guess-ask" }]);
+  machine.serverKnown = false;
+  one.answer("yes");
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual([one.guess.text, said.length], [null, 1]);
+  machine.serverKnown = true;
+  pass(WHEN_BUSY + 100);
+  const begun = news();
+  one.answer("yes");
+  await begun;
+  assert.deepEqual(said.map(({ t }) => t), ["guess-ask", "guess-ask", "guess"]);
 });

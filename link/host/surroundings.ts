@@ -64,7 +64,8 @@ export class Surroundings {
 
   /** Whether this machine's IPv4 NAT gives every destination another port. */
   get hardness(): Hardness {
-    return this.#kind ? hardnessOf(this.withPeer(this.#kind)) : "unknown";
+    if (!this.#o.stun) return "easy"; // nobody is asked
+    return hardnessOf(this.#kind && this.withPeer(this.#kind));
   }
 
   /** A look at this machine's NAT with what peers have seen of it. */

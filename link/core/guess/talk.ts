@@ -114,9 +114,14 @@ export class GuessTalk {
     return say === "yes";
   }
 
-  /** The turn has come, and the sockets are opened or could not be. */
+  /** The turn has come. */
   began(): void {
     this.#step = "idle";
+  }
+
+  /** The turn has come and could not be used: the peer is asked once more. */
+  again(now: number): void {
+    this.#due = now + WHEN_BUSY;
   }
 
   /** A guess has begun: it counts as in vain until `forget`. */
@@ -136,7 +141,7 @@ export class GuessTalk {
   reply(o: { enabled: boolean; hardness: Hardness; free: boolean }): Say {
     if (!o.enabled || !this.left) return "off";
     if (o.hardness === "hard") return "hard";
-    return o.free ? "yes" : "busy";
+    return o.free && o.hardness !== "unknown" ? "yes" : "busy";
   }
 
   nextDeadline(): number | null {

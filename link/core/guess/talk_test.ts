@@ -183,8 +183,10 @@ Deno.test("GuessTalk answers what it would do; guess = false is off for everybod
   const reply = (o: Partial<Parameters<GuessTalk["reply"]>[0]>) =>
     new GuessTalk().reply({ enabled: true, hardness: "easy", free: true, ...o });
   assert.deepEqual(
-    [reply({}), reply({ hardness: "unsure" }), reply({ hardness: "hard" }), reply({ free: false })],
-    ["yes", "yes", "hard", "busy"],
+    [{}, { hardness: "unsure" as const }, { hardness: "hard" as const }, { hardness: "unknown" as const }, {
+      free: false,
+    }].map(reply),
+    ["yes", "yes", "hard", "busy", "busy"],
   );
   assert.equal(reply({ enabled: false, hardness: "hard", free: false }), "off");
 });

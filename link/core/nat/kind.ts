@@ -17,7 +17,7 @@ export type Mapping =
 /** RFC 4787 section 5. One server address cannot tell the first two of its kinds apart. */
 export type Filtering = "endpoint-independent or address-dependent" | "address-and-port-dependent" | "unknown";
 
-/** Whether the mapping depends on the destination; "unsure": only one address has seen it. */
+/** Whether the mapping depends on the destination; "unsure": only one address has seen it; "unknown": nobody has looked yet. */
 export type Hardness = "hard" | "easy" | "unsure" | "unknown";
 
 /** How a server saw the socket. */
@@ -101,8 +101,13 @@ export function withPeer(kind: NatKind, byPeer: Mapping | null): NatKind {
   return kind.certain || kind.mapped === null || byPeer === null ? kind : { ...kind, mapping: byPeer, certain: true };
 }
 
-/** How sure one is that a peer can learn this machine's outer port. */
-export function hardnessOf({ mapping, certain, mapped }: NatKind): Hardness {
-  if (mapped === null) return "unknown";
+/**
+ * How sure one is that a peer can learn this machine's outer port; null: nobody has looked yet. Where no service answers there is
+ * no outer port to ask for, and nothing to open towards.
+ */
+export function hardnessOf(kind: NatKind | null): Hardness {
+  if (kind === null) return "unknown";
+  const { mapping, certain, mapped } = kind;
+  if (mapped === null) return "easy";
   return isHard(mapping) ? "hard" : certain ? "easy" : "unsure";
 }

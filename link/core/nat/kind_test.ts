@@ -95,5 +95,6 @@ Deno.test("hardnessOf() is unsure where one address alone has seen the mapping, 
   assert.equal(hardnessOf(withPeer(one, "address-dependent")), "hard");
   assert.equal(hardnessOf(withPeer(one, "endpoint-independent")), "easy");
   assert.equal(hardnessOf(withPeer({ ...one, certain: true }, "address-dependent")), "easy");
-  assert.equal(hardnessOf(natKind({ base: BASE, observations: [], otherPort: null })), "unknown");
+  assert.equal(hardnessOf(natKind({ base: BASE, observations: [], otherPort: null })), "easy");
+  assert.equal(hardnessOf(null), "unknown");
 });
