@@ -219,7 +219,7 @@ export class PeerGuess implements Guesser {
 
   /** ICE's failure is not kept back for nothing. */
   #settle(): void {
-    if (this.#keptBack?.until !== Infinity || this.#guess.running || this.#talk.waits) return;
+    if (this.#keptBack?.until !== Infinity || this.#guess.running || this.join || this.#talk.waits) return;
     this.#keptBack.until = this.#o.now();
   }
 
