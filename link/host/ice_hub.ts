@@ -4,15 +4,14 @@
  * machine's candidates: its own addresses, and how the gates' STUN services see it.
  */
 import { receiverOf } from "../core/ice/mod.ts";
+import { type BindingAction, StunBinding } from "../core/nat/binding.ts";
 import {
-  type BindingAction,
   decodeStun,
   isStun,
-  StunBinding,
   type StunCrypto,
   type StunMessage,
   type TransportAddress,
-} from "../core/stun/mod.ts";
+} from "../../mesh/wire/stun/mod.ts";
 import { MAX_DATAGRAM } from "../../mesh/host/datagrams.ts";
 import type { Log } from "../../mesh/host/log.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";

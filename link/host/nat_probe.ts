@@ -1,6 +1,6 @@
 /** What this machine's NAT is like: the STUN services of the gates, asked from a fresh socket (link/core/nat/kind.ts judges). */
 import { type NatKind, natKind, type Observation } from "../core/nat/kind.ts";
-import { CHANGE_PORT, familyOf, field, type StunCrypto, type TransportAddress } from "../core/stun/mod.ts";
+import { CHANGE_PORT, familyOf, field, type StunCrypto, type TransportAddress } from "../../mesh/wire/stun/mod.ts";
 import { StunAsker } from "./stun_ask.ts";
 
 /** A STUN service with the own address that the route towards it leaves from. */

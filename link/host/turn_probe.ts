@@ -3,7 +3,7 @@
  * challenge (401), so that nothing is allocated and none are needed.
  */
 import { equalBytes } from "../../mesh/wire/encoding.ts";
-import { decodeStun, encodeStun, field, isStun, REQUESTED_TRANSPORT, SOFTWARE } from "../core/stun/mod.ts";
+import { decodeStun, encodeStun, field, isStun, REQUESTED_TRANSPORT, SOFTWARE } from "../../mesh/wire/stun/mod.ts";
 import { ALLOCATE } from "../core/turn/client.ts";
 import { turnCrypto } from "./turn_crypto.ts";
 import { openTurnPipe, type TurnServer } from "./turn_pipe.ts";

@@ -3,8 +3,8 @@ import assert from "node:assert/strict";
 import type { LaneSource } from "../../gate/core/lanes/event.ts";
 import { Lanes } from "../../gate/core/lanes/lanes.ts";
 import { type LaneAction as EndAction, LaneEnd, type LaneEvent } from "../../link/core/lane/lane_end.ts";
-import type { StunCrypto } from "../../link/core/stun/mod.ts";
-import { seeded, testCrypto } from "../../link/core/stun/testdata/crypto.ts";
+import type { StunCrypto } from "../../mesh/wire/stun/mod.ts";
+import { seeded, testCrypto } from "../../mesh/wire/stun/testdata/crypto.ts";
 import { isLaneControl } from "../../mesh/wire/lane.ts";
 import { fromBase64Url } from "../../mesh/wire/encoding.ts";
 

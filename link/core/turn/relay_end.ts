@@ -21,7 +21,7 @@ import {
   type TransportAddress,
   verifyIntegrity,
   XOR_MAPPED_ADDRESS,
-} from "../stun/mod.ts";
+} from "../../../mesh/wire/stun/mod.ts";
 
 /** Waits behind each offer that is not answered; the last one repeats. A mailbox carries them, so they grow. */
 const OFFER_WAITS = [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000];

@@ -1,4 +1,4 @@
-import { equalBytes } from "../../../../mesh/wire/encoding.ts";
+import { equalBytes } from "../../encoding.ts";
 import type { RawAttribute } from "../attribute.ts";
 import { viewOf } from "../attribute.ts";
 import type { StunCrypto } from "../crypto.ts";

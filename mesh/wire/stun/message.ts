@@ -9,8 +9,8 @@
  * MESSAGE-INTEGRITY covers what stands before it; attributes behind it that it can't cover are left out, as section 14.5 says.
  * SOFTWARE and other optional attributes are kept raw and ignored. Long-term credentials (REALM, NONCE) belong to TURN.
  */
-import { GhostError } from "../../../mesh/wire/errors.ts";
-import { equalBytes } from "../../../mesh/wire/encoding.ts";
+import { GhostError } from "../errors.ts";
+import { equalBytes } from "../encoding.ts";
 import {
   type Attribute,
   COMPREHENSION_OPTIONAL,

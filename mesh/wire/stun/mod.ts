@@ -1,6 +1,5 @@
-/** STUN, RFC 8489: messages, attributes, and a client for server-reflexive addresses. */
+/** STUN, RFC 8489: messages, attributes, and the addresses in them. */
 export * from "./address.ts";
-export * from "./binding.ts";
 export type { StunCrypto } from "./crypto.ts";
 export * from "./message.ts";
 export { CHANGE_PORT } from "./attributes/change_request.ts";

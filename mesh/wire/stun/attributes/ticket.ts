@@ -1,4 +1,4 @@
-import { TICKET as TYPE, TICKET_FILLER, TICKET_LENGTH } from "../../../../mesh/wire/gate_ticket.ts";
+import { TICKET as TYPE, TICKET_FILLER, TICKET_LENGTH } from "../../gate_ticket.ts";
 import { type Attribute, expectLength } from "../attribute.ts";
 
 /** What a gate gives to prove an address (mesh/wire/gate_ticket.ts). */
