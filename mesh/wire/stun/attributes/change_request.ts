@@ -1,12 +1,15 @@
-import { type Attribute, expectLength } from "../attribute.ts";
+import { type Attribute, expectLength, viewOf } from "../attribute.ts";
 
-/** CHANGE-REQUEST, RFC 5780 section 7.2, with its change-port flag: "answer from another port of the same address". */
-export const CHANGE_PORT: Attribute<true> = {
+const [CHANGE_ADDRESS, CHANGE_PORT] = [4, 2];
+
+/** CHANGE-REQUEST, RFC 5780 section 7.2: answer from another address, or from another port of the same one. */
+export const CHANGE_REQUEST: Attribute<{ address: boolean; port: boolean }> = {
   type: 0x0003,
   name: "CHANGE-REQUEST",
-  encode: () => Uint8Array.of(0, 0, 0, 2),
+  encode: ({ address, port }) => Uint8Array.of(0, 0, 0, (address ? CHANGE_ADDRESS : 0) | (port ? CHANGE_PORT : 0)),
   decode(value) {
     expectLength(value, 4, "CHANGE-REQUEST");
-    return true;
+    const flags = viewOf(value).getUint32(0);
+    return { address: (flags & CHANGE_ADDRESS) !== 0, port: (flags & CHANGE_PORT) !== 0 };
   },
 };

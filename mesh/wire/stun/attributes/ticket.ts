@@ -1,9 +1,14 @@
-import { TICKET as TYPE, TICKET_FILLER, TICKET_LENGTH } from "../../gate_ticket.ts";
 import { type Attribute, expectLength } from "../attribute.ts";
 
-/** What a gate gives to prove an address (mesh/wire/gate_ticket.ts). */
+/** Bytes of a ticket. */
+export const TICKET_LENGTH = 16;
+
+/**
+ * TICKET: what a gate gives to prove an address (mesh/wire/gate_ticket.ts). Comprehension-optional, of the range for expert review
+ * (RFC 8489 section 18.3.1): other servers pass over it.
+ */
 export const TICKET: Attribute<Uint8Array> = {
-  type: TYPE,
+  type: 0xc67d,
   name: "TICKET",
   encode: (value) => value,
   decode(value) {
@@ -12,5 +17,5 @@ export const TICKET: Attribute<Uint8Array> = {
   },
 };
 
-/** What asks for one. */
-export const NO_TICKET: Uint8Array = new Uint8Array(TICKET_FILLER);
+/** What asks for one: as many bytes as the longest answer has beside its header and this attribute's own head. */
+export const NO_TICKET: Uint8Array = new Uint8Array(40);
