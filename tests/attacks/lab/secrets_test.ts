@@ -8,6 +8,7 @@ import { Process } from "../../../scripts/lab/process.ts";
 import {
   createToken,
   initNetwork,
+  joinAll,
   setupCode,
   startGate,
   startMesh,
@@ -15,7 +16,7 @@ import {
 } from "../../../scripts/lab/programs.ts";
 import { fromBase64Url, toBase64Url } from "../../../mesh/wire/encoding.ts";
 import { decodeSetupCode, decodeToken } from "../../../mesh/wire/token.ts";
-import { emptyHomes, fixture, joinAll } from "../../lab/support.ts";
+import { emptyHomes, fixture } from "../../lab/support.ts";
 import { ADMIN_FILE } from "./hostile.ts";
 
 const test = fixture(emptyHomes);
