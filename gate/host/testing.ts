@@ -1,4 +1,5 @@
 /** What the gate's tests need of the world: a small network with admin and grants, and a node's side of the session. */
+import { plainGrant, plainRecord } from "../../mesh/trust/testdata/plain.ts";
 import { type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
 import { boxKeyFromSeed, nodeIdOf } from "../../mesh/trust/keys.ts";
 import { ipv6Of } from "../../mesh/trust/address.ts";
@@ -94,15 +95,7 @@ export class TestNetwork {
   /** A grant's private key, with the grant in the ledger. */
   async grant(o: { gate?: boolean; expires?: number } = {}): Promise<SigningKey> {
     const key = await signingKeyFromSeed(random(32));
-    await this.append("grant", {
-      key: key.public,
-      tags: [],
-      prefixes: [],
-      ephemeral: false,
-      gate: o.gate ?? false,
-      expires: o.expires ?? null,
-      uses: null,
-    });
+    await this.append("grant", plainGrant(key.public, o));
     return key;
   }
 
@@ -112,25 +105,16 @@ export class TestNetwork {
     const id = await nodeIdOf(key.public);
     const now = seconds();
     const box = await boxKeyFromSeed(random(32));
-    const record: NodeRecord = {
-      v: 1,
+    const record = plainRecord({
       net: this.id,
-      seq: 1,
       iat: now,
-      exp: now + 3600,
       name,
       wg: box.public,
       seal: box.public,
       ipv6: await ipv6Of(this.id, id),
-      ipv4: null,
-      gates: [],
-      routes: [],
-      tags: [],
-      os: "linux",
-      version: "0.1.0",
       proof: await makeTokenProof({ grantKey, net: this.id, sub: key.public, iat: now }),
       ...change,
-    };
+    });
     return { id, key, net: this.id, record: await signNodeRecord(record, key), head: this.ledger.head };
   }
 }

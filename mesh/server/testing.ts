@@ -1,4 +1,5 @@
 /** A network for tests: an app over a store of its own, an admin, and machines that speak to it by request. */
+import { plainGrant } from "../trust/testdata/plain.ts";
 import { PROOF_HEADER, type SyncEvent } from "../wire/api.ts";
 import { type Bytes, toBase64Url, utf8 } from "../wire/encoding.ts";
 import type { GrantBody, LedgerBody, LedgerKind } from "../wire/ledger.ts";
@@ -105,8 +106,7 @@ export class World {
   /** A join token's key, its grant in the ledger. */
   async grant(over: Partial<GrantBody> = {}): Promise<SigningKey> {
     const key = await newSigningKey();
-    const plain = { tags: [], prefixes: [], ephemeral: false, gate: false, expires: null, uses: null };
-    await this.append("grant", { ...plain, ...over, key: key.public });
+    await this.append("grant", plainGrant(key.public, over));
     return key;
   }
 

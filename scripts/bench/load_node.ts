@@ -1,4 +1,5 @@
 /** Real identities for the load of the benches: records signed with a token's grant key, and sessions with a gate over QUIC. */
+import { plainRecord } from "../../mesh/trust/testdata/plain.ts";
 import { GateLine } from "../../mesh/client/mod.ts";
 import { ipv6Of } from "../../mesh/trust/address.ts";
 import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
@@ -99,24 +100,16 @@ export class Loader {
   async node(name: string, grant: SigningKey = this.#grant): Promise<LoadNode> {
     const [key, box] = [await signingKeyFromSeed(random(32)), await boxKeyFromSeed(random(32))];
     const [id, iat] = [await nodeIdOf(key.public), Math.floor(Date.now() / 1000)];
-    const record = await signNodeRecord({
-      v: 1,
+    const plain = plainRecord({
       net: this.net,
-      seq: 1,
       iat,
-      exp: iat + 3_600,
       name,
       wg: box.public,
       seal: box.public,
       ipv6: await ipv6Of(this.net, id),
-      ipv4: null,
-      gates: [],
-      routes: [],
-      tags: [],
-      os: "linux",
-      version: "0",
       proof: await makeTokenProof({ grantKey: grant, net: this.net, sub: key.public, iat }),
-    }, key);
+    });
+    const record = await signNodeRecord(plain, key);
     return { id, key, record };
   }
 

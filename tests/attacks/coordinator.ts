@@ -1,4 +1,5 @@
 /** A real coordinator as a process of its own, a network founded on it, and machines and strangers that speak to it over TLS. */
+import { plainGrant, plainRecord } from "../../mesh/trust/testdata/plain.ts";
 import { connect } from "node:tls";
 import { join } from "node:path";
 import { MeshClient, parseServer, pinCa } from "../../mesh/client/mod.ts";
@@ -167,8 +168,7 @@ export class Network {
 
   async grant(over: Partial<GrantBody> = {}): Promise<SigningKey> {
     const key = await newSigningKey();
-    const plain = { tags: [], prefixes: [], ephemeral: false, gate: false, expires: null, uses: null };
-    await this.append("grant", { ...plain, ...over, key: key.public });
+    await this.append("grant", plainGrant(key.public, over));
     return key;
   }
 
@@ -177,25 +177,17 @@ export class Network {
     const key = await newSigningKey();
     const id = await nodeIdOf(key.public);
     const now = seconds();
-    const record: NodeRecord = {
-      v: 1,
+    const record = plainRecord({
       net: this.id,
-      seq: 1,
       iat: now,
-      exp: now + 86_400,
       name,
       wg: (await boxKeyFromSeed(random(32))).public,
       seal: (await boxKeyFromSeed(random(32))).public,
       ipv6: await ipv6Of(this.id, id),
       ipv4: await ipv4Of(this.id, id, 0, this.ledger.network.ipv4),
-      gates: [],
-      routes: [],
-      tags: [],
-      os: "linux",
-      version: "0.1.0",
       proof: await makeTokenProof({ grantKey, net: this.id, sub: key.public, iat: now }),
       ...over,
-    };
+    });
     return { name, key, id, record, jws: await signNodeRecord(record, key) };
   }
 

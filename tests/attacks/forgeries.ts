@@ -1,4 +1,5 @@
 /** Statements that an attacker with keys of its own and everybody's public statements can make up. */
+import { plainGrant } from "../../mesh/trust/testdata/plain.ts";
 import { ipv4Of, ipv6Of } from "../../mesh/trust/address.ts";
 import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
 import { signJws } from "../../mesh/trust/jws.ts";
@@ -106,15 +107,7 @@ export async function twists(a: Attacker, victim: string, change: Partial<NodeRe
 
 /** Ledger entries that nobody with a right signed, for the place after `ledger`'s head. */
 export async function falseEntries(a: Attacker, ledger: Ledger): Promise<string[]> {
-  const grant: LedgerBody<"grant"> = {
-    key: a.sign.public,
-    tags: [],
-    prefixes: [],
-    ephemeral: false,
-    gate: false,
-    expires: null,
-    uses: null,
-  };
+  const grant: LedgerBody<"grant"> = plainGrant(a.sign.public);
   const bodies: [LedgerKind, LedgerBody][] = [
     ["grant", grant],
     ["grant", { ...grant, gate: true }],
@@ -153,15 +146,7 @@ export async function foreignChain(a: Attacker): Promise<string[]> {
   };
   const genesis = await signEntry({ ledger: null, admin: a.sign, kind: "genesis", body, iat: now() });
   const ledger = await Ledger.open([genesis]);
-  const grant = {
-    key: a.sign.public,
-    tags: [],
-    prefixes: [],
-    ephemeral: false,
-    gate: false,
-    expires: null,
-    uses: null,
-  };
+  const grant = plainGrant(a.sign.public);
   const entry = await signEntry({ ledger, admin: a.sign, kind: "grant", body: grant, iat: now() });
   return [genesis, entry];
 }

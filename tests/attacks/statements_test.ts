@@ -2,6 +2,7 @@
  * Forged, twisted and replayed statements at a coordinator's door, against the real program: rows 5, 6, 9 and 19. Peers and gates
  * judge records by the same functions; the end-to-end attacks in tests/attacks/lab show them at it.
  */
+import { plainGrant } from "../../mesh/trust/testdata/plain.ts";
 import assert from "node:assert/strict";
 import { newSigningKey, random } from "../../mesh/server/testing.ts";
 import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
@@ -261,7 +262,7 @@ test("row 9: a revoked token admits nobody in any spelling, and its revocation c
     assert.ok(status >= 400 && status < 500, String(status));
   }
   // The grant, signed again by an admin's own hand under the same key, stays revoked.
-  const body = { key: grant.public, tags: [], prefixes: [], ephemeral: false, gate: false, expires: null, uses: null };
+  const body = plainGrant(grant.public);
   await assert.rejects(net.append("grant", body), { code: "bad_ledger" });
 });
 
@@ -297,15 +298,7 @@ test("row 19: identity headers that anybody can send admit nobody and raise nobo
     }
   }
   // A member may hand on what admins signed; its own word stays its own.
-  const body = {
-    key: node.key.public,
-    tags: [],
-    prefixes: [],
-    ephemeral: false,
-    gate: false,
-    expires: null,
-    uses: null,
-  };
+  const body = plainGrant(node.key.public);
   const entry = await signEntry({ ledger: net.ledger, admin: node.key, kind: "grant", body, iat: seconds() });
   const headers = { "x-forwarded-user": "admin" };
   const text = JSON.stringify({ entries: [entry] });

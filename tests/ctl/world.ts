@@ -1,4 +1,5 @@
 /** For the command line's tests: a real coordinator behind TLS, ghostctl as a process under its own permissions, machines that join. */
+import { plainRecord } from "../../mesh/trust/testdata/plain.ts";
 import assert from "node:assert/strict";
 import { MeshClient } from "../../mesh/client/mesh_client.ts";
 import { makeTestTls } from "../../mesh/client/testing_tls.ts";
@@ -205,24 +206,18 @@ export class World implements AsyncDisposable {
     const key = identity ?? await signingKeyFromSeed(random(32));
     const id = await nodeIdOf(key.public);
     const iat = Math.floor(Date.now() / 1000);
-    const record = await signNodeRecord({
-      v: 1,
+    const plain = plainRecord({
       net,
-      seq: 1,
       iat,
-      exp: iat + 86_400,
       name,
       wg: (await boxKeyFromSeed(random(32))).public,
       seal: (await boxKeyFromSeed(random(32))).public,
       ipv6: await ipv6Of(net, id),
       ipv4: await ipv4Of(net, id, 0, "100.64.0.0/10"),
-      gates: [],
       routes,
-      tags: [],
-      os: "linux",
-      version: "0.1.0",
       proof: await makeTokenProof({ grantKey, net, sub: key.public, iat: iat - ago }),
-    }, key);
+    });
+    const record = await signNodeRecord(plain, key);
     using client = await this.client(net, key);
     await client.publishNode(record);
     return id;

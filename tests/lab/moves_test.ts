@@ -6,7 +6,6 @@ import assert from "node:assert/strict";
 import type { Host } from "../../scripts/lab/lab.ts";
 import { type Process, waitFor } from "../../scripts/lab/process.ts";
 import { lossText, Ping, type PingResult } from "../../scripts/lab/ping.ts";
-
 import { admit, peers, startGate, startNetwork, waitForRung } from "../../scripts/lab/programs.ts";
 import { blockLanes, blockUdp, ROUTER_B, unblockUdp } from "../../scripts/lab/topology.ts";
 import type { Rung } from "../../mesh/wire/local.ts";

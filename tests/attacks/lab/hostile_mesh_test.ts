@@ -2,6 +2,7 @@
  * Row 17: a coordinator in an enemy's hands, against real daemons. After every attack WireGuard's peers, the routes and the packet
  * filter of all machines are what they were before.
  */
+import { plainGrant } from "../../../mesh/trust/testdata/plain.ts";
 import assert from "node:assert/strict";
 import type { Host } from "../../../scripts/lab/lab.ts";
 import { waitFor } from "../../../scripts/lab/process.ts";
@@ -308,15 +309,7 @@ test("row 17: two ledgers for two peers, each signed with a stolen admin key: bo
   const branch = async (name: string) => {
     const ledger = await ledgerOf(net);
     const evil = await attacker(name);
-    const body = {
-      key: evil.sign.public,
-      tags: [],
-      prefixes: [],
-      ephemeral: false,
-      gate: false,
-      expires: null,
-      uses: null,
-    };
+    const body = plainGrant(evil.sign.public);
     await ledger.append(await signEntry({ ledger, admin, kind: "grant", body, iat }));
     const claims = { grantKey: evil.sign, net: network.id, sub: evil.sign.public, iat };
     const record = await ownRecord(evil, ledger, { name, proof: await makeTokenProof(claims) });
