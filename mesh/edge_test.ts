@@ -1,4 +1,3 @@
-import { plainGrant, plainRecord } from "./trust/testdata/plain.ts";
 import assert from "node:assert/strict";
 import { createEdge } from "./edge.ts";
 import { toBase64Url } from "./wire/encoding.ts";
@@ -10,6 +9,7 @@ import { boxKeyFromSeed, nodeIdOf, type SigningKey } from "./trust/keys.ts";
 import { signEntry } from "./trust/ledger.ts";
 import { makeRequestProof } from "./trust/proof.ts";
 import { signNodeRecord } from "./trust/record.ts";
+import { plainGrant, plainRecord } from "./trust/testdata/plain.ts";
 import { Clock, Events, firstChain, newSigningKey, ok, OPEN_POLICY, random, refused } from "./server/testing.ts";
 
 const CODE = encodeSetupCode({ secret: random(16), ca: undefined });

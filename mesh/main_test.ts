@@ -1,4 +1,3 @@
-import { plainGrant, plainRecord } from "./trust/testdata/plain.ts";
 import assert from "node:assert/strict";
 import { MeshClient, parseServer, pinCa } from "./client/mod.ts";
 import { toBase64Url } from "./wire/encoding.ts";
@@ -8,6 +7,7 @@ import { ipv6Of } from "./trust/address.ts";
 import { boxKeyFromSeed, nodeIdOf, type SigningKey } from "./trust/keys.ts";
 import { type Ledger, signEntry } from "./trust/ledger.ts";
 import { signNodeRecord } from "./trust/record.ts";
+import { plainGrant, plainRecord } from "./trust/testdata/plain.ts";
 import { firstChain, newSigningKey, OPEN_POLICY, random } from "./server/testing.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;

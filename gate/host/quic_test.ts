@@ -1,9 +1,9 @@
-import { plainGrant } from "../../mesh/trust/testdata/plain.ts";
 import assert from "node:assert/strict";
 import { GateLine } from "../../mesh/client/mod.ts";
 import { nodeIdOf, type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
 import { signSession, verifySession } from "../../mesh/trust/session.ts";
+import { plainGrant } from "../../mesh/trust/testdata/plain.ts";
 import type { GhostError } from "../../mesh/wire/errors.ts";
 import { FRAME_FIRST, FRAME_HEADER, FRAME_SECOND, frameNodeId } from "../../mesh/wire/gate_session.ts";
 import { CLOSE } from "../core/event.ts";

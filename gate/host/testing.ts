@@ -1,5 +1,4 @@
 /** What the gate's tests need of the world: a small network with admin and grants, and a node's side of the session. */
-import { plainGrant, plainRecord } from "../../mesh/trust/testdata/plain.ts";
 import { type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
 import { boxKeyFromSeed, nodeIdOf } from "../../mesh/trust/keys.ts";
 import { ipv6Of } from "../../mesh/trust/address.ts";
@@ -7,6 +6,7 @@ import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
 import { Ledger, signEntry } from "../../mesh/trust/ledger.ts";
 import { signNodeRecord } from "../../mesh/trust/record.ts";
 import { signSession, verifySession } from "../../mesh/trust/session.ts";
+import { plainGrant, plainRecord } from "../../mesh/trust/testdata/plain.ts";
 import { askTicket } from "../../mesh/client/mod.ts";
 import { type Bytes, fromBase64Url, toBase64Url } from "../../mesh/wire/encoding.ts";
 import {

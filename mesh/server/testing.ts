@@ -1,5 +1,4 @@
 /** A network for tests: an app over a store of its own, an admin, and machines that speak to it by request. */
-import { plainGrant } from "../trust/testdata/plain.ts";
 import { PROOF_HEADER, type SyncEvent } from "../wire/api.ts";
 import { type Bytes, toBase64Url, utf8 } from "../wire/encoding.ts";
 import type { GrantBody, LedgerBody, LedgerKind } from "../wire/ledger.ts";
@@ -11,6 +10,7 @@ import { type BoxKey, boxKeyFromSeed, nodeIdOf, type SigningKey, signingKeyFromS
 import { Ledger, signEntry } from "../trust/ledger.ts";
 import { makeRequestProof } from "../trust/proof.ts";
 import { signGateRecord, signNodeRecord } from "../trust/record.ts";
+import { plainGrant } from "../trust/testdata/plain.ts";
 import { createApp, type MeshApp, type ServerConfig } from "./app.ts";
 
 export function random(length: number): Bytes {

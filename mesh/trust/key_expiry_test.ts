@@ -1,4 +1,3 @@
-import { plainRecord } from "./testdata/plain.ts";
 import assert from "node:assert/strict";
 import { parsePolicy } from "../policy/parse.ts";
 import { keyEnd } from "./key_expiry.ts";
@@ -8,6 +7,7 @@ import { ipv6Of } from "./address.ts";
 import { boxKeyFromSeed, nodeIdOf } from "./keys.ts";
 import { ghost } from "./testdata/assert.ts";
 import { add, grantKey, grantOf, network, NOW, signer } from "./testdata/network.ts";
+import { plainRecord } from "./testdata/plain.ts";
 
 const DAY = 86_400;
 const admit = parsePolicy(`[tags]

@@ -1,10 +1,10 @@
 /** Real identities for the load of the benches: records signed with a token's grant key, and sessions with a gate over QUIC. */
-import { plainRecord } from "../../mesh/trust/testdata/plain.ts";
 import { GateLine } from "../../mesh/client/mod.ts";
 import { ipv6Of } from "../../mesh/trust/address.ts";
 import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
 import { boxKeyFromSeed, nodeIdOf, type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
 import { signNodeRecord, type VerifiedGate } from "../../mesh/trust/record.ts";
+import { plainRecord } from "../../mesh/trust/testdata/plain.ts";
 import { type Bytes, fromBase64Url, fromUtf8 } from "../../mesh/wire/encoding.ts";
 import type { LedgerHead } from "../../mesh/wire/ledger.ts";
 import type { GateRecord } from "../../mesh/wire/record.ts";

@@ -1,5 +1,4 @@
 /** A real coordinator as a process of its own, a network founded on it, and machines and strangers that speak to it over TLS. */
-import { plainGrant, plainRecord } from "../../mesh/trust/testdata/plain.ts";
 import { connect } from "node:tls";
 import { join } from "node:path";
 import { MeshClient, parseServer, pinCa } from "../../mesh/client/mod.ts";
@@ -10,6 +9,7 @@ import { boxKeyFromSeed, nodeIdOf, type SigningKey } from "../../mesh/trust/keys
 import { type Ledger, signEntry } from "../../mesh/trust/ledger.ts";
 import { makeRequestProof } from "../../mesh/trust/proof.ts";
 import { signNodeRecord } from "../../mesh/trust/record.ts";
+import { plainGrant, plainRecord } from "../../mesh/trust/testdata/plain.ts";
 import { MESH_TLS_NAME } from "../../mesh/wire/api.ts";
 import { toBase64Url, utf8 } from "../../mesh/wire/encoding.ts";
 import type { GrantBody, LedgerBody, LedgerKind } from "../../mesh/wire/ledger.ts";

@@ -2,13 +2,13 @@
  * Attacks on a coordinator's door, against the real program over TLS: rows 1, 2, 7, 8 and 22 of the list in SECURITY.md. What
  * is asserted is what the attacker got: machines let in, answers with content, a network claimed.
  */
-import { plainGrant } from "../../mesh/trust/testdata/plain.ts";
 import assert from "node:assert/strict";
 import { firstChain, newSigningKey, OPEN_POLICY, random } from "../../mesh/server/testing.ts";
 import type { SigningKey } from "../../mesh/trust/keys.ts";
 import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
 import { signGateRecord, signNodeRecord } from "../../mesh/trust/record.ts";
 import { signEntry } from "../../mesh/trust/ledger.ts";
+import { plainGrant } from "../../mesh/trust/testdata/plain.ts";
 import { equalBytes, toBase64Url } from "../../mesh/wire/encoding.ts";
 import { type Answer, Coordinator, type Network, onNetwork, seconds } from "./coordinator.ts";
 

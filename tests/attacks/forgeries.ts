@@ -1,5 +1,4 @@
 /** Statements that an attacker with keys of its own and everybody's public statements can make up. */
-import { plainGrant } from "../../mesh/trust/testdata/plain.ts";
 import { ipv4Of, ipv6Of } from "../../mesh/trust/address.ts";
 import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
 import { signJws } from "../../mesh/trust/jws.ts";
@@ -14,6 +13,7 @@ import {
 } from "../../mesh/trust/keys.ts";
 import { signEntry } from "../../mesh/trust/ledger.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
+import { plainGrant } from "../../mesh/trust/testdata/plain.ts";
 import { toBase64Url, utf8 } from "../../mesh/wire/encoding.ts";
 import { LEDGER_TYP, type LedgerBody, type LedgerKind } from "../../mesh/wire/ledger.ts";
 import { type AdmissionProof, NODE_TYP, type NodeRecord } from "../../mesh/wire/record.ts";

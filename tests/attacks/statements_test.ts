@@ -2,7 +2,6 @@
  * Forged, twisted and replayed statements at a coordinator's door, against the real program: rows 5, 6, 9 and 19. Peers and gates
  * judge records by the same functions; the end-to-end attacks in tests/attacks/lab show them at it.
  */
-import { plainGrant } from "../../mesh/trust/testdata/plain.ts";
 import assert from "node:assert/strict";
 import { newSigningKey, random } from "../../mesh/server/testing.ts";
 import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
@@ -11,6 +10,7 @@ import { signJws } from "../../mesh/trust/jws.ts";
 import { signEntry } from "../../mesh/trust/ledger.ts";
 import { makeRequestProof } from "../../mesh/trust/proof.ts";
 import { signNodeRecord } from "../../mesh/trust/record.ts";
+import { plainGrant } from "../../mesh/trust/testdata/plain.ts";
 import { parsePolicy } from "../../mesh/policy/mod.ts";
 import { PROOF_TYP } from "../../mesh/wire/api.ts";
 import { fromBase64Url, toBase64Url, utf8 } from "../../mesh/wire/encoding.ts";

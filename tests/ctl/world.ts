@@ -1,5 +1,4 @@
 /** For the command line's tests: a real coordinator behind TLS, ghostctl as a process under its own permissions, machines that join. */
-import { plainRecord } from "../../mesh/trust/testdata/plain.ts";
 import assert from "node:assert/strict";
 import { MeshClient } from "../../mesh/client/mesh_client.ts";
 import { makeTestTls } from "../../mesh/client/testing_tls.ts";
@@ -9,6 +8,7 @@ import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
 import { boxKeyFromSeed, nodeIdOf, type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { signNodeRecord } from "../../mesh/trust/record.ts";
+import { plainRecord } from "../../mesh/trust/testdata/plain.ts";
 import { type Bytes, fromBase64Url, toBase64Url } from "../../mesh/wire/encoding.ts";
 import { decodeToken, encodeSetupCode } from "../../mesh/wire/token.ts";
 

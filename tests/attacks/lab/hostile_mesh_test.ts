@@ -2,7 +2,6 @@
  * Row 17: a coordinator in an enemy's hands, against real daemons. After every attack WireGuard's peers, the routes and the packet
  * filter of all machines are what they were before.
  */
-import { plainGrant } from "../../../mesh/trust/testdata/plain.ts";
 import assert from "node:assert/strict";
 import type { Host } from "../../../scripts/lab/lab.ts";
 import { waitFor } from "../../../scripts/lab/process.ts";
@@ -11,6 +10,7 @@ import { addPublic, COORDINATOR } from "../../../scripts/lab/topology.ts";
 import { nodeIdOf, toWgKey } from "../../../mesh/trust/keys.ts";
 import { makeTokenProof } from "../../../mesh/trust/admission/mod.ts";
 import { signEntry } from "../../../mesh/trust/ledger.ts";
+import { plainGrant } from "../../../mesh/trust/testdata/plain.ts";
 import type { SyncEvent } from "../../../mesh/wire/api.ts";
 import type { NodeRecord } from "../../../mesh/wire/record.ts";
 import { addressOf, fixture, reaches } from "../../lab/support.ts";
