@@ -50,7 +50,7 @@ const RULES: readonly { part: string; may: readonly string[]; why: string }[] = 
   { part: "ctl", may: HOST_BASE, why: ROLES },
 ];
 /** What compiles with the language alone; mesh/trust is pure too, but needs WebCrypto. */
-const CORES = ["link/core", "gate/core", "mesh/policy"];
+const CORES = ["link/core", "gate/core", "mesh/policy", "mesh/wire/stun"];
 /** Node's pure helpers; every other `node:` module reaches the platform. */
 const PURE_NODE = new Set(["node:assert/strict"]);
 

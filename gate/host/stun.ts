@@ -6,7 +6,7 @@
  * whether its NAT maps by address.
  */
 import type { Log } from "../../mesh/host/log.ts";
-import { answerBinding, answersFrom, asksForTicket } from "../core/stun.ts";
+import { answerBinding, readBinding } from "../core/stun.ts";
 import { readDatagrams } from "../../mesh/host/datagrams.ts";
 import { sourceOf } from "../core/source.ts";
 import { AddressSockets } from "./address_sockets.ts";
@@ -71,17 +71,15 @@ export class StunServer {
    * @param ways from the port that was asked, and from the service's other one, if it has one
    */
   answer(bytes: Uint8Array, from: Deno.NetAddr, ways: { same: Send; other?: Send }): void {
+    const request = readBinding(bytes);
+    const send = request?.from && ways[request.from];
+    if (!send || (this.#ticketsOnly && !request.wantsTicket)) return;
     const source = sourceOf(from.hostname, from.port);
     const [tickets, now] = [this.#tickets, Date.now()];
-    const answer = answerBinding(bytes, {
-      address: source.bytes,
-      port: from.port,
+    const answer = answerBinding(request, {
+      from: { address: source.address, port: from.port },
       ...(tickets && { ticket: () => tickets.give(source.bytes, now) }),
     });
-    if (this.#ticketsOnly && !asksForTicket(bytes)) return;
-    const way = answer && answersFrom(bytes);
-    const send = way && ways[way];
-    if (!answer || !send) return;
     const lengths = { request: bytes.length, answer: answer.length };
     if (!this.#debt.allows({ source: source.group, ...lengths, now })) {
       this.withheld++;

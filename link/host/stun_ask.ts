@@ -12,7 +12,7 @@ import {
   TICKET,
   type TransportAddress,
   XOR_MAPPED_ADDRESS,
-} from "../core/stun/mod.ts";
+} from "../../mesh/wire/stun/mod.ts";
 import { readDatagrams } from "../../mesh/host/datagrams.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 

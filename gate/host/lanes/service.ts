@@ -8,8 +8,8 @@ import { findTool, type Runner } from "../../../mesh/host/runner.ts";
 import { type Egress, type ForwardGuard, Forwarding } from "../../../mesh/host/forwarding.ts";
 import { errorLine, GhostError } from "../../../mesh/wire/errors.ts";
 import type { GateEvent } from "../../core/event.ts";
-import type { LaneAction, LaneSource } from "../../core/lanes/event.ts";
-import type { LanePath } from "../../core/lanes/lane.ts";
+import type { LaneAction } from "../../core/lanes/event.ts";
+import type { LaneAddress, LanePath } from "../../core/lanes/lane.ts";
 import type { PortRange } from "../../core/lanes/ports.ts";
 import { type Carried, kernelCarries } from "../../core/lanes/rules.ts";
 import { isLaneControl } from "../../../mesh/wire/lane.ts";
@@ -170,8 +170,8 @@ export class LaneService {
   }
 
   #heard(bytes: Uint8Array, from: Deno.NetAddr, local: string | null): void {
-    const { address, bytes: raw } = sourceOf(from.hostname, from.port);
-    this.#handle({ t: "lane-control", bytes, from: { address, bytes: raw, port: from.port, local } });
+    const { address } = sourceOf(from.hostname, from.port);
+    this.#handle({ t: "lane-control", bytes, from: { address, port: from.port, local } });
   }
 
   /** Does what the core asks. */
@@ -194,7 +194,7 @@ export class LaneService {
     }
   }
 
-  #answer({ port, bytes, to }: { port: number; bytes: Uint8Array; to: LaneSource }): void {
+  #answer({ port, bytes, to }: { port: number; bytes: Uint8Array; to: LaneAddress }): void {
     const mapped = to.local === null && this.#o.hostname.includes(":") && !to.address.includes(":");
     const address: Deno.NetAddr = {
       transport: "udp",

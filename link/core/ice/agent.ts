@@ -9,9 +9,15 @@
  */
 import type { WireCandidate } from "../../../mesh/wire/signal.ts";
 import { GhostError } from "../../../mesh/wire/errors.ts";
-import { canonical, endpointText, isUsable, sameAddress, type TransportAddress } from "../stun/address.ts";
-import type { StunCrypto } from "../stun/crypto.ts";
-import { BINDING, decodeStun } from "../stun/message.ts";
+import {
+  canonical,
+  endpointText,
+  isUsable,
+  sameAddress,
+  type TransportAddress,
+} from "../../../mesh/wire/stun/address.ts";
+import type { StunCrypto } from "../../../mesh/wire/stun/crypto.ts";
+import { BINDING, decodeStun } from "../../../mesh/wire/stun/message.ts";
 import { type LocalCandidate, localCandidate, sameCandidate, toWire } from "./candidate.ts";
 import { type Credentials, receiverOf, type Role } from "./check.ts";
 import type { IceAction, IceEvent, IceState, SelectedPair } from "./event.ts";

@@ -13,7 +13,7 @@ import {
   USERNAME,
   verifyIntegrity,
   XOR_MAPPED_ADDRESS,
-} from "../stun/mod.ts";
+} from "../../../mesh/wire/stun/mod.ts";
 import { type IceAction, IceAgent } from "./mod.ts";
 import {
   agent,

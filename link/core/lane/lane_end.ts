@@ -21,7 +21,7 @@ import {
   USERNAME,
   verifyIntegrity,
   XOR_MAPPED_ADDRESS,
-} from "../stun/mod.ts";
+} from "../../../mesh/wire/stun/mod.ts";
 import { filled, LaneWidth } from "./lane_width.ts";
 
 /** Where a gate can be reached, at most one address a family. */

@@ -4,7 +4,7 @@
  * none. So checks and their answers are as long as those packets until one has been answered, and again when this machine's
  * ground changes.
  */
-import { encodeStun, field, FILL, type StunDraft } from "../stun/mod.ts";
+import { encodeStun, field, FILL, type StunDraft } from "../../../mesh/wire/stun/mod.ts";
 
 /** After so many long ones in vain small ones go beside them, to tell a narrow way from none. */
 const TELL_AFTER = 4;

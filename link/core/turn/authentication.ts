@@ -15,7 +15,7 @@ import {
   type StunMessage,
   USERNAME,
   verifyIntegrity,
-} from "../stun/mod.ts";
+} from "../../../mesh/wire/stun/mod.ts";
 import type { TurnCredentials, TurnCrypto } from "./event.ts";
 
 /** Fills the first request up, so that no server sends more to an address that has proved nothing than came from there. */

@@ -1,14 +1,13 @@
 import assert from "node:assert/strict";
-import { seeded, testCrypto } from "./testdata/crypto.ts";
+import { seeded, testCrypto } from "../../../mesh/wire/stun/testdata/crypto.ts";
 import {
-  type BindingAction,
   decodeStun,
   encodeStun,
   field,
-  StunBinding,
   type TransportAddress,
   XOR_MAPPED_ADDRESS,
-} from "./mod.ts";
+} from "../../../mesh/wire/stun/mod.ts";
+import { type BindingAction, StunBinding } from "./binding.ts";
 
 const base = { address: "10.0.0.2", port: 51820 };
 const one = { address: "203.0.113.1", port: 3479 };

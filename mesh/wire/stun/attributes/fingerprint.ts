@@ -1,4 +1,4 @@
-import { crc32 } from "../../../../mesh/wire/crc32.ts";
+import { crc32 } from "../../crc32.ts";
 import { viewOf } from "../attribute.ts";
 import { covered } from "./message_integrity.ts";
 

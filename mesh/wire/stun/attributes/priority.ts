@@ -1,4 +1,4 @@
-import { GhostError } from "../../../../mesh/wire/errors.ts";
+import { GhostError } from "../../errors.ts";
 import { type Attribute, expectLength, viewOf } from "../attribute.ts";
 
 /** PRIORITY, RFC 8445 section 16.1: the priority that a peer-reflexive candidate learnt from this check would have. */

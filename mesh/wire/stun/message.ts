@@ -9,8 +9,8 @@
  * MESSAGE-INTEGRITY covers what stands before it; attributes behind it that it can't cover are left out, as section 14.5 says.
  * SOFTWARE and other optional attributes are kept raw and ignored. Long-term credentials (REALM, NONCE) belong to TURN.
  */
-import { GhostError } from "../../../mesh/wire/errors.ts";
-import { equalBytes } from "../../../mesh/wire/encoding.ts";
+import { GhostError } from "../errors.ts";
+import { equalBytes } from "../encoding.ts";
 import {
   type Attribute,
   COMPREHENSION_OPTIONAL,
@@ -67,33 +67,42 @@ export function isStun(bytes: Uint8Array): boolean {
   return bytes.length >= HEADER && bytes[0]! < 64 && viewOf(bytes).getUint32(4) === MAGIC_COOKIE;
 }
 
-function bad(message: string): never {
-  throw new GhostError("bad_input", message, { place: "stun" });
-}
-
 /**
  * Reads a datagram.
  * @throws GhostError `bad_input` for anything that is not exactly one well-formed message, a wrong FINGERPRINT included
  */
 export function decodeStun(bytes: Uint8Array): StunMessage {
-  if (!isStun(bytes)) bad("Not a STUN message");
-  if (bytes.length > MAX_MESSAGE) bad(`Longer than ${MAX_MESSAGE} bytes`);
+  const read = parse(bytes);
+  if (typeof read === "string") throw new GhostError("bad_input", read, { place: "stun" });
+  return read;
+}
+
+/** The message in a datagram, or null where `decodeStun` would throw: for those to whom anybody can send. */
+export function tryDecodeStun(bytes: Uint8Array): StunMessage | null {
+  const read = parse(bytes);
+  return typeof read === "string" ? null : read;
+}
+
+/** The message, or what is wrong with it: an error for each datagram of a flood would cost more than to read it. */
+function parse(bytes: Uint8Array): StunMessage | string {
+  if (!isStun(bytes)) return "Not a STUN message";
+  if (bytes.length > MAX_MESSAGE) return `Longer than ${MAX_MESSAGE} bytes`;
   const view = viewOf(bytes);
-  if (view.getUint16(2) !== bytes.length - HEADER || bytes.length % 4 !== 0) bad("Wrong length");
+  if (view.getUint16(2) !== bytes.length - HEADER || bytes.length % 4 !== 0) return "Wrong length";
   const type = view.getUint16(0);
   const attributes: RawAttribute[] = [];
   let covers = 0; // 1 behind MESSAGE-INTEGRITY, 2 behind MESSAGE-INTEGRITY-SHA256
   for (let offset = HEADER; offset < bytes.length;) {
-    if (attributes.length >= MAX_ATTRIBUTES) bad(`More than ${MAX_ATTRIBUTES} attributes`);
+    if (attributes.length >= MAX_ATTRIBUTES) return `More than ${MAX_ATTRIBUTES} attributes`;
     const attribute = view.getUint16(offset);
     const length = view.getUint16(offset + 2);
     const end = offset + 4 + length;
-    if (end > bytes.length) bad("An attribute runs over the end");
+    if (end > bytes.length) return "An attribute runs over the end";
     const value = bytes.subarray(offset + 4, end);
     const next = end + (-length & 3);
     if (attribute === FINGERPRINT) {
-      if (next !== bytes.length || length !== 4) bad("FINGERPRINT is not the last attribute");
-      if (!equalBytes(value, fingerprint(bytes, offset))) bad("Wrong FINGERPRINT");
+      if (next !== bytes.length || length !== 4) return "FINGERPRINT is not the last attribute";
+      if (!equalBytes(value, fingerprint(bytes, offset))) return "Wrong FINGERPRINT";
     }
     const late = attribute !== FINGERPRINT &&
       (covers === 2 || (covers === 1 && attribute !== MESSAGE_INTEGRITY_SHA256));
@@ -113,8 +122,13 @@ export function decodeStun(bytes: Uint8Array): StunMessage {
 
 /** The value of an attribute, the first one if there are several; undefined without it. @throws GhostError `bad_input` */
 export function read<T>(message: StunMessage, attribute: Attribute<T>): T | undefined {
-  const raw = message.attributes.find((a) => a.type === attribute.type);
-  return raw === undefined ? undefined : attribute.decode(raw.value, message.transaction);
+  const value = rawValue(message, attribute);
+  return value && attribute.decode(value, message.transaction);
+}
+
+/** The bytes of an attribute as they came, of the first one if there are several; undefined without it. */
+export function rawValue(message: StunMessage, { type }: Pick<Attribute<unknown>, "type">): Uint8Array | undefined {
+  return message.attributes.find((a) => a.type === type)?.value;
 }
 
 /** The attributes that must be understood and are not (RFC 8489 section 6.3.1). */
@@ -148,7 +162,9 @@ export interface StunDraft {
   /** 12 bytes. */
   transaction: Uint8Array;
   fields: Field[];
-  integrity?: { key: Uint8Array; crypto: StunCrypto; algorithm?: "sha1" | "sha256" };
+  integrity?:
+    | { key: Uint8Array; crypto: Pick<StunCrypto, "hmacSha1">; algorithm?: "sha1" }
+    | { key: Uint8Array; crypto: Pick<StunCrypto, "hmacSha256">; algorithm: "sha256" };
   fingerprint?: boolean;
 }
 
@@ -157,28 +173,43 @@ export function encodeStun(draft: StunDraft): Uint8Array<ArrayBuffer> {
   if (draft.transaction.length !== 12) throw new RangeError("A transaction id has 12 bytes");
   const method = draft.method ?? BINDING;
   const kind = CLASSES.indexOf(draft.class);
-  let bytes = new Uint8Array(HEADER);
+  const attributes = draft.fields.map((make) => make(draft.transaction));
+  let bytes = new Uint8Array(attributes.reduce((size, { value }) => size + sizeOf(value), HEADER));
   const type = (method & 0xf80) << 2 | (method & 0x70) << 1 | method & 0x0f | (kind & 2) << 7 | (kind & 1) << 4;
-  viewOf(bytes).setUint16(0, type);
-  viewOf(bytes).setUint32(4, MAGIC_COOKIE);
+  const view = viewOf(bytes);
+  view.setUint16(0, type);
+  view.setUint16(2, bytes.length - HEADER);
+  view.setUint32(4, MAGIC_COOKIE);
   bytes.set(draft.transaction, 8);
-  for (const make of draft.fields) bytes = append(bytes, make(draft.transaction));
+  let at = HEADER;
+  for (const attribute of attributes) at = put(bytes, at, attribute);
   if (draft.integrity) {
-    const { key, crypto, algorithm } = draft.integrity;
-    bytes = algorithm === "sha256"
-      ? append(bytes, { type: MESSAGE_INTEGRITY_SHA256, value: messageIntegritySha256(bytes, key, crypto) })
-      : append(bytes, { type: MESSAGE_INTEGRITY, value: messageIntegrity(bytes, key, crypto) });
+    const { integrity } = draft;
+    bytes = integrity.algorithm === "sha256"
+      ? append(bytes, { type: MESSAGE_INTEGRITY_SHA256, value: messageIntegritySha256(bytes, integrity) })
+      : append(bytes, { type: MESSAGE_INTEGRITY, value: messageIntegrity(bytes, integrity) });
   }
   return draft.fingerprint ? append(bytes, { type: FINGERPRINT, value: fingerprint(bytes) }) : bytes;
 }
 
-function append(bytes: Uint8Array, { type, value }: EncodedAttribute): Uint8Array<ArrayBuffer> {
-  const all = new Uint8Array(bytes.length + 4 + value.length + (-value.length & 3));
+/** Bytes of a whole attribute: its head, its value and the padding. */
+function sizeOf(value: Uint8Array): number {
+  return 4 + value.length + (-value.length & 3);
+}
+
+/** Writes an attribute. @returns where the next one begins */
+function put(bytes: Uint8Array, at: number, { type, value }: EncodedAttribute): number {
+  const view = viewOf(bytes);
+  view.setUint16(at, type);
+  view.setUint16(at + 2, value.length);
+  bytes.set(value, at + 4);
+  return at + sizeOf(value);
+}
+
+function append(bytes: Uint8Array, attribute: EncodedAttribute): Uint8Array<ArrayBuffer> {
+  const all = new Uint8Array(bytes.length + sizeOf(attribute.value));
   all.set(bytes);
-  const view = viewOf(all);
-  view.setUint16(bytes.length, type);
-  view.setUint16(bytes.length + 2, value.length);
-  all.set(value, bytes.length + 4);
-  view.setUint16(2, all.length - HEADER);
+  put(all, bytes.length, attribute);
+  viewOf(all).setUint16(2, all.length - HEADER);
   return all;
 }

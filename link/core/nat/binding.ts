@@ -7,12 +7,24 @@
  * an address at which connectivity checks then fail.
  */
 import { GhostError } from "../../../mesh/wire/errors.ts";
-import { canonical, isUsable, sameAddress, type TransportAddress } from "./address.ts";
-import type { StunCrypto } from "./crypto.ts";
-import { MAPPED_ADDRESS } from "./attributes/mapped_address.ts";
-import { XOR_MAPPED_ADDRESS } from "./attributes/xor_mapped_address.ts";
-import { PADDING, SOFTWARE } from "./attributes/software.ts";
-import { BINDING, decodeStun, encodeStun, field, isStun, read, type StunMessage } from "./message.ts";
+import {
+  BINDING,
+  canonical,
+  decodeStun,
+  encodeStun,
+  field,
+  isStun,
+  isUsable,
+  MAPPED_ADDRESS,
+  PADDING,
+  read,
+  sameAddress,
+  SOFTWARE,
+  type StunCrypto,
+  type StunMessage,
+  type TransportAddress,
+  XOR_MAPPED_ADDRESS,
+} from "../../../mesh/wire/stun/mod.ts";
 
 export type BindingEvent =
   /** STUN that reached the socket; what is not an answer to this client is left alone. */

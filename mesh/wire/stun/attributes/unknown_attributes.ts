@@ -1,4 +1,4 @@
-import { GhostError } from "../../../../mesh/wire/errors.ts";
+import { GhostError } from "../../errors.ts";
 import { type Attribute, viewOf } from "../attribute.ts";
 
 /** UNKNOWN-ATTRIBUTES, RFC 8489 section 14.9: the types that an error 420 is about, two bytes each. */

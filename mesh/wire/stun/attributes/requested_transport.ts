@@ -1,4 +1,4 @@
-import { GhostError } from "../../../../mesh/wire/errors.ts";
+import { GhostError } from "../../errors.ts";
 import { type Attribute, expectLength } from "../attribute.ts";
 
 /** The layout of both: one byte, and three that are zero. */

@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import fc from "fast-check";
-import { GhostError } from "../../../mesh/wire/errors.ts";
-import { utf8 } from "../../../mesh/wire/encoding.ts";
+import { GhostError } from "../errors.ts";
+import { utf8 } from "../encoding.ts";
 import vectors from "./testdata/rfc5769.json" with { type: "json" };
 import { seeded, testCrypto } from "./testdata/crypto.ts";
 import {

@@ -1,4 +1,4 @@
-import { GhostError } from "../../../../mesh/wire/errors.ts";
+import { GhostError } from "../../errors.ts";
 import { type Attribute, expectLength, viewOf } from "../attribute.ts";
 
 /** First and last channel that a client may bind (RFC 8656 section 12). */

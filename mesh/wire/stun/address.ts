@@ -3,7 +3,7 @@
  * IPv6, zones and shortened IPv4 forms are refused, because each of them is a second spelling of something else.
  */
 import ipaddr from "ipaddr.js";
-import { GhostError } from "../../../mesh/wire/errors.ts";
+import { GhostError } from "../errors.ts";
 
 /** An address in canonical text (RFC 5952 for IPv6) and a UDP port. */
 export interface TransportAddress {

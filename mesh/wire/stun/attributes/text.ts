@@ -1,5 +1,5 @@
-import { fromUtf8, utf8 } from "../../../../mesh/wire/encoding.ts";
-import { GhostError } from "../../../../mesh/wire/errors.ts";
+import { fromUtf8, utf8 } from "../../encoding.ts";
+import { GhostError } from "../../errors.ts";
 import type { Attribute } from "../attribute.ts";
 
 /** 128 characters at most are 763 bytes at most, says RFC 8489 sections 14.9 and 14.10. */

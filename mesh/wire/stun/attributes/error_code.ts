@@ -1,5 +1,5 @@
-import { fromUtf8, utf8 } from "../../../../mesh/wire/encoding.ts";
-import { GhostError } from "../../../../mesh/wire/errors.ts";
+import { fromUtf8, utf8 } from "../../encoding.ts";
+import { GhostError } from "../../errors.ts";
 import type { Attribute } from "../attribute.ts";
 
 /** A STUN error; RFC 8489 section 14.8 and RFC 8445 section 18.1 (487) list the codes. */

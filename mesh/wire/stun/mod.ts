@@ -1,16 +1,18 @@
-/** STUN, RFC 8489: messages, attributes, and a client for server-reflexive addresses. */
+/** STUN, RFC 8489: messages, attributes, and the addresses in them. */
 export * from "./address.ts";
-export * from "./binding.ts";
+export { type Attribute, viewOf } from "./attribute.ts";
 export type { StunCrypto } from "./crypto.ts";
 export * from "./message.ts";
-export { CHANGE_PORT } from "./attributes/change_request.ts";
+export { CHANGE_REQUEST } from "./attributes/change_request.ts";
 export { ALTERNATE_SERVER } from "./attributes/alternate_server.ts";
 export { CHANNEL_NUMBER, FIRST_CHANNEL, LAST_CHANNEL } from "./attributes/channel_number.ts";
 export { DATA } from "./attributes/data.ts";
 export { ERROR_CODE, type StunError } from "./attributes/error_code.ts";
+export { FINGERPRINT } from "./attributes/fingerprint.ts";
 export { ICE_CONTROLLED, ICE_CONTROLLING } from "./attributes/ice_role.ts";
 export { LIFETIME } from "./attributes/lifetime.ts";
 export { MAPPED_ADDRESS } from "./attributes/mapped_address.ts";
+export { MESSAGE_INTEGRITY_SHA256, verifyMessageIntegritySha256 } from "./attributes/message_integrity_sha256.ts";
 export { NOMINATION } from "./attributes/nomination.ts";
 export { NONCE } from "./attributes/nonce.ts";
 export { FILL } from "./attributes/padding.ts";
@@ -18,7 +20,7 @@ export { PRIORITY } from "./attributes/priority.ts";
 export { REALM } from "./attributes/realm.ts";
 export { REQUESTED_ADDRESS_FAMILY, REQUESTED_TRANSPORT } from "./attributes/requested_transport.ts";
 export { PADDING, SOFTWARE } from "./attributes/software.ts";
-export { NO_TICKET, TICKET } from "./attributes/ticket.ts";
+export { NO_TICKET, TICKET, TICKET_LENGTH } from "./attributes/ticket.ts";
 export { UNKNOWN_ATTRIBUTES } from "./attributes/unknown_attributes.ts";
 export { USE_CANDIDATE } from "./attributes/use_candidate.ts";
 export { USERNAME } from "./attributes/username.ts";

@@ -1,4 +1,4 @@
-import { GhostError } from "../../../../mesh/wire/errors.ts";
+import { GhostError } from "../../errors.ts";
 import { addressBytes, addressText, type TransportAddress } from "../address.ts";
 import { type Attribute, viewOf } from "../attribute.ts";
 

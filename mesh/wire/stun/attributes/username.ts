@@ -1,5 +1,5 @@
-import { fromUtf8, utf8 } from "../../../../mesh/wire/encoding.ts";
-import { GhostError } from "../../../../mesh/wire/errors.ts";
+import { fromUtf8, utf8 } from "../../encoding.ts";
+import { GhostError } from "../../errors.ts";
 import type { Attribute } from "../attribute.ts";
 
 /** Fewer than 509 bytes of UTF-8. */

@@ -1,5 +1,5 @@
 /** What an attribute codec looks like (RFC 8489 section 14); one file each in attributes/. */
-import { GhostError } from "../../../mesh/wire/errors.ts";
+import { GhostError } from "../errors.ts";
 
 /** An attribute as it stands in a message; `offset` is where its header begins. */
 export interface RawAttribute {

@@ -6,8 +6,12 @@ const COOKIE = [0x21, 0x12, 0xa4, 0x42];
 
 /** The port is combined with the cookie's first half, the address with cookie and transaction id: NATs that rewrite addresses in payloads miss it. */
 function xor(value: Uint8Array, transaction: Uint8Array): Uint8Array {
-  const mask = [...COOKIE, ...transaction];
-  return value.map((byte, i) => i < 2 ? byte : byte ^ (i < 4 ? mask[i - 2]! : mask[i - 4] ?? 0));
+  const out = value.slice();
+  for (let i = 2; i < out.length; i++) {
+    const at = i < 4 ? i - 2 : i - 4;
+    out[i]! ^= at < 4 ? COOKIE[at]! : transaction[at - 4] ?? 0;
+  }
+  return out;
 }
 
 /** An address attribute in the combined form. */

@@ -1,4 +1,4 @@
-import { equalBytes } from "../../../../mesh/wire/encoding.ts";
+import { equalBytes } from "../../encoding.ts";
 import type { RawAttribute } from "../attribute.ts";
 import { viewOf } from "../attribute.ts";
 import type { StunCrypto } from "../crypto.ts";
@@ -14,7 +14,10 @@ export function covered(message: Uint8Array, offset: number, valueLength: number
 }
 
 /** The attribute's value for a message whose bytes so far are given. */
-export function messageIntegrity(message: Uint8Array, key: Uint8Array, crypto: StunCrypto): Uint8Array {
+export function messageIntegrity(
+  message: Uint8Array,
+  { key, crypto }: { key: Uint8Array; crypto: Pick<StunCrypto, "hmacSha1"> },
+): Uint8Array {
   return crypto.hmacSha1(key, covered(message, message.length, 20));
 }
 
@@ -22,7 +25,7 @@ export function messageIntegrity(message: Uint8Array, key: Uint8Array, crypto: S
 export function verifyMessageIntegrity(
   message: Uint8Array,
   attribute: RawAttribute,
-  { key, crypto }: { key: Uint8Array; crypto: StunCrypto },
+  { key, crypto }: { key: Uint8Array; crypto: Pick<StunCrypto, "hmacSha1"> },
 ): boolean {
   return attribute.value.length === 20 &&
     equalBytes(attribute.value, crypto.hmacSha1(key, covered(message, attribute.offset, 20)));
