@@ -4,7 +4,8 @@
  * `ping N` there and prints what comes back; prints too when consent is lost.
  */
 import { type IceAction, IceAgent, type SelectedPair } from "../../../link/core/ice/mod.ts";
-import { endpointText, isStun, StunBinding, type TransportAddress } from "../../../link/core/stun/mod.ts";
+import { endpointText, isStun, type TransportAddress } from "../../../mesh/wire/stun/mod.ts";
+import { StunBinding } from "../../../link/core/nat/binding.ts";
 import { stunCrypto } from "../../../link/host/crypto.ts";
 import type { WireCandidate } from "../../../mesh/wire/signal.ts";
 
