@@ -6,7 +6,7 @@ import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
 import { Ledger, signEntry } from "../../mesh/trust/ledger.ts";
 import { signNodeRecord } from "../../mesh/trust/record.ts";
 import { signSession, verifySession } from "../../mesh/trust/session.ts";
-import { plainGrant, plainRecord } from "../../mesh/trust/testdata/plain.ts";
+import { plainGenesis, plainGrant, plainRecord } from "../../mesh/trust/testdata/plain.ts";
 import { askTicket } from "../../mesh/client/mod.ts";
 import { type Bytes, fromBase64Url, toBase64Url } from "../../mesh/wire/encoding.ts";
 import {
@@ -63,14 +63,7 @@ export class TestNetwork {
       ledger: null,
       admin,
       kind: "genesis",
-      body: {
-        name: "test",
-        suffix: "test.ghost",
-        admins: [{ key: admin.public, name: "test" }],
-        quorum: 1,
-        ipv4: "100.64.0.0/10",
-        salt: toBase64Url(random(32)),
-      },
+      body: plainGenesis("test", admin.public, toBase64Url(random(32))),
       iat: seconds(),
     });
     return new TestNetwork(await Ledger.open([genesis]), admin);

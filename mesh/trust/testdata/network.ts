@@ -1,5 +1,5 @@
 /** A small network for tests: keys that follow from their names, so that everything signed is the same in every run. */
-import { plainGrant, plainRecord } from "./plain.ts";
+import { plainGenesis, plainGrant, plainRecord } from "./plain.ts";
 import { toBase64Url } from "../../wire/encoding.ts";
 import type { LedgerBody, LedgerKind } from "../../wire/ledger.ts";
 import type { GateRecord, NodeRecord } from "../../wire/record.ts";
@@ -28,15 +28,7 @@ export const gateGrantKey = await signer("gate grant");
 
 /** Genesis of the test network, signed by `admin`. */
 export async function genesis(change: Partial<LedgerBody<"genesis">> = {}, by = admin): Promise<string> {
-  const body = {
-    name: "home",
-    suffix: "home.ghost",
-    admins: [{ key: admin.public, name: "ann" }],
-    quorum: 1,
-    ipv4: "100.64.0.0/10",
-    salt: toBase64Url(await sha256("salt")),
-    ...change,
-  };
+  const body = { ...plainGenesis("home", admin.public, toBase64Url(await sha256("salt"))), ...change };
   return await signEntry({ ledger: null, admin: by, kind: "genesis", body, iat: NOW });
 }
 

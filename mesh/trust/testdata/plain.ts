@@ -7,6 +7,12 @@ export function plainGrant(key: string, change: Partial<LedgerBody<"grant">> = {
   return { key, tags: [], prefixes: [], ephemeral: false, gate: false, expires: null, uses: null, ...change };
 }
 
+/** A network named `name` with this one admin. @param salt 32 bytes, base64url */
+export function plainGenesis(name: string, admin: string, salt: string): LedgerBody<"genesis"> {
+  const admins = [{ key: admin, name: "ann" }];
+  return { name, suffix: `${name}.ghost`, admins, quorum: 1, ipv4: "100.64.0.0/10", salt };
+}
+
 type Own = "net" | "iat" | "name" | "wg" | "seal" | "ipv6" | "proof";
 
 /** What a machine says of itself that has nothing more to say; good for a day. */
