@@ -4,8 +4,8 @@ import {
   encodeStun,
   type Field,
   field,
+  FILLER,
   isStun,
-  PADDING,
   read,
   SOFTWARE,
   type StunCrypto,
@@ -68,7 +68,7 @@ export class StunAsker implements Disposable {
     const transaction = this.#crypto.random(12);
     const answer = Promise.withResolvers<Answer>();
     this.#waiting.set(transaction.toString(), answer.resolve);
-    const padded = [...fields, field(SOFTWARE, PADDING)];
+    const padded = [...fields, field(SOFTWARE, FILLER.binding)];
     const bytes = encodeStun({ class: "request", transaction, fields: padded, fingerprint: true });
     try {
       for (const wait of WAITS) {

@@ -3,7 +3,7 @@
  * challenge (401), so that nothing is allocated and none are needed.
  */
 import { equalBytes } from "../../mesh/wire/encoding.ts";
-import { encodeStun, field, REQUESTED_TRANSPORT, SOFTWARE, tryDecodeStun } from "../../mesh/wire/stun/mod.ts";
+import { encodeStun, field, FILLER, REQUESTED_TRANSPORT, SOFTWARE, tryDecodeStun } from "../../mesh/wire/stun/mod.ts";
 import { ALLOCATE } from "../core/turn/client.ts";
 import { turnCrypto } from "./turn_crypto.ts";
 import { openTurnPipe, type TurnServer } from "./turn_pipe.ts";
@@ -31,7 +31,7 @@ async function answersOn(server: TurnServer): Promise<boolean> {
   let timer: ReturnType<typeof setTimeout> | undefined;
   try {
     const pipe = await openTurnPipe(server, events, { timeout: PATIENCE });
-    const fields = [field(REQUESTED_TRANSPORT, 17), field(SOFTWARE, "GhostMesh".padEnd(96))];
+    const fields = [field(REQUESTED_TRANSPORT, 17), field(SOFTWARE, FILLER.allocate)];
     const bytes = encodeStun({ class: "request", method: ALLOCATE, transaction, fields, fingerprint: true });
     pipe.send(bytes);
     const again = server.transport === "udp" ? setInterval(() => pipe.send(bytes), ASK_EVERY) : undefined;

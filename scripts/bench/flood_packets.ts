@@ -8,6 +8,7 @@ import { encodeLaneRequest, laneTransaction } from "../../mesh/wire/lane.ts";
 import {
   encodeStun,
   field,
+  FILLER,
   NONCE,
   REALM,
   REQUESTED_TRANSPORT,
@@ -19,7 +20,7 @@ import { another, makeInitials } from "../lab/initials.ts";
 import { random } from "./load_node.ts";
 
 /** What an allocation asks for, filled up as links do it: a shorter request never reaches coturn (gate/core/turn/ingress.ts). */
-const ALLOCATION = [field(REQUESTED_TRANSPORT, 17), field(SOFTWARE, "x".repeat(96))];
+const ALLOCATION = [field(REQUESTED_TRANSPORT, 17), field(SOFTWARE, FILLER.allocate)];
 
 /** A STUN request, of the method Binding unless said. */
 function request(o: Partial<StunDraft> = {}): Uint8Array<ArrayBuffer> {

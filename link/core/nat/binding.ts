@@ -13,10 +13,10 @@ import {
   decodeStun,
   encodeStun,
   field,
+  FILLER,
   isStun,
   isUsable,
   MAPPED_ADDRESS,
-  PADDING,
   read,
   sameAddress,
   SOFTWARE,
@@ -132,7 +132,12 @@ export class StunBinding {
     server.sent.push({ transaction: transaction.toString(), at: now });
     server.askedAt = now;
     server.due = now + this.#rto * (server.sent.length === REQUESTS ? LAST_WAIT : 2 ** (server.sent.length - 1));
-    const bytes = encodeStun({ class: "request", transaction, fields: [field(SOFTWARE, PADDING)], fingerprint: true });
+    const bytes = encodeStun({
+      class: "request",
+      transaction,
+      fields: [field(SOFTWARE, FILLER.binding)],
+      fingerprint: true,
+    });
     return [{ kind: "send", from: this.#base, to: server.address, bytes }];
   }
 
