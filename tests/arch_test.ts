@@ -120,8 +120,8 @@ function inProject(specifier: string): string | undefined {
 }
 
 const within = (file: string, part: string) => file === part || file.startsWith(`${part}/`);
-/** Tests and what only they use (testdata/, testing_*.ts, *_world.ts) may import more: a test of the client starts the real server. */
-const isTest = (file: string) => /(?:_test|_world)\.ts$|(?:^|\/)(?:testdata\/|testing_[a-z_]+\.ts$)/.test(file);
+/** Tests and what only they use (testdata/, testing.ts, testing_*.ts, *_world.ts) may import more: a test of the client starts the real server. */
+const isTest = (file: string) => /(?:_test|_world)\.ts$|(?:^|\/)(?:testdata\/|testing(?:_[a-z_]+)?\.ts$)/.test(file);
 
 Deno.test("imports keep to the layers", async () => {
   const wrong = new Set<string>();

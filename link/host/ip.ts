@@ -19,7 +19,7 @@ import {
 import { type LinkTools, MAX_TOOL_OUTPUT, runTool, toolError } from "./tools.ts";
 
 /** Metric of our routes: behind the kernel's own, NetworkManager's and the 1024 that IPv6 routes have by default. */
-export const ROUTE_METRIC = 18_800;
+const ROUTE_METRIC = 18_800;
 /**
  * Metric of routes past the tunnel, to single hosts: 18,801 to 19,000, by the tunnel's name, so that two tunnels of one
  * machine know their own.

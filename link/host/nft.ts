@@ -48,11 +48,6 @@ export class LinkTable {
     return this.#turns.run(() => this.#load(parts));
   }
 
-  /** Changes only the bridges of the table in force; without one it does nothing, the next `load` has to name them. */
-  setBridges(bridges: readonly Bridge[]): Promise<boolean> {
-    return this.#turns.run(async () => this.#loaded ? await this.#load({ ...this.#loaded.parts, bridges }) : false);
-  }
-
   /**
    * Loads the table again if somebody removed it (`nft flush ruleset`, a restart of the host's firewall): without it the
    * policy would not be enforced.

@@ -93,13 +93,6 @@ export class IceAgent {
     return this.#locals.map(toWire);
   }
 
-  /** Whether a STUN message is for this agent: it names one of its ufrags, or answers one of its checks. */
-  owns(o: { receiver: string | null; transaction: Uint8Array }): boolean {
-    return this.#generations().some((g) =>
-      o.receiver === null ? g.awaits(o.transaction) : g.local.ufrag === o.receiver
-    );
-  }
-
   /**
    * An ordinary check for a port that is guessed (link/core/guess): whoever has the peer's half answers it and learns where it
    * came from. Null before the peer's credentials.

@@ -137,16 +137,6 @@ Deno.test("IceAgent without any local candidate fails at once", () => {
   }]);
 });
 
-Deno.test("IceAgent owns requests that name it and answers to its checks", () => {
-  const made = introduced();
-  const [first] = sends(made.handle({ kind: "tick" }, 50)) as [Send];
-  const { transaction } = decodeStun(first.bytes);
-  assert.equal(made.owns({ receiver: null, transaction }), true);
-  assert.equal(made.owns({ receiver: null, transaction: crypto.random(12) }), false);
-  assert.equal(made.owns({ receiver: made.local.ufrag, transaction: crypto.random(12) }), true);
-  assert.equal(made.owns({ receiver: "nobody", transaction }), false);
-});
-
 Deno.test("IceAgent keeps its credentials when the peer's answer changes, and makes new ones when the peer starts over", () => {
   const made = introduced();
   const { ufrag } = made.local;

@@ -3,17 +3,8 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type Host, Lab } from "../../../scripts/lab/lab.ts";
 import { type Process, waitFor } from "../../../scripts/lab/process.ts";
-import {
-  createToken,
-  initNetwork,
-  joinLink,
-  setupCode,
-  startGate,
-  startMesh,
-  status,
-  waitForRung,
-} from "../../../scripts/lab/programs.ts";
-import { addInternet, addPublic, CAROL, COORDINATOR, GATE } from "../../../scripts/lab/topology.ts";
+import { createToken, joinLink, startNetwork, status, waitForRung } from "../../../scripts/lab/programs.ts";
+import { addPublic, addServers, CAROL } from "../../../scripts/lab/topology.ts";
 import { answersAfterDrops, answersTo, fixture, helper, PROJECT } from "../../lab/support.ts";
 import type { Packet } from "../packets.ts";
 
@@ -66,13 +57,10 @@ const WATCH = `table inet watch {
 
 const test = fixture(async (): Promise<Net> => {
   const lab = new Lab();
-  await addInternet(lab);
-  const [coordinator, gate] = [await addPublic(lab, "coordinator", COORDINATOR), await addPublic(lab, "gate", GATE)];
+  await addServers(lab);
   const alice = await addPublic(lab, "alice", "203.0.113.31"), bob = await addPublic(lab, "bob", BOB);
   const carol = await addPublic(lab, "carol", CAROL);
-  const mesh = await startMesh(coordinator, { acls: policy("") });
-  await initNetwork(alice, await setupCode(mesh), { acls: policy("") });
-  await startGate(gate, { token: await createToken(alice, "--gate") });
+  await startNetwork(lab, alice, { acls: policy("") });
   const join = async (host: Host, tag: string) => {
     const link = joinLink(host, await createToken(alice, "--tag", tag));
     await link.line(/ is up: /);
