@@ -12,8 +12,9 @@
  */
 import { LANE_IDLE, type LaneEnd } from "../../../mesh/wire/gate_session.ts";
 import { toBase64Url } from "../../../mesh/wire/encoding.ts";
+import { familyOf } from "../../../mesh/wire/stun/address.ts";
 import type { LaneHost, LaneOptions } from "./event.ts";
-import { familyOf, Lane, type LaneAddress, samePath } from "./lane.ts";
+import { Lane, type LaneAddress, samePath } from "./lane.ts";
 import { LANE_LIMITS, type LaneLimits } from "./limits.ts";
 import { endOf, type Pair, Pairs } from "./pairs.ts";
 import { Ports } from "./ports.ts";

@@ -11,7 +11,8 @@ import {
   type LaneRequest,
 } from "../../../mesh/wire/lane.ts";
 import { equalBytes, utf8 } from "../../../mesh/wire/encoding.ts";
-import { type End, familyOf, type Lane, type LaneAddress } from "./lane.ts";
+import { familyOf } from "../../../mesh/wire/stun/address.ts";
+import type { End, Lane, LaneAddress } from "./lane.ts";
 
 export interface ProofOptions {
   hmac: Hmac;

@@ -26,6 +26,7 @@ import {
 const OFFER_WAITS = [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000];
 /** An offer is answered again after this at the earliest. */
 const ANSWER_AGAIN = 400;
+/** Waits after a check while the rung is not up, after an answer, and after a check of a rung that is up; in ms. */
 const CHECK_WAITS = [50, 100, 100, 200, 400, 800, 1_600, 5_000];
 const CHECK_EVERY = 2_500;
 const CHECK_RETRY = 500;
