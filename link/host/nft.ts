@@ -12,7 +12,7 @@ import {
   tableName,
   type TableParts,
 } from "../core/plan/mod.ts";
-import { type LinkTools, toolError } from "./tools.ts";
+import { hasTable, type LinkTools, toolError } from "./tools.ts";
 
 /** The table of one tunnel interface. Calls are done one after another. */
 export class LinkTable {
@@ -56,8 +56,7 @@ export class LinkTable {
   ensure(): Promise<boolean> {
     return this.#turns.run(async () => {
       if (!this.#loaded) return false;
-      const { code } = await this.#runner.run(this.#nft, ["-t", "list", "table", "inet", tableName(this.iface)]);
-      if (code === 0) return false;
+      if (await hasTable(this.#runner, this.#nft, tableName(this.iface))) return false;
       const { parts } = this.#loaded;
       this.#loaded = null;
       return await this.#load(parts);
