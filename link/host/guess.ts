@@ -9,7 +9,7 @@ import { Opener, type PortRow, predict, Prober, SOCKETS, Turns } from "../core/g
 import type { SelectedPair } from "../core/ice/event.ts";
 import type { Hardness } from "../core/nat/kind.ts";
 import type { Join } from "../core/plan/mod.ts";
-import type { StunCrypto, TransportAddress } from "../core/stun/mod.ts";
+import type { StunCrypto, TransportAddress } from "../../mesh/wire/stun/mod.ts";
 import { readDatagrams } from "../../mesh/host/datagrams.ts";
 import { sampleMappings } from "./nat_probe.ts";
 

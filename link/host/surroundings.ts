@@ -4,7 +4,7 @@ import type { SelectedPair } from "../core/ice/event.ts";
 import { type Hardness, hardnessOf, type Mapping, mappingByPeer, type NatKind, withPeer } from "../core/nat/kind.ts";
 import { GATEWAY_PORT, isInside } from "../core/portmap/mod.ts";
 import type { ExitService } from "../core/plan/mod.ts";
-import type { StunCrypto, TransportAddress } from "../core/stun/mod.ts";
+import type { StunCrypto, TransportAddress } from "../../mesh/wire/stun/mod.ts";
 import type { HostAddresses } from "./host_addresses.ts";
 import type { IceHub } from "./ice_hub.ts";
 import type { Machine } from "./machine.ts";

@@ -1,5 +1,5 @@
 /** A STUN server for tests, on the loopback: it sees everybody at one address, by their own ports. */
-import { decodeStun, encodeStun, field, XOR_MAPPED_ADDRESS } from "../core/stun/mod.ts";
+import { decodeStun, encodeStun, field, XOR_MAPPED_ADDRESS } from "../../mesh/wire/stun/mod.ts";
 import { LOOPBACK, open, portOf } from "./testing_peer.ts";
 
 /** Starts one. */
