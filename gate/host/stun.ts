@@ -72,18 +72,18 @@ export class StunServer {
    */
   answer(bytes: Uint8Array, from: Deno.NetAddr, ways: { same: Send; other?: Send }): void {
     const source = sourceOf(from.hostname, from.port);
-    const [tickets, now] = [this.#tickets, Date.now()];
+    const tickets = this.#tickets;
     const answer = answerBinding(bytes, {
       address: source.bytes,
       port: from.port,
-      ...(tickets && { ticket: () => tickets.give(source.bytes, now) }),
+      ...(tickets && { ticket: () => tickets.give(source.bytes, Date.now()) }),
     });
     if (this.#ticketsOnly && !asksForTicket(bytes)) return;
     const way = answer && answersFrom(bytes);
     const send = way && ways[way];
     if (!answer || !send) return;
     const lengths = { request: bytes.length, answer: answer.length };
-    if (!this.#debt.allows({ source: source.group, ...lengths, now })) {
+    if (!this.#debt.allows({ source: source.group, ...lengths, now: performance.now() })) {
       this.withheld++;
       return;
     }

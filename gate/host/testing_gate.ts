@@ -31,7 +31,7 @@ async function loopLanes(stateDir: string): Promise<LaneService> {
     stateDir,
     runner: systemRunner,
     log: createLog("ghostgate", { write: () => {} }),
-    now: () => Date.now(),
+    now: () => performance.now(),
     idle: 300_000,
     stun: () => {},
     loopOnly: true,
@@ -100,6 +100,7 @@ export class GateWorld implements AsyncDisposable {
       tickets,
       log,
       now,
+      clock: () => performance.now(),
       ...(o.idle ? { idle: o.idle } : {}),
       ...(o.lanes ? { lanes: o.lanes } : {}),
     });

@@ -38,6 +38,7 @@ async function scene(now: () => number = () => Date.now()) {
     log: createLog("ghostgate", { write: () => {} }),
     random,
     now,
+    clock: now,
   });
   const node = async (name: string) => {
     const box = await boxKeyFromSeed(random(32));
