@@ -48,6 +48,7 @@ export class Gates {
       now: host.now,
       rttOf: (id) => this.#homing.rttOf(id),
       isGood: (id) => this.#homing.isGood(id),
+      isHeld: (id) => this.#homing.isHeld(id),
       homesOf: (node) => host.homesOf(node),
       met: (node) => host.met(node),
       tell: (node, word) => host.tellPeer(node, word),
@@ -109,6 +110,7 @@ export class Gates {
     for (const action of this.#homing.handle(event, this.#host.now())) {
       if (action.kind === "keep") this.#keepOnly(action.gates);
       else if (action.kind === "measure") void this.#measures.ask(action.gates);
+      else if (action.kind === "held") this.#pairs.changed();
       else if (action.home !== null) this.#host.home([action.home, action.standby].filter((id) => id !== null));
     }
     this.#timer.arm();
