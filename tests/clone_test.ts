@@ -80,6 +80,7 @@ Deno.test("Gates tells that another machine has a copy of its identity, and leav
       headSeen() {},
       ledger() {},
       about() {},
+      interrupted() {},
     });
     gates.want([gate]);
     return { gates, said };

@@ -27,7 +27,7 @@ function keep(gate: VerifiedGate, node: TestNode, o: { now?: () => number } = {}
     events: () => noEvents,
     session: (_keeper, { up, reason, failed }) => told.push(up ? "up" : failed ? `failed: ${reason}` : reason!),
     silent: (_keeper, silent) => told.push(silent ? "silent" : "speaks"),
-    doubted: () => told.push("doubted"),
+    doubted: (_keeper, doubted) => told.push(doubted ? "doubted" : "heard again"),
     clones: new CloneWatch(),
     failed: (_keeper, { error }) => {
       throw error;
@@ -121,9 +121,9 @@ Deno.test("a session that goes silent is replaced by another one, long before QU
   way.cut();
   for (let asked = 0; asked <= 6; asked++) wanted(300);
   await until("another one", () => keeper.client && keeper.client !== first);
-  assert.deepEqual(told, ["up", "doubted", "silent", REPLACED, "up"]);
+  assert.deepEqual(told, ["up", "doubted", "silent", REPLACED, "heard again", "up"]);
   keeper.leave("done");
-  await until("its end", () => told.length === 6);
+  await until("its end", () => told.length === 7);
 });
 
 Deno.test("an idle session that does not answer once it is wanted is replaced before it counts as silent", async () => {
@@ -143,9 +143,9 @@ Deno.test("an idle session that does not answer once it is wanted is replaced be
   now += 300;
   keeper.tick(now);
   await until("another one", () => keeper.client && keeper.client !== first);
-  assert.deepEqual(told, ["up", "doubted", REPLACED, "up"]);
+  assert.deepEqual(told, ["up", "doubted", REPLACED, "heard again", "up"]);
   keeper.leave("done");
-  await until("its end", () => told.length === 5);
+  await until("its end", () => told.length === 6);
 });
 
 Deno.test("a dial that began long before its session is needed begins anew, and one that has just begun goes on", async () => {

@@ -63,8 +63,8 @@ export interface KeeperHost {
   session(keeper: GateKeeper, o: { up: boolean; reason: string | null; failed: boolean }): void;
   /** It has stopped answering, or answers again. */
   silent(keeper: GateKeeper, silent: boolean): void;
-  /** It leaves questions unanswered, which may be chance. */
-  doubted(keeper: GateKeeper): void;
+  /** It leaves questions unanswered, which may be chance; or (false) it is heard again. */
+  doubted(keeper: GateKeeper, doubted: boolean): void;
   clones: CloneWatch;
   /** A handler has thrown; everything else goes on. */
   failed(keeper: GateKeeper, fault: HandlerFault): void;
@@ -82,7 +82,7 @@ export class GateKeeper {
   readonly #tell: {
     session(o: Parameters<KeeperHost["session"]>[1]): void;
     silent(silent: boolean): void;
-    doubted(): void;
+    doubted(doubted: boolean): void;
   };
   readonly #abort = new AbortController();
   readonly #waits = new Waits(WAITS);
@@ -100,7 +100,7 @@ export class GateKeeper {
     this.#tell = guarded({
       session: (o: Parameters<KeeperHost["session"]>[1]) => host.session(this, o),
       silent: (silent: boolean) => host.silent(this, silent),
-      doubted: () => host.doubted(this),
+      doubted: (doubted: boolean) => host.doubted(this, doubted),
     }, this.#guard);
     void this.#keep();
   }
@@ -148,6 +148,7 @@ export class GateKeeper {
     this.#waits.reset();
     const since = this.#host.now();
     this.client = client;
+    if (this.#live.doubted) this.#tell.doubted(false);
     this.#live = new Liveness(since);
     this.#silent = false;
     for (const tell of this.lanes.values()) tell(false);
@@ -218,6 +219,12 @@ export class GateKeeper {
     return idle;
   }
 
+  /** It may have to take another one's place: it is made sure of now. */
+  needed(now: number): void {
+    this.hurry();
+    this.used(now);
+  }
+
   /** A lane here carries nothing any more; what it carried comes over this session from now on, if that still works. */
   accuse(now: number): void {
     this.used(now);
@@ -238,9 +245,10 @@ export class GateKeeper {
     this.#live.heard(this.client.heardAt);
     act(this.client);
     // Who hears of the doubt may accuse the gate at once.
-    const told = this.#live.doubted === doubted ? [] : [...this.lanes.values()];
-    for (const tell of told) tell(!doubted);
-    if (this.#live.doubted && !doubted) this.#tell.doubted();
+    if (this.#live.doubted !== doubted) {
+      for (const tell of [...this.lanes.values()]) tell(!doubted);
+      this.#tell.doubted(!doubted);
+    }
     const { silent } = this.#live;
     if (silent !== this.#silent) {
       this.#silent = silent;

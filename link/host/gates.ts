@@ -192,13 +192,10 @@ export class Gates {
         keeper.client?.close("the gate has gone silent");
       }
     },
-    doubted: (keeper) => {
+    doubted: (keeper, doubted) => {
+      if (!doubted) return this.#host.interrupted();
       // What may take its place has been dead or started anew for long, perhaps: nobody has asked.
-      for (const other of this.#keepers.values()) {
-        if (other === keeper) continue;
-        other.hurry();
-        other.used(this.#host.now());
-      }
+      for (const other of this.#keepers.values()) if (other !== keeper) other.needed(this.#host.now());
     },
     clones: this.#clones,
   };
