@@ -84,7 +84,6 @@ async function main(): Promise<number> {
       clock: () => performance.now(),
       random: (n) => crypto.getRandomValues(new Uint8Array(n)),
       hostname: () => Deno.hostname(),
-      addresses: () => Deno.networkInterfaces().map((i) => i.address),
       interfaces: () => Deno.networkInterfaces().map((i) => ({ address: i.address, iface: i.name })),
       runner: systemRunner,
       hmac: (key, data) => new Uint8Array(createHmac("sha256", key).update(data).digest()),

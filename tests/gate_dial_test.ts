@@ -10,7 +10,7 @@ import type { HandlerFault } from "../link/host/guarded.ts";
 import { readDatagrams } from "../mesh/host/datagrams.ts";
 import type { VerifiedGate } from "../mesh/trust/record.ts";
 import { TicketBook } from "../mesh/client/mod.ts";
-import { TICKET_LENGTH } from "../mesh/wire/gate_ticket.ts";
+import { TICKET_LENGTH } from "../mesh/wire/stun/mod.ts";
 import { GATE_ALPN } from "../mesh/wire/gate_session.ts";
 import { dialOf, gateAt, noEvents, nothing } from "./node_session.ts";
 

@@ -191,7 +191,7 @@ export class Parts {
       log: o.log,
     });
     this.collisions = new Collisions({ ip: p.machine.ip, view: this.view, log: o.log });
-    this.foreign = p.machine.foreignFirewalls(() => this.view.routes().mine.map(({ prefix }) => prefix));
+    this.foreign = p.machine.foreignFirewalls(() => this.view.rights.routes().mine.map(({ prefix }) => prefix));
     this.portMap = !o.config.portmap ? null : portMapping({
       secret: identity.identity.seed,
       range: this.view.ledger.network.ipv4,

@@ -8,7 +8,7 @@ import { Coturn, signUsername } from "../../gate/host/turn/coturn.ts";
 import { CredentialDesk } from "../../gate/core/turn/credentials.ts";
 import type { TurnPlan } from "../../gate/core/turn/config.ts";
 import { REMOVE_WALLS } from "../../gate/core/turn/egress.ts";
-import type { TransportAddress } from "../../link/core/stun/mod.ts";
+import type { TransportAddress } from "../../mesh/wire/stun/mod.ts";
 import type { TurnCredentials } from "../../link/core/turn/mod.ts";
 import { TurnConnection } from "../../link/host/turn_connection.ts";
 import { openTurnPipe, type TurnServer } from "../../link/host/turn_pipe.ts";

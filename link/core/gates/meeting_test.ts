@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { seeded } from "../stun/testdata/crypto.ts";
+import { seeded } from "../../../mesh/wire/stun/testdata/crypto.ts";
 import { chooseGate, type GateOption, Meeting } from "./meeting.ts";
 
 const option = (gate: string, mine: number | null, good = true, held = false): GateOption => ({

@@ -1,6 +1,6 @@
 /** Homing in a world of gates whose distances jitter, that die, come back, are drained, and stall: by the thousand, from seeds. */
 import assert from "node:assert/strict";
-import { seeded } from "../stun/testdata/crypto.ts";
+import { seeded } from "../../../mesh/wire/stun/testdata/crypto.ts";
 import { Homing, type HomingAction } from "./homing.ts";
 
 interface SimGate {
