@@ -125,6 +125,11 @@ export class Guess {
     return this.#opener !== null;
   }
 
+  /** Probes so far; null while none are sent. */
+  get probed(): number | null {
+    return this.#prober?.sent ?? null;
+  }
+
   /** What is being done, for people; null when nothing is. */
   get text(): string | null {
     if (this.#prober) return `probing ${this.#prober.address}, ${this.#prober.sent} ports so far`;

@@ -109,6 +109,7 @@ export class PeerGuess implements Guesser {
       const { selected } = this.#o.agent.snapshot();
       // What the peer has seen of a joined port says nothing about WireGuard's own.
       if (selected && !this.#guess.join) this.#o.desk.seen(selected);
+      if (this.#guess.probed !== null) this.#o.note(`guess: a path after ${this.#guess.probed} probes`);
       this.#keptBack = null;
       this.#forget();
       this.#guess.stop();
