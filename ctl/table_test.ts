@@ -1,5 +1,14 @@
 import assert from "node:assert/strict";
-import { localPeer, localPingAnswer, localRotateAnswer, localRoutes, localStatus } from "../mesh/wire/local.ts";
+import {
+  localPeer,
+  localPingAnswer,
+  localRotateAnswer,
+  localRoutes,
+  localStatus,
+  localWhois,
+} from "../mesh/wire/local.ts";
+import { localExit } from "../mesh/wire/local_exit.ts";
+import { localFirewall, localFirewallFlow } from "../mesh/wire/local_firewall.ts";
 import { localNetcheck, localPath } from "../mesh/wire/local_look.ts";
 import { z } from "../mesh/wire/schema.ts";
 import { usageOf } from "./spec.ts";
@@ -26,6 +35,11 @@ Deno.test("COMMANDS shows the JSON that the daemon's schemas describe", () => {
     ["route list", localRoutes.strict()],
     ["netcheck", localNetcheck.strict()],
     ["debug path", localPath.strict()],
+    ["whois", localWhois.strict()],
+    ["whoami", localWhois.strict()],
+    ["exit-node list", localExit.strict()],
+    ["firewall counters", localFirewall.strict()],
+    ["firewall log", z.strictObject({ flows: z.array(localFirewallFlow.strict()) })],
   ];
   for (const [name, schema] of schemas) assert.deepEqual(schema.parse(shape(name)), shape(name));
 });

@@ -81,9 +81,9 @@ async function main(): Promise<number> {
     world: {
       log,
       now: () => Date.now(),
+      clock: () => performance.now(),
       random: (n) => crypto.getRandomValues(new Uint8Array(n)),
       hostname: () => Deno.hostname(),
-      addresses: () => Deno.networkInterfaces().map((i) => i.address),
       interfaces: () => Deno.networkInterfaces().map((i) => ({ address: i.address, iface: i.name })),
       runner: systemRunner,
       hmac: (key, data) => new Uint8Array(createHmac("sha256", key).update(data).digest()),

@@ -9,6 +9,7 @@ import { boxKeyFromSeed, nodeIdOf, type SigningKey } from "./trust/keys.ts";
 import { signEntry } from "./trust/ledger.ts";
 import { makeRequestProof } from "./trust/proof.ts";
 import { signNodeRecord } from "./trust/record.ts";
+import { plainGrant, plainRecord } from "./trust/testdata/plain.ts";
 import { Clock, Events, firstChain, newSigningKey, ok, OPEN_POLICY, random, refused } from "./server/testing.ts";
 
 const CODE = encodeSetupCode({ secret: random(16), ca: undefined });
@@ -57,31 +58,23 @@ Deno.test("edge: set-up by the code of the environment, nodes join and sync, by 
     });
   };
   const grantKey = await newSigningKey();
-  const grant = { key: grantKey.public, tags: [], prefixes: [], ephemeral: false, gate: false, expires: null, uses: 2 };
+  const grant = plainGrant(grantKey.public, { uses: 2 });
   const entry = await signEntry({ ledger, admin, kind: "grant", iat: clock.seconds, body: grant });
   await ok(await call(admin, "/v1/ledger", { entries: [entry] }));
 
   const join = async (name: string) => {
     const key = await newSigningKey();
     const id = await nodeIdOf(key.public);
-    const record = await signNodeRecord({
-      v: 1,
+    const plain = plainRecord({
       net,
-      seq: 1,
       iat: clock.seconds,
-      exp: clock.seconds + 3600,
       name,
       wg: (await boxKeyFromSeed(random(32))).public,
       seal: (await boxKeyFromSeed(random(32))).public,
       ipv6: await ipv6Of(net, id),
-      ipv4: null,
-      gates: [],
-      routes: [],
-      tags: [],
-      os: "linux",
-      version: "0.1.0",
       proof: await makeTokenProof({ grantKey, net, sub: key.public, iat: clock.seconds }),
-    }, key);
+    });
+    const record = await signNodeRecord(plain, key);
     return { key, id, record, answer: await call(key, "/v1/nodes", { record }) };
   };
   const a = await join("a");

@@ -1,13 +1,13 @@
 import assert from "node:assert/strict";
 import { MeshClient, parseServer, pinCa } from "./client/mod.ts";
 import { toBase64Url } from "./wire/encoding.ts";
-import type { NodeRecord } from "./wire/record.ts";
 import { decodeSetupCode } from "./wire/token.ts";
 import { makeTokenProof } from "./trust/admission/mod.ts";
 import { ipv6Of } from "./trust/address.ts";
 import { boxKeyFromSeed, nodeIdOf, type SigningKey } from "./trust/keys.ts";
 import { type Ledger, signEntry } from "./trust/ledger.ts";
 import { signNodeRecord } from "./trust/record.ts";
+import { plainGrant, plainRecord } from "./trust/testdata/plain.ts";
 import { firstChain, newSigningKey, OPEN_POLICY, random } from "./server/testing.ts";
 
 const ROOT = new URL("..", import.meta.url).pathname;
@@ -113,24 +113,15 @@ async function found(mesh: Process, server: string): Promise<{ admin: SigningKey
 
 async function makeRecord(o: { key: SigningKey; grantKey: SigningKey; net: string; name: string }): Promise<string> {
   const id = await nodeIdOf(o.key.public);
-  const record: NodeRecord = {
-    v: 1,
+  const record = plainRecord({
     net: o.net,
-    seq: 1,
     iat: seconds(),
-    exp: seconds() + 3600,
     name: o.name,
     wg: (await boxKeyFromSeed(random(32))).public,
     seal: (await boxKeyFromSeed(random(32))).public,
     ipv6: await ipv6Of(o.net, id),
-    ipv4: null,
-    gates: [],
-    routes: [],
-    tags: [],
-    os: "linux",
-    version: "0.1.0",
     proof: await makeTokenProof({ grantKey: o.grantKey, net: o.net, sub: o.key.public, iat: seconds() }),
-  };
+  });
   return await signNodeRecord(record, o.key);
 }
 
@@ -158,8 +149,7 @@ Deno.test("ghostmesh loses nothing that it acknowledged when it is killed while 
     const net = ledger.network.id;
     const as = (key: SigningKey) => new MeshClient({ server, ca, net, key, now, random });
     const grantKey = await newSigningKey();
-    const body = { tags: [], prefixes: [], ephemeral: false, gate: false, expires: null, uses: null };
-    const entry = { ledger, admin, kind: "grant", iat: seconds(), body: { ...body, key: grantKey.public } } as const;
+    const entry = { ledger, admin, kind: "grant", iat: seconds(), body: plainGrant(grantKey.public) } as const;
     {
       using client = as(admin);
       await client.append([await signEntry(entry)]);

@@ -10,7 +10,7 @@ import { MUTATIONS } from "./attacks/mutations.ts";
 import { readOptions } from "./lib/options.ts";
 import { Failure, main, PROJECT, run } from "./lib/run.ts";
 
-/** Enough for a test that waits in vain for what the check would have brought. */
+/** Enough for a test that waits in vain for what the check would have brought, in ms. */
 const TIMEOUT = 240_000;
 
 /** A copy of the project without what is no source. */

@@ -1,4 +1,4 @@
-/** `deno task bench [paths|gate|flood|times|idle|policy] [OPTIONS]`: each bench is a program of its own, which starts itself again inside a world. */
+/** `deno task bench [paths|gate|flood|times|idle|policy|soak] [OPTIONS]`: each bench is a program of its own, which starts itself again inside a world. */
 import { BENCH_USAGE, BENCHES } from "./bench/options.ts";
 import { misuse } from "./lib/options.ts";
 import { main } from "./lib/run.ts";

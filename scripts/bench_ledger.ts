@@ -5,6 +5,7 @@
 import { generateKeyPairSync, sign, verify } from "node:crypto";
 import { Ledger, signEntry } from "../mesh/trust/ledger.ts";
 import { signingKeyFromSeed } from "../mesh/trust/keys.ts";
+import { plainGenesis } from "../mesh/trust/testdata/plain.ts";
 import { type Bytes, toBase64Url } from "../mesh/wire/encoding.ts";
 import { misuse, readOptions } from "./lib/options.ts";
 import { main } from "./lib/run.ts";
@@ -21,14 +22,7 @@ async function makeLedger(entries: number): Promise<Ledger> {
     ledger: null,
     admin,
     kind: "genesis",
-    body: {
-      name: "bench",
-      suffix: "bench.ghost",
-      admins: [{ key: admin.public, name: "bench" }],
-      quorum: 1,
-      ipv4: "100.64.0.0/10",
-      salt: toBase64Url(random(32)),
-    },
+    body: plainGenesis("bench", admin.public, toBase64Url(random(32))),
     iat,
   });
   const ledger = await Ledger.open([genesis]);

@@ -13,7 +13,7 @@ import { unpack } from "./lib/debian.ts";
 import { goInstall, type Mend } from "./lib/go.ts";
 import { exists, Failure, main, type Output, PROJECT, run, which } from "./lib/run.ts";
 
-/** A program and the Debian package that has it. */
+/** A program, or the path of a file, and the Debian package that has it. */
 const TOOLS: readonly (readonly [string, string])[] = [
   ["wg", "wireguard-tools"],
   ["nft", "nftables"],
@@ -26,7 +26,12 @@ const TOOLS: readonly (readonly [string, string])[] = [
   ["setpriv", "util-linux"],
   ["turnserver", "coturn"],
 ];
-/** What only tests need: a router's port mapping, a way to make it forget its connections, an SSH server, two more shells. */
+/** Where Debian keeps aioice, which has no program of its own. */
+const AIOICE = "/usr/lib/python3/dist-packages/aioice/__init__.py";
+/**
+ * What only tests need: a router's port mapping, a way to make it forget its connections, an SSH server, two more shells, an ICE
+ * agent of other people.
+ */
 const TEST_TOOLS: typeof TOOLS = [
   ["miniupnpd", "miniupnpd-nftables"],
   ["conntrack", "conntrack"],
@@ -35,6 +40,7 @@ const TEST_TOOLS: typeof TOOLS = [
   ["zsh", "zsh"],
   ["fish", "fish"],
   ["dbus-daemon", "dbus-daemon"],
+  [AIOICE, "python3-aioice"],
 ];
 /** What leads a machine's names: tried as the real programs in a lab, and never installed, which would change this machine's own. */
 const RESOLVERS = {
@@ -84,7 +90,9 @@ export function unshareArgv(): string[] {
 
 async function missingPackages(tools: typeof TOOLS): Promise<string[]> {
   const missing = new Set<string>();
-  for (const [tool, debianPackage] of tools) if (!(await which(tool))) missing.add(debianPackage);
+  for (const [tool, debianPackage] of tools) {
+    if (!(tool.startsWith("/") ? await exists(tool) : await which(tool))) missing.add(debianPackage);
+  }
   if (!(await which("wireguard-go")) && !(await exists(SYSTEM_WIREGUARD_GO)) && !(await kernelWireguard())) {
     missing.add("wireguard-go");
   }

@@ -50,7 +50,7 @@ const RULES: readonly { part: string; may: readonly string[]; why: string }[] = 
   { part: "ctl", may: HOST_BASE, why: ROLES },
 ];
 /** What compiles with the language alone; mesh/trust is pure too, but needs WebCrypto. */
-const CORES = ["link/core", "gate/core", "mesh/policy"];
+const CORES = ["link/core", "gate/core", "mesh/policy", "mesh/wire/stun"];
 /** Node's pure helpers; every other `node:` module reaches the platform. */
 const PURE_NODE = new Set(["node:assert/strict"]);
 
@@ -120,8 +120,8 @@ function inProject(specifier: string): string | undefined {
 }
 
 const within = (file: string, part: string) => file === part || file.startsWith(`${part}/`);
-/** Tests and what only they use (testdata/, testing_*.ts, *_world.ts) may import more: a test of the client starts the real server. */
-const isTest = (file: string) => /(?:_test|_world)\.ts$|(?:^|\/)(?:testdata\/|testing_[a-z_]+\.ts$)/.test(file);
+/** Tests and what only they use (testdata/, testing.ts, testing_*.ts, *_world.ts) may import more: a test of the client starts the real server. */
+const isTest = (file: string) => /(?:_test|_world)\.ts$|(?:^|\/)(?:testdata\/|testing(?:_[a-z_]+)?\.ts$)/.test(file);
 
 Deno.test("imports keep to the layers", async () => {
   const wrong = new Set<string>();

@@ -9,6 +9,7 @@ import { GhostError } from "../../mesh/wire/errors.ts";
 import { runDeno } from "./run_deno.ts";
 import { toToml } from "./to_toml.ts";
 
+/** A policy program may take this long, in ms. */
 const TIMEOUT = 20_000;
 const MARK = "ghostctl policy document:";
 

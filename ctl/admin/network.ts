@@ -12,7 +12,7 @@ import { type VerifiedGate, type VerifiedNode, verifyGateRecord } from "../../me
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { LedgerBody, LedgerHead, LedgerKind } from "../../mesh/wire/ledger.ts";
 import type { Call } from "../call.ts";
-import { askDaemon } from "../daemon.ts";
+import { handToCoordinator, handToDaemon } from "./hand_entries.ts";
 import { random, unixTime } from "./host.ts";
 import { type KnownNetwork, NetworkStore } from "./store.ts";
 import { fitting, type Named, theOne } from "./the_one.ts";
@@ -20,9 +20,6 @@ import { newIssuers, type Refused, type Under, underPolicy, verifyNodes } from "
 
 /** Times that a change is signed anew because somebody was faster. */
 const ATTEMPTS = 5;
-/** Entries handed to the coordinator at once, and their characters. */
-const MAX_ENTRIES = 64;
-const MAX_SIZE = 700_000;
 /** How a machine that is not found is spoken of. */
 export const MACHINES = { what: "machine", see: "ghostctl nodes list" } as const;
 
@@ -209,7 +206,7 @@ export class AdminNetwork {
         signed.push(jws);
       }
       try {
-        await this.hand(signed);
+        await handToCoordinator(this.client, signed);
       } catch (error) {
         if (!(error instanceof GhostError)) throw error;
         // Somebody's entry took our place; a coordinator may call ours a fork of it.
@@ -220,47 +217,18 @@ export class AdminNetwork {
       for (const jws of signed) await ledger.append(jws);
       await this.#keepNew(ledger);
       await this.#remember(ledger);
-      await Promise.all([this.#tellDaemon(signed), this.#tellGates(ledger, before)]);
+      await this.#tell(signed, ledger, before);
       return { ledger, changed: true };
     }
   }
 
-  /** Hands entries to the coordinator, in as many requests as they need. */
-  async hand(entries: readonly string[]): Promise<void> {
-    for (let at = 0; at < entries.length;) {
-      let size = 0;
-      let end = at;
-      while (
-        end < entries.length && end - at < MAX_ENTRIES && (end === at || size + entries[end]!.length <= MAX_SIZE)
-      ) {
-        size += entries[end++]!.length;
-      }
-      await this.client.append(entries.slice(at, end));
-      at = end;
-    }
-  }
-
-  /**
-   * Hands entries to this machine's own daemon, if one runs: it checks them as those of anybody and passes them on to gates
-   * and peers, so that a coordinator that keeps them to itself delays nothing. (Gates get them from here as well.)
-   */
-  async #tellDaemon(entries: readonly string[]): Promise<void> {
+  /** Tells this machine's own daemon and every gate that is known: a coordinator that keeps entries to itself then delays nothing. */
+  async #tell(signed: readonly string[], ledger: Ledger, before: LedgerHead): Promise<void> {
     if (this.#call === null) return;
-    try {
-      const like = { added: 0, head: { seq: 0, hash: "" } };
-      for (let at = 0; at < entries.length; at += MAX_ENTRIES) {
-        const body = { entries: entries.slice(at, at + MAX_ENTRIES) };
-        await askDaemon(this.#call, { method: "POST", path: "/v1/ledger", body, like });
-      }
-    } catch { /* none runs here, or it is of another network, or behind: it will hear of them as the others do */ }
-  }
-
-  /** Hands what is new since `head` to every gate that is known. */
-  async #tellGates(ledger: Ledger, head: LedgerHead): Promise<void> {
-    if (this.#call === null) return;
+    const told = handToDaemon(this.#call, signed);
     const { gates } = await this.gates(ledger).catch(() => ({ gates: [] })); // the coordinator may be away by now
     const { handToGates } = await import("./gates.ts");
-    await handToGates(this.known, { dir: this.store.dir, gates, ledger, head });
+    await Promise.all([told, handToGates(this.known, { dir: this.store.dir, gates, ledger, head: before })]);
   }
 
   async #contains(jws: string): Promise<boolean> {

@@ -6,6 +6,7 @@ import { issuerSigners } from "../../mesh/policy/mod.ts";
 import { Ledger } from "../../mesh/trust/ledger.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import { decodeSetupCode } from "../../mesh/wire/token.ts";
+import { handToCoordinator } from "../admin/hand_entries.ts";
 import { readCopy } from "../admin/copy.ts";
 import { random, readStdin } from "../admin/host.ts";
 import { AdminNetwork } from "../admin/network.ts";
@@ -51,7 +52,7 @@ export async function run(call: Call): Promise<void> {
       mend: "see: ghostctl ledger resolve",
     });
   }
-  await target.hand(copy.entries.slice(served.head.seq + 1));
+  await handToCoordinator(target.client, copy.entries.slice(served.head.seq + 1));
   const added = Math.max(0, copy.head.seq - served.head.seq) + begun;
   const longer = served.head.seq > copy.head.seq ? served : copy;
   await network.adopt(await Ledger.open(longer.entries, { net, issuerSigners }), at);

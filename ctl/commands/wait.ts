@@ -5,6 +5,7 @@ import { parseDuration } from "../admin/duration.ts";
 import type { Call } from "../call.ts";
 import { askDaemon } from "../daemon.ts";
 
+/** How often the daemon is asked, in ms. */
 const INTERVAL = 250;
 /** The exit code for a wait in vain. */
 const IN_VAIN = 4;

@@ -3,7 +3,8 @@
  * Packets are not here: they take the short way `datagram()` -> `nextPacket()` (gate.ts), without an object each.
  */
 import type { FromNode, SessionClaims } from "../../mesh/wire/gate_session.ts";
-import type { LaneAction, LaneSource } from "./lanes/event.ts";
+import type { LaneAction } from "./lanes/event.ts";
+import type { LaneAddress } from "./lanes/lane.ts";
 import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
 import type { TurnGrantedCredentials } from "../../mesh/wire/turn.ts";
 
@@ -39,7 +40,7 @@ export type GateEvent =
   /** The node with this identity key was revoked. */
   | { t: "revoked"; net: string; key: string }
   /** Control STUN that came to the lanes' ports. */
-  | { t: "lane-control"; bytes: Uint8Array; from: LaneSource }
+  | { t: "lane-control"; bytes: Uint8Array; from: LaneAddress }
   /** The host could not take this lane's port. */
   | { t: "lane-failed"; port: number }
   /** Data crossed on these lanes since the last word. */

@@ -3,7 +3,7 @@
  * whoever asks, so a flood of questions fills nothing. A ticket holds in the hour in which it was given and in the next one.
  */
 import { equalBytes } from "../../mesh/wire/encoding.ts";
-import { TICKET_LENGTH } from "../../mesh/wire/gate_ticket.ts";
+import { TICKET_LENGTH } from "../../mesh/wire/stun/mod.ts";
 import type { Hmac } from "../../mesh/wire/lane.ts";
 
 const HOUR = 3_600_000;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createHmac } from "node:crypto";
-import { TICKET_LENGTH } from "../../mesh/wire/gate_ticket.ts";
+import { TICKET_LENGTH } from "../../mesh/wire/stun/mod.ts";
 import { Tickets } from "./tickets.ts";
 
 const hmac = (key: Uint8Array, data: Uint8Array) => new Uint8Array(createHmac("sha256", key).update(data).digest());

@@ -1,5 +1,5 @@
 /** ghostgate.toml. Everything has a default. */
-import ipaddr from "ipaddr.js";
+import { bindAddress } from "../../mesh/host/bind_address.ts";
 import { loadToml } from "../../mesh/host/config.ts";
 import { GATE_PORT } from "../../mesh/wire/gate_session.ts";
 import { label, z } from "../../mesh/wire/schema.ts";
@@ -8,15 +8,7 @@ import { checkPorts } from "./config_ports.ts";
 /** What a gate offers to nodes that have no direct path. */
 const FALLBACKS = ["ice", "turn", "stun"] as const;
 
-const listen = z.string().max(64).transform((text, context) => {
-  const match = /^(?:\[([0-9a-f:.]+)\]|([0-9.]+)):(\d{1,5})$/i.exec(text);
-  const hostname = match?.[1] ?? match?.[2] ?? "";
-  const port = Number(match?.[3]);
-  const valid = match?.[1] === undefined ? ipaddr.IPv4.isValidFourPartDecimal(hostname) : ipaddr.IPv6.isValid(hostname);
-  if (valid && port <= 65535) return { hostname, port };
-  context.addIssue({ code: "custom", message: 'Expected an address and a port such as "0.0.0.0:3478" or "[::]:3478"' });
-  return z.NEVER;
-});
+const listen = bindAddress({ usual: GATE_PORT });
 
 function portRange(text: string): { first: number; last: number } | null {
   const match = /^(\d{1,5})-(\d{1,5})$/.exec(text);

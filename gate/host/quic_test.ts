@@ -3,6 +3,7 @@ import { GateLine } from "../../mesh/client/mod.ts";
 import { nodeIdOf, type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
 import { signSession, verifySession } from "../../mesh/trust/session.ts";
+import { plainGrant } from "../../mesh/trust/testdata/plain.ts";
 import type { GhostError } from "../../mesh/wire/errors.ts";
 import { FRAME_FIRST, FRAME_HEADER, FRAME_SECOND, frameNodeId } from "../../mesh/wire/gate_session.ts";
 import { CLOSE } from "../core/event.ts";
@@ -150,16 +151,7 @@ Deno.test("a gate asks for newer entries once when it does not know a grant", as
   let asked = 0;
   w.newer = async () => {
     asked++;
-    const body = {
-      key: grant.public,
-      tags: [],
-      prefixes: [],
-      ephemeral: false,
-      gate: false,
-      expires: null,
-      uses: null,
-    };
-    await w.network.append("grant", body);
+    await w.network.append("grant", plainGrant(grant.public));
     return true;
   };
   const { client } = await w.join("new", grant);

@@ -6,16 +6,15 @@
  * whether its NAT maps by address.
  */
 import type { Log } from "../../mesh/host/log.ts";
-import { answerBinding, answersFrom, asksForTicket } from "../core/stun.ts";
+import { answerBinding, readBinding } from "../core/stun.ts";
 import { readDatagrams } from "../../mesh/host/datagrams.ts";
 import { sourceOf } from "../core/source.ts";
 import { AddressSockets } from "./address_sockets.ts";
 import { hears, isFar } from "./addresses.ts";
+import type { HostWatch } from "./host_watch.ts";
 import { StunDebt } from "../core/stun_debt.ts";
 import type { Tickets } from "../core/tickets.ts";
 
-/** How often the host's addresses are looked at, in ms. */
-const LOOK = 15_000;
 /** A socket that was read from is gone after this, in ms. */
 const CLOSING = 100;
 
@@ -26,8 +25,8 @@ export interface StunServerOptions {
   tickets?: Tickets | null;
   /** Answers nobody else. */
   ticketsOnly?: boolean;
-  /** The host's own addresses; without it a socket for all addresses stays one. */
-  host?: { addresses(): string[]; log: Log } | null;
+  /** Tells the host's own addresses; without it a socket for all addresses stays one. */
+  host?: { watch: HostWatch; log: Log } | null;
 }
 
 /** Sends an answer back to where the question came from. */
@@ -38,7 +37,7 @@ export class StunServer {
   readonly #debt = new StunDebt();
   readonly #tickets: Tickets | null;
   readonly #ticketsOnly: boolean;
-  readonly #timer: ReturnType<typeof setInterval> | undefined;
+  readonly #unfollow: (() => void) | undefined;
   answered = 0;
   /** Well-formed requests without an answer, because their source has had more than it sent. */
   withheld = 0;
@@ -63,7 +62,7 @@ export class StunServer {
     const main = port(socket, () => second);
     const second = alternate && port(alternate, () => main);
     this.#ports = second ? [main, second] : [main];
-    if (host) this.#timer = setInterval(() => this.#ports.forEach((each) => each.follow()), LOOK);
+    this.#unfollow = host?.watch.follow(() => this.#ports.forEach((each) => each.follow()));
   }
 
   /**
@@ -71,19 +70,17 @@ export class StunServer {
    * @param ways from the port that was asked, and from the service's other one, if it has one
    */
   answer(bytes: Uint8Array, from: Deno.NetAddr, ways: { same: Send; other?: Send }): void {
+    const request = readBinding(bytes);
+    const send = request?.from && ways[request.from];
+    if (!send || (this.#ticketsOnly && !request.wantsTicket)) return;
     const source = sourceOf(from.hostname, from.port);
-    const [tickets, now] = [this.#tickets, Date.now()];
-    const answer = answerBinding(bytes, {
-      address: source.bytes,
-      port: from.port,
-      ...(tickets && { ticket: () => tickets.give(source.bytes, now) }),
+    const tickets = this.#tickets;
+    const answer = answerBinding(request, {
+      from: { address: source.address, port: from.port },
+      ...(tickets && { ticket: () => tickets.give(source.bytes, Date.now()) }),
     });
-    if (this.#ticketsOnly && !asksForTicket(bytes)) return;
-    const way = answer && answersFrom(bytes);
-    const send = way && ways[way];
-    if (!answer || !send) return;
     const lengths = { request: bytes.length, answer: answer.length };
-    if (!this.#debt.allows({ source: source.group, ...lengths, now })) {
+    if (!this.#debt.allows({ source: source.group, ...lengths, now: performance.now() })) {
       this.withheld++;
       return;
     }
@@ -92,7 +89,7 @@ export class StunServer {
   }
 
   close(): void {
-    clearInterval(this.#timer);
+    this.#unfollow?.();
     for (const port of this.#ports) port.close();
   }
 }
@@ -135,7 +132,8 @@ class StunPort {
     const { hostname } = this.#addr;
     if (hostname !== "0.0.0.0" && hostname !== "::") return;
     // A link-local address is bound with its interface only, and nobody is told of it.
-    const own = this.#host.addresses().filter((address) => hears(hostname, address) && !/^fe80:/i.test(address));
+    const own = this.#host.watch.addresses().map(({ address }) => address)
+      .filter((address) => hears(hostname, address) && !/^fe80:/i.test(address));
     const far = own.filter(isFar);
     const several = [true, false].some((six) => far.filter((address) => address.includes(":") === six).length > 1);
     if (this.#all && !several) return;

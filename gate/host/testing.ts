@@ -6,6 +6,7 @@ import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
 import { Ledger, signEntry } from "../../mesh/trust/ledger.ts";
 import { signNodeRecord } from "../../mesh/trust/record.ts";
 import { signSession, verifySession } from "../../mesh/trust/session.ts";
+import { plainGenesis, plainGrant, plainRecord } from "../../mesh/trust/testdata/plain.ts";
 import { askTicket } from "../../mesh/client/mod.ts";
 import { type Bytes, fromBase64Url, toBase64Url } from "../../mesh/wire/encoding.ts";
 import {
@@ -62,14 +63,7 @@ export class TestNetwork {
       ledger: null,
       admin,
       kind: "genesis",
-      body: {
-        name: "test",
-        suffix: "test.ghost",
-        admins: [{ key: admin.public, name: "test" }],
-        quorum: 1,
-        ipv4: "100.64.0.0/10",
-        salt: toBase64Url(random(32)),
-      },
+      body: plainGenesis("test", admin.public, toBase64Url(random(32))),
       iat: seconds(),
     });
     return new TestNetwork(await Ledger.open([genesis]), admin);
@@ -94,15 +88,7 @@ export class TestNetwork {
   /** A grant's private key, with the grant in the ledger. */
   async grant(o: { gate?: boolean; expires?: number } = {}): Promise<SigningKey> {
     const key = await signingKeyFromSeed(random(32));
-    await this.append("grant", {
-      key: key.public,
-      tags: [],
-      prefixes: [],
-      ephemeral: false,
-      gate: o.gate ?? false,
-      expires: o.expires ?? null,
-      uses: null,
-    });
+    await this.append("grant", plainGrant(key.public, o));
     return key;
   }
 
@@ -112,25 +98,16 @@ export class TestNetwork {
     const id = await nodeIdOf(key.public);
     const now = seconds();
     const box = await boxKeyFromSeed(random(32));
-    const record: NodeRecord = {
-      v: 1,
+    const record = plainRecord({
       net: this.id,
-      seq: 1,
       iat: now,
-      exp: now + 3600,
       name,
       wg: box.public,
       seal: box.public,
       ipv6: await ipv6Of(this.id, id),
-      ipv4: null,
-      gates: [],
-      routes: [],
-      tags: [],
-      os: "linux",
-      version: "0.1.0",
       proof: await makeTokenProof({ grantKey, net: this.id, sub: key.public, iat: now }),
       ...change,
-    };
+    });
     return { id, key, net: this.id, record: await signNodeRecord(record, key), head: this.ledger.head };
   }
 }

@@ -8,6 +8,7 @@ import { GateCore } from "../core/gate.ts";
 import type { Limits } from "../core/limits.ts";
 import { Tickets } from "../core/tickets.ts";
 import { openCertificate } from "./certificate.ts";
+import { HostWatch } from "./host_watch.ts";
 import { LedgerJudge } from "./judge.ts";
 import { LaneService } from "./lanes/service.ts";
 import { GateServer } from "./quic.ts";
@@ -20,19 +21,18 @@ const LANES = { first: 24_100, last: 24_399 };
 export const hmacSha256 = (key: Uint8Array, data: Uint8Array): Uint8Array =>
   new Uint8Array(createHmac("sha256", key).update(data).digest());
 
-async function loopLanes(stateDir: string): Promise<LaneService> {
+async function loopLanes(stateDir: string, watch: HostWatch): Promise<LaneService> {
   return await LaneService.open({
     hostname: "127.0.0.1",
     ports: LANES,
     quic: 0,
     nodeRate: null,
     networkRate: null,
-    addresses: () => [],
+    watch,
     stateDir,
     runner: systemRunner,
     log: createLog("ghostgate", { write: () => {} }),
-    now: () => Date.now(),
-    idle: 300_000,
+    now: () => performance.now(),
     stun: () => {},
     loopOnly: true,
   });
@@ -48,6 +48,7 @@ export class GateWorld implements AsyncDisposable {
   readonly tickets: Tickets;
   readonly #dir: string;
   readonly #lanes: LaneService | undefined;
+  readonly #watch: HostWatch;
   readonly #stun: StunServer;
   readonly clients: TestClient[] = [];
   /** What the gate finds when it asks for newer entries. */
@@ -62,6 +63,7 @@ export class GateWorld implements AsyncDisposable {
     limits: Partial<Limits>;
     idle: number | undefined;
     lanes: LaneService | undefined;
+    watch: HostWatch;
   }) {
     this.network = o.network;
     this.grant = o.grant;
@@ -100,10 +102,12 @@ export class GateWorld implements AsyncDisposable {
       tickets,
       log,
       now,
+      clock: () => performance.now(),
       ...(o.idle ? { idle: o.idle } : {}),
       ...(o.lanes ? { lanes: o.lanes } : {}),
     });
     this.#lanes = o.lanes;
+    this.#watch = o.watch;
     o.lanes?.attach((event) => this.server.handle(event));
     this.head();
   }
@@ -115,6 +119,7 @@ export class GateWorld implements AsyncDisposable {
   ): Promise<GateWorld> {
     const network = await TestNetwork.create();
     const dir = await Deno.makeTempDir();
+    const watch = new HostWatch(() => [], 15_000);
     return new GateWorld({
       network,
       grant: await network.grant(),
@@ -123,7 +128,8 @@ export class GateWorld implements AsyncDisposable {
       certificate: await openCertificate(dir, { now: () => Date.now(), random }),
       limits,
       idle,
-      lanes: lanes ? await loopLanes(dir) : undefined,
+      lanes: lanes ? await loopLanes(dir, watch) : undefined,
+      watch,
     });
   }
 
@@ -143,6 +149,7 @@ export class GateWorld implements AsyncDisposable {
     await this.server.close();
     this.#stun.close();
     await this.#lanes?.close();
+    this.#watch[Symbol.dispose]();
     await Deno.remove(this.#dir, { recursive: true });
   }
 }

@@ -1,6 +1,6 @@
 /** HMAC for the ICE and STUN cores, synchronous, which WebCrypto is not. */
 import { createHmac, randomBytes } from "node:crypto";
-import type { StunCrypto } from "../core/stun/crypto.ts";
+import type { StunCrypto } from "../../mesh/wire/stun/crypto.ts";
 
 /** HMACs by node:crypto and the system's random source. */
 export const stunCrypto: StunCrypto = {

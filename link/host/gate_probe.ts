@@ -1,6 +1,13 @@
 /** How far away gates are, without a session: one question each to their STUN services, from a socket that is closed again. */
 import ipaddr from "ipaddr.js";
-import { familyOf, field, NO_TICKET, type StunCrypto, TICKET, type TransportAddress } from "../core/stun/mod.ts";
+import {
+  familyOf,
+  field,
+  NO_TICKET,
+  type StunCrypto,
+  TICKET,
+  type TransportAddress,
+} from "../../mesh/wire/stun/mod.ts";
 import type { TicketBook } from "../../mesh/client/mod.ts";
 import type { VerifiedGate } from "../../mesh/trust/record.ts";
 import { StunAsker } from "./stun_ask.ts";

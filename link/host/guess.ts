@@ -7,7 +7,7 @@
  */
 import { MAX_GUESSES, Opener, type PortRow, predict, Prober, SOCKETS } from "../core/guess/mod.ts";
 import type { Join } from "../core/plan/mod.ts";
-import type { StunCrypto, TransportAddress } from "../core/stun/mod.ts";
+import type { StunCrypto, TransportAddress } from "../../mesh/wire/stun/mod.ts";
 import { readDatagrams } from "../../mesh/host/datagrams.ts";
 import { sampleMappings } from "./nat_probe.ts";
 

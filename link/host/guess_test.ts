@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { SOCKETS } from "../core/guess/mod.ts";
-import { decodeStun, encodeStun, field, XOR_MAPPED_ADDRESS } from "../core/stun/mod.ts";
+import { decodeStun, encodeStun, field, XOR_MAPPED_ADDRESS } from "../../mesh/wire/stun/mod.ts";
 import { stunCrypto } from "./crypto.ts";
 import { Guess, GuessDesk } from "./guess.ts";
 

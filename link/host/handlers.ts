@@ -39,7 +39,7 @@ export function localHandlers(
         return { routes: withdraw ? routes.filter((p) => p !== text) : [...routes, text].sort() };
       }) !== null;
       if (changed) await o.changed();
-      const approved = view.routes().mine.some((route) => route.prefix === text);
+      const approved = view.rights.routes().mine.some((route) => route.prefix === text);
       return { changed, routes: o.own.record.routes, approved };
     },
     firewall: () => report.firewall(),

@@ -19,7 +19,8 @@ function machine(approved: string) {
     },
   };
   const mine = () => record.routes.filter((prefix) => prefix === approved).map((prefix) => ({ prefix }));
-  const parts = { view: { ledger: { network }, routes: () => ({ mine: mine(), theirs: [] }) } };
+  const rights = { routes: () => ({ mine: mine(), theirs: [] }) };
+  const parts = { view: { ledger: { network }, rights } };
   const host = { own, changed: () => Promise.resolve() } as unknown as Parameters<typeof localHandlers>[1];
   return { handlers: localHandlers(parts as unknown as Parts, host), own };
 }

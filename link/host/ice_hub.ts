@@ -4,15 +4,8 @@
  * machine's candidates: its own addresses, and how the gates' STUN services see it.
  */
 import { receiverOf } from "../core/ice/mod.ts";
-import {
-  type BindingAction,
-  decodeStun,
-  isStun,
-  StunBinding,
-  type StunCrypto,
-  type StunMessage,
-  type TransportAddress,
-} from "../core/stun/mod.ts";
+import { type BindingAction, StunBinding } from "../core/nat/binding.ts";
+import { type StunCrypto, type TransportAddress, tryDecodeStun } from "../../mesh/wire/stun/mod.ts";
 import { MAX_DATAGRAM } from "../../mesh/host/datagrams.ts";
 import type { Log } from "../../mesh/host/log.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
@@ -121,13 +114,8 @@ export class IceHub {
   }
 
   #route(from: TransportAddress, bytes: Uint8Array): void {
-    if (!isStun(bytes)) return;
-    let message: StunMessage;
-    try {
-      message = decodeStun(bytes);
-    } catch {
-      return; // anybody can send here
-    }
+    const message = tryDecodeStun(bytes);
+    if (!message) return; // anybody can send here
     if (message.class === "request" || message.class === "indication") {
       const ufrag = receiverOf(message);
       if (ufrag !== null) this.#byUfrag.get(ufrag)?.datagram(from, bytes);

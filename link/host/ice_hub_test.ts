@@ -7,7 +7,7 @@ import {
   type TransportAddress,
   USERNAME,
   XOR_MAPPED_ADDRESS,
-} from "../core/stun/mod.ts";
+} from "../../mesh/wire/stun/mod.ts";
 import { stunCrypto } from "./crypto.ts";
 import { IceHub } from "./ice_hub.ts";
 

@@ -4,11 +4,21 @@
  * machine inside 10.1.1.0/24 goes on reaching it directly).
  */
 import type { Runner } from "../../mesh/host/runner.ts";
-import { GhostError } from "../../mesh/wire/errors.ts";
 import { parseJson } from "../../mesh/wire/encoding.ts";
-import { parse, z } from "../../mesh/wire/schema.ts";
 import {
-  CONTAINER_NAMES,
+  ALIAS_PREFIX,
+  type HostAddress,
+  isContainer,
+  isOurRoute,
+  lengthOf,
+  parseAddresses,
+  parseHostAddresses,
+  parseOtherRoutes,
+  parseOwnRoutes,
+  readLinks,
+  readRoutes,
+} from "./ip_json.ts";
+import {
   EXIT_MARK,
   type HostRoute,
   type IpStep,
@@ -19,7 +29,7 @@ import {
 import { type LinkTools, MAX_TOOL_OUTPUT, runTool, toolError } from "./tools.ts";
 
 /** Metric of our routes: behind the kernel's own, NetworkManager's and the 1024 that IPv6 routes have by default. */
-export const ROUTE_METRIC = 18_800;
+const ROUTE_METRIC = 18_800;
 /**
  * Metric of routes past the tunnel, to single hosts: 18,801 to 19,000, by the tunnel's name, so that two tunnels of one
  * machine know their own.
@@ -29,44 +39,6 @@ function exemptMetric(iface: string): number {
   for (const char of iface) hash = (hash * 31 + char.charCodeAt(0)) % 200;
   return ROUTE_METRIC + 1 + hash;
 }
-/** Every tunnel of GhostMesh carries this in front of its owner as the interface's alias. */
-export const ALIAS_PREFIX = "ghostlink ";
-
-const text = z.string().max(256);
-const addressList = z.array(z.object({
-  ifname: text.optional(),
-  flags: z.array(text).max(64).default([]),
-  mtu: z.int().default(0),
-  ifalias: text.optional(),
-  linkinfo: z.object({ info_kind: text.optional() }).optional(),
-  addr_info: z.array(z.object({
-    family: text.optional(),
-    local: text.optional(),
-    address: text.optional(),
-    prefixlen: z.int().min(0).max(128).optional(),
-    scope: text.optional(),
-    deprecated: z.boolean().optional(),
-    tentative: z.boolean().optional(),
-    dadfailed: z.boolean().optional(),
-  })).max(10_000).default([]),
-})).max(10_000);
-const routeList = z.array(z.object({
-  dst: text.default("default"),
-  dev: text.optional(),
-  prefsrc: text.optional(),
-  gateway: text.optional(),
-  metric: z.int().optional(),
-  protocol: z.union([text, z.int()]).optional(),
-  type: text.optional(),
-})).max(100_000);
-
-/** An address of this machine at which peers may reach it. */
-export interface HostAddress {
-  address: string;
-  family: 4 | 6;
-  iface: string;
-}
-
 /** Where traffic to an address leaves. */
 export interface RouteTo {
   iface: string;
@@ -134,7 +106,7 @@ export class IpTool {
     const mark = ["mark", `${EXIT_MARK}`];
     const result = await this.#runner.run(this.#ip, ["-json", "route", "get", address, ...mark]);
     if (result.code !== 0) return null;
-    const [route] = parse(routeList, this.#decode(result.stdout), "ip route get");
+    const [route] = readRoutes(this.#decode(result.stdout));
     if (!route?.dev) return null;
     return { iface: route.dev, source: route.prefsrc ?? null, gateway: route.gateway ?? null };
   }
@@ -149,7 +121,7 @@ export class IpTool {
     ]);
     return {
       routes: [...parseOtherRoutes(four, this.iface), ...parseOtherRoutes(six, this.iface)],
-      addresses: parse(addressList, links, "ip addr").flatMap(({ ifname, addr_info }) =>
+      addresses: readLinks(links).flatMap(({ ifname, addr_info }) =>
         ifname === undefined || ifname === this.iface
           ? []
           : addr_info.flatMap(({ local, scope }) =>
@@ -166,12 +138,12 @@ export class IpTool {
   async networks(): Promise<LocalNetworks> {
     const found: LocalNetworks = { lan: [], containers: [], uplinks: { 4: [], 6: [] } };
     for (const family of [4, 6] as const) {
-      const rows = parse(routeList, await this.#json([`-${family}`, "route", "show", "table", "main"]), "ip route");
+      const rows = readRoutes(await this.#json([`-${family}`, "route", "show", "table", "main"]));
       const uplink = (dev: string) => rows.some((row) => row.dst === "default" && row.dev === dev);
       for (const { dst, dev, protocol } of rows) {
         if (dev === undefined || dev === this.iface || isOurRoute({ protocol })) continue;
         if (dst === "default") found.uplinks[family].push(dev);
-        else if (CONTAINER.test(dev) && !uplink(dev)) found.containers.push(dst);
+        else if (isContainer(dev) && !uplink(dev)) found.containers.push(dst);
         else if (!dst.startsWith("fe80:") && lengthOf(dst) > 1) found.lan.push(dst);
       }
     }
@@ -180,7 +152,7 @@ export class IpTool {
 
   /** Tunnels of other networks on this machine. */
   async tunnels(): Promise<string[]> {
-    return parse(addressList, await this.#json(["-details", "addr", "show"]), "ip addr").flatMap((
+    return readLinks(await this.#json(["-details", "addr", "show"])).flatMap((
       { ifname, ifalias },
     ) => ifname !== undefined && ifname !== this.iface && ifalias?.startsWith(ALIAS_PREFIX) ? [ifname] : []);
   }
@@ -188,7 +160,7 @@ export class IpTool {
   /** Next hops of the routes that are not ours. */
   async gateways(): Promise<string[]> {
     const both = await Promise.all([4, 6].map((family) => this.#json([`-${family}`, "route", "show"])));
-    return both.flatMap((json) => parse(routeList, json, "ip route")).filter((r) => !isOurRoute(r))
+    return both.flatMap((json) => readRoutes(json)).filter((r) => !isOurRoute(r))
       .flatMap((r) => r.gateway === undefined ? [] : [r.gateway]);
   }
 
@@ -201,7 +173,7 @@ export class IpTool {
     const ours = `proto ${ROUTE_PROTOCOL} metric ${metric}`;
     const wanted = new Map<string, string>();
     for (const host of hosts) {
-      const found = parse(routeList, await this.#json([family(host), "route", "show", "match", host]), "ip route")
+      const found = readRoutes(await this.#json([family(host), "route", "show", "match", host]))
         .filter((r) => !isOurRoute(r) && r.dev !== this.iface && r.dev !== undefined)
         .toSorted((a, b) => lengthOf(b.dst) - lengthOf(a.dst) || (a.metric ?? 0) - (b.metric ?? 0))[0];
       if (found) wanted.set(host, `${found.gateway ? `via ${found.gateway} ` : ""}dev ${found.dev}`);
@@ -210,7 +182,7 @@ export class IpTool {
       [4, 6].map((f) => this.#json([`-${f}`, "route", "show", "proto", `${ROUTE_PROTOCOL}`])),
     );
     const there = new Map(
-      shown.flatMap((json) => parse(routeList, json, "ip route")).filter((r) => r.metric === metric)
+      shown.flatMap((json) => readRoutes(json)).filter((r) => r.metric === metric)
         .map((r) => [r.dst, `${r.gateway ? `via ${r.gateway} ` : ""}dev ${r.dev}`]),
     );
     const lines = [
@@ -228,7 +200,7 @@ export class IpTool {
     const known = this.#local.get(address);
     if (known && known.until > performance.now()) return known.local;
     const iface = (await this.routeTo(address))?.iface;
-    const local = iface === "lo" || (iface !== undefined && CONTAINER.test(iface));
+    const local = iface === "lo" || (iface !== undefined && isContainer(iface));
     if (this.#local.size >= 256) this.#local.clear();
     this.#local.set(address, { local, until: performance.now() + 30_000 });
     return local;
@@ -244,82 +216,8 @@ export class IpTool {
   }
 }
 
-/** Reads `ip -json addr show dev IF`. */
-export function parseAddresses(json: unknown): ObservedAddresses {
-  const [link] = parse(addressList, json, "ip addr").filter((l) => l.ifname !== undefined);
-  if (!link) throw new GhostError("not_found", "No such interface", { place: "ip addr" });
-  return {
-    addresses: link.addr_info.filter((a) => a.scope !== "link" && a.local !== undefined)
-      .map((a) => `${a.local}/${a.prefixlen}`),
-    mtu: link.mtu,
-    up: link.flags.includes("UP"),
-  };
-}
-
-/** Reads `ip -4|-6 -json route show proto N`: what leads into the tunnel, and what is unreachable. */
-export function parseOwnRoutes(json: unknown, family: 4 | 6, tunnel: string): OwnRoutes {
-  const rows = parse(routeList, json, "ip route");
-  return {
-    tunnel: rows.filter((r) => r.dev === tunnel).map((r) => ({
-      prefix: r.dst === "default" ? (family === 4 ? "0.0.0.0/0" : "::/0") : r.dst,
-      source: r.prefsrc ?? null,
-    })),
-    unreachable: rows.filter((r) => r.type === "unreachable" && r.metric !== undefined)
-      .map((r) => ({ prefix: withLength(r.dst), metric: r.metric! })),
-  };
-}
-
-/** Reads `ip -4|-6 -json route show table all`: what others lead somewhere by an interface, default routes left out. */
-export function parseOtherRoutes(json: unknown, tunnel: string): HostRoute[] {
-  return parse(routeList, json, "ip route").flatMap((route) => {
-    const { dst, dev, type } = route;
-    if (dst === "default" || dev === undefined || dev === tunnel || dev === "lo" || isOurRoute(route)) return [];
-    if (type !== undefined && type !== "unicast") return [];
-    return [{ prefix: withLength(dst), iface: dev }];
-  });
-}
-
-/** Bridges and ends of containers and virtual machines: their addresses are the same on many machines and lead nowhere. */
-const CONTAINER = { test: (iface: string) => CONTAINER_NAMES.some((name) => iface.startsWith(name)) };
-/**
- * Kinds of other VPNs' tunnels. A path inside one could work, but its packets are smaller than ours, what does not fit is lost
- * without a word, and it is never shorter than the path that the tunnel itself takes.
- */
-const TUNNEL = /^(tun|wireguard|ipip|sit|gre|ip6tnl|vti|xfrm)/;
-
-/** Reads `ip -json -details addr show up` for candidates. */
-export function parseHostAddresses(json: unknown, tunnel: string): HostAddress[] {
-  const found: HostAddress[] = [];
-  for (const link of parse(addressList, json, "ip addr")) {
-    const iface = link.ifname;
-    if (iface === undefined || iface === tunnel || CONTAINER.test(iface)) continue;
-    if (link.flags.includes("LOOPBACK") || link.ifalias?.startsWith(ALIAS_PREFIX)) continue;
-    if (TUNNEL.test(link.linkinfo?.info_kind ?? "")) continue;
-    for (const a of link.addr_info) {
-      if (a.scope !== "global" || a.local === undefined || a.deprecated || a.tentative || a.dadfailed) continue;
-      if (a.local.startsWith("169.254.")) continue;
-      found.push({ address: a.local, family: a.family === "inet6" ? 6 : 4, iface });
-    }
-  }
-  return found;
-}
-
-function isOurRoute(route: { protocol?: string | number | undefined }): boolean {
-  return String(route.protocol) === String(ROUTE_PROTOCOL);
-}
-
 function family(address: string): "-4" | "-6" {
   return address.includes(":") ? "-6" : "-4";
-}
-
-/** Single hosts are told without a length. */
-function withLength(dst: string): string {
-  return dst.includes("/") ? dst : `${dst}/${dst.includes(":") ? 128 : 32}`;
-}
-
-function lengthOf(dst: string): number {
-  if (dst === "default") return 0;
-  return Number(dst.split("/")[1] ?? (dst.includes(":") ? 128 : 32));
 }
 
 /** One line of `ip -batch`. */

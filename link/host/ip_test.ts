@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { Runner, RunOptions } from "../../mesh/host/runner.ts";
-import { IpTool, parseAddresses, parseHostAddresses, parseOtherRoutes, parseOwnRoutes } from "./ip.ts";
+import { IpTool } from "./ip.ts";
+import { parseAddresses, parseHostAddresses, parseOtherRoutes, parseOwnRoutes } from "./ip_json.ts";
 
 /** As iproute2 6.1 prints it, `{}` for what its filter left out included. */
 const TUNNEL = JSON.parse(

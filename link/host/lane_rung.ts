@@ -7,7 +7,7 @@ import { type FromGate, LANE_IDLE } from "../../mesh/wire/gate_session.ts";
 import type { SignalBody } from "../../mesh/wire/signal.ts";
 import { type LaneAction, LaneEnd, type LaneEvent } from "../core/lane/lane_end.ts";
 import { laneRefusal } from "../core/lane/refusal.ts";
-import type { TransportAddress } from "../core/stun/mod.ts";
+import type { TransportAddress } from "../../mesh/wire/stun/mod.ts";
 import { type LaneHost, MovingLane } from "./lane_moves.ts";
 import type { Carrier, PathNow, Transport } from "./transport.ts";
 

@@ -1,7 +1,7 @@
 /** What the daemon tells of its network and of one path: the answers behind `ghostctl netcheck` and `ghostctl debug path`. */
 import { verdict } from "../core/nat/verdict.ts";
 import { whyNotBetter } from "../core/path/why.ts";
-import { familyOf } from "../core/stun/mod.ts";
+import { familyOf } from "../../mesh/wire/stun/mod.ts";
 import { steady } from "../../mesh/host/clock.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import type { LocalNetcheck, LocalPath } from "../../mesh/wire/local_look.ts";

@@ -1,6 +1,6 @@
 /** What this machine's NAT is like: the STUN services of the gates, asked from a fresh socket (link/core/nat/kind.ts judges). */
 import { type NatKind, natKind, type Observation } from "../core/nat/kind.ts";
-import { CHANGE_PORT, familyOf, field, type StunCrypto, type TransportAddress } from "../core/stun/mod.ts";
+import { CHANGE_REQUEST, familyOf, field, type StunCrypto, type TransportAddress } from "../../mesh/wire/stun/mod.ts";
 import { StunAsker } from "./stun_ask.ts";
 
 /** A STUN service with the own address that the route towards it leaves from. */
@@ -51,7 +51,7 @@ async function otherPort(
   if (able.length === 0) return null;
   const answers = await Promise.all(able.map(async ({ server }) => {
     using asker = new StunAsker(o);
-    return await asker.ask(server, [field(CHANGE_PORT, true)]);
+    return await asker.ask(server, [field(CHANGE_REQUEST, { address: false, port: true })]);
   }));
   return answers.some((answer) => answer !== null);
 }

@@ -6,19 +6,7 @@
  * The coordinator's word alone can only take away (`forget`), never add or change.
  */
 import { InTurn } from "../../mesh/wire/in_turn.ts";
-import {
-  type Compiled,
-  DEFAULT_GRACE,
-  type DnsPolicy,
-  type Exit,
-  exitsFor,
-  type Filter,
-  filterFor,
-  internetBeyond,
-  NO_DNS,
-  routesFor,
-  sees,
-} from "../../mesh/policy/mod.ts";
+import { DEFAULT_GRACE } from "../../mesh/policy/mod.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import {
   readNodeRecord,
@@ -29,14 +17,13 @@ import {
   verifyNodeRecord,
 } from "../../mesh/trust/record.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
-import type { RouteBody } from "../../mesh/wire/ledger.ts";
-import { canonicalPrefix } from "../core/plan/mod.ts";
 import { ForkGuard } from "./fork_guard.ts";
 import { KnownGates } from "./known_gates.ts";
 import { claim, findNode, type KnownNode, reclaim } from "./known_node.ts";
 import { Lifetimes } from "./lifetimes.ts";
 import { Marks, type SavedMark } from "./marks.ts";
 import { type RefusedNode, RefusedRecords } from "./refused_records.ts";
+import { Rights } from "./rights.ts";
 import { RulesInForce } from "./rules_in_force.ts";
 import { type Saved, SavedRecords } from "./saved_records.ts";
 
@@ -60,6 +47,8 @@ export class NetworkView {
   readonly saved: SavedRecords;
   #adrift = false;
   readonly #rules: RulesInForce;
+  /** What follows from all that for this node. */
+  readonly rights: Rights;
   /** Changes are made one after another: what one has verified, the next must not overtake. */
   readonly #turns = new InTurn();
   readonly #lifetimes: Lifetimes;
@@ -74,6 +63,14 @@ export class NetworkView {
     this.#guard = new ForkGuard(o.ledger, o.selfId);
     this.#lifetimes = new Lifetimes(o);
     this.#rules = new RulesInForce(o.ledger);
+    this.rights = new Rights({
+      selfId: o.selfId,
+      ledger: o.ledger,
+      nodes: this.#nodes,
+      lifetimes: this.#lifetimes,
+      rules: this.#rules,
+      adrift: () => this.#adrift,
+    });
     this.saved = new SavedRecords({
       node: (jws) => this.node(jws),
       gate: (jws) => this.gate(jws),
@@ -261,81 +258,6 @@ export class NetworkView {
     if (!this.#lifetimes.look(this.#nodes.values())) return "none";
     this.#rules.membersChanged();
     return "nodes";
-  }
-
-  /** Whether this node itself is in the network now. */
-  #isMember(): boolean {
-    return this.#nodes.has(this.selfId) && !this.#lifetimes.over(this.selfId);
-  }
-
-  /** The nodes that count: those whose time is not over. */
-  #members(): KnownNode[] {
-    return [...this.#nodes.values()].filter((n) => !this.#lifetimes.over(n.id));
-  }
-
-  #compile(): Compiled | null {
-    return this.#rules.compiled(() => this.#members());
-  }
-
-  /** The same, as far as it lets this node to others now. */
-  #usable(): Compiled | null {
-    return this.#adrift || !this.#isMember() ? null : this.#compile();
-  }
-
-  /** The nodes that policy lets this one see. */
-  peers(): KnownNode[] {
-    const compiled = this.#usable();
-    if (!compiled) return [];
-    return [...this.#nodes.values()].filter((n) =>
-      n.id !== this.selfId && n.keyed && sees(compiled, this.selfId, n.id)
-    );
-  }
-
-  /** This node's packet filter; null when there is no usable policy, and then nothing may pass. */
-  filter(o: { exit?: string | undefined } = {}): Filter | null {
-    const compiled = this.#compile();
-    return compiled && this.#isMember() ? filterFor(compiled, this.selfId, o) : null;
-  }
-
-  /** What the policy says of names. */
-  get dns(): DnsPolicy {
-    return this.#rules.policy?.dns ?? NO_DNS;
-  }
-
-  /** Peers through which policy lets this node into the internet. */
-  exits(): Exit[] {
-    const compiled = this.#usable();
-    if (!compiled) return [];
-    return exitsFor(compiled, this.selfId).filter(({ node }) => this.#nodes.get(node)?.keyed);
-  }
-
-  /** What lies beyond the network, and so is nobody's in it. */
-  beyond(): string[] {
-    const compiled = this.#compile();
-    return compiled === null ? [] : internetBeyond(compiled);
-  }
-
-  /** The network's own ranges: that of its IPv4 addresses and, once this node is known, the /48 of its IPv6 ones (mesh/trust/address.ts). */
-  ranges(): string[] {
-    const self = this.#nodes.get(this.selfId);
-    return [this.ledger.network.ipv4, ...(self ? [canonicalPrefix(`${self.ipv6}/48`)] : [])];
-  }
-
-  /** Routes in force that this node carries itself, and those of others that policy lets it use. */
-  routes(): { mine: RouteBody[]; theirs: RouteBody[] } {
-    const compiled = this.#compile();
-    const usable = new Set((compiled ? routesFor(compiled, this.selfId) : []).map((r) => `${r.prefix} ${r.node}`));
-    const { routes } = this.#rules;
-    return {
-      mine: routes.filter((r) => r.node === this.selfId),
-      theirs: routes.filter((r) => usable.has(`${r.prefix} ${r.node}`)),
-    };
-  }
-
-  /** Routes in force, whoever may use them: signed ones, and announced ones that the policy approves. */
-  get approved(): readonly RouteBody[] {
-    this.#compile();
-    return this.#rules.routes;
   }
 
   /** True for addresses inside the overlay, which can never be a way to reach a node from outside. */

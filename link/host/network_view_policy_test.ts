@@ -10,18 +10,18 @@ import { entry, join, view } from "./testing_view.ts";
 Deno.test("NetworkView makes peers of those whom policy lets see each other, and of nobody without a policy", async () => {
   const v = await view();
   const bob = await join(v, "bob");
-  assert.deepEqual(v.peers().map((p) => p.id), [bob]);
+  assert.deepEqual(v.rights.peers().map((p) => p.id), [bob]);
   const bare = await view(null);
   await join(bare, "bob");
-  assert.deepEqual(bare.peers(), []);
-  assert.equal(bare.filter(), null);
+  assert.deepEqual(bare.rights.peers(), []);
+  assert.equal(bare.rights.filter(), null);
 });
 
 Deno.test("NetworkView fails closed when the policy in force is not one that it can enforce", async () => {
   const v = await view('[[firewall]]\ntag = "tag:web"\n');
   await join(v, "bob");
-  assert.deepEqual(v.peers(), []);
-  assert.equal(v.filter(), null);
+  assert.deepEqual(v.rights.peers(), []);
+  assert.equal(v.rights.filter(), null);
   assert.match(v.policyFault!, /firewall/);
 });
 
@@ -30,10 +30,10 @@ Deno.test("NetworkView takes what a policy.ts computed when it was signed, and n
   const bob = await join(v, "bob");
   await entry(v, "policy", { format: "ts", source: "export default {}" } as never);
   assert.match(v.policyFault!, /signed without the document/);
-  assert.deepEqual(v.peers().map((p) => p.id), [bob]);
+  assert.deepEqual(v.rights.peers().map((p) => p.id), [bob]);
   await entry(v, "policy", { format: "ts", source: "Deno.exit(9)", computed: "" } as never);
   assert.equal(v.policyFault, null);
-  assert.deepEqual(v.peers(), []);
+  assert.deepEqual(v.rights.peers(), []);
 });
 
 Deno.test("NetworkView keeps the rules in force when the next policy fails its own tests", async () => {
@@ -42,7 +42,7 @@ Deno.test("NetworkView keeps the rules in force when the next policy fails its o
   const source = '[tags]\nweb = []\n[[test]]\nfrom = "a@b.c"\naccept = ["tag:web tcp/1"]\n';
   await entry(v, "policy", { format: "toml", source } as never);
   assert.match(v.policyFault!, /Test accept/);
-  assert.deepEqual(v.peers().map((p) => p.id), [bob]);
+  assert.deepEqual(v.rights.peers().map((p) => p.id), [bob]);
 });
 
 Deno.test("NetworkView keeps the rules in force when the next policy is not one that it can enforce", async () => {
@@ -50,7 +50,7 @@ Deno.test("NetworkView keeps the rules in force when the next policy is not one 
   const bob = await join(v, "bob");
   await entry(v, "policy", { format: "toml", source: "[zones]\n" } as never);
   assert.match(v.policyFault!, /zones/);
-  assert.deepEqual(v.peers().map((p) => p.id), [bob]);
+  assert.deepEqual(v.rights.peers().map((p) => p.id), [bob]);
   await entry(
     v,
     "policy",
@@ -73,15 +73,15 @@ Deno.test("NetworkView that starts with a policy it cannot use goes back to the 
   const bob = await join(v, "bob");
   assert.match(v.policyFault!, /zones/, "the newest one's fault is told");
   assert.equal(v.policyEntry, usable);
-  assert.deepEqual(v.peers().map((p) => p.id), [bob]);
+  assert.deepEqual(v.rights.peers().map((p) => p.id), [bob]);
   assert.deepEqual(new AdmitRules().of(ledger.policy), [{ method: "static", revokesNodes: false }]);
 });
 
 Deno.test("NetworkView knows a route that the policy approves as approved, whoever may use it", async () => {
   const v = await view('[routes]\nexit = ["*"]\n');
   const bob = await join(v, "bob", { routes: ["0.0.0.0/0"] });
-  assert.deepEqual(v.approved.map(({ prefix, node }) => [prefix, node]), [["0.0.0.0/0", bob]]);
-  assert.deepEqual(v.routes(), { mine: [], theirs: [] });
+  assert.deepEqual(v.rights.approved.map(({ prefix, node }) => [prefix, node]), [["0.0.0.0/0", bob]]);
+  assert.deepEqual(v.rights.routes(), { mine: [], theirs: [] });
 });
 
 Deno.test("NetworkView separates the routes that it carries from those of visible peers", async () => {
@@ -94,8 +94,8 @@ Deno.test("NetworkView separates the routes that it carries from those of visibl
   await route(v.selfId, "10.2.0.0/16");
   await route(stranger, "10.3.0.0/16");
   await route(bob, "10.4.0.0/16"); // no rule uses it
-  assert.deepEqual(v.routes().mine.map((r) => r.prefix), ["10.2.0.0/16"]);
-  assert.deepEqual(v.routes().theirs.map((r) => r.prefix), ["10.1.1.0/24"]);
+  assert.deepEqual(v.rights.routes().mine.map((r) => r.prefix), ["10.2.0.0/16"]);
+  assert.deepEqual(v.rights.routes().theirs.map((r) => r.prefix), ["10.1.1.0/24"]);
 });
 
 Deno.test("NetworkView ends a peer whose key has expired by the policy, whatever the coordinator says", async () => {
@@ -110,7 +110,7 @@ Deno.test("NetworkView ends a peer whose key has expired by the policy, whatever
   // An admin has given carol and this machine another end.
   const carol = await join(v, "carol");
   for (const node of [carol, alice.id]) await entry(v, "node", { node, expires: NOW + 9000 } as never);
-  const peers = () => v.peers().map((p) => p.id).sort();
+  const peers = () => v.rights.peers().map((p) => p.id).sort();
   assert.deepEqual(peers(), [bob, carol].sort());
   now = NOW + 3601;
   assert.equal(await v.review(), "nodes");
@@ -127,7 +127,7 @@ Deno.test("NetworkView has no peers while it is adrift", async () => {
   assert.equal(v.grace, 7200);
   assert.equal(v.drift(true), "nodes");
   assert.equal(v.drift(true), "none");
-  assert.deepEqual(v.peers(), []);
+  assert.deepEqual(v.rights.peers(), []);
   assert.equal(v.drift(false), "nodes");
-  assert.equal(v.peers().length, 1);
+  assert.equal(v.rights.peers().length, 1);
 });

@@ -24,15 +24,15 @@ Deno.test("NetworkView drops a revoked node at once, and itself too", async () =
   const v = await view();
   const bob = await nodeRecordOf(v.ledger, "bob");
   await join(v, "bob");
-  assert.equal(v.peers().length, 1);
+  assert.equal(v.rights.peers().length, 1);
   await entry(v, "revoke", { what: "node", key: bob.key.public } as never);
-  assert.equal(v.peers().length, 0);
+  assert.equal(v.rights.peers().length, 0);
   assert.equal(v.nodes.has(bob.id), false);
   const alice = await nodeRecordOf(v.ledger, "alice");
   await join(v, "carol");
   await entry(v, "revoke", { what: "node", key: alice.key.public } as never);
-  assert.deepEqual(v.peers(), [], "a revoked node has no peers");
-  assert.equal(v.filter(), null);
+  assert.deepEqual(v.rights.peers(), [], "a revoked node has no peers");
+  assert.equal(v.rights.filter(), null);
 });
 
 Deno.test("NetworkView refuses entries of a stranger and keeps what it had", async () => {
@@ -41,7 +41,7 @@ Deno.test("NetworkView refuses entries of a stranger and keeps what it had", asy
   const head = v.ledger.head;
   await assert.rejects(entry(v, "policy", { format: "toml", source: "" } as never, second));
   assert.deepEqual(v.ledger.head, head);
-  assert.equal(v.peers().length, 1);
+  assert.equal(v.rights.peers().length, 1);
 });
 
 Deno.test("NetworkView leaves a name and an address with whoever was seen first, until an admin settles it", async () => {
@@ -84,7 +84,7 @@ Deno.test("NetworkView configures nobody who names another node's WireGuard key"
   await join(v, "sly", { wgNext: bob.record.wg });
   const alice = v.nodes.get(v.selfId)!.verified.record;
   await join(v, "mirror", { wg: alice.wg });
-  assert.deepEqual(v.peers().map((p) => p.id), [bob.id]);
+  assert.deepEqual(v.rights.peers().map((p) => p.id), [bob.id]);
 });
 
 Deno.test("NetworkView forgets what is gone, but never itself", async () => {
@@ -107,8 +107,8 @@ Deno.test("NetworkView built from another node's copy of the ledger sees the sam
     now: () => NOW,
   });
   for (const known of v.nodes.values()) await copy.node(known.verified.jws);
-  assert.deepEqual(copy.peers(), v.peers());
-  assert.deepEqual(copy.filter(), v.filter());
+  assert.deepEqual(copy.rights.peers(), v.rights.peers());
+  assert.deepEqual(copy.rights.filter(), v.rights.filter());
 });
 
 Deno.test("NetworkView does not keep a node whose record it was checking when the node was revoked", async () => {
@@ -160,7 +160,7 @@ Deno.test("NetworkView ends with the clock what ends by the clock, and takes it 
   const bob = await join(v, "bob", { exp: NOW + 100 });
   const carol = await join(v, "carol");
   await entry(v, "node", { node: carol, expires: NOW + 200 } as never);
-  const peers = () => v.peers().map((p) => p.id).sort();
+  const peers = () => v.rights.peers().map((p) => p.id).sort();
   assert.equal(v.lookAtClock(), "none");
   assert.deepEqual(peers(), [bob, carol].sort());
   now = NOW + 100;
@@ -169,10 +169,10 @@ Deno.test("NetworkView ends with the clock what ends by the clock, and takes it 
   now = NOW + 201;
   assert.equal(v.lookAtClock(), "nodes");
   assert.deepEqual(peers(), []);
-  assert.notEqual(v.filter(), null);
+  assert.notEqual(v.rights.filter(), null);
   now = NOW + 1000;
   assert.equal(v.lookAtClock(), "nodes");
-  assert.equal(v.filter(), null, "this node's own time is over as well");
+  assert.equal(v.rights.filter(), null, "this node's own time is over as well");
   now = NOW;
   assert.equal(v.lookAtClock(), "nodes");
   assert.deepEqual(peers(), [bob, carol].sort());
@@ -190,10 +190,10 @@ Deno.test("NetworkView keeps the record of a node that is not admitted, and take
       source: `${open}[[admit]]\nmethod = "oidc"\nissuer = "https://a.example"\nclient_id = "g"\n`,
     } as never,
   );
-  assert.deepEqual(v.peers(), []);
+  assert.deepEqual(v.rights.peers(), []);
   assert.match(v.refused.find((n) => n.id === bob)!.why, /admits nobody by token/);
   await entry(v, "policy", { format: "toml", source: open } as never);
-  assert.deepEqual(v.peers().map((p) => p.id), [bob]);
+  assert.deepEqual(v.rights.peers().map((p) => p.id), [bob]);
   assert.deepEqual(v.refused, []);
   const carl = await nodeRecordOf(v.ledger, "carl");
   await join(v, "carl");
@@ -213,7 +213,7 @@ Deno.test("NetworkView in a fork: keeps who is in, lets nobody new in, drops who
   assert.equal(await v.entry(theirs), "ledger");
   assert.equal(await v.entry(theirs), "none");
   assert.equal(v.ledger.fork?.seq, 4);
-  assert.deepEqual(v.peers().map((p) => p.id), [carol.id]);
+  assert.deepEqual(v.rights.peers().map((p) => p.id), [carol.id]);
   await assert.rejects(join(v, "dora"), (error) => ghost("not_admitted", /forked at entry 4/)(error));
   const gate = await gateRecordOf(v.ledger, "fra");
   await assert.rejects(v.gate(await signGateRecord(gate.record, gate.key)), (error) => ghost("not_admitted")(error));
@@ -229,7 +229,7 @@ Deno.test("NetworkView in a fork: keeps who is in, lets nobody new in, drops who
     { nodes: [...v.nodes.values()].map((n) => n.verified.jws), gates: [] },
     (error) => assert.fail(String(error)),
   );
-  assert.deepEqual(again.peers().map((p) => p.id), [carol.id]);
+  assert.deepEqual(again.rights.peers().map((p) => p.id), [carol.id]);
   await assert.rejects(join(again, "dora"), (error) => ghost("not_admitted")(error));
 
   const body = { seq: 4, keep: v.ledger.hashAt(4)!, drop: [other.hashAt(4)!] };
@@ -237,7 +237,7 @@ Deno.test("NetworkView in a fork: keeps who is in, lets nobody new in, drops who
   assert.ok(!v.ledger.fork);
   await join(v, "dora");
   await join(v, "bob");
-  assert.equal(v.peers().length, 3);
+  assert.equal(v.rights.peers().length, 3);
 });
 
 Deno.test("NetworkView does not go back to an old record of a peer that was forgotten, nor after a restart", async () => {
@@ -269,7 +269,7 @@ Deno.test("NetworkView keeps saved records that a wrong clock refuses, and takes
     assert.equal(await v.saved.retry(), false);
     now = NOW;
     assert.equal(await v.saved.retry(), true);
-    assert.deepEqual(v.peers().map((p) => p.id), [bob.id]);
+    assert.deepEqual(v.rights.peers().map((p) => p.id), [bob.id]);
     assert.deepEqual(v.saved.untimely.nodes, []);
   }
 });

@@ -12,7 +12,7 @@ import {
   tableName,
   type TableParts,
 } from "../core/plan/mod.ts";
-import { type LinkTools, toolError } from "./tools.ts";
+import { hasTable, type LinkTools, toolError } from "./tools.ts";
 
 /** The table of one tunnel interface. Calls are done one after another. */
 export class LinkTable {
@@ -48,11 +48,6 @@ export class LinkTable {
     return this.#turns.run(() => this.#load(parts));
   }
 
-  /** Changes only the bridges of the table in force; without one it does nothing, the next `load` has to name them. */
-  setBridges(bridges: readonly Bridge[]): Promise<boolean> {
-    return this.#turns.run(async () => this.#loaded ? await this.#load({ ...this.#loaded.parts, bridges }) : false);
-  }
-
   /**
    * Loads the table again if somebody removed it (`nft flush ruleset`, a restart of the host's firewall): without it the
    * policy would not be enforced.
@@ -61,8 +56,7 @@ export class LinkTable {
   ensure(): Promise<boolean> {
     return this.#turns.run(async () => {
       if (!this.#loaded) return false;
-      const { code } = await this.#runner.run(this.#nft, ["-t", "list", "table", "inet", tableName(this.iface)]);
-      if (code === 0) return false;
+      if (await hasTable(this.#runner, this.#nft, tableName(this.iface))) return false;
       const { parts } = this.#loaded;
       this.#loaded = null;
       return await this.#load(parts);

@@ -113,6 +113,7 @@ export class Parts {
       met: d.met,
       tellPeer: (id, word) => this.signals.send(id, { t: "meet", ...word }),
       session: d.gateSession,
+      interrupted: () => p.hub.askAgain(),
       signal: (from, box) => this.signals.receive(from, box),
       presence: (_gate, node, up) => d.presence(node, up),
       packet: (from, packet) => this.peers.all.get(from)?.relayed(packet),
@@ -190,7 +191,7 @@ export class Parts {
       log: o.log,
     });
     this.collisions = new Collisions({ ip: p.machine.ip, view: this.view, log: o.log });
-    this.foreign = p.machine.foreignFirewalls(() => this.view.routes().mine.map(({ prefix }) => prefix));
+    this.foreign = p.machine.foreignFirewalls(() => this.view.rights.routes().mine.map(({ prefix }) => prefix));
     this.portMap = !o.config.portmap ? null : portMapping({
       secret: identity.identity.seed,
       range: this.view.ledger.network.ipv4,

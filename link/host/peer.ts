@@ -9,7 +9,7 @@ import type { IceAction, IceEvent } from "../core/ice/event.ts";
 import type { PathAction, PathEvent } from "../core/path/event.ts";
 import { type Counters, Path, Traffic, TunnelWatch } from "../core/path/mod.ts";
 import type { Bridge, Endpoint, Join } from "../core/plan/mod.ts";
-import type { TransportAddress } from "../core/stun/mod.ts";
+import type { TransportAddress } from "../../mesh/wire/stun/mod.ts";
 import type { FromGate } from "../../mesh/wire/gate_session.ts";
 import { fromBase64Url, toBase64Url } from "../../mesh/wire/encoding.ts";
 import type { Rung } from "../../mesh/wire/local.ts";

@@ -6,7 +6,7 @@ import ipaddr from "ipaddr.js";
 import type { IceAgent, IceState } from "../core/ice/mod.ts";
 import { GUESS_AFTER } from "../core/guess/mod.ts";
 import type { Join } from "../core/plan/mod.ts";
-import type { StunCrypto, TransportAddress } from "../core/stun/mod.ts";
+import type { StunCrypto, TransportAddress } from "../../mesh/wire/stun/mod.ts";
 import type { SignalBody, WireCandidate } from "../../mesh/wire/signal.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
 import { Guess, type GuessDesk } from "./guess.ts";

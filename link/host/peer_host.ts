@@ -2,7 +2,7 @@
 import type { Log } from "../../mesh/host/log.ts";
 import type { Rung } from "../../mesh/wire/local.ts";
 import type { SignalBody } from "../../mesh/wire/signal.ts";
-import type { StunCrypto } from "../core/stun/mod.ts";
+import type { StunCrypto } from "../../mesh/wire/stun/mod.ts";
 import type { Gates } from "./gates.ts";
 import type { GuessDesk } from "./guess.ts";
 import type { IceHub } from "./ice_hub.ts";

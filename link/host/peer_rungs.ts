@@ -1,7 +1,7 @@
 /** One peer's relayed rungs: a carrier of each transport, what those that are up have said, and sending by the best. */
 import type { Log } from "../../mesh/host/log.ts";
 import type { PathEvent } from "../core/path/event.ts";
-import { sameAddress, type TransportAddress } from "../core/stun/mod.ts";
+import { sameAddress, type TransportAddress } from "../../mesh/wire/stun/mod.ts";
 import type { Rung } from "../../mesh/wire/local.ts";
 import type { Carrier, CarrierHost, Transport, Up } from "./transport.ts";
 

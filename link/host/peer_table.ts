@@ -66,7 +66,7 @@ export class PeerTable {
   /** Brings the table in line with the view. */
   sync(): void {
     const { view, gates, host } = this.#o;
-    const wanted = new Map(view.peers().map((p) => [p.id, p]));
+    const wanted = new Map(view.rights.peers().map((p) => [p.id, p]));
     for (const [id, peer] of this.#peers) {
       if (wanted.has(id)) continue;
       peer.close();

@@ -224,7 +224,7 @@ export class Report {
   /** What machines announce and no admin has approved. */
   #announced(): z.infer<typeof localRoutes>["routes"] {
     const { view } = this.#o;
-    const signed = new Set([...view.ledger.routes, ...view.approved].map((r) => `${r.prefix} ${r.node}`));
+    const signed = new Set([...view.ledger.routes, ...view.rights.approved].map((r) => `${r.prefix} ${r.node}`));
     return [...view.nodes.values()].flatMap(({ id, name, verified }) =>
       verified.record.routes.filter((prefix) => !signed.has(`${prefix} ${id}`)).map((prefix) => ({
         prefix,
@@ -264,7 +264,7 @@ export class Report {
       rows: rowsOf(inForce, {
         totals: await firewall.totals(),
         nameOf: (address) => names.get(address),
-        internet: view.beyond(),
+        internet: view.rights.beyond(),
       }),
     };
   }
@@ -285,7 +285,7 @@ export class Report {
     });
     return {
       routes: [
-        ...view.routes().mine.map((r) => ({ ...row(r), active: true, reason: "carried by this machine" })),
+        ...view.rights.routes().mine.map((r) => ({ ...row(r), active: true, reason: "carried by this machine" })),
         ...machine.routeUses.map((u) => ({ ...row(u.route), active: u.active, reason: u.reason })),
         ...this.#announced(),
       ],

@@ -4,15 +4,15 @@ import {
   encodeStun,
   type Field,
   field,
+  FILLER,
   isStun,
-  PADDING,
   read,
   SOFTWARE,
   type StunCrypto,
   TICKET,
   type TransportAddress,
   XOR_MAPPED_ADDRESS,
-} from "../core/stun/mod.ts";
+} from "../../mesh/wire/stun/mod.ts";
 import { readDatagrams } from "../../mesh/host/datagrams.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 
@@ -68,7 +68,7 @@ export class StunAsker implements Disposable {
     const transaction = this.#crypto.random(12);
     const answer = Promise.withResolvers<Answer>();
     this.#waiting.set(transaction.toString(), answer.resolve);
-    const padded = [...fields, field(SOFTWARE, PADDING)];
+    const padded = [...fields, field(SOFTWARE, FILLER.binding)];
     const bytes = encodeStun({ class: "request", transaction, fields: padded, fingerprint: true });
     try {
       for (const wait of WAITS) {

@@ -3,7 +3,7 @@ import ipaddr from "ipaddr.js";
 import { isHard } from "../core/nat/kind.ts";
 import { GATEWAY_PORT, isInside } from "../core/portmap/mod.ts";
 import type { ExitService } from "../core/plan/mod.ts";
-import type { StunCrypto, TransportAddress } from "../core/stun/mod.ts";
+import type { StunCrypto, TransportAddress } from "../../mesh/wire/stun/mod.ts";
 import type { HostAddresses } from "./host_addresses.ts";
 import type { IceHub } from "./ice_hub.ts";
 import type { Machine } from "./machine.ts";

@@ -53,6 +53,7 @@ export async function machine(
     headSeen: () => {},
     ledger: () => {},
     about: () => {},
+    interrupted: () => {},
   });
   const turn = new TurnDesk({
     enabled: false,

@@ -10,7 +10,7 @@
 import type { FromGate } from "../../mesh/wire/gate_session.ts";
 import type { Rung } from "../../mesh/wire/local.ts";
 import type { SignalBody } from "../../mesh/wire/signal.ts";
-import type { StunCrypto, TransportAddress } from "../core/stun/mod.ts";
+import type { StunCrypto, TransportAddress } from "../../mesh/wire/stun/mod.ts";
 import type { Gates } from "./gates.ts";
 import type { IceHub } from "./ice_hub.ts";
 import type { TurnDesk } from "./turn_desk.ts";

@@ -1,6 +1,6 @@
 /** One allocation at one TURN server: the pure client (core/turn), the way to the server, and the client's timer. */
 import { errorLine } from "../../mesh/wire/errors.ts";
-import type { TransportAddress } from "../core/stun/mod.ts";
+import type { TransportAddress } from "../../mesh/wire/stun/mod.ts";
 import { TurnClient, type TurnCredentials, type TurnEvent } from "../core/turn/mod.ts";
 import { turnCrypto } from "./turn_crypto.ts";
 import { openTurnPipe, type TurnPipe, type TurnServer } from "./turn_pipe.ts";

@@ -7,7 +7,7 @@ import type { Log } from "../../mesh/host/log.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
 import { race } from "../../mesh/host/race.ts";
 import { Hold } from "../core/path/hold.ts";
-import { endpointText, isStun, type TransportAddress } from "../core/stun/mod.ts";
+import { endpointText, isStun, type TransportAddress } from "../../mesh/wire/stun/mod.ts";
 import type { RelayedAddress, TurnCredentials } from "../core/turn/mod.ts";
 import { persistent } from "./attempts.ts";
 import { TurnConnection } from "./turn_connection.ts";

@@ -1,7 +1,7 @@
 /** This node's one address at a TURN server: how it is had, and who may use it. The server is in memory, behind a real socket. */
 import assert from "node:assert/strict";
 import { createLog } from "../../mesh/host/log.ts";
-import { encodeStun, type TransportAddress } from "../core/stun/mod.ts";
+import { encodeStun, type TransportAddress } from "../../mesh/wire/stun/mod.ts";
 import { CREDENTIALS, FakeServer } from "../core/turn/testdata/server.ts";
 import type { TurnCredentials } from "../core/turn/mod.ts";
 import { type RelayUser, TurnDesk } from "./turn_desk.ts";

@@ -3,7 +3,7 @@
  * challenge (401), so that nothing is allocated and none are needed.
  */
 import { equalBytes } from "../../mesh/wire/encoding.ts";
-import { decodeStun, encodeStun, field, isStun, REQUESTED_TRANSPORT, SOFTWARE } from "../core/stun/mod.ts";
+import { encodeStun, field, FILLER, REQUESTED_TRANSPORT, SOFTWARE, tryDecodeStun } from "../../mesh/wire/stun/mod.ts";
 import { ALLOCATE } from "../core/turn/client.ts";
 import { turnCrypto } from "./turn_crypto.ts";
 import { openTurnPipe, type TurnServer } from "./turn_pipe.ts";
@@ -23,14 +23,15 @@ async function answersOn(server: TurnServer): Promise<boolean> {
   const transaction = turnCrypto.random(12);
   const events = {
     message: (bytes: Uint8Array) => {
-      if (isStun(bytes) && equalBytes(decodeStun(bytes).transaction, transaction)) answer.resolve(true);
+      const message = tryDecodeStun(bytes);
+      if (message && equalBytes(message.transaction, transaction)) answer.resolve(true);
     },
     closed: () => answer.resolve(false),
   };
   let timer: ReturnType<typeof setTimeout> | undefined;
   try {
     const pipe = await openTurnPipe(server, events, { timeout: PATIENCE });
-    const fields = [field(REQUESTED_TRANSPORT, 17), field(SOFTWARE, "GhostMesh".padEnd(96))];
+    const fields = [field(REQUESTED_TRANSPORT, 17), field(SOFTWARE, FILLER.allocate)];
     const bytes = encodeStun({ class: "request", method: ALLOCATE, transaction, fields, fingerprint: true });
     pipe.send(bytes);
     const again = server.transport === "udp" ? setInterval(() => pipe.send(bytes), ASK_EVERY) : undefined;

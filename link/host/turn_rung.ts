@@ -5,7 +5,7 @@
  */
 import type { SignalBody } from "../../mesh/wire/signal.ts";
 import { type RelayAction, type RelayedAddress, RelayEnd, type RelayEvent } from "../core/turn/mod.ts";
-import type { TransportAddress } from "../core/stun/mod.ts";
+import type { TransportAddress } from "../../mesh/wire/stun/mod.ts";
 import type { Carrier, CarrierHost, PathNow, Transport } from "./transport.ts";
 import type { RelayUser } from "./turn_desk.ts";
 

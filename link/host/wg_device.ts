@@ -14,7 +14,7 @@ import { parseJson } from "../../mesh/wire/encoding.ts";
 import { GhostError } from "../../mesh/wire/errors.ts";
 import { pause } from "../../mesh/wire/pause.ts";
 import { parse, z } from "../../mesh/wire/schema.ts";
-import { ALIAS_PREFIX } from "./ip.ts";
+import { ALIAS_PREFIX } from "./ip_json.ts";
 import { type LinkTools, runTool, toolError } from "./tools.ts";
 
 /** Where wireguard-go may lie, newest first: our own build, the administrator's, the distribution's. */

@@ -12,11 +12,11 @@ const METHODS = { token: "static", oidc: "oidc", x509: "mtls" } as const;
  * @throws GhostError `not_found`
  */
 export function whois(
-  view: Pick<NetworkView, "selfId" | "nodes" | "find" | "peers">,
+  view: Pick<NetworkView, "selfId" | "nodes" | "find" | "rights">,
   who: string | undefined,
 ): LocalWhois {
   const known = who === undefined ? view.nodes.get(view.selfId) : view.find(who) ?? view.find(withoutPort(who));
-  const seen = known && (known.id === view.selfId || view.peers().some(({ id }) => id === known.id));
+  const seen = known && (known.id === view.selfId || view.rights.peers().some(({ id }) => id === known.id));
   if (!known || !seen) {
     const mend = "ghostctl peers lists those that policy lets this machine see";
     throw new GhostError("not_found", who === undefined ? "This machine is not admitted" : `Nobody is "${who}"`, {

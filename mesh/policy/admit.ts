@@ -19,7 +19,7 @@ import { isDomain, suggest } from "./names.ts";
 import { checkKeys, flagOf, type Notes, quoted, shown, toWords, type Word, wordOf, wordsOf } from "./shape.ts";
 import { readToml, type TomlTable } from "./toml.ts";
 
-/** A log-in is good for this long unless the rule says otherwise. */
+/** A log-in is good for this long, in seconds, unless the rule says otherwise. */
 const DEFAULT_LIFETIME = 30 * 86_400;
 const MAX_LIFETIME_DAYS = 400;
 const USERS = ["san:email", "san:upn", "san:dns", "cn"] as const;

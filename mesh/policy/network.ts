@@ -3,7 +3,7 @@ import { readDuration } from "./duration.ts";
 import { checkKeys, type Notes, wordOf } from "./shape.ts";
 import type { TomlTable } from "./toml.ts";
 
-/** How long what is connected stays connected without the coordinator, unless the policy says otherwise. */
+/** How long what is connected stays connected without the coordinator, in seconds, unless the policy says otherwise. */
 export const DEFAULT_GRACE = 30 * 86_400;
 
 /** The seconds of `grace = "30d"`. */

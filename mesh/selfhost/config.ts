@@ -1,6 +1,7 @@
 /** ghostmesh.toml. Everything has a default; relative paths are relative to the file. */
 import { dirname, resolve } from "node:path";
 import ipaddr from "ipaddr.js";
+import { bindAddress } from "../host/bind_address.ts";
 import { loadToml } from "../host/config.ts";
 import { MESH_PORT } from "../wire/api.ts";
 import { GhostError } from "../wire/errors.ts";
@@ -13,20 +14,7 @@ export type AuthMethod = (typeof AUTH_METHODS)[number];
 
 const method = z.enum(AUTH_METHODS, { error: `Unknown; known are: ${AUTH_METHODS.join(", ")}` });
 
-const bind = z.string().max(64).transform((text, context) => {
-  const match = /^(?:\[([0-9a-f:.]+)\]|([0-9.]+)|(localhost)):(\d{1,5})$/i.exec(text);
-  const [, v6, v4, name] = match ?? [];
-  const valid = v6 !== undefined
-    ? ipaddr.IPv6.isValid(v6)
-    : v4 !== undefined
-    ? ipaddr.IPv4.isValidFourPartDecimal(v4)
-    : name !== undefined;
-  const port = Number(match?.[4]);
-  if (valid && port <= 65535) return { hostname: v6 ?? v4 ?? "localhost", port };
-  context.addIssue({ code: "custom", message: 'Expected an address and a port such as "0.0.0.0:7777" or "[::]:7777"' });
-  return z.NEVER;
-});
-
+const bind = bindAddress({ usual: MESH_PORT, names: ["localhost"] });
 const path = z.string().min(1).max(4096);
 const name = z.string().min(1).max(253).regex(/^[A-Za-z0-9_.:-]+$/, "Expected a host name or an address without port");
 

@@ -10,6 +10,7 @@ import { type BoxKey, boxKeyFromSeed, nodeIdOf, type SigningKey, signingKeyFromS
 import { Ledger, signEntry } from "../trust/ledger.ts";
 import { makeRequestProof } from "../trust/proof.ts";
 import { signGateRecord, signNodeRecord } from "../trust/record.ts";
+import { plainGenesis, plainGrant, plainRecord } from "../trust/testdata/plain.ts";
 import { createApp, type MeshApp, type ServerConfig } from "./app.ts";
 
 export function random(length: number): Bytes {
@@ -105,8 +106,7 @@ export class World {
   /** A join token's key, its grant in the ledger. */
   async grant(over: Partial<GrantBody> = {}): Promise<SigningKey> {
     const key = await newSigningKey();
-    const plain = { tags: [], prefixes: [], ephemeral: false, gate: false, expires: null, uses: null };
-    await this.append("grant", { ...plain, ...over, key: key.public });
+    await this.append("grant", plainGrant(key.public, over));
     return key;
   }
 
@@ -171,25 +171,20 @@ export class Machine {
 
   async record(over: Partial<NodeRecord> = {}): Promise<string> {
     const { net, clock, ledger } = this.world;
-    return await signNodeRecord({
-      v: 1,
+    const plain = plainRecord({
       net,
       seq: ++this.seq,
       iat: clock.seconds,
-      exp: clock.seconds + 86_400,
       name: this.name,
       wg: this.wg.public,
       seal: this.seal.public,
       ipv6: await ipv6Of(net, this.id),
       ipv4: await ipv4Of(net, this.id, 0, ledger.network.ipv4),
-      gates: [],
-      routes: [],
-      tags: [],
-      os: "linux",
       version: VERSION,
       proof: this.proof,
       ...over,
-    }, this.key);
+    });
+    return await signNodeRecord(plain, this.key);
   }
 
   /** Publishes a new node record. */
@@ -304,14 +299,7 @@ export async function firstChain(
     admin,
     kind: "genesis",
     iat,
-    body: {
-      name: "home",
-      suffix: "home.ghost",
-      admins: [{ key: admin.public, name: "ann" }],
-      quorum: 1,
-      ipv4: "100.64.0.0/10",
-      salt: toBase64Url(random(32)),
-    },
+    body: plainGenesis("home", admin.public, toBase64Url(random(32))),
   });
   const ledger = await Ledger.open([genesis]);
   const body = { format: "toml" as const, source: policy };

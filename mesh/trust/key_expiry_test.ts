@@ -7,6 +7,7 @@ import { ipv6Of } from "./address.ts";
 import { boxKeyFromSeed, nodeIdOf } from "./keys.ts";
 import { ghost } from "./testdata/assert.ts";
 import { add, grantKey, grantOf, network, NOW, signer } from "./testdata/network.ts";
+import { plainRecord } from "./testdata/plain.ts";
 
 const DAY = 86_400;
 const admit = parsePolicy(`[tags]
@@ -36,25 +37,19 @@ Deno.test("verifyNodeRecord() refuses an expired key, whoever asks, unless an ad
   await add(ledger, "grant", grantOf(grantKey, {}));
   const id = await nodeIdOf(key.public);
   const box = (await boxKeyFromSeed(new Uint8Array(32).fill(7))).public;
-  const record = async (now: number) =>
-    await signNodeRecord({
-      v: 1,
+  const record = async (now: number) => {
+    const plain = plainRecord({
       net: ledger.network.id,
       seq: now,
       iat: now,
-      exp: now + DAY,
       name: "alice",
       wg: box,
       seal: box,
       ipv6: await ipv6Of(ledger.network.id, id),
-      ipv4: null,
-      gates: [],
-      routes: [],
-      tags: [],
-      os: "linux",
-      version: "0.1.0",
       proof: await makeTokenProof({ grantKey, net: ledger.network.id, sub: key.public, iat: NOW }),
-    }, key);
+    });
+    return await signNodeRecord(plain, key);
+  };
   const before = await verifyNodeRecord(await record(NOW), { ledger, now: NOW, admit });
   assert.equal(before.admission.expires, NOW + 90 * DAY);
   const late = NOW + 91 * DAY;

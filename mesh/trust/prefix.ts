@@ -32,7 +32,8 @@ export function readPrefix(text: string, o: { place: string; code: ErrorCode }):
   return { text, address: network, length };
 }
 
-function networkOf(address: ipaddr.IPv4 | ipaddr.IPv6, length: number): ipaddr.IPv4 | ipaddr.IPv6 {
+/** The address with its host bits cleared. */
+export function networkOf(address: ipaddr.IPv4 | ipaddr.IPv6, length: number): ipaddr.IPv4 | ipaddr.IPv6 {
   const bytes = address.toByteArray();
   for (let i = 0; i < bytes.length; i++) {
     const keep = Math.max(0, Math.min(8, length - i * 8));

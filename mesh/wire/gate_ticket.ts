@@ -15,21 +15,12 @@
  * connection before its handshake has left (one datagram, no longer than the Initial's). The answer is no longer than the request.
  */
 
+import { equalBytes } from "./encoding.ts";
+import { BINDING, encodeStun, field, NO_TICKET, rawValue, TICKET, TICKET_LENGTH, tryDecodeStun } from "./stun/mod.ts";
+
 /** What everybody asks a gate for, as TLS calls it, with or without a ticket before it. */
 export const GATE_SERVER_NAME = "ghostgate";
-/** Comprehension-optional, of the range for expert review (RFC 8489 section 18.3.1): other servers pass over it. */
-export const TICKET = 0xc67d;
-/** Bytes of a ticket. */
-export const TICKET_LENGTH = 16;
-/** Bytes of the attribute's value in a request: as many as the longest answer has beside its header, and its own head. */
-export const TICKET_FILLER = 40;
 
-const COOKIE = 0x2112a442;
-const HEADER = 20;
-const REQUEST = 0x0001;
-const SUCCESS = 0x0101;
-/** No answer to such a request is longer. */
-const MAX_ANSWER = 128;
 const NAMED = new RegExp(`^([0-9a-f]{${TICKET_LENGTH * 2}})\\.${GATE_SERVER_NAME}$`);
 
 /** The server name that shows a ticket. */
@@ -45,29 +36,14 @@ export function ticketInName(name: string | undefined): Uint8Array | null {
 
 /** A Binding request that asks for a ticket. @param transaction 12 random bytes */
 export function encodeTicketRequest(transaction: Uint8Array): Uint8Array<ArrayBuffer> {
-  const out = new Uint8Array(HEADER + 4 + TICKET_FILLER);
-  const view = new DataView(out.buffer);
-  view.setUint16(0, REQUEST);
-  view.setUint16(2, out.length - HEADER);
-  view.setUint32(4, COOKIE);
-  out.set(transaction, 8);
-  view.setUint16(HEADER, TICKET);
-  view.setUint16(HEADER + 2, TICKET_FILLER);
-  return out;
+  return encodeStun({ class: "request", transaction, fields: [field(TICKET, NO_TICKET)] });
 }
 
 /** The ticket in an answer to the request of this transaction; null for anything else. */
 export function decodeTicketAnswer(bytes: Uint8Array, transaction: Uint8Array): Uint8Array<ArrayBuffer> | null {
-  if (bytes.length < HEADER || bytes.length > MAX_ANSWER) return null;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  if (view.getUint16(0) !== SUCCESS || view.getUint32(4) !== COOKIE) return null;
-  if (view.getUint16(2) !== bytes.length - HEADER) return null;
-  if (!transaction.every((byte, i) => bytes[8 + i] === byte)) return null;
-  for (let at = HEADER; at + 4 <= bytes.length;) {
-    const [type, length] = [view.getUint16(at), view.getUint16(at + 2)];
-    if (at + 4 + length > bytes.length) return null;
-    if (type === TICKET) return length === TICKET_LENGTH ? bytes.slice(at + 4, at + 4 + length) : null;
-    at += 4 + Math.ceil(length / 4) * 4;
-  }
-  return null;
+  const message = tryDecodeStun(bytes);
+  if (message?.class !== "success" || message.method !== BINDING) return null;
+  if (!equalBytes(message.transaction, transaction)) return null;
+  const ticket = rawValue(message, TICKET);
+  return ticket?.length === TICKET_LENGTH ? Uint8Array.from(ticket) : null;
 }

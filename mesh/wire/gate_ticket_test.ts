@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
-import { decodeTicketAnswer, encodeTicketRequest, nameOfTicket, TICKET_LENGTH, ticketInName } from "./gate_ticket.ts";
+import { decodeTicketAnswer, encodeTicketRequest, nameOfTicket, ticketInName } from "./gate_ticket.ts";
+import { TICKET_LENGTH } from "./stun/mod.ts";
 
 const TICKET = Uint8Array.from({ length: TICKET_LENGTH }, (_, i) => 240 + i);
 const TRANSACTION = Uint8Array.from({ length: 12 }, (_, i) => i);

@@ -19,29 +19,37 @@
  *   0  type, length, magic cookie        12  LANE_WORD    16  lane's port    18  random (6)
  *  20  USERNAME "0" or "1" (requests)    28  NONCE (16 bytes, zeros when empty)    ...  MESSAGE-INTEGRITY-SHA256
  */
-import { equalBytes } from "./encoding.ts";
 import type { LaneEnd } from "./gate_session.ts";
+import {
+  type Attribute,
+  BINDING,
+  encodeStun,
+  ERROR_CODE,
+  field,
+  isStun,
+  MESSAGE_INTEGRITY_SHA256,
+  NONCE,
+  rawValue,
+  type StunMessage,
+  type TransportAddress,
+  tryDecodeStun,
+  USERNAME,
+  verifyMessageIntegritySha256,
+  viewOf,
+  XOR_MAPPED_ADDRESS,
+} from "./stun/mod.ts";
 
 /** First word of the transaction id of control messages. */
 export const LANE_WORD = 0x676d6c6e;
-const COOKIE = 0x2112a442;
-const HEADER = 20;
-const REQUEST = 0x0001;
-const SUCCESS = 0x0101;
-const ERROR = 0x0111;
-/** Section 14. */
-const USERNAME = 0x0006;
-const ERROR_CODE = 0x0009;
-const NONCE = 0x0015;
-const INTEGRITY = 0x001c;
-const XOR_MAPPED_ADDRESS = 0x0020;
 const NONCE_LENGTH = 16;
-const INTEGRITY_LENGTH = 32;
-/** Bytes of a request; no answer is longer. */
-export const LANE_REQUEST_LENGTH: number = HEADER + 8 + 4 + NONCE_LENGTH + 4 + INTEGRITY_LENGTH;
+/** Bytes of a request (header 20, USERNAME 8, NONCE 20, MESSAGE-INTEGRITY-SHA256 36); no answer is longer. */
+export const LANE_REQUEST_LENGTH = 84;
 
 /** HMAC-SHA256 of `data`. */
 export type Hmac = (key: Uint8Array, data: Uint8Array) => Uint8Array;
+
+/** NONCE as a lane has it: bytes, where other STUN has a text. */
+const LANE_NONCE: Attribute<Uint8Array> = { ...NONCE, encode: (value) => value, decode: (value) => value };
 
 /** What an end asks of the gate on a lane's port. */
 export interface LaneRequest {
@@ -49,8 +57,7 @@ export interface LaneRequest {
   end: LaneEnd;
   /** All zeros in the first one. */
   nonce: Uint8Array;
-  /** 12 bytes. */
-  transaction: Uint8Array;
+  message: StunMessage;
 }
 
 /** What the gate answers: the nonce to come back with, or that the address counts now. */
@@ -61,7 +68,7 @@ export type LaneAnswer =
 /** A transaction id: the word, the port, and 6 random bytes. */
 export function laneTransaction(port: number, random: Uint8Array): Uint8Array<ArrayBuffer> {
   const out = new Uint8Array(12);
-  const view = new DataView(out.buffer);
+  const view = viewOf(out);
   view.setUint32(0, LANE_WORD);
   view.setUint16(4, port);
   out.set(random.subarray(0, 6), 6);
@@ -70,94 +77,76 @@ export function laneTransaction(port: number, random: Uint8Array): Uint8Array<Ar
 
 /** A request; `nonce` left out is the first one. */
 export function encodeLaneRequest(
-  o: { end: LaneEnd; nonce?: Uint8Array; transaction: Uint8Array },
+  { end, nonce = new Uint8Array(NONCE_LENGTH), transaction }: {
+    end: LaneEnd;
+    nonce?: Uint8Array;
+    transaction: Uint8Array;
+  },
   key: Uint8Array,
   hmac: Hmac,
 ): Uint8Array<ArrayBuffer> {
-  const username = Uint8Array.of(0x30 + o.end);
-  return encode(REQUEST, { ...o, key, hmac }, [[USERNAME, username], [NONCE, o.nonce ?? new Uint8Array(NONCE_LENGTH)]]);
+  const fields = [field(USERNAME, `${end}`), field(LANE_NONCE, nonce)];
+  return encodeStun({ class: "request", transaction, fields, integrity: integrity(key, hmac) });
 }
 
 /** The answer that hands out a nonce. */
 export function encodeLaneNonce(
-  o: { nonce: Uint8Array; transaction: Uint8Array },
+  { nonce, transaction }: { nonce: Uint8Array; transaction: Uint8Array },
   key: Uint8Array,
   hmac: Hmac,
 ): Uint8Array<ArrayBuffer> {
-  return encode(ERROR, { ...o, key, hmac }, [[ERROR_CODE, Uint8Array.of(0, 0, 4, 1)], [NONCE, o.nonce]]);
+  const fields = [field(ERROR_CODE, { code: 401, reason: "" }), field(LANE_NONCE, nonce)];
+  return encodeStun({ class: "error", transaction, fields, integrity: integrity(key, hmac) });
 }
 
-/** The answer to a request whose address counts now. @param o.address 4 or 16 bytes */
+/** The answer to a request whose address counts now. */
 export function encodeLaneProved(
-  o: { address: Uint8Array; port: number; transaction: Uint8Array },
+  { address, transaction }: { address: TransportAddress; transaction: Uint8Array },
   key: Uint8Array,
   hmac: Hmac,
 ): Uint8Array<ArrayBuffer> {
-  const mask = encode(SUCCESS, { ...o, key, hmac }, []).subarray(4, HEADER);
-  const port = o.port ^ (COOKIE >>> 16);
-  const mapped = Uint8Array.of(0, o.address.length === 4 ? 1 : 2, port >> 8, port & 0xff, ...o.address);
-  for (let i = 0; i < o.address.length; i++) mapped[4 + i]! ^= mask[i]!;
-  return encode(SUCCESS, { ...o, key, hmac }, [[XOR_MAPPED_ADDRESS, mapped]]);
+  const fields = [field(XOR_MAPPED_ADDRESS, address)];
+  return encodeStun({ class: "success", transaction, fields, integrity: integrity(key, hmac) });
 }
+
+const integrity = (key: Uint8Array, hmacSha256: Hmac) => ({
+  key,
+  crypto: { hmacSha256 },
+  algorithm: "sha256" as const,
+});
 
 /** Whether a datagram is control STUN of a lane, by its first 16 bytes. */
 export function isLaneControl(bytes: Uint8Array): boolean {
-  if (bytes.length < HEADER) return false;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  return view.getUint32(4) === COOKIE && view.getUint32(8) === LANE_WORD;
+  return isStun(bytes) && viewOf(bytes).getUint32(8) === LANE_WORD;
 }
 
 /** Reads a request without checking whose it is; null for anything else. */
 export function decodeLaneRequest(bytes: Uint8Array): LaneRequest | null {
-  if (bytes.length !== LANE_REQUEST_LENGTH || !isLaneControl(bytes)) return null;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const laidOut = view.getUint16(0) === REQUEST && view.getUint16(2) === bytes.length - HEADER &&
-    view.getUint16(20) === USERNAME && view.getUint16(22) === 1 &&
-    view.getUint16(28) === NONCE && view.getUint16(30) === NONCE_LENGTH &&
-    view.getUint16(48) === INTEGRITY && view.getUint16(50) === INTEGRITY_LENGTH;
-  const end = bytes[24]! - 0x30;
-  if (!laidOut || (end !== 0 && end !== 1)) return null;
-  return { port: view.getUint16(12), end, nonce: bytes.slice(32, 48), transaction: bytes.slice(8, HEADER) };
+  const message = bytes.length === LANE_REQUEST_LENGTH ? decode(bytes) : null;
+  if (message?.class !== "request") return null;
+  const [username, nonce] = [rawValue(message, USERNAME), rawValue(message, LANE_NONCE)];
+  const end = username?.length === 1 ? username[0]! - 0x30 : null;
+  if ((end !== 0 && end !== 1) || nonce?.length !== NONCE_LENGTH) return null;
+  return { port: viewOf(message.transaction).getUint16(4), end, nonce, message };
 }
 
-/** Whether the message is by the holder of `key`: its last attribute is the HMAC of all before it. */
-export function laneIntegrityHolds(bytes: Uint8Array, key: Uint8Array, hmac: Hmac): boolean {
-  const at = bytes.length - INTEGRITY_LENGTH;
-  return at > HEADER + 4 && equalBytes(hmac(key, bytes.subarray(0, at - 4)), bytes.subarray(at));
+/** Whether the message is by the holder of `key`. */
+export function laneIntegrityHolds(message: StunMessage, key: Uint8Array, hmac: Hmac): boolean {
+  const proof = message.attributes.find(({ type }) => type === MESSAGE_INTEGRITY_SHA256);
+  return proof !== undefined && verifyMessageIntegritySha256(message.bytes, proof, integrity(key, hmac));
 }
 
 /** Reads a gate's answer that holds by `key`; null for anything else. */
 export function decodeLaneAnswer(bytes: Uint8Array, key: Uint8Array, hmac: Hmac): LaneAnswer | null {
-  if (!isLaneControl(bytes) || bytes.length > LANE_REQUEST_LENGTH || !laneIntegrityHolds(bytes, key, hmac)) return null;
-  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
-  const transaction = bytes.slice(8, HEADER);
-  if (view.getUint16(0) === SUCCESS) return { kind: "proved", transaction };
-  const given = view.getUint16(0) === ERROR && bytes.length === LANE_REQUEST_LENGTH && view.getUint16(28) === NONCE;
-  return given ? { kind: "nonce", nonce: bytes.slice(32, 48), transaction } : null;
+  const message = bytes.length <= LANE_REQUEST_LENGTH ? decode(bytes) : null;
+  if (!message || !laneIntegrityHolds(message, key, hmac)) return null;
+  const { transaction } = message;
+  if (message.class === "success") return { kind: "proved", transaction };
+  const nonce = message.class === "error" ? rawValue(message, LANE_NONCE) : undefined;
+  return nonce?.length === NONCE_LENGTH ? { kind: "nonce", nonce: nonce.slice(), transaction } : null;
 }
 
-function encode(
-  type: number,
-  o: { transaction: Uint8Array; key: Uint8Array; hmac: Hmac },
-  attributes: [type: number, value: Uint8Array][],
-): Uint8Array<ArrayBuffer> {
-  const body = attributes.reduce((sum, [, value]) => sum + 4 + Math.ceil(value.length / 4) * 4, 0);
-  const out = new Uint8Array(HEADER + body + 4 + INTEGRITY_LENGTH);
-  const view = new DataView(out.buffer);
-  view.setUint16(0, type);
-  view.setUint16(2, out.length - HEADER);
-  view.setUint32(4, COOKIE);
-  out.set(o.transaction, 8);
-  let at = HEADER;
-  for (const [kind, value] of attributes) {
-    view.setUint16(at, kind);
-    view.setUint16(at + 2, value.length);
-    out.set(value, at + 4);
-    at += 4 + Math.ceil(value.length / 4) * 4;
-  }
-  // The length in the header already counts the integrity attribute, as section 14.6 asks; its own head is not covered.
-  out.set(o.hmac(o.key, out.subarray(0, at)), at + 4);
-  view.setUint16(at, INTEGRITY);
-  view.setUint16(at + 2, INTEGRITY_LENGTH);
-  return out;
+function decode(bytes: Uint8Array): StunMessage | null {
+  const message = isLaneControl(bytes) ? tryDecodeStun(bytes) : null;
+  return message?.method === BINDING ? message : null;
 }

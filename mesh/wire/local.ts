@@ -205,7 +205,7 @@ export const localWhois = z.object({
 export type LocalWhois = z.infer<typeof localWhois>;
 
 /** What `ghostctl set` changes. */
-export const localSettings = z.object({
+const localSettings = z.object({
   name: z.string(),
   ssh: z.boolean(),
   up: z.boolean(),
@@ -234,8 +234,7 @@ export interface LocalDown {
 }
 
 /** What an event may be about. */
-export const EVENT_KINDS = ["path", "peer", "coordinator", "gate", "ledger", "state"] as const;
-export type LocalEventKind = (typeof EVENT_KINDS)[number];
+export type LocalEventKind = "path" | "peer" | "coordinator" | "gate" | "ledger" | "state";
 /** Something that happened in the daemon. `text` is for people; `data` names what it was about. */
 export interface LocalEvent {
   /** RFC 3339 */

@@ -1,49 +1,30 @@
 /** Datagrams with which strangers make a gate work, each taking it as far as it lets them. */
-import { createHash, createHmac } from "node:crypto";
+import { ALLOCATE } from "../../link/core/turn/client.ts";
+import { turnCrypto } from "../../link/host/turn_crypto.ts";
+import { utf8 } from "../../mesh/wire/encoding.ts";
 import { GATE_ALPN, GATE_PORT } from "../../mesh/wire/gate_session.ts";
 import { encodeTicketRequest, GATE_SERVER_NAME } from "../../mesh/wire/gate_ticket.ts";
-import { encodeLaneRequest, type Hmac, laneTransaction } from "../../mesh/wire/lane.ts";
+import { encodeLaneRequest, laneTransaction } from "../../mesh/wire/lane.ts";
+import {
+  encodeStun,
+  field,
+  FILLER,
+  NONCE,
+  REALM,
+  REQUESTED_TRANSPORT,
+  SOFTWARE,
+  type StunDraft,
+  USERNAME,
+} from "../../mesh/wire/stun/mod.ts";
 import { another, makeInitials } from "../lab/initials.ts";
 import { random } from "./load_node.ts";
 
-const COOKIE = 0x2112a442;
-/** RFC 8489 sections 5 and 18, RFC 8656 section 18. */
-const [BINDING, ALLOCATE] = [0x0001, 0x0003];
-const [USERNAME, INTEGRITY, REALM, NONCE, TRANSPORT, SOFTWARE] = [0x0006, 0x0008, 0x0014, 0x0015, 0x0019, 0x8022];
-const UDP = Uint8Array.of(17, 0, 0, 0);
+/** What an allocation asks for, filled up as links do it: a shorter request never reaches coturn (gate/core/turn/ingress.ts). */
+const ALLOCATION = [field(REQUESTED_TRANSPORT, 17), field(SOFTWARE, FILLER.allocate)];
 
-const hmac: Hmac = (key, data) => createHmac("sha256", key).update(data).digest();
-const text = (value: string) => new TextEncoder().encode(value);
-/** As long as links make theirs: a shorter request never reaches coturn (gate/core/turn/ingress.ts). */
-const FILLER = text("x".repeat(96));
-
-/** A STUN request; the last attribute may need the bytes before it. */
-function stun(
-  type: number,
-  attributes: readonly [number, Uint8Array][] = [],
-  key?: Uint8Array,
-): Uint8Array<ArrayBuffer> {
-  const size = (value: Uint8Array) => 4 + Math.ceil(value.length / 4) * 4;
-  const body = attributes.reduce((sum, [, value]) => sum + size(value), 0);
-  const out = new Uint8Array(20 + body + (key ? 24 : 0));
-  const view = new DataView(out.buffer);
-  view.setUint16(0, type);
-  view.setUint16(2, out.length - 20);
-  view.setUint32(4, COOKIE);
-  out.set(random(12), 8);
-  let at = 20;
-  for (const [kind, value] of attributes) {
-    view.setUint16(at, kind);
-    view.setUint16(at + 2, value.length);
-    out.set(value, at + 4);
-    at += size(value);
-  }
-  if (key) {
-    view.setUint16(at, INTEGRITY);
-    view.setUint16(at + 2, 20);
-    out.set(createHmac("sha1", key).update(out.subarray(0, at)).digest(), at + 4);
-  }
-  return out;
+/** A STUN request, of the method Binding unless said. */
+function request(o: Partial<StunDraft> = {}): Uint8Array<ArrayBuffer> {
+  return encodeStun({ class: "request", transaction: random(12), fields: [], ...o });
 }
 
 let hello: Uint8Array | undefined;
@@ -70,7 +51,7 @@ export interface Packets {
 export const PACKETS: Record<string, Packets> = {
   /** Nobody's port: what the sender itself costs. */
   "into a closed port": { port: 9, make: () => quic(0xc3, 1) },
-  "STUN requests": { port: GATE_PORT + 1, make: () => stun(BINDING) },
+  "STUN requests": { port: GATE_PORT + 1, make: () => request() },
   "asks for tickets": { port: GATE_PORT + 1, make: () => encodeTicketRequest(random(12)) },
   /** Whole ones of a client, each the first of a connection whose other end never answers. */
   "QUIC hellos": {
@@ -84,18 +65,17 @@ export const PACKETS: Record<string, Packets> = {
   "QUIC of another version": { port: GATE_PORT, make: () => quic(0xc0, 0x1a2a3a4a) },
   "lane proofs, wrong token": {
     port: 40_001,
-    make: () => encodeLaneRequest({ end: 0, transaction: laneTransaction(40_001, random(6)) }, random(32), hmac),
+    make: () =>
+      encodeLaneRequest({ end: 0, transaction: laneTransaction(40_001, random(6)) }, random(32), turnCrypto.hmacSha256),
   },
-  "TURN allocations": { port: GATE_PORT + 2, make: () => stun(ALLOCATE, [[TRANSPORT, UDP], [SOFTWARE, FILLER]]) },
+  "TURN allocations": { port: GATE_PORT + 2, make: () => request({ method: ALLOCATE, fields: ALLOCATION }) },
   "TURN, wrong credentials": {
     port: GATE_PORT + 2,
     make: () => {
       const [user, realm] = [`${Math.floor(Date.now() / 1000) + 3_600}:x`, "ghostmesh"];
-      const key = createHash("md5").update(`${user}:${realm}:wrong`).digest();
-      return stun(ALLOCATE, [[TRANSPORT, UDP], [SOFTWARE, FILLER], [USERNAME, text(user)], [REALM, text(realm)], [
-        NONCE,
-        text("0".repeat(16)),
-      ]], key);
+      const key = turnCrypto.md5(utf8(`${user}:${realm}:wrong`));
+      const fields = [...ALLOCATION, field(USERNAME, user), field(REALM, realm), field(NONCE, "0".repeat(16))];
+      return request({ method: ALLOCATE, fields, integrity: { key, crypto: turnCrypto } });
     },
   },
 };

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { MIN_REQUEST } from "../../gate/core/turn/ingress.ts";
-import { decodeStun, isStun } from "../../link/core/stun/mod.ts";
+import { decodeStun, isStun } from "../../mesh/wire/stun/mod.ts";
 import { decodeLaneRequest } from "../../mesh/wire/lane.ts";
 import { PACKETS } from "./flood_packets.ts";
 

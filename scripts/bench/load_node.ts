@@ -4,6 +4,7 @@ import { ipv6Of } from "../../mesh/trust/address.ts";
 import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
 import { boxKeyFromSeed, nodeIdOf, type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
 import { signNodeRecord, type VerifiedGate } from "../../mesh/trust/record.ts";
+import { plainRecord } from "../../mesh/trust/testdata/plain.ts";
 import { type Bytes, fromBase64Url, fromUtf8 } from "../../mesh/wire/encoding.ts";
 import type { LedgerHead } from "../../mesh/wire/ledger.ts";
 import type { GateRecord } from "../../mesh/wire/record.ts";
@@ -99,24 +100,16 @@ export class Loader {
   async node(name: string, grant: SigningKey = this.#grant): Promise<LoadNode> {
     const [key, box] = [await signingKeyFromSeed(random(32)), await boxKeyFromSeed(random(32))];
     const [id, iat] = [await nodeIdOf(key.public), Math.floor(Date.now() / 1000)];
-    const record = await signNodeRecord({
-      v: 1,
+    const plain = plainRecord({
       net: this.net,
-      seq: 1,
       iat,
-      exp: iat + 3_600,
       name,
       wg: box.public,
       seal: box.public,
       ipv6: await ipv6Of(this.net, id),
-      ipv4: null,
-      gates: [],
-      routes: [],
-      tags: [],
-      os: "linux",
-      version: "0",
       proof: await makeTokenProof({ grantKey: grant, net: this.net, sub: key.public, iat }),
-    }, key);
+    });
+    const record = await signNodeRecord(plain, key);
     return { id, key, record };
   }
 

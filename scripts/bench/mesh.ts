@@ -2,19 +2,7 @@
 import type { Rung } from "../../mesh/wire/local.ts";
 import { type WireguardKind, wireguardKind } from "../lab/bare.ts";
 import type { Host, Lab } from "../lab/lab.ts";
-import {
-  createToken,
-  GATE_TOML,
-  initNetwork,
-  ipv4Of,
-  joinLink,
-  peers,
-  setupCode,
-  startGate,
-  startMesh,
-  status,
-  waitForRung,
-} from "../lab/programs.ts";
+import { admit, GATE_TOML, ipv4Of, peers, startGate, startNetwork, status, waitForRung } from "../lab/programs.ts";
 import { type Process, waitFor } from "../lab/process.ts";
 import { addBehindNat, blockLanes, blockUdp, buildHomes, ROUTER_A } from "../lab/topology.ts";
 import { Failure } from "../lib/run.ts";
@@ -45,11 +33,8 @@ export async function benchMesh(lab: Lab, config: string = GATE_TOML): Promise<B
   for (const router of ["nd", "ne"]) await blockUdp(lab.host(router), ROUTER_A);
   await blockLanes(lab.host("ne"));
   const [alice, bob, gateHost] = [lab.host("alice"), lab.host("bob"), lab.host("gate")];
-  const mesh = await startMesh(lab.host("coordinator"));
-  await initNetwork(alice, await setupCode(mesh));
-  const gate = await startGate(gateHost, { token: await createToken(alice, "--gate"), config });
-  const token = await createToken(alice, "--uses", "4");
-  for (const host of [alice, bob, dave, erin]) await joinLink(host, token).line(/ is up: /);
+  const { gate } = await startNetwork(lab, alice, { gate: config });
+  await admit(alice, [alice, bob, dave, erin]);
   await waitFor("alice's session with the gate", async () => (await status(alice)).gates[0]?.connected);
   await waitForRung(alice, "bob", "direct");
   await waitForRung(alice, "erin", "quic");

@@ -6,14 +6,13 @@ import type { Host, Lab } from "../lab/lab.ts";
 import { type Process, waitFor } from "../lab/process.ts";
 import {
   createToken,
-  initNetwork,
   ipv4Of,
+  joinAll,
   joinLink,
   peers,
   runLink,
-  setupCode,
   startGate,
-  startMesh,
+  startNetwork,
   waitForRung,
 } from "../lab/programs.ts";
 import { addPublic, blockUdp, buildHomes, ROUTER_B, unblockUdp } from "../lab/topology.ts";
@@ -63,13 +62,10 @@ export async function soakWorld(lab: Lab): Promise<SoakWorld> {
   const [coordinator, gate, alice, bob, carol] = ["coordinator", "gate", "alice", "bob", "carol"]
     .map((name) => lab.host(name)) as [Host, Host, Host, Host, Host];
   for (const host of [coordinator, gate, alice, bob]) await inspectable(host);
-  const mesh = await startMesh(coordinator);
-  await initNetwork(alice, await setupCode(mesh));
-  const gateProcess = await startGate(gate, { token: await createToken(alice, "--gate") });
+  const { mesh, gate: gateProcess } = await startNetwork(lab, alice);
   let second = await startGate(gate2, { token: await createToken(alice, "--gate") });
   const token = await createToken(alice, "--uses", "1000");
-  const links = [alice, bob, carol].map((host) => joinLink(host, token));
-  for (const link of links) await link.line(/ is up: /);
+  const links = await joinAll([alice, bob, carol], token);
   await waitForRung(alice, "bob", "direct");
   let third = links[2]!;
   const found = await peers(alice);

@@ -20,16 +20,15 @@ import {
   status,
 } from "../lab/programs.ts";
 import {
-  addBehindNat,
+  addHomes,
   addInternet,
+  addLte,
   addPublic,
   blockUdp,
   COORDINATOR,
   GATE,
-  plug,
   ROUTER_A,
   ROUTER_B,
-  ruleSet,
   unblockUdp,
 } from "../lab/topology.ts";
 import { latency } from "./measure.ts";
@@ -90,14 +89,8 @@ export class TimesWorld implements AsyncDisposable {
     await addInternet(lab);
     const coordinator = await addPublic(lab, "coordinator", COORDINATOR);
     for (const [name, address] of Object.entries(GATES)) await addPublic(lab, name, address);
-    const nat = "eim_apdf" as const;
-    const alice = await addBehindNat(lab, "alice", { router: "na", address: ROUTER_A, lan: "10.9.1", nat });
-    await addBehindNat(lab, "bob", { router: "nb", address: ROUTER_B, lan: "10.9.2", nat });
-    const lte = await lab.addHost("lte");
-    await plug(lab, lte, "wan0", LTE);
-    await lab.connect(alice, "wwan0", lte, "lan1");
-    await lte.sh("ip address add 10.9.3.1/24 dev lan1; sysctl -qw net.ipv4.ip_forward=1");
-    for (const rules of ["indrop", nat]) await lte.run(["nft", "-f", ruleSet(rules)]);
+    const { alice } = await addHomes(lab);
+    await addLte(lab, alice, LTE);
     if (delay > 0) await moveAway(lab, ["na", "nb", "lte"], delay);
     if (tailscale) world.#tailnet = await Tailnet.open(tailscale, lab);
     const tags = Array.from({ length: pairs }, (_, i) => `p${i}`);

@@ -1,6 +1,6 @@
 /** GhostMesh's own programs on the machines of a lab, started by the commands that people type. */
 import type { LocalPeer, LocalStatus, Rung } from "../../mesh/wire/local.ts";
-import type { Host } from "./lab.ts";
+import type { Host, Lab } from "./lab.ts";
 import { type Process, waitFor } from "./process.ts";
 import { COORDINATOR } from "./topology.ts";
 
@@ -66,10 +66,46 @@ export async function startGate(
   return host.spawn("ghostgate", ["ghostgate", "--config", "ghostgate.toml", ...join], stdin);
 }
 
+/** A network's two servers. */
+export interface Servers {
+  mesh: Process;
+  gate: Process;
+}
+
+/**
+ * Starts a coordinator and a gate on the hosts of these names, with a network that is founded from `admin`.
+ * @param o.server where the coordinator is, if not at its usual place; `mesh` and `gate` are their config files
+ */
+export async function startNetwork(
+  lab: Lab,
+  admin: Host,
+  o: { server?: string; acls?: string; mesh?: string; gate?: string } = {},
+): Promise<Servers> {
+  const server = o.server === undefined ? {} : { server: o.server };
+  const acls = o.acls === undefined ? {} : { acls: o.acls };
+  const mesh = await startMesh(lab.host("coordinator"), { ...acls, ...(o.mesh !== undefined && { config: o.mesh }) });
+  await initNetwork(admin, await setupCode(mesh), { ...server, ...acls });
+  const token = await createToken(admin, "--gate");
+  const config = o.gate === undefined ? {} : { config: o.gate };
+  return { mesh, gate: await startGate(lab.host("gate"), { token, ...server, ...config }) };
+}
+
 /** Enrols a machine and goes on as its daemon; the name is the host's. */
 export function joinLink(host: Host, token: string, ...options: string[]): Process {
   const server = options.includes("--server") ? [] : ["--server", COORDINATOR];
   return host.spawn("ghostlink", ["ghostlink", "join", ...server, "--auth", "-", ...options], { stdin: token });
+}
+
+/** Machines join with this token, all at once, and are up. */
+export async function joinAll(hosts: readonly Host[], token: string, ...options: string[]): Promise<Process[]> {
+  const links = hosts.map((host) => joinLink(host, token, ...options));
+  await Promise.all(links.map((link) => link.line(/ is up: /)));
+  return links;
+}
+
+/** The same with a token that `admin` makes for them. */
+export async function admit(admin: Host, hosts: readonly Host[], ...options: string[]): Promise<Process[]> {
+  return await joinAll(hosts, await createToken(admin, "--uses", `${hosts.length}`), ...options);
 }
 
 /** Starts a daemon from its state. */

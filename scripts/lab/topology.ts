@@ -52,6 +52,13 @@ export async function addPublic(lab: Lab, name: string, address: string): Promis
   return host;
 }
 
+/** The public network with the two servers on it. */
+export async function addServers(lab: Lab): Promise<{ coordinator: Host; gate: Host }> {
+  await addInternet(lab);
+  const coordinator = await addPublic(lab, "coordinator", COORDINATOR);
+  return { coordinator, gate: await addPublic(lab, "gate", GATE) };
+}
+
 /** A router with one public address that behaves like `nat`, and one machine (.2) on the LAN `lan` (such as "10.9.1") behind it. */
 export async function addBehindNat(
   lab: Lab,
@@ -95,17 +102,34 @@ export async function unblockLanes(router: Host): Promise<void> {
   await router.run(["nft", "delete", "table", "ip", "nolanes"]);
 }
 
+/** alice and bob, each at home behind a NAT of their own. */
+export async function addHomes(
+  lab: Lab,
+  { alice = "eim_apdf", bob = "eim_apdf" }: { alice?: Nat; bob?: Nat } = {},
+): Promise<{ alice: Host; bob: Host }> {
+  return {
+    alice: await addBehindNat(lab, "alice", { router: "na", address: ROUTER_A, lan: "10.9.1", nat: alice }),
+    bob: await addBehindNat(lab, "bob", { router: "nb", address: ROUTER_B, lan: "10.9.2", nat: bob }),
+  };
+}
+
+/** Another network that a machine can go to, as a telephone has one: its interface wwan0, behind the router "lte" at this address. */
+export async function addLte(lab: Lab, host: Host, address: string): Promise<Host> {
+  const lte = await lab.addHost("lte");
+  await plug(lab, lte, "wan0", address);
+  await lab.connect(host, "wwan0", lte, "lan1");
+  await lte.sh("ip address add 10.9.3.1/24 dev lan1; sysctl -qw net.ipv4.ip_forward=1");
+  for (const rules of ["indrop", "eim_apdf"]) await lte.run(["nft", "-f", ruleSet(rules)]);
+  return lte;
+}
+
 /** The whole topology above. */
 export async function buildHomes(lab: Lab, nats: { alice?: Nat; bob?: Nat } = {}): Promise<void> {
-  await addInternet(lab);
-  await addPublic(lab, "coordinator", COORDINATOR);
-  await addPublic(lab, "gate", GATE);
+  await addServers(lab);
   const carol = await addPublic(lab, "carol", CAROL);
   const printer = await lab.addHost("printer");
   await lab.connect(printer, "eth0", carol, "lan1");
   await carol.sh("ip address add 10.1.1.1/24 dev lan1");
   await printer.sh(`ip address add ${PRINTER}/24 dev eth0; ip route add default via 10.1.1.1`);
-  const [alice, bob] = [nats.alice ?? "eim_apdf", nats.bob ?? "eim_apdf"] as const;
-  await addBehindNat(lab, "alice", { router: "na", address: ROUTER_A, lan: "10.9.1", nat: alice });
-  await addBehindNat(lab, "bob", { router: "nb", address: ROUTER_B, lan: "10.9.2", nat: bob });
+  await addHomes(lab, nats);
 }

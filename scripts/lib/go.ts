@@ -110,6 +110,7 @@ export async function goBuild({ folder, target }: OwnGoProgram, say: (line: stri
 interface BuildOptions {
   cwd: string;
   env: Record<string, string>;
+  /** In ms. */
   timeout: number;
 }
 

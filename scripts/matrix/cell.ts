@@ -4,18 +4,9 @@
  */
 import { Lab } from "../lab/lab.ts";
 import { Ping } from "../lab/ping.ts";
-import {
-  createToken,
-  initNetwork,
-  joinLink,
-  peers,
-  runLink,
-  setupCode,
-  startGate,
-  startMesh,
-} from "../lab/programs.ts";
+import { createToken, joinLink, peers, runLink, startNetwork } from "../lab/programs.ts";
 import type { Process } from "../lab/process.ts";
-import { addInternet, addPublic, COORDINATOR, GATE } from "../lab/topology.ts";
+import { addServers } from "../lab/topology.ts";
 import type { Rung } from "../../mesh/wire/local.ts";
 import { expected, type Kind, KIND_NAMES } from "./kinds.ts";
 import { addSide, type Side } from "./side.ts";
@@ -49,13 +40,9 @@ export class Matrix implements AsyncDisposable {
   static async open(): Promise<Matrix> {
     const matrix = new Matrix();
     const { lab } = matrix;
-    await addInternet(lab);
-    const admin = await addPublic(lab, "coordinator", COORDINATOR);
-    const gate = await addPublic(lab, "gate", GATE);
+    const { coordinator: admin, gate } = await addServers(lab);
     await gate.run(["ip", "address", "add", `${SECOND}/24`, "dev", "eth0"]);
-    const mesh = await startMesh(admin);
-    await initNetwork(admin, await setupCode(mesh));
-    await startGate(gate, { token: await createToken(admin, "--gate") });
+    await startNetwork(lab, admin);
     matrix.#token = await createToken(admin, "--uses", String(2 * KIND_NAMES.length));
     return matrix;
   }

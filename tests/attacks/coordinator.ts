@@ -9,6 +9,7 @@ import { boxKeyFromSeed, nodeIdOf, type SigningKey } from "../../mesh/trust/keys
 import { type Ledger, signEntry } from "../../mesh/trust/ledger.ts";
 import { makeRequestProof } from "../../mesh/trust/proof.ts";
 import { signNodeRecord } from "../../mesh/trust/record.ts";
+import { plainGrant, plainRecord } from "../../mesh/trust/testdata/plain.ts";
 import { MESH_TLS_NAME } from "../../mesh/wire/api.ts";
 import { toBase64Url, utf8 } from "../../mesh/wire/encoding.ts";
 import type { GrantBody, LedgerBody, LedgerKind } from "../../mesh/wire/ledger.ts";
@@ -167,8 +168,7 @@ export class Network {
 
   async grant(over: Partial<GrantBody> = {}): Promise<SigningKey> {
     const key = await newSigningKey();
-    const plain = { tags: [], prefixes: [], ephemeral: false, gate: false, expires: null, uses: null };
-    await this.append("grant", { ...plain, ...over, key: key.public });
+    await this.append("grant", plainGrant(key.public, over));
     return key;
   }
 
@@ -177,25 +177,17 @@ export class Network {
     const key = await newSigningKey();
     const id = await nodeIdOf(key.public);
     const now = seconds();
-    const record: NodeRecord = {
-      v: 1,
+    const record = plainRecord({
       net: this.id,
-      seq: 1,
       iat: now,
-      exp: now + 86_400,
       name,
       wg: (await boxKeyFromSeed(random(32))).public,
       seal: (await boxKeyFromSeed(random(32))).public,
       ipv6: await ipv6Of(this.id, id),
       ipv4: await ipv4Of(this.id, id, 0, this.ledger.network.ipv4),
-      gates: [],
-      routes: [],
-      tags: [],
-      os: "linux",
-      version: "0.1.0",
       proof: await makeTokenProof({ grantKey, net: this.id, sub: key.public, iat: now }),
       ...over,
-    };
+    });
     return { name, key, id, record, jws: await signNodeRecord(record, key) };
   }
 

@@ -8,6 +8,7 @@ import type { SigningKey } from "../../mesh/trust/keys.ts";
 import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
 import { signGateRecord, signNodeRecord } from "../../mesh/trust/record.ts";
 import { signEntry } from "../../mesh/trust/ledger.ts";
+import { plainGrant } from "../../mesh/trust/testdata/plain.ts";
 import { equalBytes, toBase64Url } from "../../mesh/wire/encoding.ts";
 import { type Answer, Coordinator, type Network, onNetwork, seconds } from "./coordinator.ts";
 
@@ -152,15 +153,7 @@ async function setupBody(net: Network): Promise<unknown> {
 
 /** A grant that would let the caller's own friends in, signed by the caller. */
 async function entryBody(net: Network, { keys }: Cast): Promise<unknown> {
-  const body = {
-    key: (await newSigningKey()).public,
-    tags: [],
-    prefixes: [],
-    ephemeral: false,
-    gate: false,
-    expires: null,
-    uses: null,
-  };
+  const body = plainGrant((await newSigningKey()).public);
   const admin = keys.stranger!;
   return { entries: [await signEntry({ ledger: net.ledger, admin, kind: "grant", body, iat: seconds() })] };
 }
@@ -215,15 +208,7 @@ test("row 7: a join token mints nothing and re-enrols nobody else's identity", a
   const grant = await net.grant({ tags: ["tag:web"], uses: 5 });
   const victim = await net.join("settled", grant);
   // Its holder signs a grant of its own, and an admission for the victim's identity under another name.
-  const body = {
-    key: (await newSigningKey()).public,
-    tags: ["tag:admin"],
-    prefixes: [],
-    ephemeral: false,
-    gate: false,
-    expires: null,
-    uses: null,
-  };
+  const body = plainGrant((await newSigningKey()).public, { tags: ["tag:admin"] });
   const entry = await signEntry({ ledger: net.ledger, admin: grant, kind: "grant", body, iat: seconds() });
   using client = net.client(grant);
   await assert.rejects(client.append([entry]), { code: "forbidden" });

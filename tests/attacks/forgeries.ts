@@ -13,6 +13,7 @@ import {
 } from "../../mesh/trust/keys.ts";
 import { signEntry } from "../../mesh/trust/ledger.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
+import { plainGenesis, plainGrant } from "../../mesh/trust/testdata/plain.ts";
 import { toBase64Url, utf8 } from "../../mesh/wire/encoding.ts";
 import { LEDGER_TYP, type LedgerBody, type LedgerKind } from "../../mesh/wire/ledger.ts";
 import { type AdmissionProof, NODE_TYP, type NodeRecord } from "../../mesh/wire/record.ts";
@@ -106,15 +107,7 @@ export async function twists(a: Attacker, victim: string, change: Partial<NodeRe
 
 /** Ledger entries that nobody with a right signed, for the place after `ledger`'s head. */
 export async function falseEntries(a: Attacker, ledger: Ledger): Promise<string[]> {
-  const grant: LedgerBody<"grant"> = {
-    key: a.sign.public,
-    tags: [],
-    prefixes: [],
-    ephemeral: false,
-    gate: false,
-    expires: null,
-    uses: null,
-  };
+  const grant: LedgerBody<"grant"> = plainGrant(a.sign.public);
   const bodies: [LedgerKind, LedgerBody][] = [
     ["grant", grant],
     ["grant", { ...grant, gate: true }],
@@ -143,25 +136,10 @@ export async function falseEntries(a: Attacker, ledger: Ledger): Promise<string[
 /** A whole network of the attacker's own. */
 export async function foreignChain(a: Attacker): Promise<string[]> {
   const { Ledger } = await import("../../mesh/trust/ledger.ts");
-  const body = {
-    name: "home",
-    suffix: "home.ghost",
-    admins: [{ key: a.sign.public, name: "ann" }],
-    quorum: 1,
-    ipv4: "100.64.0.0/10",
-    salt: toBase64Url(await sha256(utf8("another network"))),
-  };
+  const body = plainGenesis("home", a.sign.public, toBase64Url(await sha256(utf8("another network"))));
   const genesis = await signEntry({ ledger: null, admin: a.sign, kind: "genesis", body, iat: now() });
   const ledger = await Ledger.open([genesis]);
-  const grant = {
-    key: a.sign.public,
-    tags: [],
-    prefixes: [],
-    ephemeral: false,
-    gate: false,
-    expires: null,
-    uses: null,
-  };
+  const grant = plainGrant(a.sign.public);
   const entry = await signEntry({ ledger, admin: a.sign, kind: "grant", body: grant, iat: now() });
   return [genesis, entry];
 }

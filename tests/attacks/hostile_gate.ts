@@ -8,7 +8,8 @@
  * STATE_FOLDER is the honest program's; ORDERS is a file of orders (orders.ts), SEEN is where it writes what it got.
  */
 import { askTicket } from "../../mesh/client/mod.ts";
-import { nameOfTicket, TICKET, TICKET_LENGTH } from "../../mesh/wire/gate_ticket.ts";
+import { nameOfTicket } from "../../mesh/wire/gate_ticket.ts";
+import { encodeStun, field, TICKET, TICKET_LENGTH } from "../../mesh/wire/stun/mod.ts";
 import {
   ControlReader,
   encodeControl,
@@ -286,8 +287,8 @@ async function main(
     // Its STUN service: a ticket for everybody, of whatever worth.
     const socket = Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: Number(port) + 1 });
     for await (const [asked, from] of socket) {
-      const head = [1, 1, 0, 4 + TICKET_LENGTH, ...asked.subarray(4, 20), TICKET >> 8, TICKET & 0xff, 0, TICKET_LENGTH];
-      await socket.send(Uint8Array.from([...head, ...new Uint8Array(TICKET_LENGTH)]), from);
+      const fields = [field(TICKET, new Uint8Array(TICKET_LENGTH))];
+      await socket.send(encodeStun({ class: "success", transaction: asked.slice(8, 20), fields }), from);
     }
   })();
   (async () => {

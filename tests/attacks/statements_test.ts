@@ -10,6 +10,7 @@ import { signJws } from "../../mesh/trust/jws.ts";
 import { signEntry } from "../../mesh/trust/ledger.ts";
 import { makeRequestProof } from "../../mesh/trust/proof.ts";
 import { signNodeRecord } from "../../mesh/trust/record.ts";
+import { plainGrant } from "../../mesh/trust/testdata/plain.ts";
 import { parsePolicy } from "../../mesh/policy/mod.ts";
 import { PROOF_TYP } from "../../mesh/wire/api.ts";
 import { fromBase64Url, toBase64Url, utf8 } from "../../mesh/wire/encoding.ts";
@@ -261,7 +262,7 @@ test("row 9: a revoked token admits nobody in any spelling, and its revocation c
     assert.ok(status >= 400 && status < 500, String(status));
   }
   // The grant, signed again by an admin's own hand under the same key, stays revoked.
-  const body = { key: grant.public, tags: [], prefixes: [], ephemeral: false, gate: false, expires: null, uses: null };
+  const body = plainGrant(grant.public);
   await assert.rejects(net.append("grant", body), { code: "bad_ledger" });
 });
 
@@ -297,15 +298,7 @@ test("row 19: identity headers that anybody can send admit nobody and raise nobo
     }
   }
   // A member may hand on what admins signed; its own word stays its own.
-  const body = {
-    key: node.key.public,
-    tags: [],
-    prefixes: [],
-    ephemeral: false,
-    gate: false,
-    expires: null,
-    uses: null,
-  };
+  const body = plainGrant(node.key.public);
   const entry = await signEntry({ ledger: net.ledger, admin: node.key, kind: "grant", body, iat: seconds() });
   const headers = { "x-forwarded-user": "admin" };
   const text = JSON.stringify({ entries: [entry] });

@@ -8,6 +8,7 @@ import { makeTokenProof } from "../../mesh/trust/admission/mod.ts";
 import { boxKeyFromSeed, nodeIdOf, type SigningKey, signingKeyFromSeed } from "../../mesh/trust/keys.ts";
 import type { Ledger } from "../../mesh/trust/ledger.ts";
 import { signNodeRecord } from "../../mesh/trust/record.ts";
+import { plainRecord } from "../../mesh/trust/testdata/plain.ts";
 import { type Bytes, fromBase64Url, toBase64Url } from "../../mesh/wire/encoding.ts";
 import { decodeToken, encodeSetupCode } from "../../mesh/wire/token.ts";
 
@@ -205,24 +206,18 @@ export class World implements AsyncDisposable {
     const key = identity ?? await signingKeyFromSeed(random(32));
     const id = await nodeIdOf(key.public);
     const iat = Math.floor(Date.now() / 1000);
-    const record = await signNodeRecord({
-      v: 1,
+    const plain = plainRecord({
       net,
-      seq: 1,
       iat,
-      exp: iat + 86_400,
       name,
       wg: (await boxKeyFromSeed(random(32))).public,
       seal: (await boxKeyFromSeed(random(32))).public,
       ipv6: await ipv6Of(net, id),
       ipv4: await ipv4Of(net, id, 0, "100.64.0.0/10"),
-      gates: [],
       routes,
-      tags: [],
-      os: "linux",
-      version: "0.1.0",
       proof: await makeTokenProof({ grantKey, net, sub: key.public, iat: iat - ago }),
-    }, key);
+    });
+    const record = await signNodeRecord(plain, key);
     using client = await this.client(net, key);
     await client.publishNode(record);
     return id;

@@ -7,17 +7,9 @@
 import assert from "node:assert/strict";
 import { Lab } from "../../scripts/lab/lab.ts";
 import { waitFor } from "../../scripts/lab/process.ts";
-import {
-  createToken,
-  initNetwork,
-  setupCode,
-  startGate,
-  startMesh,
-  status,
-  waitForRung,
-} from "../../scripts/lab/programs.ts";
-import { addInternet, addPublic, CAROL, COORDINATOR, GATE } from "../../scripts/lab/topology.ts";
-import { fixture, helper, joinAll } from "./support.ts";
+import { admit, startNetwork, status, waitForRung } from "../../scripts/lab/programs.ts";
+import { addPublic, addServers, CAROL } from "../../scripts/lab/topology.ts";
+import { fixture, helper } from "./support.ts";
 
 const LAN = "192.168.1.0/24";
 const SITES = [{ router: "carol", alias: "10.201.0.0/24", box: "one" }, {
@@ -36,9 +28,7 @@ ports = ["tcp/80"]
 
 const test = fixture(async () => {
   const lab = new Lab();
-  await addInternet(lab);
-  await addPublic(lab, "coordinator", COORDINATOR);
-  await addPublic(lab, "gate", GATE);
+  await addServers(lab);
   const alice = await addPublic(lab, "alice", "203.0.113.40");
   await addPublic(lab, "carol", CAROL);
   await addPublic(lab, "dave", "203.0.113.31");
@@ -51,11 +41,8 @@ const test = fixture(async () => {
     await helper(lab.host(router), "who_asks", router).line(/serving/);
   }
   await helper(alice, "who_asks", "alice").line(/serving/);
-  const mesh = await startMesh(lab.host("coordinator"), { acls: ACLS });
-  await initNetwork(alice, await setupCode(mesh), { acls: ACLS });
-  await startGate(lab.host("gate"), { token: await createToken(alice, "--gate") });
-  const token = await createToken(alice, "--uses", "3");
-  await joinAll(["alice", "carol", "dave"].map((name) => lab.host(name)), token);
+  await startNetwork(lab, alice, { acls: ACLS });
+  await admit(alice, ["alice", "carol", "dave"].map((name) => lab.host(name)));
   for (const { router, alias } of SITES) {
     await waitForRung(alice, router, "direct");
     await alice.ctl(["route", "add", LAN, "via", router, "--as", alias]);

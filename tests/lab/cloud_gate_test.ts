@@ -2,17 +2,7 @@
 import assert from "node:assert/strict";
 import { Lab } from "../../scripts/lab/lab.ts";
 import { Ping } from "../../scripts/lab/ping.ts";
-import {
-  createToken,
-  GATE_TOML,
-  initNetwork,
-  MESH_TOML,
-  peers,
-  setupCode,
-  startGate,
-  startMesh,
-  waitForRung,
-} from "../../scripts/lab/programs.ts";
+import { admit, GATE_TOML, MESH_TOML, peers, startNetwork, waitForRung } from "../../scripts/lab/programs.ts";
 import {
   addBehindNat,
   addInternet,
@@ -23,16 +13,14 @@ import {
   plug,
   ruleSet,
 } from "../../scripts/lab/topology.ts";
-import { addressOf, joinAll, labTest } from "./support.ts";
+import { addressOf, labTest } from "./support.ts";
 
 const SERVER = `${COORDINATOR}:443`;
 
 labTest("a gate behind a one-to-one NAT: lanes, and TURN for who may only use TCP 443", async () => {
   await using lab = new Lab();
   await addInternet(lab);
-  const mesh = await startMesh(await addPublic(lab, "coordinator", COORDINATOR), {
-    config: MESH_TOML.replace(":7777", ":443"),
-  });
+  await addPublic(lab, "coordinator", COORDINATOR);
   const router = await lab.addHost("cloud");
   await plug(lab, router, "wan0", GATE);
   const host = await lab.addHost("gate");
@@ -46,15 +34,14 @@ labTest("a gate behind a one-to-one NAT: lanes, and TURN for who may only use TC
     await home("bob", 3, "apdm_apdf"),
     await home("carol", 4, "apdm_apdf"),
   ];
-  await initNetwork(alice, await setupCode(mesh), { server: SERVER });
-  const gate = await startGate(host, {
-    token: await createToken(alice, "--gate"),
+  const { gate } = await startNetwork(lab, alice, {
     server: SERVER,
-    config: `${GATE_TOML}advertise = ["${GATE}"]\n`,
+    mesh: MESH_TOML.replace(":7777", ":443"),
+    gate: `${GATE_TOML}advertise = ["${GATE}"]\n`,
   });
   await gate.line(/ TURN .*addresses=10\.9\.9\.2 outside=203\.0\.113\.20/);
   await gate.line(/record published/);
-  await joinAll([alice, bob, carol], await createToken(alice, "--uses", "3"), "--server", SERVER);
+  await admit(alice, [alice, bob, carol], "--server", SERVER);
   await waitForRung(alice, "bob", "turn");
   const data = new Ping(bob, await addressOf(bob, "carol"), 50); // an idle pair asks for no lane
   await waitForRung(bob, "carol", "lane");

@@ -3,30 +3,11 @@ import assert from "node:assert/strict";
 import type { Host } from "../../scripts/lab/lab.ts";
 import { Lab } from "../../scripts/lab/lab.ts";
 import { type Process, waitFor } from "../../scripts/lab/process.ts";
-import {
-  createToken,
-  initNetwork,
-  peers,
-  setupCode,
-  startGate,
-  startMesh,
-  status,
-  waitForRung,
-} from "../../scripts/lab/programs.ts";
+import { createToken, joinAll, peers, startNetwork, status, waitForRung } from "../../scripts/lab/programs.ts";
 import { run, signal } from "../../scripts/lib/run.ts";
 import { Stream } from "../../scripts/lab/stream.ts";
-import {
-  addBehindNat,
-  addInternet,
-  addPublic,
-  COORDINATOR,
-  GATE,
-  plug,
-  ROUTER_A,
-  ROUTER_B,
-  ruleSet,
-} from "../../scripts/lab/topology.ts";
-import { addressOf, fixture, joinAll, reaches } from "./support.ts";
+import { addHomes, addLte, addServers, ROUTER_A, ruleSet } from "../../scripts/lab/topology.ts";
+import { addressOf, fixture, reaches } from "./support.ts";
 
 const LTE = "203.0.113.4";
 
@@ -41,19 +22,10 @@ interface Net {
 
 const test = fixture<Net>(async () => {
   const lab = new Lab();
-  await addInternet(lab);
-  const [coordinator, gate] = [await addPublic(lab, "coordinator", COORDINATOR), await addPublic(lab, "gate", GATE)];
-  const nat = "eim_apdf" as const;
-  const alice = await addBehindNat(lab, "alice", { router: "na", address: ROUTER_A, lan: "10.9.1", nat });
-  const bob = await addBehindNat(lab, "bob", { router: "nb", address: ROUTER_B, lan: "10.9.2", nat });
-  const lte = await lab.addHost("lte");
-  await plug(lab, lte, "wan0", LTE);
-  await lab.connect(alice, "wwan0", lte, "lan1");
-  await lte.sh("ip address add 10.9.3.1/24 dev lan1; sysctl -qw net.ipv4.ip_forward=1");
-  for (const rules of ["indrop", nat]) await lte.run(["nft", "-f", ruleSet(rules)]);
-  const mesh = await startMesh(coordinator);
-  await initNetwork(alice, await setupCode(mesh));
-  await startGate(gate, { token: await createToken(alice, "--gate") });
+  await addServers(lab);
+  const { alice, bob } = await addHomes(lab);
+  await addLte(lab, alice, LTE);
+  await startNetwork(lab, alice);
   const token = await createToken(alice, "--uses", "3");
   const [a, b] = await joinAll([alice, bob], token);
   const links = { alice: a!, bob: b! };

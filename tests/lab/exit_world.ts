@@ -8,24 +8,8 @@
 import assert from "node:assert/strict";
 import { type Host, Lab } from "../../scripts/lab/lab.ts";
 import { type Process, waitFor } from "../../scripts/lab/process.ts";
-import {
-  createToken,
-  initNetwork,
-  joinLink,
-  setupCode,
-  startGate,
-  startMesh,
-  waitForRung,
-} from "../../scripts/lab/programs.ts";
-import {
-  addBehindNat,
-  addInternet,
-  addPublic,
-  CAROL,
-  COORDINATOR,
-  GATE,
-  ROUTER_A,
-} from "../../scripts/lab/topology.ts";
+import { createToken, joinLink, startNetwork, waitForRung } from "../../scripts/lab/programs.ts";
+import { addBehindNat, addPublic, addServers, CAROL, ROUTER_A } from "../../scripts/lab/topology.ts";
 import { helper } from "./support.ts";
 
 export const WEB = { 4: "203.0.113.80", 6: "2001:db8:1::80" } as const;
@@ -64,9 +48,7 @@ export function ghostlinkOf(host: Host): Process {
 /** The world with all programs running; carol offers itself. */
 export async function exitWorld(acls = ACLS): Promise<ExitWorld> {
   const lab = new Lab();
-  await addInternet(lab);
-  await addPublic(lab, "coordinator", COORDINATOR);
-  await addPublic(lab, "gate", GATE);
+  await addServers(lab);
   const web = await addPublic(lab, "web", WEB[4]);
   const carol = await addPublic(lab, "carol", CAROL);
   const alice = await addBehindNat(lab, "alice", { router: "na", address: ROUTER_A, lan: "10.9.1", nat: "eim_apdf" });
@@ -81,9 +63,7 @@ export async function exitWorld(acls = ACLS): Promise<ExitWorld> {
   await alice.sh(`ip -6 address add ${ALICE_6}/64 dev eth0 nodad; ip -6 route add default via 2001:db8:9::1`);
   await helper(web, "who_asks").line(/serving/);
 
-  const mesh = await startMesh(lab.host("coordinator"), { acls });
-  await initNetwork(alice, await setupCode(mesh), { acls });
-  await startGate(lab.host("gate"), { token: await createToken(alice, "--gate") });
+  await startNetwork(lab, alice, { acls });
   const exitToken = await createToken(alice, "--tag", "tag:exit");
   const links = [joinLink(alice, await createToken(alice)), joinLink(carol, exitToken)];
   await Promise.all(links.map((link) => link.line(/ is up: /)));

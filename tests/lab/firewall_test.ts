@@ -3,19 +3,10 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { type Host, Lab } from "../../scripts/lab/lab.ts";
 import { type Process, waitFor } from "../../scripts/lab/process.ts";
-import {
-  createToken,
-  initNetwork,
-  runLink,
-  setupCode,
-  startGate,
-  startMesh,
-  status,
-  waitForRung,
-} from "../../scripts/lab/programs.ts";
-import { addInternet, addPublic, COORDINATOR, GATE } from "../../scripts/lab/topology.ts";
+import { admit, runLink, startNetwork, status, waitForRung } from "../../scripts/lab/programs.ts";
+import { addPublic, addServers } from "../../scripts/lab/topology.ts";
 import type { LocalFirewall, LocalFirewallFlow } from "../../mesh/wire/local_firewall.ts";
-import { addressOf, answersAfterDrops, fixture, helper, joinAll, PROJECT, reaches } from "./support.ts";
+import { addressOf, answersAfterDrops, fixture, helper, PROJECT, reaches } from "./support.ts";
 
 interface Net {
   lab: Lab;
@@ -43,14 +34,10 @@ action = "log"
 
 const test = fixture(async (): Promise<Net> => {
   const lab = new Lab();
-  await addInternet(lab);
-  const [coordinator, gate] = [await addPublic(lab, "coordinator", COORDINATOR), await addPublic(lab, "gate", GATE)];
+  await addServers(lab);
   const alice = await addPublic(lab, "alice", "203.0.113.31"), bob = await addPublic(lab, "bob", "203.0.113.32");
-  const mesh = await startMesh(coordinator, { acls: OPEN });
-  await initNetwork(alice, await setupCode(mesh), { acls: OPEN });
-  await startGate(gate, { token: await createToken(alice, "--gate") });
-  const token = await createToken(alice, "--uses", "2");
-  const links = await joinAll([alice, bob], token);
+  await startNetwork(lab, alice, { acls: OPEN });
+  const links = await admit(alice, [alice, bob]);
   await waitForRung(alice, "bob", "direct");
   return { lab, alice, bob, link: links[1]! };
 });

@@ -17,15 +17,7 @@ import {
   startMesh,
   status,
 } from "../../scripts/lab/programs.ts";
-import {
-  addBehindNat,
-  addInternet,
-  addPublic,
-  blockLanes,
-  COORDINATOR,
-  ROUTER_A,
-  ROUTER_B,
-} from "../../scripts/lab/topology.ts";
+import { addHomes, addInternet, addPublic, blockLanes, COORDINATOR } from "../../scripts/lab/topology.ts";
 import { addressOf, fixture, helper, inWindow } from "./support.ts";
 
 const GATES = { g1: "203.0.113.20", g2: "203.0.113.21", far: "203.0.113.22" } as const;
@@ -85,8 +77,7 @@ async function make(): Promise<World> {
   await addInternet(lab);
   await addPublic(lab, "coordinator", COORDINATOR);
   for (const [name, address] of Object.entries(GATES)) await addPublic(lab, name, address);
-  await addBehindNat(lab, "alice", { router: "na", address: ROUTER_A, lan: "10.9.1", nat: "apdm_apdf" });
-  await addBehindNat(lab, "bob", { router: "nb", address: ROUTER_B, lan: "10.9.2", nat: "apdm_apdf" });
+  await addHomes(lab, { alice: "apdm_apdf", bob: "apdm_apdf" });
   const host = (name: string) => lab.host(name);
   const mesh = await startMesh(host("coordinator"));
   await initNetwork(host("alice"), await setupCode(mesh));

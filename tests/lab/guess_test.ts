@@ -2,28 +2,17 @@
 import assert from "node:assert/strict";
 import { Lab } from "../../scripts/lab/lab.ts";
 import { lossText, Ping } from "../../scripts/lab/ping.ts";
-import {
-  createToken,
-  initNetwork,
-  joinLink,
-  setupCode,
-  startGate,
-  startMesh,
-  waitForRung,
-} from "../../scripts/lab/programs.ts";
+import { admit, createToken, joinLink, startNetwork, waitForRung } from "../../scripts/lab/programs.ts";
 import { buildHomes, ROUTER_A } from "../../scripts/lab/topology.ts";
-import { addressOf, joinAll, labTest } from "./support.ts";
+import { addressOf, labTest } from "./support.ts";
 
 labTest("a symmetric NAT and a home router meet directly by guessing, without a lost packet", async () => {
   await using lab = new Lab();
   await buildHomes(lab, { alice: "apdm_apdf" });
   const [alice, bob, gate] = [lab.host("alice"), lab.host("bob"), lab.host("gate")];
   try {
-    const mesh = await startMesh(lab.host("coordinator"));
-    await initNetwork(alice, await setupCode(mesh));
-    await startGate(gate, { token: await createToken(alice, "--gate") });
-    const token = await createToken(alice, "--uses", "2");
-    const [link] = await joinAll([alice, bob], token);
+    await startNetwork(lab, alice);
+    const [link] = await admit(alice, [alice, bob]);
     await link!.line(/^bob: quic/);
     const ping = new Ping(alice, await addressOf(alice, "bob"), 10);
     await ping.first();
@@ -67,9 +56,7 @@ labTest("netcheck says so plainly when UDP is blocked, and what is left", async 
   const alice = lab.host("alice");
   const block = "table ip noudp { chain fw { type filter hook forward priority filter; meta l4proto udp drop; }; }";
   await lab.host("na").run(["nft", block]);
-  const mesh = await startMesh(lab.host("coordinator"));
-  await initNetwork(alice, await setupCode(mesh));
-  await startGate(lab.host("gate"), { token: await createToken(alice, "--gate") });
+  await startNetwork(lab, alice);
   const link = joinLink(alice, await createToken(alice));
   await link.line(/No session with a gate/);
   const { stdout } = await alice.ctl(["netcheck"]);

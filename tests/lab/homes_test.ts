@@ -4,19 +4,19 @@ import { lossText, Ping } from "../../scripts/lab/ping.ts";
 import { waitFor } from "../../scripts/lab/process.ts";
 import {
   createToken,
-  initNetwork,
   ipv4Of,
+  joinAll,
   joinLink,
   peers,
-  setupCode,
   startGate,
   startMesh,
+  startNetwork,
   status,
   waitForRung,
 } from "../../scripts/lab/programs.ts";
 import { blockUdp, OFFICE, PRINTER, ROUTER_B, unblockUdp } from "../../scripts/lab/topology.ts";
 import { fetchFile, serveFile } from "../../scripts/lab/transfer.ts";
-import { addressOf, connected, emptyHomes, fixture, joinAll, type Network, reaches } from "./support.ts";
+import { addressOf, connected, emptyHomes, fixture, type Network, reaches } from "./support.ts";
 
 /** Everything up except bob, so that the tests see his first packet. */
 async function homesWithoutBob(): Promise<
@@ -24,13 +24,11 @@ async function homesWithoutBob(): Promise<
 > {
   const lab = await emptyHomes();
   const host = (name: string) => lab.host(name);
-  const mesh = await startMesh(host("coordinator"));
-  await initNetwork(host("alice"), await setupCode(mesh));
-  const gate = await startGate(host("gate"), { token: await createToken(host("alice"), "--gate") });
+  const servers = await startNetwork(lab, host("alice"));
   const token = await createToken(host("alice"), "--uses", "3");
   const [alice, carol] = await joinAll([host("alice"), host("carol")], token);
   await connected(host("alice"));
-  return { lab, mesh, gate, links: { alice: alice!, carol: carol! }, host, token };
+  return { lab, ...servers, links: { alice: alice!, carol: carol! }, host, token };
 }
 
 const test = fixture(homesWithoutBob);

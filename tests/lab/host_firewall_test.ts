@@ -2,9 +2,9 @@
 import assert from "node:assert/strict";
 import { Lab } from "../../scripts/lab/lab.ts";
 import { lossText, Ping } from "../../scripts/lab/ping.ts";
-import { createToken, initNetwork, setupCode, startGate, startMesh, waitForRung } from "../../scripts/lab/programs.ts";
-import { addBehindNat, addInternet, addPublic, COORDINATOR, GATE, plug } from "../../scripts/lab/topology.ts";
-import { addressOf, joinAll, labTest } from "./support.ts";
+import { admit, startNetwork, waitForRung } from "../../scripts/lab/programs.ts";
+import { addBehindNat, addServers, plug } from "../../scripts/lab/topology.ts";
+import { addressOf, labTest } from "./support.ts";
 
 /** What a careful admin types: no port is open, and the overlay's interface is trusted. */
 const FIREWALL = `table inet hostfw {
@@ -21,11 +21,8 @@ const FIREWALL = `table inet hostfw {
 async function meetDirectly(lab: Lab): Promise<{ endpoint: string; lost: readonly number[]; text: string }> {
   const [alice, bob] = [lab.host("alice"), lab.host("bob")];
   for (const host of [alice, bob]) await host.run(["nft", "-f", "-"], { stdin: FIREWALL });
-  const mesh = await startMesh(lab.host("coordinator"));
-  await initNetwork(alice, await setupCode(mesh));
-  await startGate(lab.host("gate"), { token: await createToken(alice, "--gate") });
-  const token = await createToken(alice, "--uses", "2");
-  await joinAll([alice, bob], token);
+  await startNetwork(lab, alice);
+  await admit(alice, [alice, bob]);
   const ping = new Ping(alice, await addressOf(alice, "bob"), 10);
   await ping.first();
   const { path } = await waitForRung(alice, "bob", "direct");
@@ -38,9 +35,7 @@ labTest(
   "IPv4: two home routers and host firewalls without an open port are direct, and the climb loses nothing",
   async () => {
     await using lab = new Lab();
-    await addInternet(lab);
-    await addPublic(lab, "coordinator", COORDINATOR);
-    await addPublic(lab, "gate", GATE);
+    await addServers(lab);
     await addBehindNat(lab, "alice", { router: "na", address: "203.0.113.2", lan: "10.9.1", nat: "eim_apdf" });
     await addBehindNat(lab, "bob", { router: "nb", address: "203.0.113.3", lan: "10.9.2", nat: "eim_apdf" });
     const { endpoint, lost, text } = await meetDirectly(lab);
@@ -53,9 +48,7 @@ labTest(
   "IPv6: symmetric NATs on IPv4, so the pair is direct over IPv6, through host firewalls without an open port, and the climb loses nothing",
   async () => {
     await using lab = new Lab();
-    await addInternet(lab);
-    await addPublic(lab, "coordinator", COORDINATOR);
-    await addPublic(lab, "gate", GATE);
+    await addServers(lab);
     for (const [i, name] of ["alice", "bob"].entries()) {
       const host = await addBehindNat(lab, name, {
         router: `n${name}`,

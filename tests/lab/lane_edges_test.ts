@@ -9,9 +9,9 @@ import assert from "node:assert/strict";
 import { type Host, Lab } from "../../scripts/lab/lab.ts";
 import { Ping } from "../../scripts/lab/ping.ts";
 import { type Process, waitFor } from "../../scripts/lab/process.ts";
-import { createToken, initNetwork, setupCode, startGate, startMesh, waitForRung } from "../../scripts/lab/programs.ts";
-import { addInternet, addPublic, COORDINATOR, GATE } from "../../scripts/lab/topology.ts";
-import { addressOf, fixture, inWindow, joinAll, reaches } from "./support.ts";
+import { createToken, joinAll, startNetwork, waitForRung } from "../../scripts/lab/programs.ts";
+import { addPublic, addServers, GATE } from "../../scripts/lab/topology.ts";
+import { addressOf, fixture, inWindow, reaches } from "./support.ts";
 
 const TABLE = "ghostgate_40000";
 const toml = (lines: string) =>
@@ -33,8 +33,8 @@ interface World {
 async function make(): Promise<World> {
   const lab = new Lab();
   const host = (name: string) => lab.host(name);
-  await addInternet(lab);
-  const at = { coordinator: COORDINATOR, gate: GATE, four: "203.0.113.40", six: "203.0.113.60", seven: "203.0.113.70" };
+  await addServers(lab);
+  const at = { four: "203.0.113.40", six: "203.0.113.60", seven: "203.0.113.70" };
   for (const [name, address] of Object.entries(at)) await addPublic(lab, name, address);
   for (const [name, n] of [["gate", 20], ["six", 60], ["seven", 70]] as const) {
     await host(name).sh(`ip address add 2001:db8::${n}/64 dev eth0 nodad`);
@@ -47,12 +47,7 @@ async function make(): Promise<World> {
   await only("six", "meta l4proto udp ip daddr 203.0.113.0/24 drop; ip6 daddr 2001:db8::70 drop");
   await only("seven", "meta l4proto udp ip daddr 203.0.113.0/24 drop; ip6 daddr 2001:db8::60 drop");
   await only("four", `udp dport 51820 ip daddr ${GATE} drop`);
-  const mesh = await startMesh(host("coordinator"));
-  await initNetwork(host("four"), await setupCode(mesh));
-  const gate = await startGate(host("gate"), {
-    token: await createToken(host("four"), "--gate"),
-    config: toml("lane_mbit = 10\n"),
-  });
+  const { gate } = await startNetwork(lab, host("four"), { gate: toml("lane_mbit = 10\n") });
   await gate.line(/ready for sessions/);
   // Somebody makes the gate's host forward for a container, after the gate has seen that it does not.
   const box = await lab.addHost("box");

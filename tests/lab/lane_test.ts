@@ -3,18 +3,9 @@ import assert from "node:assert/strict";
 import { type Host, Lab } from "../../scripts/lab/lab.ts";
 import { lossText, Ping } from "../../scripts/lab/ping.ts";
 import { waitFor } from "../../scripts/lab/process.ts";
-import {
-  createToken,
-  GATE_TOML,
-  initNetwork,
-  peers,
-  setupCode,
-  startGate,
-  startMesh,
-  waitForRung,
-} from "../../scripts/lab/programs.ts";
+import { admit, GATE_TOML, peers, startGate, startNetwork, waitForRung } from "../../scripts/lab/programs.ts";
 import { addPublic, blockLanes, buildHomes, unblockLanes } from "../../scripts/lab/topology.ts";
-import { addressOf, fixture, joinAll, reaches } from "./support.ts";
+import { addressOf, fixture, reaches } from "./support.ts";
 
 interface World {
   lab: Lab;
@@ -28,11 +19,8 @@ async function make(): Promise<World> {
   await buildHomes(lab, { alice: "apdm_apdf", bob: "apdm_apdf" });
   await addPublic(lab, "stranger", "203.0.113.66");
   const host = (name: string) => lab.host(name);
-  const mesh = await startMesh(host("coordinator"));
-  await initNetwork(host("alice"), await setupCode(mesh));
-  await startGate(host("gate"), { token: await createToken(host("alice"), "--gate") });
-  const token = await createToken(host("alice"), "--uses", "2");
-  await joinAll([host("alice"), host("bob")], token);
+  await startNetwork(lab, host("alice"));
+  await admit(host("alice"), ["alice", "bob"].map(host));
   await waitForRung(host("alice"), "bob", "quic");
   return { lab, host, bob: await addressOf(host("alice"), "bob") };
 }

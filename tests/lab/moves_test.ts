@@ -6,30 +6,18 @@ import assert from "node:assert/strict";
 import type { Host } from "../../scripts/lab/lab.ts";
 import { type Process, waitFor } from "../../scripts/lab/process.ts";
 import { lossText, Ping, type PingResult } from "../../scripts/lab/ping.ts";
-
-import {
-  createToken,
-  initNetwork,
-  peers,
-  setupCode,
-  startGate,
-  startMesh,
-  waitForRung,
-} from "../../scripts/lab/programs.ts";
+import { admit, peers, startGate, startNetwork, waitForRung } from "../../scripts/lab/programs.ts";
 import { blockLanes, blockUdp, ROUTER_B, unblockUdp } from "../../scripts/lab/topology.ts";
 import type { Rung } from "../../mesh/wire/local.ts";
-import { addressOf, emptyHomes, fixture, inWindow, joinAll } from "./support.ts";
+import { addressOf, emptyHomes, fixture, inWindow } from "./support.ts";
 
 /** alice and bob, whose direct path is cut for the time being. */
 async function make() {
   const lab = await emptyHomes();
   const host = (name: string) => lab.host(name);
   await blockUdp(host("na"), ROUTER_B);
-  const mesh = await startMesh(host("coordinator"));
-  await initNetwork(host("alice"), await setupCode(mesh));
-  const gate = await startGate(host("gate"), { token: await createToken(host("alice"), "--gate") });
-  const token = await createToken(host("alice"), "--uses", "2");
-  await joinAll([host("alice"), host("bob")], token);
+  const { gate } = await startNetwork(lab, host("alice"));
+  await admit(host("alice"), ["alice", "bob"].map(host));
   await waitForRung(host("alice"), "bob", "quic");
   return { lab, host, gate, bob: await addressOf(host("alice"), "bob") };
 }

@@ -4,25 +4,9 @@ import type { LocalNetcheck } from "../../mesh/wire/local_look.ts";
 import { Lab } from "../../scripts/lab/lab.ts";
 import { startPortMapper } from "../../scripts/lab/port_mapper.ts";
 import { type Process, waitFor } from "../../scripts/lab/process.ts";
-import {
-  createToken,
-  initNetwork,
-  runLink,
-  setupCode,
-  startGate,
-  startMesh,
-  waitForRung,
-} from "../../scripts/lab/programs.ts";
-import {
-  addBehindNat,
-  addInternet,
-  addPublic,
-  COORDINATOR,
-  GATE,
-  ROUTER_A,
-  ROUTER_B,
-} from "../../scripts/lab/topology.ts";
-import { addressOf, joinAll, labTest, reaches } from "./support.ts";
+import { admit, runLink, startNetwork, waitForRung } from "../../scripts/lab/programs.ts";
+import { addHomes, addServers } from "../../scripts/lab/topology.ts";
+import { addressOf, labTest, reaches } from "./support.ts";
 
 /** The router's outer address as miniupnpd names it: it believes in none of those for documents. */
 const OUTER = "11.0.113.2";
@@ -34,14 +18,8 @@ labTest(
   async () => {
     await using lab = new Lab();
     try {
-      await addInternet(lab);
-      const [coordinator, gate] = [
-        await addPublic(lab, "coordinator", COORDINATOR),
-        await addPublic(lab, "gate", GATE),
-      ];
-      const nat = "apdm_apdf" as const;
-      const alice = await addBehindNat(lab, "alice", { router: "na", address: ROUTER_A, lan: "10.9.1", nat });
-      const bob = await addBehindNat(lab, "bob", { router: "nb", address: ROUTER_B, lan: "10.9.2", nat });
+      await addServers(lab);
+      const { alice, bob } = await addHomes(lab, { alice: "apdm_apdf", bob: "apdm_apdf" });
       const router = lab.host("na");
       await router.run(["ip", "address", "add", `${OUTER}/32`, "dev", "wan0"]);
       await lab.host("nb").run(["ip", "route", "add", `${OUTER}/32`, "dev", "wan0"]);
@@ -54,11 +32,8 @@ labTest(
       };
       const netcheck = () => alice.ctlJson<LocalNetcheck>(["netcheck"]);
 
-      const mesh = await startMesh(coordinator);
-      await initNetwork(alice, await setupCode(mesh));
-      await startGate(gate, { token: await createToken(alice, "--gate") });
-      const token = await createToken(alice, "--uses", "2");
-      let [link] = await joinAll([alice, bob], token) as [Process, Process];
+      await startNetwork(lab, alice);
+      let [link] = await admit(alice, [alice, bob]) as [Process, Process];
       await waitForRung(alice, "bob", "direct");
       const seen = await waitForRung(bob, "alice", "direct");
       const { portMapping, verdict } = await netcheck();

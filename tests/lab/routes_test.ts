@@ -9,21 +9,11 @@ import { Ping } from "../../scripts/lab/ping.ts";
 import { Lab } from "../../scripts/lab/lab.ts";
 import type { LocalPath } from "../../mesh/wire/local_look.ts";
 import { waitFor } from "../../scripts/lab/process.ts";
-import {
-  createToken,
-  initNetwork,
-  peers,
-  runLink,
-  setupCode,
-  startGate,
-  startMesh,
-  status,
-  waitForRung,
-} from "../../scripts/lab/programs.ts";
+import { admit, peers, runLink, startNetwork, status, waitForRung } from "../../scripts/lab/programs.ts";
 import {
   addBehindNat,
-  addInternet,
   addPublic,
+  addServers,
   CAROL,
   COORDINATOR,
   GATE,
@@ -31,7 +21,7 @@ import {
   PRINTER,
   ROUTER_A,
 } from "../../scripts/lab/topology.ts";
-import { connected, fixture, joinAll, reaches } from "./support.ts";
+import { connected, fixture, reaches } from "./support.ts";
 
 const DAVE = "203.0.113.31";
 /** All of the internet here, and a part of it: gate and dave, not the coordinator. */
@@ -53,9 +43,7 @@ interface Row {
 
 const test = fixture(async () => {
   const lab = new Lab();
-  await addInternet(lab);
-  await addPublic(lab, "coordinator", COORDINATOR);
-  await addPublic(lab, "gate", GATE);
+  await addServers(lab);
   await addPublic(lab, "carol", CAROL);
   await addPublic(lab, "dave", DAVE);
   await addBehindNat(lab, "alice", { router: "na", address: ROUTER_A, lan: "10.9.1", nat: "eim_apdf" });
@@ -69,11 +57,8 @@ const test = fixture(async () => {
     await lab.host(name).run(["ip", "address", "add", `${address}/24`, "dev", iface]);
   }
   const host = (name: string) => lab.host(name);
-  const mesh = await startMesh(host("coordinator"), { acls: ACLS });
-  await initNetwork(host("alice"), await setupCode(mesh), { acls: ACLS });
-  await startGate(host("gate"), { token: await createToken(host("alice"), "--gate") });
-  const token = await createToken(host("alice"), "--uses", "3");
-  await joinAll(["alice", "carol", "dave"].map(host), token);
+  await startNetwork(lab, host("alice"), { acls: ACLS });
+  await admit(host("alice"), ["alice", "carol", "dave"].map(host));
   for (const peer of ["carol", "dave"]) await waitForRung(host("alice"), peer, "direct");
   const routes = async () => (await host("alice").ctlJson<{ routes: Row[] }>(["route", "list"])).routes;
   /** Waits until `via` is who carries the prefix for alice. */

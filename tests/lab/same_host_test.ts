@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { Lab } from "../../scripts/lab/lab.ts";
 import {
+  admit,
   createToken,
   initNetwork,
   runLink,
@@ -11,7 +12,7 @@ import {
   waitForRung,
 } from "../../scripts/lab/programs.ts";
 import { addInternet, addPublic } from "../../scripts/lab/topology.ts";
-import { addressOf, connected, joinAll, labTest, reaches } from "./support.ts";
+import { addressOf, connected, labTest, reaches } from "./support.ts";
 
 labTest("coordinator, gate and daemon share one machine", async () => {
   await using lab = new Lab();
@@ -22,8 +23,7 @@ labTest("coordinator, gate and daemon share one machine", async () => {
     const mesh = await startMesh(all);
     await initNetwork(all, await setupCode(mesh));
     const gate = await startGate(all, { token: await createToken(all, "--gate") });
-    const token = await createToken(all, "--uses", "2");
-    const links = await joinAll([all, other], token);
+    const links = await admit(all, [all, other]);
     for (const host of [all, other]) await connected(host);
     await waitForRung(other, "all", "direct");
     await reaches(other, await addressOf(other, "all"));

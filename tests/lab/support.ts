@@ -4,27 +4,14 @@ import { join } from "node:path";
 import { type Host, Lab } from "../../scripts/lab/lab.ts";
 import type { PingResult } from "../../scripts/lab/ping.ts";
 import { type Process, waitFor } from "../../scripts/lab/process.ts";
-import {
-  createToken,
-  initNetwork,
-  ipv4Of,
-  joinLink,
-  peers,
-  setupCode,
-  startGate,
-  startMesh,
-  status,
-  waitForRung,
-} from "../../scripts/lab/programs.ts";
+import { admit, ipv4Of, peers, type Servers, startNetwork, status, waitForRung } from "../../scripts/lab/programs.ts";
 import { buildHomes } from "../../scripts/lab/topology.ts";
 import { inWorld } from "../../scripts/lab/world.ts";
 import { type Output, PROJECT } from "../../scripts/lib/run.ts";
 
 /** A network with a coordinator, a gate and the three nodes of the demo. */
-export interface Network {
+export interface Network extends Servers {
   lab: Lab;
-  mesh: Process;
-  gate: Process;
   links: Record<"alice" | "bob" | "carol", Process>;
   host(name: string): Host;
 }
@@ -36,17 +23,9 @@ export async function emptyHomes(): Promise<Lab> {
   return lab;
 }
 
-/** Machines join with one token, all at once, and are up. */
-export async function joinAll(hosts: readonly Host[], token: string, ...options: string[]): Promise<Process[]> {
-  const links = hosts.map((host) => joinLink(host, token, ...options));
-  await Promise.all(links.map((link) => link.line(/ is up: /)));
-  return links;
-}
-
 /** The three nodes join with one token, and are up. */
 export async function joinThree(host: (name: string) => Host): Promise<Network["links"]> {
-  const token = await createToken(host("alice"), "--uses", "3");
-  const [alice, bob, carol] = await joinAll([host("alice"), host("bob"), host("carol")], token);
+  const [alice, bob, carol] = await admit(host("alice"), ["alice", "bob", "carol"].map(host));
   return { alice: alice!, bob: bob!, carol: carol! };
 }
 
@@ -54,14 +33,12 @@ export async function joinThree(host: (name: string) => Host): Promise<Network["
 export async function homes(): Promise<Network> {
   const lab = await emptyHomes();
   const host = (name: string) => lab.host(name);
-  const mesh = await startMesh(host("coordinator"));
-  await initNetwork(host("alice"), await setupCode(mesh));
-  const gate = await startGate(host("gate"), { token: await createToken(host("alice"), "--gate") });
+  const servers = await startNetwork(lab, host("alice"));
   const links = await joinThree(host);
   await waitForRung(host("alice"), "bob", "direct");
   await waitForRung(host("alice"), "carol", "direct");
   await waitForRung(host("bob"), "carol", "direct");
-  return { lab, mesh, gate, links, host };
+  return { lab, ...servers, links, host };
 }
 
 /** The IPv4 address of a peer, once a host's daemon knows it. */

@@ -6,19 +6,10 @@ import assert from "node:assert/strict";
 import { type Host, Lab } from "../../scripts/lab/lab.ts";
 import { lossText, Ping } from "../../scripts/lab/ping.ts";
 import { waitFor } from "../../scripts/lab/process.ts";
-import {
-  createToken,
-  initNetwork,
-  MESH_TOML,
-  peers,
-  setupCode,
-  startGate,
-  startMesh,
-  waitForRung,
-} from "../../scripts/lab/programs.ts";
+import { admit, MESH_TOML, peers, startNetwork, waitForRung } from "../../scripts/lab/programs.ts";
 import { buildHomes, COORDINATOR } from "../../scripts/lab/topology.ts";
 import { fetchFile, serveFile } from "../../scripts/lab/transfer.ts";
-import { addressOf, coturnOf, fixture, joinAll, reaches } from "./support.ts";
+import { addressOf, coturnOf, fixture, reaches } from "./support.ts";
 
 const SERVER = `${COORDINATOR}:443`;
 
@@ -33,13 +24,11 @@ async function make(): Promise<World> {
   const lab = new Lab();
   await buildHomes(lab, { alice: "only_443", bob: "only_443" });
   const host = (name: string) => lab.host(name);
-  const mesh = await startMesh(host("coordinator"), { config: MESH_TOML.replace(":7777", ":443") });
-  await initNetwork(host("alice"), await setupCode(mesh), { server: SERVER });
-  const gate = await startGate(host("gate"), { token: await createToken(host("alice"), "--gate"), server: SERVER });
+  const mesh = MESH_TOML.replace(":7777", ":443");
+  const { gate } = await startNetwork(lab, host("alice"), { mesh, server: SERVER });
   await gate.line(/ TURN /);
   await gate.line(/record published/);
-  const token = await createToken(host("alice"), "--uses", "3");
-  await joinAll(["alice", "bob", "carol"].map(host), token, "--server", SERVER);
+  await admit(host("alice"), ["alice", "bob", "carol"].map(host), "--server", SERVER);
   await waitForRung(host("alice"), "bob", "turn");
   return { lab, host, bob: await addressOf(host("alice"), "bob") };
 }

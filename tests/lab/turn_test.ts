@@ -1,5 +1,5 @@
 /**
- * The gate's coturn, for real: our client against it over UDP, TCP and TLS, what it lets nobody reach (ATTACKS row 15), whom it
+ * The gate's coturn, for real: our client against it over UDP, TCP and TLS, what it lets nobody reach (SECURITY.md, row 15), whom it
  * lets in, and how it comes back. Everything is inside the world's own network, on addresses that only exist there.
  */
 import assert from "node:assert/strict";
@@ -8,7 +8,7 @@ import { Coturn, signUsername } from "../../gate/host/turn/coturn.ts";
 import { CredentialDesk } from "../../gate/core/turn/credentials.ts";
 import type { TurnPlan } from "../../gate/core/turn/config.ts";
 import { REMOVE_WALLS } from "../../gate/core/turn/egress.ts";
-import type { TransportAddress } from "../../link/core/stun/mod.ts";
+import type { TransportAddress } from "../../mesh/wire/stun/mod.ts";
 import type { TurnCredentials } from "../../link/core/turn/mod.ts";
 import { TurnConnection } from "../../link/host/turn_connection.ts";
 import { openTurnPipe, type TurnServer } from "../../link/host/turn_pipe.ts";

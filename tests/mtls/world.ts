@@ -9,6 +9,7 @@ import { runMesh } from "../../mesh/selfhost/run.ts";
 import { signingKeyFromSeed } from "../../mesh/trust/keys.ts";
 import { Ledger, signEntry } from "../../mesh/trust/ledger.ts";
 import { type Authority, LEAF_EXTENSIONS, OpenSsl } from "../../mesh/trust/testdata/openssl.ts";
+import { plainGenesis } from "../../mesh/trust/testdata/plain.ts";
 import { toBase64Url } from "../../mesh/wire/encoding.ts";
 import type { LedgerBody } from "../../mesh/wire/ledger.ts";
 import { decodeSetupCode } from "../../mesh/wire/token.ts";
@@ -78,14 +79,7 @@ export async function world(settings: string, run: (w: World) => Promise<void>):
     const setup = decodeSetupCode(await code.promise);
     const pin = setup.ca === undefined ? "" : await pinCa(new URL(server), setup.ca);
     const key = await signingKeyFromSeed(random(32));
-    const genesis = {
-      name: "home",
-      suffix: "home.ghost",
-      admins: [{ key: key.public, name: "ann" }],
-      quorum: 1,
-      ipv4: "100.64.0.0/10",
-      salt: toBase64Url(random(32)),
-    };
+    const genesis = plainGenesis("home", key.public, toBase64Url(random(32)));
     const ledger = await Ledger.open([
       await signEntry({ ledger: null, admin: key, kind: "genesis", body: genesis, iat: seconds() }),
     ]);

@@ -129,8 +129,8 @@ oidcTest("row 3: a changed address takes over nothing, nor does the same sub at 
   const foreign = await net.join("ann", { name: "ann-3" });
   const view = await net.view(ann.id);
   assert.equal(view.nodes.size, 4);
-  assert.deepEqual(view.peers().map((p) => p.id), [mine.id]);
-  assert.deepEqual((await net.view(foreign.id)).peers(), []);
+  assert.deepEqual(view.rights.peers().map((p) => p.id), [mine.id]);
+  assert.deepEqual((await net.view(foreign.id)).rights.peers(), []);
 });
 
 oidcTest("a log-in ends with the policy's lifetime, and logging in again brings the same machine back", {

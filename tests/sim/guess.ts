@@ -1,6 +1,6 @@
 /** The two sides of a guess in the simulated world: the real cores on IcePeers, as the daemon's host drives them. */
 import { Opener, type PortRow, predict, Prober, SOCKETS } from "../../link/core/guess/mod.ts";
-import { decodeStun, encodeStun, read, type StunCrypto, XOR_MAPPED_ADDRESS } from "../../link/core/stun/mod.ts";
+import { decodeStun, encodeStun, read, type StunCrypto, XOR_MAPPED_ADDRESS } from "../../mesh/wire/stun/mod.ts";
 import type { IcePeer } from "./ice_peer.ts";
 import type { Address, World } from "./net.ts";
 

@@ -1,14 +1,14 @@
 /** A node of the simulated world that runs the real cores: an ICE agent and a STUN client on one socket. */
 import { IceAgent, type IceSnapshot, type IceTiming, type SelectedPair } from "../../link/core/ice/mod.ts";
+import { StunBinding } from "../../link/core/nat/binding.ts";
 import {
   decodeStun,
   encodeStun,
   field,
   isStun,
-  StunBinding,
   type StunCrypto,
   XOR_MAPPED_ADDRESS,
-} from "../../link/core/stun/mod.ts";
+} from "../../mesh/wire/stun/mod.ts";
 import type { WireCandidate } from "../../mesh/wire/signal.ts";
 import type { Address, Net, Packet, World } from "./net.ts";
 

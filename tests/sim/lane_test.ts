@@ -1,10 +1,10 @@
 /** Two ends of a lane and the gate's core, with loss, delay and a path that is cut: no sockets, no clock. */
 import assert from "node:assert/strict";
-import type { LaneSource } from "../../gate/core/lanes/event.ts";
+import type { LaneAddress } from "../../gate/core/lanes/lane.ts";
 import { Lanes } from "../../gate/core/lanes/lanes.ts";
 import { type LaneAction as EndAction, LaneEnd, type LaneEvent } from "../../link/core/lane/lane_end.ts";
-import type { StunCrypto } from "../../link/core/stun/mod.ts";
-import { seeded, testCrypto } from "../../link/core/stun/testdata/crypto.ts";
+import type { StunCrypto } from "../../mesh/wire/stun/mod.ts";
+import { seeded, testCrypto } from "../../mesh/wire/stun/testdata/crypto.ts";
 import { isLaneControl } from "../../mesh/wire/lane.ts";
 import { fromBase64Url } from "../../mesh/wire/encoding.ts";
 
@@ -109,12 +109,7 @@ class World {
       if (who === "a" && !isLaneControl(bytes)) this.checks++;
       if (this.cut || bytes.length > this.width || this.random() < this.loss) return;
       this.later(() => {
-        const source: LaneSource = {
-          address: from,
-          bytes: Uint8Array.from(from.split(".").map(Number)),
-          port: 51820,
-          local: GATE,
-        };
+        const source: LaneAddress = { address: from, port: 51820, local: GATE };
         if (isLaneControl(bytes)) return this.lanes.control(bytes, source, this.now);
         const target = this.#path?.find((p) => p.address !== from);
         if (this.#path?.some((p) => p.address === from) && target) this.toEnd(target.address, bytes, to.port);

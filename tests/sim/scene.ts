@@ -1,5 +1,5 @@
 /** Two peers in the simulated internet, as the tests of ICE want them. */
-import { seeded, testCrypto } from "../../link/core/stun/testdata/crypto.ts";
+import { seeded, testCrypto } from "../../mesh/wire/stun/testdata/crypto.ts";
 import { IcePeer, type PeerOptions, runUntil, stunServer } from "./ice_peer.ts";
 import { type Address, Nat, type NatKind, Net, type Weather, World } from "./net.ts";
 

@@ -1,7 +1,7 @@
 /** The vocabulary of lanes: what they ask of the host, and what they need of the rest of the core. */
 import type { FromGate } from "../../../mesh/wire/gate_session.ts";
 import type { Hmac } from "../../../mesh/wire/lane.ts";
-import type { LanePath } from "./lane.ts";
+import type { LaneAddress, LanePath } from "./lane.ts";
 import type { LaneLimits } from "./limits.ts";
 import type { PortRange } from "./ports.ts";
 
@@ -12,17 +12,7 @@ export type LaneAction =
   | { t: "lane-path"; port: number; path: LanePath; nodes: readonly [string, string] }
   | { t: "lane-close"; port: number }
   /** Send control STUN from the lane's port. */
-  | { t: "lane-answer"; port: number; bytes: Uint8Array; to: LaneSource };
-
-/** Where a control datagram came from. */
-export interface LaneSource {
-  address: string;
-  /** The address's 4 or 16 bytes. */
-  bytes: Uint8Array;
-  port: number;
-  /** The gate's own address that it came to; null when the host cannot tell. */
-  local: string | null;
-}
+  | { t: "lane-answer"; port: number; bytes: Uint8Array; to: LaneAddress };
 
 /** What the lanes ask of the rest of the core. */
 export interface LaneHost {

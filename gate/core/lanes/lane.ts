@@ -90,10 +90,6 @@ function addressOf({ address, port, local }: Proved): LaneAddress {
   return { address, port, local };
 }
 
-export function familyOf(address: string): Family {
-  return address.includes(":") ? 6 : 4;
-}
-
 export function samePath(a: LanePath | null, b: LanePath | null): boolean {
   if (a === null || b === null) return a === b;
   return [0, 1].every((i) => {

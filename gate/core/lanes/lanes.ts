@@ -12,8 +12,9 @@
  */
 import { LANE_IDLE, type LaneEnd } from "../../../mesh/wire/gate_session.ts";
 import { toBase64Url } from "../../../mesh/wire/encoding.ts";
-import type { LaneHost, LaneOptions, LaneSource } from "./event.ts";
-import { familyOf, Lane, samePath } from "./lane.ts";
+import { familyOf } from "../../../mesh/wire/stun/address.ts";
+import type { LaneHost, LaneOptions } from "./event.ts";
+import { Lane, type LaneAddress, samePath } from "./lane.ts";
 import { LANE_LIMITS, type LaneLimits } from "./limits.ts";
 import { endOf, type Pair, Pairs } from "./pairs.ts";
 import { Ports } from "./ports.ts";
@@ -123,7 +124,7 @@ export class Lanes {
   }
 
   /** A control datagram that came to the lanes' ports. */
-  control(bytes: Uint8Array, from: LaneSource, now: number): void {
+  control(bytes: Uint8Array, from: LaneAddress, now: number): void {
     const heard = this.#proofs.hear(bytes, from, now);
     if (!heard) {
       this.sums.badControl++;

@@ -5,18 +5,16 @@ import { fromBase64Url } from "../../../mesh/wire/encoding.ts";
 import type { FromGate } from "../../../mesh/wire/gate_session.ts";
 import { decodeLaneAnswer, encodeLaneRequest, LANE_REQUEST_LENGTH, laneTransaction } from "../../../mesh/wire/lane.ts";
 import { mayBeEnd } from "./addresses.ts";
-import type { LaneAction, LaneSource } from "./event.ts";
+import type { LaneAction } from "./event.ts";
+import type { LaneAddress } from "./lane.ts";
 import { Lanes } from "./lanes.ts";
 import { LANE_LIMITS, type LaneLimits } from "./limits.ts";
 
 const hmac = (key: Uint8Array, data: Uint8Array) => new Uint8Array(createHmac("sha256", key).update(data).digest());
 const T0 = 1_700_000_000_000;
 
-function source(address: string, port = 51820): LaneSource {
-  const bytes = address.includes(":")
-    ? Uint8Array.from({ length: 16 }, (_, i) => address.charCodeAt(i % address.length))
-    : Uint8Array.from(address.split(".").map(Number));
-  return { address, bytes, port, local: address.includes(":") ? "2001:db8::20" : "203.0.113.20" };
+function source(address: string, port = 51820): LaneAddress {
+  return { address, port, local: address.includes(":") ? "2001:db8::20" : "203.0.113.20" };
 }
 
 /** A world of live members around the lanes. */
@@ -54,7 +52,7 @@ class World {
   }
 
   /** One request; the answer that went out. */
-  request(node: string, from: LaneSource, nonce?: Uint8Array) {
+  request(node: string, from: LaneAddress, nonce?: Uint8Array) {
     const { port, end, key } = this.grant(node);
     const transaction = laneTransaction(port, Uint8Array.from([1, 2, 3, 4, 5, 6]));
     this.acts = [];

@@ -11,8 +11,8 @@ import {
   type LaneRequest,
 } from "../../../mesh/wire/lane.ts";
 import { equalBytes, utf8 } from "../../../mesh/wire/encoding.ts";
-import type { LaneSource } from "./event.ts";
-import { type End, familyOf, type Lane } from "./lane.ts";
+import { familyOf } from "../../../mesh/wire/stun/address.ts";
+import type { End, Lane, LaneAddress } from "./lane.ts";
 
 export interface ProofOptions {
   hmac: Hmac;
@@ -39,26 +39,25 @@ export class Proofs {
   }
 
   /** Takes a control datagram. @param now ms since 1970 */
-  hear(bytes: Uint8Array, from: LaneSource, now: number): Heard | null {
+  hear(bytes: Uint8Array, from: LaneAddress, now: number): Heard | null {
     const { hmac } = this.#o;
     const request = decodeLaneRequest(bytes);
     const lane = request && this.#o.laneOf(request.port);
     if (!lane) return null;
     const end = lane.ends[request.end];
-    if (!laneIntegrityHolds(bytes, end.token, hmac) || !this.#o.accept(from.address)) return null;
-    const { transaction } = request;
+    if (!laneIntegrityHolds(request.message, end.token, hmac) || !this.#o.accept(from.address)) return null;
+    const { transaction } = request.message;
     const nonce = this.#nonce(lane, request, from);
     if (!equalBytes(nonce, request.nonce)) {
       return { lane, answer: encodeLaneNonce({ nonce, transaction }, end.token, hmac), change: "none" };
     }
     const change = prove(lane, end, { from, now });
     if (change === null) return { lane, answer: null, change: "none" };
-    const { bytes: address, port } = from;
-    return { lane, answer: encodeLaneProved({ address, port, transaction }, end.token, hmac), change };
+    return { lane, answer: encodeLaneProved({ address: from, transaction }, end.token, hmac), change };
   }
 
   /** Good for this end at this address, and no longer than that is its newest. */
-  #nonce(lane: Lane, { end }: LaneRequest, from: LaneSource): Uint8Array {
+  #nonce(lane: Lane, { end }: LaneRequest, from: LaneAddress): Uint8Array {
     const epoch = lane.ends[end].epochs[familyOf(from.address)];
     const text = `${lane.port} ${end} ${epoch} ${from.address} ${from.port} ${from.local}`;
     return this.#o.hmac(this.#o.secret, utf8(text)).slice(0, 16);
@@ -66,7 +65,7 @@ export class Proofs {
 }
 
 /** The address counts; null when it changes too often. */
-function prove(lane: Lane, end: End, o: { from: LaneSource; now: number }): Heard["change"] | null {
+function prove(lane: Lane, end: End, o: { from: LaneAddress; now: number }): Heard["change"] | null {
   const { from: { address, port, local }, now } = o;
   const family = familyOf(address);
   const before = end.proved[family];

@@ -19,9 +19,10 @@
  * the host's other forwarding. The source port is in the key of every lookup, so it may be set last only.
  */
 import { LANE_WORD } from "../../../mesh/wire/lane.ts";
+import { familyOf } from "../../../mesh/wire/stun/address.ts";
 import { renderInitials } from "../initials.ts";
 import { removeTable } from "../nft.ts";
-import { type Family, familyOf, type LaneAddress, type LanePath } from "./lane.ts";
+import type { Family, LaneAddress, LanePath } from "./lane.ts";
 import type { PortRange } from "./ports.ts";
 
 /** Upper half of the marks; the lower half is the lane's port. */

@@ -12,7 +12,7 @@ const MAX_NODES = 20_000;
 
 interface Issued {
   newest: TurnGrantedCredentials;
-  /** The latest end of all that were issued: coturn takes the older ones for as long as they say. */
+  /** The latest end of all that were issued, in seconds since 1970: coturn takes the older ones for as long as they say. */
   until: number;
 }
 

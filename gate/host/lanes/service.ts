@@ -8,21 +8,19 @@ import { findTool, type Runner } from "../../../mesh/host/runner.ts";
 import { type Egress, type ForwardGuard, Forwarding } from "../../../mesh/host/forwarding.ts";
 import { errorLine, GhostError } from "../../../mesh/wire/errors.ts";
 import type { GateEvent } from "../../core/event.ts";
-import type { LaneAction, LaneSource } from "../../core/lanes/event.ts";
-import type { LanePath } from "../../core/lanes/lane.ts";
+import type { LaneAction } from "../../core/lanes/event.ts";
+import type { LaneAddress, LanePath } from "../../core/lanes/lane.ts";
 import type { PortRange } from "../../core/lanes/ports.ts";
 import { type Carried, kernelCarries } from "../../core/lanes/rules.ts";
 import { isLaneControl } from "../../../mesh/wire/lane.ts";
 import { sourceOf } from "../../core/source.ts";
 import { AddressSockets } from "../address_sockets.ts";
 import { hears, isFar } from "../addresses.ts";
+import type { HostWatch, OwnAddress } from "../host_watch.ts";
 import { forgetTable, noteTable } from "../leftovers.ts";
 import { addCounts, type LaneCounts, noCounts } from "./counts.ts";
 import { KernelLanes } from "./kernel.ts";
 import { Loops } from "./loops.ts";
-
-/** How often the counters are read and the kernel is looked at, in ms; more often where lanes end sooner than after a minute. */
-const LOOK = 15_000;
 
 export interface LaneServiceOptions {
   /** The address of `listen`. */
@@ -35,14 +33,12 @@ export interface LaneServiceOptions {
   /** Bytes a second: what one node may send over all its lanes, and all nodes together; null is as much as they can. */
   nodeRate: number | null;
   networkRate: number | null;
-  /** Own addresses with their interfaces. */
-  addresses(): { address: string; iface: string }[];
+  /** Calls for a look at counters, addresses and the kernel. */
+  watch: HostWatch;
   stateDir: string;
   runner: Runner;
   log: Log;
   now(): number;
-  /** Without data for so long, in ms, a lane ends. */
-  idle: number;
   /** Never the kernel: for tests, and `lanes_kernel = false`. */
   loopOnly?: boolean;
 }
@@ -72,7 +68,7 @@ export class LaneService {
   readonly #payers = new Map<string, number>();
   #payerSerial = 0;
   #handle: (event: GateEvent) => void = () => {};
-  #timer: ReturnType<typeof setInterval> | undefined;
+  #unfollow: () => void = () => {};
   /** The look under way: while the kernel's tools hang there is no second one. */
   #looking: Promise<void> | null = null;
 
@@ -95,8 +91,9 @@ export class LaneService {
     const service = new LaneService(o);
     // A gate that only this machine can reach has nothing to forward in the kernel.
     if (!o.loopOnly && service.#locals().length > 0) await service.#openKernel();
-    const look = () => service.#looking ??= service.#look().finally(() => service.#looking = null);
-    service.#timer = setInterval(look, Math.min(LOOK, o.idle / 4));
+    service.#unfollow = o.watch.follow(() => {
+      service.#looking ??= service.#look().finally(() => service.#looking = null);
+    });
     return service;
   }
 
@@ -136,8 +133,8 @@ export class LaneService {
     }
   }
 
-  #locals(): { address: string; iface: string }[] {
-    return this.#o.addresses().filter(({ address }) => isFar(address) && hears(this.#o.hostname, address));
+  #locals(): OwnAddress[] {
+    return this.#o.watch.addresses().filter(({ address }) => isFar(address) && hears(this.#o.hostname, address));
   }
 
   /** The interfaces of these addresses, each once and in an order that does not change by itself. */
@@ -170,8 +167,8 @@ export class LaneService {
   }
 
   #heard(bytes: Uint8Array, from: Deno.NetAddr, local: string | null): void {
-    const { address, bytes: raw } = sourceOf(from.hostname, from.port);
-    this.#handle({ t: "lane-control", bytes, from: { address, bytes: raw, port: from.port, local } });
+    const { address } = sourceOf(from.hostname, from.port);
+    this.#handle({ t: "lane-control", bytes, from: { address, port: from.port, local } });
   }
 
   /** Does what the core asks. */
@@ -194,7 +191,7 @@ export class LaneService {
     }
   }
 
-  #answer({ port, bytes, to }: { port: number; bytes: Uint8Array; to: LaneSource }): void {
+  #answer({ port, bytes, to }: { port: number; bytes: Uint8Array; to: LaneAddress }): void {
     const mapped = to.local === null && this.#o.hostname.includes(":") && !to.address.includes(":");
     const address: Deno.NetAddr = {
       transport: "udp",
@@ -207,7 +204,7 @@ export class LaneService {
 
   /** The gate's own addresses. */
   #own(): Set<string> {
-    return new Set(this.#o.addresses().map(({ address }) => address));
+    return new Set(this.#o.watch.addresses().map(({ address }) => address));
   }
 
   #carry(port: number, { path, nodes }: Way, own: ReadonlySet<string> = this.#own()): void {
@@ -310,7 +307,7 @@ export class LaneService {
 
   /** Ends all lanes and puts the host back as it was. */
   async close(): Promise<void> {
-    clearInterval(this.#timer);
+    this.#unfollow();
     await this.#looking;
     this.#control.close();
     this.#loops.closeAll();

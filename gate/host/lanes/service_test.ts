@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { createLog } from "../../../mesh/host/log.ts";
 import type { Runner } from "../../../mesh/host/runner.ts";
+import { HostWatch } from "../host_watch.ts";
 import { until } from "../testing.ts";
 import { LaneService } from "./service.ts";
 
@@ -30,6 +31,7 @@ Deno.test("LaneService lets interfaces forward that come later, guards them, and
   const stateDir = await Deno.makeTempDir();
   let addresses = [{ address: "192.0.2.1", iface: "eth0" }]; // not this machine's
   let looks = 0;
+  using watch = new HostWatch(() => (looks++, addresses), 5);
   const service = await LaneService.open({
     hostname: "0.0.0.0",
     ports: { first: 40_000, last: 40_009 },
@@ -37,12 +39,11 @@ Deno.test("LaneService lets interfaces forward that come later, guards them, and
     stun: () => {},
     nodeRate: null,
     networkRate: null,
-    addresses: () => (looks++, addresses),
+    watch,
     stateDir,
     runner: kernel as unknown as Runner,
     log: createLog("test", { level: "error", write: (line) => assert.fail(line) }),
     now: () => 0,
-    idle: 20,
   });
   assert.equal(service.mode, "kernel");
   assert.deepEqual([kernel.forwards("eth0"), kernel.guards("eth0")], ["1", true]);

@@ -1,6 +1,6 @@
 /** Homing in a world of gates whose distances jitter, that die, come back, are drained, and stall: by the thousand, from seeds. */
 import assert from "node:assert/strict";
-import { seeded } from "../stun/testdata/crypto.ts";
+import { seeded } from "../../../mesh/wire/stun/testdata/crypto.ts";
 import { Homing, type HomingAction } from "./homing.ts";
 
 interface SimGate {
@@ -57,7 +57,7 @@ class Sim {
         for (const gate of this.gates.filter((g) => action.gates.includes(g.id))) {
           this.#do(this.homing.handle({ kind: "measured", gate: gate.id, rttMs: this.rtt(gate) }, this.now));
         }
-      } else {
+      } else if (action.kind === "keep") {
         for (const gate of this.gates) {
           const wanted = action.gates.includes(gate.id);
           if (wanted && !gate.wanted) gate.upAt = this.now + 2 * gate.base;

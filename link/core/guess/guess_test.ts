@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { seeded } from "../stun/testdata/crypto.ts";
+import { seeded } from "../../../mesh/wire/stun/testdata/crypto.ts";
 import { MAX_PROBES, OPEN_FOR, PROBE_EVERY, PROBES_AT_ONCE, SOCKETS } from "./limits.ts";
 import { Opener } from "./opener.ts";
 import { predict, probeOrder } from "./ports.ts";

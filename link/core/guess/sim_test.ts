@@ -4,7 +4,7 @@ import { runUntil } from "../../../tests/sim/ice_peer.ts";
 import { NATS } from "../../../tests/sim/nats.ts";
 import type { NatKind } from "../../../tests/sim/net.ts";
 import { agreed, anyWeather, scene, SERVER, story } from "../../../tests/sim/scene.ts";
-import { seeded, testCrypto } from "../stun/testdata/crypto.ts";
+import { seeded, testCrypto } from "../../../mesh/wire/stun/testdata/crypto.ts";
 import { MAX_PROBES } from "./limits.ts";
 
 /** ICE alone for the time that it has, then a guess with `a` as the hard side. Probes sent, or null when it did not hit. */

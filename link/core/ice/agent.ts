@@ -9,9 +9,15 @@
  */
 import type { WireCandidate } from "../../../mesh/wire/signal.ts";
 import { GhostError } from "../../../mesh/wire/errors.ts";
-import { canonical, endpointText, isUsable, sameAddress, type TransportAddress } from "../stun/address.ts";
-import type { StunCrypto } from "../stun/crypto.ts";
-import { BINDING, decodeStun } from "../stun/message.ts";
+import {
+  canonical,
+  endpointText,
+  isUsable,
+  sameAddress,
+  type TransportAddress,
+} from "../../../mesh/wire/stun/address.ts";
+import type { StunCrypto } from "../../../mesh/wire/stun/crypto.ts";
+import { BINDING, decodeStun } from "../../../mesh/wire/stun/message.ts";
 import { type LocalCandidate, localCandidate, sameCandidate, toWire } from "./candidate.ts";
 import { type Credentials, receiverOf, type Role } from "./check.ts";
 import type { IceAction, IceEvent, IceState, SelectedPair } from "./event.ts";
@@ -85,13 +91,6 @@ export class IceAgent {
   /** All local candidates so far, as the peer is told of them. */
   candidates(): WireCandidate[] {
     return this.#locals.map(toWire);
-  }
-
-  /** Whether a STUN message is for this agent: it names one of its ufrags, or answers one of its checks. */
-  owns(o: { receiver: string | null; transaction: Uint8Array }): boolean {
-    return this.#generations().some((g) =>
-      o.receiver === null ? g.awaits(o.transaction) : g.local.ufrag === o.receiver
-    );
   }
 
   /**

@@ -12,7 +12,7 @@ import {
   USE_CANDIDATE,
   USERNAME,
   XOR_MAPPED_ADDRESS,
-} from "../stun/mod.ts";
+} from "../../../mesh/wire/stun/mod.ts";
 import { type IceAction, IceAgent, receiverOf } from "./mod.ts";
 import {
   agent,

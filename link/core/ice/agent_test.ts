@@ -13,7 +13,7 @@ import {
   USERNAME,
   verifyIntegrity,
   XOR_MAPPED_ADDRESS,
-} from "../stun/mod.ts";
+} from "../../../mesh/wire/stun/mod.ts";
 import { type IceAction, IceAgent } from "./mod.ts";
 import {
   agent,
@@ -135,16 +135,6 @@ Deno.test("IceAgent without any local candidate fails at once", () => {
     kind: "state",
     state: "failed",
   }]);
-});
-
-Deno.test("IceAgent owns requests that name it and answers to its checks", () => {
-  const made = introduced();
-  const [first] = sends(made.handle({ kind: "tick" }, 50)) as [Send];
-  const { transaction } = decodeStun(first.bytes);
-  assert.equal(made.owns({ receiver: null, transaction }), true);
-  assert.equal(made.owns({ receiver: null, transaction: crypto.random(12) }), false);
-  assert.equal(made.owns({ receiver: made.local.ufrag, transaction: crypto.random(12) }), true);
-  assert.equal(made.owns({ receiver: "nobody", transaction }), false);
 });
 
 Deno.test("IceAgent keeps its credentials when the peer's answer changes, and makes new ones when the peer starts over", () => {

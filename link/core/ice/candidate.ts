@@ -1,6 +1,6 @@
 /** Candidates and their priorities, RFC 8445 section 5.1. */
 import type { WireCandidate } from "../../../mesh/wire/signal.ts";
-import { canonical, familyOf, sameAddress, type TransportAddress } from "../stun/address.ts";
+import { canonical, familyOf, sameAddress, type TransportAddress } from "../../../mesh/wire/stun/address.ts";
 
 export type CandidateType = WireCandidate["type"];
 

@@ -1,16 +1,16 @@
 /** Connectivity checks as STUN messages, RFC 8445 section 7. Nothing is kept here. */
 import { utf8 } from "../../../mesh/wire/encoding.ts";
 import { GhostError } from "../../../mesh/wire/errors.ts";
-import type { TransportAddress } from "../stun/address.ts";
-import { ERROR_CODE, type StunError } from "../stun/attributes/error_code.ts";
-import { ICE_CONTROLLED, ICE_CONTROLLING } from "../stun/attributes/ice_role.ts";
-import { NOMINATION } from "../stun/attributes/nomination.ts";
-import { PRIORITY } from "../stun/attributes/priority.ts";
-import { UNKNOWN_ATTRIBUTES } from "../stun/attributes/unknown_attributes.ts";
-import { USE_CANDIDATE } from "../stun/attributes/use_candidate.ts";
-import { USERNAME } from "../stun/attributes/username.ts";
-import { XOR_MAPPED_ADDRESS } from "../stun/attributes/xor_mapped_address.ts";
-import type { StunCrypto } from "../stun/crypto.ts";
+import type { TransportAddress } from "../../../mesh/wire/stun/address.ts";
+import { ERROR_CODE, type StunError } from "../../../mesh/wire/stun/attributes/error_code.ts";
+import { ICE_CONTROLLED, ICE_CONTROLLING } from "../../../mesh/wire/stun/attributes/ice_role.ts";
+import { NOMINATION } from "../../../mesh/wire/stun/attributes/nomination.ts";
+import { PRIORITY } from "../../../mesh/wire/stun/attributes/priority.ts";
+import { UNKNOWN_ATTRIBUTES } from "../../../mesh/wire/stun/attributes/unknown_attributes.ts";
+import { USE_CANDIDATE } from "../../../mesh/wire/stun/attributes/use_candidate.ts";
+import { USERNAME } from "../../../mesh/wire/stun/attributes/username.ts";
+import { XOR_MAPPED_ADDRESS } from "../../../mesh/wire/stun/attributes/xor_mapped_address.ts";
+import type { StunCrypto } from "../../../mesh/wire/stun/crypto.ts";
 import {
   encodeStun,
   type Field,
@@ -19,7 +19,7 @@ import {
   type StunMessage,
   unknownRequired,
   verifyIntegrity,
-} from "../stun/message.ts";
+} from "../../../mesh/wire/stun/message.ts";
 
 /** What one end of a generation authenticates with. */
 export interface Credentials {

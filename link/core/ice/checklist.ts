@@ -4,7 +4,7 @@
  * Differs from RFC 8445 section 6.1.2.6 in one thing that no peer can see: pairs are not frozen. Freezing spares checks
  * when many streams share a path; here there is one stream and one component, and waiting would only cost time.
  */
-import { endpointText, familyOf, sameAddress, type TransportAddress } from "../stun/address.ts";
+import { endpointText, familyOf, sameAddress, type TransportAddress } from "../../../mesh/wire/stun/address.ts";
 import type { LocalCandidate, RemoteCandidate } from "./candidate.ts";
 import { type Base, newPair, type Pair, pairKey, pairPriority } from "./pair.ts";
 import {

@@ -31,7 +31,7 @@ const CONSENT = 30_000;
 const PATIENCE = 200;
 /** A look that comes later than this after its time says more about this machine than about the path. */
 const LATE = 250;
-/** Between checks of a path that is lost. */
+/** Between checks of a path that is lost, in ms. */
 const LOST_EVERY = 500;
 /** So many more without an answer each time, and whoever has other evidence is asked for it. */
 const DOUBT_EVERY = 3;

@@ -1,6 +1,6 @@
 /** The vocabulary of the ICE agent: what it is told, and what it wants done. Times are milliseconds. */
 import type { WireCandidate } from "../../../mesh/wire/signal.ts";
-import type { TransportAddress } from "../stun/address.ts";
+import type { TransportAddress } from "../../../mesh/wire/stun/address.ts";
 
 export type { TransportAddress };
 

@@ -3,9 +3,9 @@
  * keeps the old one answering until the new one has found a pair.
  */
 import type { WireCandidate } from "../../../mesh/wire/signal.ts";
-import { canonical, isUsable, sameAddress, type TransportAddress } from "../stun/address.ts";
-import type { StunCrypto } from "../stun/crypto.ts";
-import type { StunMessage } from "../stun/message.ts";
+import { canonical, isUsable, sameAddress, type TransportAddress } from "../../../mesh/wire/stun/address.ts";
+import type { StunCrypto } from "../../../mesh/wire/stun/crypto.ts";
+import type { StunMessage } from "../../../mesh/wire/stun/message.ts";
 import { candidatePriority, type LocalCandidate } from "./candidate.ts";
 import {
   type Credentials,

@@ -1,6 +1,6 @@
 /** Candidate pairs, RFC 8445 section 6.1.2. The local end of a pair is always a base: that is what sends. */
-import type { TransportAddress } from "../stun/address.ts";
-import { endpointText } from "../stun/address.ts";
+import type { TransportAddress } from "../../../mesh/wire/stun/address.ts";
+import { endpointText } from "../../../mesh/wire/stun/address.ts";
 import type { RemoteCandidate } from "./candidate.ts";
 
 /** A socket's address with the best priority that a candidate on it has. */

@@ -14,7 +14,7 @@ import {
 } from "../../../tests/sim/scene.ts";
 import { IcePeer, type Place, runUntil, stunServer } from "../../../tests/sim/ice_peer.ts";
 import { World } from "../../../tests/sim/net.ts";
-import { seeded, testCrypto } from "../stun/testdata/crypto.ts";
+import { seeded, testCrypto } from "../../../mesh/wire/stun/testdata/crypto.ts";
 
 const SEEDS = 30;
 const HOME = { a: NATS.eim_apdf, b: NATS.eim_apdf_not_preserving };

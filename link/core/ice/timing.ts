@@ -46,9 +46,9 @@ export const REVIVED_AT = 8;
 /** Triggered checks come on top of the waits, at this distance and at most so many a pair. */
 export const TRIGGERED_GAP = 10;
 export const MAX_TRIGGERED = 20;
-/** How long an answer is waited for. */
+/** How long an answer is waited for, in ms. */
 export const TRANSACTION_LIFETIME = 10_000;
-/** ICE is not given up before, because candidates and the peer's first check may be late. */
+/** ICE is not given up before this, in ms: candidates and the peer's first check may be late. */
 export const PATIENCE = 10_000;
 /** The controlled side waits so much longer for a nomination when a pair is valid. */
 export const NOMINATION_PATIENCE = 5_000;

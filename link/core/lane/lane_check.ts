@@ -1,6 +1,6 @@
 /** A lane as one end checks it: until the first answer comes, and then whether answers go on coming (core/ice/consent.ts). */
 import { Consent, type ConsentTiming } from "../ice/consent.ts";
-import type { StunCrypto, TransportAddress } from "../stun/mod.ts";
+import type { StunCrypto, TransportAddress } from "../../../mesh/wire/stun/mod.ts";
 
 /** Waits behind the first checks. One crosses four legs: where each loses a fifth, three of five fail, so the last wait, which stays, is short. */
 const WAITS = [50, 100, 100, 200, 400, 500];

@@ -21,7 +21,7 @@ import {
   USERNAME,
   verifyIntegrity,
   XOR_MAPPED_ADDRESS,
-} from "../stun/mod.ts";
+} from "../../../mesh/wire/stun/mod.ts";
 import { filled, LaneWidth } from "./lane_width.ts";
 
 /** Where a gate can be reached, at most one address a family. */
@@ -70,7 +70,7 @@ const ASK_WAITS = [1_000, 2_000, 4_000, 8_000];
 const PROVE_WAITS = [100, 200, 400, ...Array<number>(12).fill(500)];
 /** Between proofs that only keep what is proved. */
 const REPROVE = 20_000;
-/** An attempt that is not up by then has failed. */
+/** An attempt that is not up after this, in ms, has failed. */
 const PATIENCE = 12_000;
 const RETRY = { firstMs: 15_000, longestMs: 600_000, healthyMs: 60_000 };
 

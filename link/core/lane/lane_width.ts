@@ -4,7 +4,7 @@
  * none. So checks and their answers are as long as those packets until one has been answered, and again when this machine's
  * ground changes.
  */
-import { encodeStun, field, FILL, type StunDraft } from "../stun/mod.ts";
+import { encodeStun, field, PADDING, type StunDraft } from "../../../mesh/wire/stun/mod.ts";
 
 /** After so many long ones in vain small ones go beside them, to tell a narrow way from none. */
 const TELL_AFTER = 4;
@@ -63,5 +63,5 @@ export class LaneWidth {
 export function filled(draft: StunDraft, size: number): Uint8Array<ArrayBuffer> {
   const plain = encodeStun(draft);
   const room = size - plain.length - 4;
-  return room < 0 ? plain : encodeStun({ ...draft, fields: [...draft.fields, field(FILL, room)] });
+  return room < 0 ? plain : encodeStun({ ...draft, fields: [...draft.fields, field(PADDING, room)] });
 }

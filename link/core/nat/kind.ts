@@ -4,7 +4,7 @@
  * One server address with two ports tells an address-and-port-dependent mapping; a second server address is needed to tell an
  * address-dependent one from an endpoint-independent one, and without it the kinder of the two is taken and marked as such.
  */
-import type { TransportAddress } from "../stun/address.ts";
+import type { TransportAddress } from "../../../mesh/wire/stun/address.ts";
 
 /** RFC 4787 section 4.1; `none` is no NAT at all, `unknown` too few answers. */
 export type Mapping =

@@ -1,7 +1,7 @@
 /** The vocabulary of the path machine of one peer. Times are milliseconds since the epoch. */
 import type { Rung } from "../../../mesh/wire/local.ts";
 import type { SelectedPair } from "../ice/event.ts";
-import type { TransportAddress } from "../stun/address.ts";
+import type { TransportAddress } from "../../../mesh/wire/stun/address.ts";
 
 export type { Rung, SelectedPair };
 

@@ -11,7 +11,7 @@
  * too, although its own half may still seem to work; who hears that the peer has climbed does not wait for its own hold.
  * A rung that failed is held down with growing waits. A held rung is still better than none.
  */
-import { endpointText, sameAddress } from "../stun/address.ts";
+import { endpointText, sameAddress } from "../../../mesh/wire/stun/address.ts";
 import type { PathAction, PathEvent, Relay, Rung } from "./event.ts";
 import { Hold } from "./hold.ts";
 import { IceClock } from "./ice_clock.ts";

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { seeded } from "../stun/testdata/crypto.ts";
+import { seeded } from "../../../mesh/wire/stun/testdata/crypto.ts";
 import { Path, type PathAction, type PathEvent, type SelectedPair } from "./mod.ts";
 
 /**

@@ -1,5 +1,6 @@
 /** One spelling per address and prefix, because plans compare what we want with what tools print. */
 import ipaddr from "ipaddr.js";
+import { networkOf } from "../../../mesh/trust/prefix.ts";
 
 /** The usual spelling of an address (RFC 5952 for IPv6). */
 export function canonicalAddress(text: string): string {
@@ -15,9 +16,7 @@ export function canonicalInterface(text: string): string {
 /** `NETWORK/LENGTH` in its usual spelling, host bits cleared; a bare address gets its full length. */
 export function canonicalPrefix(text: string): string {
   const [address, bits] = split(text);
-  const bytes = address.toByteArray();
-  for (let i = 0; i < bytes.length; i++) bytes[i]! &= 0xff & ~(0xff >> Math.max(0, Math.min(8, bits - i * 8)));
-  return `${ipaddr.fromByteArray(bytes).toString()}/${bits}`;
+  return `${networkOf(address, bits).toString()}/${bits}`;
 }
 
 /** True when the address lies in the prefix. */

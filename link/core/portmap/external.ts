@@ -1,6 +1,6 @@
 /** Which outer addresses of a router are believed: those at which the internet can reach it. */
 import ipaddr from "ipaddr.js";
-import { canonicalAddress } from "../stun/address.ts";
+import { canonicalAddress } from "../../../mesh/wire/stun/address.ts";
 
 /** Ranges in which nobody is. `reserved` also holds what documents use as examples, so the rest of it is told by its numbers. */
 const UNREACHABLE: ReadonlySet<string> = new Set(["unspecified", "broadcast", "multicast", "linkLocal", "loopback"]);

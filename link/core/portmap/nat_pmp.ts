@@ -2,7 +2,7 @@
  * NAT Port Mapping Protocol, RFC 6886: the elder of PCP, without a nonce. What tells an answer from a forgery is only that it
  * comes from the router's own port to ours, for the request that is under way.
  */
-import { addressText } from "../stun/address.ts";
+import { addressText } from "../../../mesh/wire/stun/address.ts";
 
 const VERSION = 0;
 const RESPONSE = 0x80;

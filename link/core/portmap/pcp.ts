@@ -2,7 +2,7 @@
  * Port Control Protocol, RFC 6887: the request for one UDP mapping, and what is made of an answer. Whoever shares the network
  * can send what looks like one, so all of it is checked: version, opcode, length, and the nonce that only the router has seen.
  */
-import { addressBytes, addressText, type TransportAddress } from "../stun/address.ts";
+import { addressBytes, addressText, type TransportAddress } from "../../../mesh/wire/stun/address.ts";
 
 /** UDP port of PCP and NAT-PMP servers. */
 export const GATEWAY_PORT = 5351;

@@ -8,6 +8,9 @@ import {
   encodeStun,
   type Field,
   field,
+  FILLER,
+  MESSAGE_INTEGRITY,
+  MESSAGE_INTEGRITY_SHA256,
   NONCE,
   read,
   REALM,
@@ -15,14 +18,10 @@ import {
   type StunMessage,
   USERNAME,
   verifyIntegrity,
-} from "../stun/mod.ts";
+} from "../../../mesh/wire/stun/mod.ts";
 import type { TurnCredentials, TurnCrypto } from "./event.ts";
 
-/** Fills the first request up, so that no server sends more to an address that has proved nothing than came from there. */
-const FILLER = "GhostMesh".padEnd(96);
-
-/** MESSAGE-INTEGRITY and MESSAGE-INTEGRITY-SHA256. */
-const INTEGRITY = new Set([0x0008, 0x001c]);
+const INTEGRITY = new Set([MESSAGE_INTEGRITY, MESSAGE_INTEGRITY_SHA256]);
 
 /** Signs requests and checks answers. */
 export class Authentication {
@@ -61,7 +60,7 @@ export class Authentication {
   request(method: number, o: { transaction: Uint8Array; fields: Field[] }): Uint8Array<ArrayBuffer> {
     const { transaction } = o;
     if (this.#realm === null) {
-      const fields = [...o.fields, field(SOFTWARE, FILLER)];
+      const fields = [...o.fields, field(SOFTWARE, FILLER.allocate)];
       return encodeStun({ class: "request", method, transaction, fields, fingerprint: true });
     }
     const fields = [

@@ -29,7 +29,7 @@ import {
   XOR_MAPPED_ADDRESS,
   XOR_PEER_ADDRESS,
   XOR_RELAYED_ADDRESS,
-} from "../stun/mod.ts";
+} from "../../../mesh/wire/stun/mod.ts";
 import { Authentication } from "./authentication.ts";
 import { alternateServer, endOf } from "./errors.ts";
 import type { TurnAction, TurnCredentials, TurnCrypto, TurnEnd, TurnEvent } from "./event.ts";

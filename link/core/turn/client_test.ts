@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { decodeStun, encodeStun, field, LIFETIME, XOR_RELAYED_ADDRESS } from "../stun/mod.ts";
+import { decodeStun, encodeStun, field, LIFETIME, XOR_RELAYED_ADDRESS } from "../../../mesh/wire/stun/mod.ts";
 import { ALLOCATE, CHANNEL_BIND, CREATE_PERMISSION, REFRESH, TurnClient, type TurnClientOptions } from "./client.ts";
 import type { TurnAction, TurnEvent } from "./event.ts";
 import { CREDENTIALS, FakeServer, MAPPED, RELAYED, turnCrypto } from "./testdata/server.ts";

@@ -1,5 +1,5 @@
 /** What the server's refusals mean for the client (RFC 8656 section 19, RFC 8489 section 14.8). */
-import { ALTERNATE_SERVER, read, type StunMessage, type TransportAddress } from "../stun/mod.ts";
+import { ALTERNATE_SERVER, read, type StunMessage, type TransportAddress } from "../../../mesh/wire/stun/mod.ts";
 import type { TurnEnd } from "./event.ts";
 
 const MEANING: Readonly<Record<number, TurnEnd>> = {

@@ -1,6 +1,6 @@
 /** The vocabulary of the TURN client (RFC 8656). Times are milliseconds since the epoch. */
-import type { TransportAddress } from "../stun/address.ts";
-import type { StunCrypto } from "../stun/crypto.ts";
+import type { TransportAddress } from "../../../mesh/wire/stun/address.ts";
+import type { StunCrypto } from "../../../mesh/wire/stun/crypto.ts";
 
 /** What the client needs from outside. */
 export interface TurnCrypto extends StunCrypto {

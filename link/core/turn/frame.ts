@@ -9,7 +9,7 @@
  * size, and neither memory nor the stream must suffer from that.
  */
 import { GhostError } from "../../../mesh/wire/errors.ts";
-import { FIRST_CHANNEL, LAST_CHANNEL } from "../stun/mod.ts";
+import { FIRST_CHANNEL, LAST_CHANNEL } from "../../../mesh/wire/stun/mod.ts";
 
 /** Longest message that is taken: a full packet in a Data indication and some more. */
 export const MAX_FRAME = 2048;

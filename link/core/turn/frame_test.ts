@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { encodeStun } from "../stun/mod.ts";
+import { encodeStun } from "../../../mesh/wire/stun/mod.ts";
 import { decodeChannelData, encodeChannelData, MAX_FRAME, TurnStream } from "./frame.ts";
 
 const STUN = encodeStun({ class: "request", transaction: new Uint8Array(12), fields: [], fingerprint: true });

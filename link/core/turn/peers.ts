@@ -3,7 +3,7 @@
  * comes first, so that packets flow by Send and Data indications; the channel then makes them 32 bytes shorter, and its
  * refresh refreshes the permission too. A server that gives no channel is used without.
  */
-import { endpointText, FIRST_CHANNEL, LAST_CHANNEL, type TransportAddress } from "../stun/mod.ts";
+import { endpointText, FIRST_CHANNEL, LAST_CHANNEL, type TransportAddress } from "../../../mesh/wire/stun/mod.ts";
 
 /** Permissions live 300 s, bindings 600 s: both are refreshed after this many ms. */
 const REFRESH_AFTER = 240_000;

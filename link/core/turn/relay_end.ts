@@ -10,23 +10,23 @@ import { fromBase64Url, toBase64Url } from "../../../mesh/wire/encoding.ts";
 import { GhostError } from "../../../mesh/wire/errors.ts";
 import {
   canonical,
-  decodeStun,
   encodeStun,
   field,
   isStun,
   isUsable,
   sameAddress,
   type StunCrypto,
-  type StunMessage,
   type TransportAddress,
+  tryDecodeStun,
   verifyIntegrity,
   XOR_MAPPED_ADDRESS,
-} from "../stun/mod.ts";
+} from "../../../mesh/wire/stun/mod.ts";
 
 /** Waits behind each offer that is not answered; the last one repeats. A mailbox carries them, so they grow. */
 const OFFER_WAITS = [500, 1_000, 2_000, 4_000, 8_000, 16_000, 32_000, 60_000];
 /** An offer is answered again after this at the earliest. */
 const ANSWER_AGAIN = 400;
+/** Waits after a check while the rung is not up, after an answer, and after a check of a rung that is up; in ms. */
 const CHECK_WAITS = [50, 100, 100, 200, 400, 800, 1_600, 5_000];
 const CHECK_EVERY = 2_500;
 const CHECK_RETRY = 500;
@@ -223,7 +223,7 @@ export class RelayEnd {
   #datagram(bytes: Uint8Array, now: number): void {
     if (!isStun(bytes)) return void this.#out.push({ kind: "packet", bytes });
     if (!this.#own || !this.#peer) return;
-    const message = read(bytes);
+    const message = tryDecodeStun(bytes);
     if (message === null) return;
     const holds = (key: Uint8Array) => verifyIntegrity(message, { key, crypto: this.#crypto }) !== null;
     const { transaction } = message;
@@ -264,16 +264,6 @@ function usable({ address, port }: TransportAddress): TransportAddress | null {
   try {
     const plain = canonical({ address, port });
     return isUsable(plain.address) ? plain : null;
-  } catch (error) {
-    if (error instanceof GhostError) return null;
-    throw error;
-  }
-}
-
-/** A STUN message, or null for what does not read. */
-function read(bytes: Uint8Array): StunMessage | null {
-  try {
-    return decodeStun(bytes);
   } catch (error) {
     if (error instanceof GhostError) return null;
     throw error;

@@ -12,12 +12,12 @@ export function resolverOf(view: NetworkView): string | null {
 export function namesSource(view: NetworkView, own: readonly string[]): NamesSource {
   const self = view.nodes.get(view.selfId);
   const { suffix } = view.ledger.network;
-  const hosts = [...(self ? [self] : []), ...view.peers()];
-  const { upstreams, search, split, names } = view.dns;
+  const hosts = [...(self ? [self] : []), ...view.rights.peers()];
+  const { upstreams, search, split, names } = view.rights.dns;
   return {
     suffix,
     hosts,
-    ranges: view.ranges(),
+    ranges: view.rights.ranges(),
     own,
     given: [...names].map(([name, addresses]) => ({
       name: name.includes(".") ? name : `${name}.${suffix}`,

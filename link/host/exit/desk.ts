@@ -57,7 +57,7 @@ export class ExitDesk {
 
   /** What of that the network has approved. */
   get #approved(): string[] {
-    const { mine } = this.#o.view.routes();
+    const { mine } = this.#o.view.rights.routes();
     return this.#announced.filter((prefix) => mine.some((route) => route.prefix === prefix));
   }
 
@@ -70,7 +70,7 @@ export class ExitDesk {
       node: found?.node ?? null,
       ipv4: found?.ipv4 ?? false,
       ipv6: found?.ipv6 ?? false,
-      internet: found ? this.#o.view.beyond() : [],
+      internet: found ? this.#o.view.rights.beyond() : [],
       lan,
       killSwitch,
     };
@@ -78,12 +78,12 @@ export class ExitDesk {
 
   /** What passes an exit, this tunnel's or that of another network on this machine. */
   past(): PastExit {
-    return { overlay: this.#o.view.ranges(), services: this.#o.services() };
+    return { overlay: this.#o.view.rights.ranges(), services: this.#o.services() };
   }
 
   #look({ node, name }: ExitChoice) {
     const { view, reachable } = this.#o;
-    const found = view.exits().find((exit) => exit.node === node) ?? null;
+    const found = view.rights.exits().find((exit) => exit.node === node) ?? null;
     const known = view.nodes.get(node);
     const why = found
       ? reachable(node) ? null : `${known?.name ?? name} cannot be reached`
@@ -107,7 +107,7 @@ export class ExitDesk {
     return {
       use: this.use,
       offer: { on: this.#offer, announced: this.#announced, approved: this.#approved },
-      exits: view.exits().map(({ node, ipv4, ipv6 }) => ({
+      exits: view.rights.exits().map(({ node, ipv4, ipv6 }) => ({
         name: nameOf(node),
         id: node,
         ipv4,

@@ -2,7 +2,7 @@
 import type { Runner } from "../../../mesh/host/runner.ts";
 import { type KillSwitch, killTable, removeKillSwitch, renderKillSwitch } from "../../core/plan/mod.ts";
 import type { LocalNetworks } from "../ip.ts";
-import { toolError } from "../tools.ts";
+import { hasTable, toolError } from "../tools.ts";
 
 /** The table of one tunnel. */
 export class KillTable {
@@ -20,8 +20,8 @@ export class KillTable {
   }
 
   /** Whether it is there, by whomever it was loaded. */
-  async holds(): Promise<boolean> {
-    return (await this.#runner.run(this.#nft, ["-t", "list", "table", "inet", killTable(this.#iface)])).code === 0;
+  holds(): Promise<boolean> {
+    return hasTable(this.#runner, this.#nft, killTable(this.#iface));
   }
 
   /** Loads it, also when somebody has flushed what was loaded before; null removes it, there or not. @throws GhostError */

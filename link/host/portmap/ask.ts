@@ -1,6 +1,6 @@
 /** One question to the router by UDP, from a socket of its own: only what comes from where it was sent counts. */
 import { readDatagrams } from "../../../mesh/host/datagrams.ts";
-import type { TransportAddress } from "../../core/stun/mod.ts";
+import type { TransportAddress } from "../../../mesh/wire/stun/mod.ts";
 
 /** Waits for an answer, in ms: the request is sent again after each (RFC 6886 section 3.1 begins with 250). */
 const WAITS = [250, 500, 1_000];

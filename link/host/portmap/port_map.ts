@@ -4,7 +4,7 @@
  * made again at half of its life and whenever a path was lost, and removed when the tunnel ends.
  */
 import { type EpochSeen, lookAt, lostState, refusedExternal, renewAt, SEARCH_AGAIN } from "../../core/portmap/mod.ts";
-import { sameAddress, type TransportAddress } from "../../core/stun/mod.ts";
+import { sameAddress, type TransportAddress } from "../../../mesh/wire/stun/mod.ts";
 import type { Log } from "../../../mesh/host/log.ts";
 import { errorLine } from "../../../mesh/wire/errors.ts";
 import { pause } from "../../../mesh/wire/pause.ts";

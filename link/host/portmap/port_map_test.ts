@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { createLog } from "../../../mesh/host/log.ts";
-import type { TransportAddress } from "../../core/stun/mod.ts";
+import type { TransportAddress } from "../../../mesh/wire/stun/mod.ts";
 import { PortMap } from "./port_map.ts";
 import type { Finder, Mapped, MapProtocol } from "./protocol.ts";
 

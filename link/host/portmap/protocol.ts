@@ -1,5 +1,5 @@
 /** What the three ways to a port mapping have in common. */
-import type { TransportAddress } from "../../core/stun/mod.ts";
+import type { TransportAddress } from "../../../mesh/wire/stun/mod.ts";
 
 export type MapProtocol = "pcp" | "nat-pmp" | "upnp";
 

@@ -1,6 +1,6 @@
 /** The daemon's port mapping, with all three protocols. */
 import { contains } from "../../core/plan/mod.ts";
-import type { StunCrypto } from "../../core/stun/mod.ts";
+import type { StunCrypto } from "../../../mesh/wire/stun/mod.ts";
 import { utf8 } from "../../../mesh/wire/encoding.ts";
 import { findNatPmp } from "./nat_pmp.ts";
 import { pcpFinder } from "./pcp.ts";

@@ -42,7 +42,7 @@ async function climb(ownA: string, ownB: string, programs?: readonly string[]): 
     const direct = { address: e.remote, port: WG_PORT };
     const bridges = [{ relayPort: e.relay.port, remote: direct, local: e.own }];
     const desired = e.m.desired(e.n, [peerOf(e.peer, 3 - e.n, direct)], { ...NO_PARTS, bridges });
-    await e.m.table.setBridges(bridges); // before the endpoint, or WireGuard roams back
+    await e.m.table.load({ ...NO_PARTS, bridges }); // before the endpoint, or WireGuard roams back
     await e.m.apply(desired);
   };
   const endpoints = async () =>
@@ -53,7 +53,7 @@ async function climb(ownA: string, ownB: string, programs?: readonly string[]): 
   await eventually("a handshake", async () => (await a.wg.show()).peers[0]?.lastHandshake !== null);
   for (const [first, second] of [[0, 1], [1, 0]] as const) {
     for (const e of ends) {
-      await e.m.table.setBridges([]);
+      await e.m.table.load(NO_PARTS);
       await onRelay(e, 25);
     }
     // Packets that are still on the direct path let it roam; after the second time none is left.

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { type Runner, systemRunner } from "../../../mesh/host/runner.ts";
 import { errorLine } from "../../../mesh/wire/errors.ts";
-import type { TableParts } from "../../core/plan/mod.ts";
+import type { Bridge, TableParts } from "../../core/plan/mod.ts";
 import { checkTools, runTool } from "../tools.ts";
 import { WIREGUARD_GO } from "../wg_device.ts";
 import { eventually, type Machine, type MachineOptions, makeWorld, peerOf, WG_PORT } from "./world.ts";
@@ -146,13 +146,14 @@ export async function tableOnly(): Promise<void> {
   await a.run("/usr/bin/ping", "-c", "3", "-i", "0.01", "-q", "10.0.0.1");
   const bridge = { relayPort: 40001, remote: { address: "10.0.0.2", port: 7 }, local: "10.0.0.1" };
   const six = { relayPort: 40002, remote: { address: "fd00:a::2", port: 8 }, local: "fd00:a::1" };
-  assert.equal(await a.table.setBridges([bridge, six]), true);
-  assert.equal(await a.table.setBridges([bridge, six]), false);
+  const load = (...bridges: Bridge[]) => a.table.load({ ...NO_PARTS, filter, bridges });
+  assert.equal(await load(bridge, six), true);
+  assert.equal(await load(bridge, six), false);
   const bridged = await list();
   assert.match(bridged, /40001 : 10\.0\.0\.2/);
   assert.match(bridged, /40002 : fd00:a::2/);
   assert.doesNotMatch(bridged, /counter packets 0 /); // a reload would have begun to count anew
-  await a.table.setBridges([six]);
+  await load(six);
   assert.doesNotMatch(await list(), /40001/);
 
   assert.equal(await a.table.ensure(), false);
@@ -160,7 +161,7 @@ export async function tableOnly(): Promise<void> {
   assert.equal(await a.table.ensure(), true);
   assert.match(await list(), /40002 : fd00:a::2/);
   await a.run(a.tools.nft, "flush", "ruleset");
-  assert.equal(await a.table.setBridges([bridge]), true);
+  assert.equal(await load(bridge), true);
   assert.match(await list(), /policy_input/);
   await a.table.remove();
   await a.table.remove();

@@ -1,4 +1,5 @@
 /** A small network for tests: keys that follow from their names, so that everything signed is the same in every run. */
+import { plainGenesis, plainGrant, plainRecord } from "./plain.ts";
 import { toBase64Url } from "../../wire/encoding.ts";
 import type { LedgerBody, LedgerKind } from "../../wire/ledger.ts";
 import type { GateRecord, NodeRecord } from "../../wire/record.ts";
@@ -27,15 +28,7 @@ export const gateGrantKey = await signer("gate grant");
 
 /** Genesis of the test network, signed by `admin`. */
 export async function genesis(change: Partial<LedgerBody<"genesis">> = {}, by = admin): Promise<string> {
-  const body = {
-    name: "home",
-    suffix: "home.ghost",
-    admins: [{ key: admin.public, name: "ann" }],
-    quorum: 1,
-    ipv4: "100.64.0.0/10",
-    salt: toBase64Url(await sha256("salt")),
-    ...change,
-  };
+  const body = { ...plainGenesis("home", admin.public, toBase64Url(await sha256("salt"))), ...change };
   return await signEntry({ ledger: null, admin: by, kind: "genesis", body, iat: NOW });
 }
 
@@ -53,16 +46,7 @@ export async function add<K extends LedgerKind>(
 
 /** A grant as most tests want it. */
 export function grantOf(key: SigningKey, change: Partial<LedgerBody<"grant">> = {}): LedgerBody<"grant"> {
-  return {
-    key: key.public,
-    tags: ["tag:web", "tag:db"],
-    prefixes: [],
-    ephemeral: false,
-    gate: false,
-    expires: NOW + 3600,
-    uses: 1,
-    ...change,
-  };
+  return plainGrant(key.public, { tags: ["tag:web", "tag:db"], expires: NOW + 3600, uses: 1, ...change });
 }
 
 /** A ledger with genesis, a grant for nodes and one for gates. */
@@ -82,25 +66,17 @@ export async function nodeRecordOf(
   const key = await signer(name);
   const id = await nodeIdOf(key.public);
   const net = ledger.network.id;
-  const record: NodeRecord = {
-    v: 1,
+  const record = plainRecord({
     net,
-    seq: 1,
     iat: NOW,
-    exp: NOW + 86_400,
     name,
     wg: (await boxer(`${name} wg`)).public,
     seal: (await boxer(`${name} seal`)).public,
     ipv6: await ipv6Of(net, id),
     ipv4: await ipv4Of(net, id, 0, ledger.network.ipv4),
-    gates: [],
-    routes: [],
-    tags: [],
-    os: "linux",
-    version: "0.1.0",
     proof: await makeTokenProof({ grantKey, net, sub: key.public, iat: NOW }),
     ...change,
-  };
+  });
   return { key, id, record };
 }
 

@@ -83,8 +83,8 @@ export const LEDGER: readonly Mutation[] = [
     "ghostctl hands entries to the gates",
     "row 17: a revocation that the coordinator hides from everybody",
     "ctl/admin/network.ts",
-    "await Promise.all([this.#tellDaemon(signed), this.#tellGates(ledger, before)]);",
-    "await this.#tellDaemon(signed);",
+    "await Promise.all([told, handToGates(this.known, { dir: this.store.dir, gates, ledger, head: before })]);",
+    "await Promise.all([told, gates, handToGates]);",
   ),
   {
     what: "a fork lets nobody new in",

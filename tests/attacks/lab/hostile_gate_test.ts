@@ -9,11 +9,9 @@ import { type Process, waitFor } from "../../../scripts/lab/process.ts";
 import {
   createToken,
   GATE_TOML,
-  initNetwork,
   peers,
-  setupCode,
   startGate,
-  startMesh,
+  startNetwork,
   status,
   waitForRung,
 } from "../../../scripts/lab/programs.ts";
@@ -46,9 +44,7 @@ async function captured(): Promise<Captured> {
   await buildHomes(lab);
   await addPublic(lab, "gate2", GATE2);
   const host = (name: string) => lab.host(name);
-  const mesh = await startMesh(host("coordinator"));
-  await initNetwork(host("alice"), await setupCode(mesh));
-  const honest = await startGate(host("gate"), { token: await createToken(host("alice"), "--gate") });
+  const { gate: honest } = await startNetwork(lab, host("alice"));
   await honest.line(/in step|session|listen|published|coordinator/i);
   await waitFor(
     "the gate's record",

@@ -10,6 +10,7 @@ import { addPublic, COORDINATOR } from "../../../scripts/lab/topology.ts";
 import { nodeIdOf, toWgKey } from "../../../mesh/trust/keys.ts";
 import { makeTokenProof } from "../../../mesh/trust/admission/mod.ts";
 import { signEntry } from "../../../mesh/trust/ledger.ts";
+import { plainGrant } from "../../../mesh/trust/testdata/plain.ts";
 import type { SyncEvent } from "../../../mesh/wire/api.ts";
 import type { NodeRecord } from "../../../mesh/wire/record.ts";
 import { addressOf, fixture, reaches } from "../../lab/support.ts";
@@ -308,15 +309,7 @@ test("row 17: two ledgers for two peers, each signed with a stolen admin key: bo
   const branch = async (name: string) => {
     const ledger = await ledgerOf(net);
     const evil = await attacker(name);
-    const body = {
-      key: evil.sign.public,
-      tags: [],
-      prefixes: [],
-      ephemeral: false,
-      gate: false,
-      expires: null,
-      uses: null,
-    };
+    const body = plainGrant(evil.sign.public);
     await ledger.append(await signEntry({ ledger, admin, kind: "grant", body, iat }));
     const claims = { grantKey: evil.sign, net: network.id, sub: evil.sign.public, iat };
     const record = await ownRecord(evil, ledger, { name, proof: await makeTokenProof(claims) });

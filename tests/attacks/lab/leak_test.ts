@@ -9,25 +9,14 @@ import { type Host, Lab } from "../../../scripts/lab/lab.ts";
 import { type Process, waitFor } from "../../../scripts/lab/process.ts";
 import {
   createToken,
-  initNetwork,
   joinLink,
   peers,
   runLink,
-  setupCode,
-  startGate,
-  startMesh,
+  startNetwork,
   status,
   waitForRung,
 } from "../../../scripts/lab/programs.ts";
-import {
-  addBehindNat,
-  addInternet,
-  addPublic,
-  CAROL,
-  COORDINATOR,
-  GATE,
-  ROUTER_A,
-} from "../../../scripts/lab/topology.ts";
+import { addBehindNat, addPublic, addServers, CAROL, ROUTER_A } from "../../../scripts/lab/topology.ts";
 import { fixture } from "../../lab/support.ts";
 
 /** A host of alice's carrier, beyond her router; and an address there that nobody has. */
@@ -54,8 +43,7 @@ interface Net {
 
 const test = fixture<Net & { lab: Lab }>(async () => {
   const lab = new Lab();
-  await addInternet(lab);
-  const [coordinator, gate] = [await addPublic(lab, "coordinator", COORDINATOR), await addPublic(lab, "gate", GATE)];
+  await addServers(lab);
   const [carol, bob] = [await addPublic(lab, "carol", CAROL), await addPublic(lab, "bob", "203.0.113.31")];
   const alice = await addBehindNat(lab, "alice", { router: "na", address: ROUTER_A, lan: "100.70.1", nat: "eim_apdf" });
   const na = lab.host("na");
@@ -63,9 +51,7 @@ const test = fixture<Net & { lab: Lab }>(async () => {
     nft 'table inet leaks { chain seen { type filter hook prerouting priority -400; iifname lan1 jump count; }
       chain count { ip daddr { 100.70.1.0/24, ${CARRIER} } return; ip daddr 100.64.0.0/10 counter; ip6 daddr fc00::/7 counter; }; }'`);
   await alice.sh("ip -6 address add 2001:db8:9::2/64 dev eth0 nodad; ip -6 route add default via 2001:db8:9::1");
-  const mesh = await startMesh(coordinator, { acls: ACLS });
-  await initNetwork(alice, await setupCode(mesh), { acls: ACLS });
-  await startGate(gate, { token: await createToken(alice, "--gate") });
+  await startNetwork(lab, alice, { acls: ACLS });
   const a = await createToken(alice, "--uses", "2", "--tag", "tag:a");
   const b = await createToken(alice, "--tag", "tag:b");
   const links = [joinLink(alice, a), joinLink(carol, a), joinLink(bob, b)];

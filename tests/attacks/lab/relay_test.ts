@@ -4,18 +4,10 @@
  */
 import assert from "node:assert/strict";
 import { HOME, type Host, Lab } from "../../../scripts/lab/lab.ts";
-import {
-  createToken,
-  initNetwork,
-  runLink,
-  setupCode,
-  startGate,
-  startMesh,
-  waitForRung,
-} from "../../../scripts/lab/programs.ts";
+import { admit, createToken, runLink, startNetwork, waitForRung } from "../../../scripts/lab/programs.ts";
 import { addPublic, buildHomes, COORDINATOR, GATE, ruleSet } from "../../../scripts/lab/topology.ts";
 import { PROJECT } from "../../../scripts/lib/run.ts";
-import { addressOf, coturnOf, fixture, joinAll, reaches } from "../../lab/support.ts";
+import { addressOf, coturnOf, fixture, reaches } from "../../lab/support.ts";
 
 interface World {
   lab: Lab;
@@ -31,9 +23,7 @@ async function make(): Promise<World> {
   await buildHomes(lab);
   const mallory = await addPublic(lab, "mallory", "203.0.113.66");
   const host = (name: string) => lab.host(name);
-  const mesh = await startMesh(host("coordinator"));
-  await initNetwork(host("alice"), await setupCode(mesh));
-  const gate = await startGate(host("gate"), { token: await createToken(host("alice"), "--gate") });
+  const { gate } = await startNetwork(lab, host("alice"));
   await gate.line(/ TURN /);
   await gate.line(/record published/);
   // The gate's host has them all: what its relay sends there would arrive, were it let out.
@@ -41,7 +31,7 @@ async function make(): Promise<World> {
     await host("gate").run(["ip", "address", "add", `${address}/32`, "dev", "lo"]);
   }
   for (const router of ["na", "nb"]) await host(router).run(["nft", "-f", ruleSet("udpblock")]);
-  await joinAll([host("alice"), host("bob")], await createToken(host("alice"), "--uses", "2"));
+  await admit(host("alice"), ["alice", "bob"].map(host));
   await waitForRung(host("alice"), "bob", "turn");
   const run = async <T>(order: string, ...args: string[]): Promise<T> => {
     const dir = `${HOME}/${order}`;

@@ -8,14 +8,16 @@ import { Process } from "../../../scripts/lab/process.ts";
 import {
   createToken,
   initNetwork,
+  joinAll,
   setupCode,
   startGate,
   startMesh,
   waitForRung,
 } from "../../../scripts/lab/programs.ts";
+import { COORDINATOR } from "../../../scripts/lab/topology.ts";
 import { fromBase64Url, toBase64Url } from "../../../mesh/wire/encoding.ts";
 import { decodeSetupCode, decodeToken } from "../../../mesh/wire/token.ts";
-import { emptyHomes, fixture, joinAll } from "../../lab/support.ts";
+import { emptyHomes, fixture } from "../../lab/support.ts";
 import { ADMIN_FILE } from "./hostile.ts";
 
 const test = fixture(emptyHomes);
@@ -100,35 +102,14 @@ test("secrets: none of a whole run shows in output, arguments, environments or f
   }
   // What goes wrong tells nothing either: a spoiled token, a foreign one, a used code.
   const spoiled = `${join.slice(0, -9)}AAAAAAAAA`;
+  const again = ["ghostlink", "join", "--server", COORDINATOR, "--auth", "-"];
+  const beside = ["--state-dir", `${HOME}/second`, "--socket", `${HOME}/second.sock`];
   for (
     const [argv, stdin] of [
-      [[
-        "ghostlink",
-        "join",
-        "--server",
-        "203.0.113.10",
-        "--auth",
-        "-",
-        "--state-dir",
-        `${HOME}/second`,
-        "--socket",
-        `${HOME}/second.sock`,
-      ], spoiled],
-      [[
-        "ghostlink",
-        "join",
-        "--server",
-        "203.0.113.10",
-        "--auth",
-        "-",
-        "--state-dir",
-        `${HOME}/second`,
-        "--socket",
-        `${HOME}/second.sock`,
-        "--enrol-only",
-      ], await token("--gate", "--uses", "2")],
-      [["ghostctl", "init", "--server", "203.0.113.10", "--setup", "-", "--acls", "acls.toml"], code],
-      [["ghostgate", "--server", "203.0.113.10", "--auth", "-", "--state-dir", `${HOME}/third`], join],
+      [[...again, ...beside], spoiled],
+      [[...again, ...beside, "--enrol-only"], await token("--gate", "--uses", "2")],
+      [["ghostctl", "init", "--server", COORDINATOR, "--setup", "-", "--acls", "acls.toml"], code],
+      [["ghostgate", "--server", COORDINATOR, "--auth", "-", "--state-dir", `${HOME}/third`], join],
     ] as const
   ) {
     const output = await host("carol").run(argv, { stdin, codes: "any", timeout: 30_000 });

@@ -7,7 +7,7 @@ import {
   read,
   REQUESTED_TRANSPORT,
   type StunMessage,
-} from "../../../link/core/stun/mod.ts";
+} from "../../../mesh/wire/stun/mod.ts";
 import { Authentication } from "../../../link/core/turn/authentication.ts";
 import { ALLOCATE, CREATE_PERMISSION } from "../../../link/core/turn/client.ts";
 import type { TurnCredentials } from "../../../link/core/turn/mod.ts";

@@ -10,8 +10,8 @@ import {
   PRIORITY,
   USERNAME,
   XOR_MAPPED_ADDRESS,
-} from "../../stun/mod.ts";
-import { seeded, testCrypto } from "../../stun/testdata/crypto.ts";
+} from "../../../../mesh/wire/stun/mod.ts";
+import { seeded, testCrypto } from "../../../../mesh/wire/stun/testdata/crypto.ts";
 import { type IceAction, IceAgent } from "../mod.ts";
 
 /** The same bytes in every run. */

@@ -1,5 +1,5 @@
 /** Finding a UPnP gateway: the search of SSDP (UPnP Device Architecture 1.1 section 1.3) and where an answer may lead. */
-import { canonicalAddress } from "../../stun/address.ts";
+import { canonicalAddress } from "../../../../mesh/wire/stun/address.ts";
 
 /** UDP port of SSDP, and its group. */
 export const SSDP_PORT = 1900;

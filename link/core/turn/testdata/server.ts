@@ -1,6 +1,6 @@
 /** A small TURN server in memory for the client's tests: it grants, refuses and forgets as a test wants. */
 import { createHash } from "node:crypto";
-import { seeded, testCrypto } from "../../stun/testdata/crypto.ts";
+import { seeded, testCrypto } from "../../../../mesh/wire/stun/testdata/crypto.ts";
 import {
   CHANNEL_NUMBER,
   DATA,
@@ -21,7 +21,7 @@ import {
   XOR_MAPPED_ADDRESS,
   XOR_PEER_ADDRESS,
   XOR_RELAYED_ADDRESS,
-} from "../../stun/mod.ts";
+} from "../../../../mesh/wire/stun/mod.ts";
 import { ALLOCATE, CHANNEL_BIND, CREATE_PERMISSION, DATA_INDICATION, REFRESH, SEND } from "../client.ts";
 import { decodeChannelData, encodeChannelData } from "../frame.ts";
 import type { TurnCrypto } from "../event.ts";
