@@ -293,7 +293,7 @@ Deno.test("a gate tells along with the session who is there, and the session's o
   const heard: string[] = [];
   const watch = new Set([peer.id]);
   const client = await GateClient.connect(
-    { ...dialOf(node), gate: gateAt(w.gate, []), host: "127.0.0.1", failed: nothing, watch },
+    { ...dialOf(node), gate: gateAt(w.gate, []), host: "127.0.0.1", failed: nothing, watch: () => watch },
     { ...noEvents, closed: nothing, presence: (id, up) => heard.push(`${id === peer.id ? "b" : id} ${up}`) },
   );
   await until("an answer of the gate, behind what it told", () => client.rttMs !== null);

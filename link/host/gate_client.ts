@@ -51,8 +51,8 @@ export interface GateConnectOptions {
   /** This node's newest record. */
   record: string;
   head: LedgerHead;
-  /** Nodes of whom the gate is to tell along with the session whether they are there. */
-  watch?: ReadonlySet<string>;
+  /** Nodes of whom the gate is to tell along with the session whether they are there; asked for when the gate has proved itself. */
+  watch?(): ReadonlySet<string>;
   random(n: number): Bytes;
   now(): number;
   /** Tickets of before. */
@@ -110,7 +110,8 @@ export class GateClient {
     return await GateLine.open({ ...o, timeout: CONNECT_TIMEOUT }, async (line) => {
       await o.turn?.();
       await line.send({ t: "auth", record: o.record, proof: line.proof, head: o.head });
-      const early = o.watch && o.watch.size <= EARLY_WATCH ? o.watch : undefined;
+      const watched = o.watch?.();
+      const early = watched && watched.size <= EARLY_WATCH ? watched : undefined;
       if (early) await line.send({ t: "watch", nodes: [...early] });
       const { observed, lanes, head } = await line.expect("welcome");
       const client = new GateClient({ gateId: o.gate.id, observed, lanes, now: o.now }, line);

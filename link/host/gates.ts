@@ -138,7 +138,7 @@ export class Gates {
       key: this.#host.key,
       record: this.#host.record(),
       head: this.#host.head(),
-      watch: this.#watched,
+      watch: () => this.#watched,
       tickets: this.#tickets,
       random: this.#keeperHost.random,
       now: this.#keeperHost.now,
