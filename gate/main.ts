@@ -81,6 +81,7 @@ async function main(): Promise<number> {
     world: {
       log,
       now: () => Date.now(),
+      clock: () => performance.now(),
       random: (n) => crypto.getRandomValues(new Uint8Array(n)),
       hostname: () => Deno.hostname(),
       interfaces: () => Deno.networkInterfaces().map((i) => ({ address: i.address, iface: i.name })),

@@ -40,6 +40,7 @@ Deno.test("Gates tells that another machine has a copy of its identity, and leav
     }),
     log: createLog("ghostgate", { write: () => {} }),
     now: () => Date.now(),
+    clock: () => performance.now(),
   });
   server.handle({ t: "ledger", net: network.id, head: network.ledger.head });
   const node = await network.node("alice", await network.grant());
@@ -79,6 +80,7 @@ Deno.test("Gates tells that another machine has a copy of its identity, and leav
       headSeen() {},
       ledger() {},
       about() {},
+      interrupted() {},
     });
     gates.want([gate]);
     return { gates, said };

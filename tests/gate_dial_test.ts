@@ -14,17 +14,21 @@ import { TICKET_LENGTH } from "../mesh/wire/stun/mod.ts";
 import { GATE_ALPN } from "../mesh/wire/gate_session.ts";
 import { dialOf, gateAt, noEvents, nothing } from "./node_session.ts";
 
+const REPLACED = "it has gone silent, and another session took its place";
+
 /** Keeps a session with a gate, and notes what it tells. */
-function keep(gate: VerifiedGate, node: TestNode, clones = new CloneWatch()) {
+function keep(gate: VerifiedGate, node: TestNode, o: { now?: () => number } = {}) {
   const told: string[] = [];
+  const dial = { ...dialOf(node), ...(o.now && { now: o.now }) };
   const keeper = new GateKeeper(gate, {
-    ...dialOf(node),
-    dial: () => dialOf(node),
+    ...dial,
+    dial: () => dial,
     ways: ({ record }) => Promise.resolve(record.hosts),
     events: () => noEvents,
-    session: (_keeper, { up, reason }) => told.push(up ? "up" : reason!),
-    silent: nothing,
-    clones,
+    session: (_keeper, { up, reason, failed }) => told.push(up ? "up" : failed ? `failed: ${reason}` : reason!),
+    silent: (_keeper, silent) => told.push(silent ? "silent" : "speaks"),
+    doubted: (_keeper, doubted) => told.push(doubted ? "doubted" : "heard again"),
+    clones: new CloneWatch(),
     failed: (_keeper, { error }) => {
       throw error;
     },
@@ -104,20 +108,62 @@ Deno.test("a session that goes silent is replaced by another one, long before QU
   using way = wayTo(w.gate.port);
   const there = gateAt(w.gate, ["127.0.0.1"]);
   const gate = { ...there, record: { ...there.record, quic: way.port } };
-  const clones = new CloneWatch();
-  const { keeper, told } = keep(gate, node, clones);
-  await until("the session", () => keeper.client);
+  let now = 1_000_000;
+  const { keeper, told } = keep(gate, node, { now: () => now });
+  await until("the session and its first answer", () => keeper.client?.rttMs !== null && keeper.client);
+  const first = keeper.client!;
+  const wanted = (ms: number) => {
+    keeper.used(now += ms);
+    keeper.tick(now);
+  };
+  wanted(9_000);
+  await until("the answer to who wants it", () => first.heardAt === now);
+  way.cut();
+  for (let asked = 0; asked <= 6; asked++) wanted(300);
+  await until("another one", () => keeper.client && keeper.client !== first);
+  assert.deepEqual(told, ["up", "doubted", "silent", REPLACED, "heard again", "up"]);
+  keeper.leave("done");
+  await until("its end", () => told.length === 7);
+});
+
+Deno.test("an idle session that does not answer once it is wanted is replaced before it counts as silent", async () => {
+  await using w = await GateWorld.create();
+  const node = await w.network.node("a", w.grant);
+  using way = wayTo(w.gate.port);
+  const there = gateAt(w.gate, ["127.0.0.1"]);
+  let now = 1_000_000;
+  const { keeper, told } = keep({ ...there, record: { ...there.record, quic: way.port } }, node, { now: () => now });
+  await until("the session and its first answer", () => keeper.client?.rttMs !== null && keeper.client);
   const first = keeper.client;
   way.cut();
-  const clock = setInterval(() => {
-    keeper.used(Date.now());
-    keeper.tick(Date.now());
-  }, 50);
+  now += 9_000;
+  assert.ok(keeper.used(now));
+  keeper.tick(now);
+  assert.deepEqual(told, ["up"]);
+  now += 300;
+  keeper.tick(now);
   await until("another one", () => keeper.client && keeper.client !== first);
-  assert.deepEqual(told, ["up", "it has gone silent, and another session took its place", "up"]);
-  clearInterval(clock);
+  assert.deepEqual(told, ["up", "doubted", REPLACED, "heard again", "up"]);
   keeper.leave("done");
-  await until("its end", () => told.length === 4);
+  await until("its end", () => told.length === 6);
+});
+
+Deno.test("a dial that began long before its session is needed begins anew, and one that has just begun goes on", async () => {
+  await using w = await GateWorld.create();
+  const node = await w.network.node("a", w.grant);
+  using silent = silentAt("127.0.0.2", w.gate.stun);
+  let now = 1_000_000;
+  const gate = gateAt(w.gate, ["127.0.0.2"]);
+  const { keeper, told } = keep(gate, node, { now: () => now });
+  await until("the dial", () => silent.packets() > 0);
+  gate.record.hosts[0] = "127.0.0.1";
+  keeper.hurry();
+  now += 1_000;
+  keeper.hurry();
+  await until("the session", () => keeper.client);
+  assert.deepEqual(told, ["up"], "nothing has failed before");
+  keeper.leave("done");
+  await until("its end", () => told.length === 2);
 });
 
 Deno.test("a keeper that is left in the midst of a dial ends it, and tells nothing of it", async () => {

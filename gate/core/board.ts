@@ -3,7 +3,7 @@
  * and the ways in which a session speaks and ends.
  */
 import type { FromGate } from "../../mesh/wire/gate_session.ts";
-import { CLOSE, type CloseCode, type ConnId, type GateAction } from "./event.ts";
+import { CLOSE, type CloseCode, type ConnId, type GateAction, type Member } from "./event.ts";
 import { LIMITS, type Limits } from "./limits.ts";
 import type { LaneOptions } from "./lanes/event.ts";
 import { Lanes } from "./lanes/lanes.ts";
@@ -58,8 +58,9 @@ export class Board {
   };
   readonly lanes: Lanes;
   live = 0;
-  /** The time of the event in hand, ms since 1970. */
+  /** The times of the event in hand (gate.ts). */
   now = 0;
+  wall = 0;
   out: GateAction[] = [];
   wakeAt = Infinity;
 
@@ -85,6 +86,11 @@ export class Board {
   /** The network of a session that has said hello. */
   networkOf(session: Session): Network {
     return this.networks.get(session.claims!.net)!;
+  }
+
+  /** When a member's record ends by what the machine's own clock says now, in ms of the steady one. */
+  endOf(member: Member): number {
+    return this.now + Math.max(0, member.expires * 1000 - this.wall);
   }
 
   wakeBy(at: number): void {

@@ -33,7 +33,15 @@ export interface GateCounts extends Sums {
   laneControlBad: number;
 }
 
-/** See the module's header. Times are ms since 1970. */
+/** Two clocks, in ms. */
+export interface GateTime {
+  /** One that goes on steadily, from anywhere, whatever is done to the machine's own: all that the gate waits for goes by it. */
+  now: number;
+  /** The machine's own, since 1970: only what is signed ends by it. */
+  wall: number;
+}
+
+/** See the module's header. Times are ms of the steady clock. */
 export class GateCore {
   readonly #board: Board;
 
@@ -94,10 +102,11 @@ export class GateCore {
     return session && forward(this.#board, session, { frame, now });
   }
 
-  handle(event: GateEvent, now: number): GateAction[] {
+  handle(event: GateEvent, { now, wall }: GateTime): GateAction[] {
     const board = this.#board;
     board.out = [];
     board.now = now;
+    board.wall = wall;
     this.#handle(event, now);
     return board.out;
   }

@@ -124,6 +124,38 @@ Deno.test("GateCore ends a session when its record expires, unless a newer one h
   assert.equal(w.now, (EXPIRES + 60) * 1000);
 });
 
+for (const hours of [-24, 0.9]) {
+  Deno.test(`GateCore times out whom it would, and nobody else, when the machine's clock is set by ${hours} hours`, () => {
+    const w = new World();
+    w.join(1, 10);
+    w.open(2, "192.0.2.2");
+    w.ahead = hours * 3_600_000;
+    const ends: unknown[] = [];
+    const tick = () => {
+      for (const a of w.handle({ t: "tick" })) if (a.t === "end") ends.push([w.now - START, a.conn, a.code]);
+    };
+    tick();
+    assert.deepEqual(ends, [], "nobody has been waited for");
+    while (ends.length < 2) {
+      w.now = w.core.nextDeadline();
+      tick();
+    }
+    assert.deepEqual(ends, [[5_000, 2, CLOSE.timeout], [45_000, 1, CLOSE.silent]]);
+  });
+}
+
+Deno.test("GateCore ends a session by what the machine's own clock says of its record, whichever way that is set", () => {
+  const w = new World();
+  w.join(1, 10);
+  w.ahead = -24 * 3_600_000;
+  w.now += 3_600_000;
+  w.say(1, { t: "pong", n: 0 });
+  assert.deepEqual(w.handle({ t: "tick" }).filter((a) => a.t === "end"), []);
+  w.ahead = 0;
+  const [end] = w.handle({ t: "tick" });
+  assert.deepEqual(end?.t === "end" && [end.conn, end.code], [1, CLOSE.expired]);
+});
+
 Deno.test("GateCore keeps a session whose newer record was rejected", () => {
   const w = new World();
   w.join(1, 10);

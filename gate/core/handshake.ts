@@ -80,7 +80,7 @@ export function verified(board: Board, session: Session, o: { member: Member; no
   if (member.key !== session.claims?.node) return;
   if (session.stage === "live") {
     session.member = member;
-    return board.wakeBy(member.expires * 1000);
+    return board.wakeBy(board.endOf(member));
   }
   if (session.stage !== "checking") return;
   const network = board.networkOf(session);
@@ -98,5 +98,5 @@ export function verified(board: Board, session: Session, o: { member: Member; no
   board.send(session, { t: "welcome", observed: session.observed, lanes: board.lanes.given, head: network.head });
   if (!before) board.tellPresence(network, member.id, true);
   if (session.headSeq > network.head.seq) board.out.push({ t: "behind", net: network.id, seq: session.headSeq });
-  board.wakeBy(Math.min(now + board.limits.pingAfter, member.expires * 1000));
+  board.wakeBy(Math.min(now + board.limits.pingAfter, board.endOf(member)));
 }

@@ -1,5 +1,5 @@
 /**
- * First packets that come in too small a datagram are not for the QUIC server (ATTACKS row 16). RFC 9000 section 14.1 has servers drop
+ * First packets that come in too small a datagram are not for the QUIC server (SECURITY.md, row 16). RFC 9000 section 14.1 has servers drop
  * an Initial in a datagram of less than 1,200 bytes; quinn does so for the first one only, and answers each further one of a connection
  * that was turned away with 1,200 bytes. The same goes for 0-RTT, which nobody sends here. Several that the kernel has joined (GRO)
  * pass as one, and are answered as one.

@@ -94,7 +94,7 @@ export function watch(board: Board, session: Session, now: number): void {
 /** Ends the session if its time is up, else asks after it when it is idle. */
 export function tick(board: Board, session: Session, now: number): void {
   const { pingAfter, silentAfter } = board.limits;
-  const expires = session.member!.expires * 1000;
+  const expires = board.endOf(session.member!);
   if (now >= expires) return board.end(session, CLOSE.expired, { reason: "The node's record has expired" });
   if (now - session.heard >= silentAfter) {
     return board.end(session, CLOSE.silent, { reason: "The node has gone silent" });

@@ -1,5 +1,5 @@
 /**
- * Who gets through the QUIC port's door. Nobody gets more bytes than it sent before its address is proved (ATTACKS row 16): Deno has no
+ * Who gets through the QUIC port's door. Nobody gets more bytes than it sent before its address is proved (SECURITY.md, row 16): Deno has no
  * Retry, so the first packet has to show a ticket (mesh/wire/gate_ticket.ts) in the server name that it asks for, and who shows none
  * that holds is turned away at once.
  *

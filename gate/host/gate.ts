@@ -39,7 +39,10 @@ const LOOK_AGAIN = 60_000;
 /** The world around a gate. */
 export interface GateWorld {
   log: Log;
+  /** ms since 1970, by the machine's own clock: for what is signed. */
   now(): number;
+  /** ms of a clock that goes on steadily whatever is done to the machine's own: for everything else. */
+  clock(): number;
   random(n: number): Bytes;
   hostname(): string;
   /** Addresses of the host's interfaces. */
@@ -200,7 +203,7 @@ export class Gate {
       client,
       log: world.log,
       stop: this.#stop.signal,
-      now: world.now,
+      now: world.clock,
       random: () => new DataView(world.random(4).buffer).getUint32(0) / 2 ** 32,
     });
     this.#overlay = await overlayOf(ledger);
@@ -293,7 +296,7 @@ export class Gate {
       stateDir: state.dir,
       runner: world.runner,
       log: world.log,
-      now: world.now,
+      now: world.clock,
       loopOnly: !config.lanes_kernel,
     });
     world.log.info("lanes", { in: this.#lanes.mode, udp: `${ports.first}-${ports.last}` });

@@ -33,6 +33,7 @@ export interface MembershipOptions {
   log: Log;
   /** Ends everything under way. */
   stop: AbortSignal;
+  /** ms of a clock that goes on steadily. */
   now(): number;
   /** From 0 up to 1. */
   random(): number;

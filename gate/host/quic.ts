@@ -57,7 +57,10 @@ export interface GateServerOptions {
   /** Left out: no TURN service. */
   turn?: { issue(member: Member, record: string): TurnGrantedCredentials | undefined };
   log: Log;
+  /** ms since 1970. */
   now(): number;
+  /** ms of a clock that goes on steadily whatever is done to the machine's own. */
+  clock(): number;
   /** After how many ms without a sign of life a connection is gone. */
   idle?: number;
 }
@@ -101,7 +104,7 @@ export class GateServer {
     const line = new Line(conn, {
       message: (message) => this.handle({ t: "message", conn: id, message }),
       datagram: (frame) => {
-        const to = this.#o.core.datagram(id, frame, this.#o.now());
+        const to = this.#o.core.datagram(id, frame, this.#o.clock());
         if (to !== undefined) this.#lines.get(to)?.wakePackets();
       },
       closed: (reason) => {
@@ -121,7 +124,8 @@ export class GateServer {
 
   /** Tells the core and does what it asks. */
   handle(event: GateEvent): void {
-    for (const action of this.#o.core.handle(event, this.#o.now())) this.#do(action);
+    const time = { now: this.#o.clock(), wall: this.#o.now() };
+    for (const action of this.#o.core.handle(event, time)) this.#do(action);
     this.#arm();
   }
 
@@ -232,7 +236,7 @@ export class GateServer {
     this.#timerAt = at;
     if (at === Infinity) return;
     // A day at most: longer times than 24.8 days do not fit a timer.
-    const wait = Math.min(Math.max(at - this.#o.now(), TICK), 86_400_000);
+    const wait = Math.min(Math.max(at - this.#o.clock(), TICK), 86_400_000);
     this.#timer = setTimeout(() => {
       this.#timerAt = Infinity;
       this.handle({ t: "tick" });

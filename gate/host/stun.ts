@@ -74,13 +74,13 @@ export class StunServer {
     const send = request?.from && ways[request.from];
     if (!send || (this.#ticketsOnly && !request.wantsTicket)) return;
     const source = sourceOf(from.hostname, from.port);
-    const [tickets, now] = [this.#tickets, Date.now()];
+    const tickets = this.#tickets;
     const answer = answerBinding(request, {
       from: { address: source.address, port: from.port },
-      ...(tickets && { ticket: () => tickets.give(source.bytes, now) }),
+      ...(tickets && { ticket: () => tickets.give(source.bytes, Date.now()) }),
     });
     const lengths = { request: bytes.length, answer: answer.length };
-    if (!this.#debt.allows({ source: source.group, ...lengths, now })) {
+    if (!this.#debt.allows({ source: source.group, ...lengths, now: performance.now() })) {
       this.withheld++;
       return;
     }

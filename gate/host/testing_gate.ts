@@ -32,7 +32,7 @@ async function loopLanes(stateDir: string, watch: HostWatch): Promise<LaneServic
     stateDir,
     runner: systemRunner,
     log: createLog("ghostgate", { write: () => {} }),
-    now: () => Date.now(),
+    now: () => performance.now(),
     stun: () => {},
     loopOnly: true,
   });
@@ -102,6 +102,7 @@ export class GateWorld implements AsyncDisposable {
       tickets,
       log,
       now,
+      clock: () => performance.now(),
       ...(o.idle ? { idle: o.idle } : {}),
       ...(o.lanes ? { lanes: o.lanes } : {}),
     });

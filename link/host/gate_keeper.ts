@@ -16,10 +16,12 @@ const SHORT = 60_000;
 /** As often as that in a row: somewhere else a daemon runs with a copy of our identity. Then both go easy, in ms. */
 const CLONED = 3;
 const CLONED_WAIT = 60_000;
-/** Somebody who sent data over the session this long ago may still wait for an answer, in ms. */
+/** A dial under way that is older, in ms, may have begun while nothing could get through; QUIC's next word can be seconds away. */
+const OLD_DIAL = 1_000;
+/** Somebody who sent or got data over the session this long ago may still wait for an answer, in ms. */
 const USED = 5_000;
 
-/** Why a silent session was ended. */
+/** Why a session that does not answer was ended. */
 const REPLACED = "it has gone silent, and another session took its place";
 
 interface Session {
@@ -61,6 +63,8 @@ export interface KeeperHost {
   session(keeper: GateKeeper, o: { up: boolean; reason: string | null; failed: boolean }): void;
   /** It has stopped answering, or answers again. */
   silent(keeper: GateKeeper, silent: boolean): void;
+  /** It leaves questions unanswered, which may be chance; or (false) it is heard again. */
+  doubted(keeper: GateKeeper, doubted: boolean): void;
   clones: CloneWatch;
   /** A handler has thrown; everything else goes on. */
   failed(keeper: GateKeeper, fault: HandlerFault): void;
@@ -75,14 +79,20 @@ export class GateKeeper {
   readonly lanes: Map<string, (doubted: boolean) => void> = new Map();
   readonly #host: KeeperHost;
   readonly #guard = { failed: (fault: HandlerFault) => this.#host.failed(this, fault), now: () => this.#host.now() };
-  readonly #tell: { session(o: Parameters<KeeperHost["session"]>[1]): void; silent(silent: boolean): void };
+  readonly #tell: {
+    session(o: Parameters<KeeperHost["session"]>[1]): void;
+    silent(silent: boolean): void;
+    doubted(doubted: boolean): void;
+  };
   readonly #abort = new AbortController();
   readonly #waits = new Waits(WAITS);
   #live = new Liveness(0);
   /** What of it has been told. */
   #silent = false;
   #usedAt = -Infinity;
-  #wentSilent = () => {};
+  #unanswered = () => {};
+  /** The dial under way. */
+  #dial: { since: number; abort: AbortController } | null = null;
 
   constructor(gate: VerifiedGate, host: KeeperHost) {
     this.gate = gate;
@@ -90,6 +100,7 @@ export class GateKeeper {
     this.#tell = guarded({
       session: (o: Parameters<KeeperHost["session"]>[1]) => host.session(this, o),
       silent: (silent: boolean) => host.silent(this, silent),
+      doubted: (doubted: boolean) => host.doubted(this, doubted),
     }, this.#guard);
     void this.#keep();
   }
@@ -98,9 +109,10 @@ export class GateKeeper {
     return this.gate.id;
   }
 
-  /** This machine is on another network: what did not get through may now. */
+  /** What did not get through may now, or is needed now. */
   hurry(): void {
     this.#waits.hurry();
+    if (this.#dial && this.#host.now() - this.#dial.since >= OLD_DIAL) this.#dial.abort.abort();
   }
 
   /** Ends it for good. */
@@ -128,7 +140,7 @@ export class GateKeeper {
   }
 
   /**
-   * Uses a session until it ends. One that has gone silent is not waited for alone: a gate that was started anew knows nothing of
+   * Uses a session until it ends. One that does not answer is not waited for alone: a gate that was started anew knows nothing of
    * it, and QUIC would find that out only after its idle time of ten seconds. So another one is opened beside it.
    * @returns `next`: the one that is being opened, or is open, in its place; null when none is
    */
@@ -136,6 +148,7 @@ export class GateKeeper {
     this.#waits.reset();
     const since = this.#host.now();
     this.client = client;
+    if (this.#live.doubted) this.#tell.doubted(false);
     this.#live = new Liveness(since);
     this.#silent = false;
     for (const tell of this.lanes.values()) tell(false);
@@ -150,11 +163,12 @@ export class GateKeeper {
     // When we open another session ourselves, the gate ends this one with the words for a copy of our identity.
     if (!next) clones.ended(reason, this.#host.now() - since);
     this.client = null;
-    this.#tell.session({ up: false, reason, failed: reason !== REPLACED && !this.#abort.signal.aborted });
+    const replaced = reason === REPLACED || (next !== null && reason.includes(GATE_REPLACED));
+    this.#tell.session({ up: false, reason, failed: !replaced && !this.#abort.signal.aborted });
     return { next, atLeast: clones.cloned && reason.includes(GATE_REPLACED) ? CLONED_WAIT : 0 };
   }
 
-  /** Opens another session beside one that is silent; null when it cannot now, and the silent one is still there. */
+  /** Opens another session beside one that does not answer; null when it cannot now, and that one is still there. */
   async #replace(client: GateClient, ended: Promise<string>): Promise<Over | null> {
     const next = this.#open(false);
     const first = await Promise.race([ended, next]);
@@ -166,16 +180,21 @@ export class GateKeeper {
     return await Promise.race([ended.then((reason) => ({ reason, next: null })), this.#wait(0).then(() => null)]);
   }
 
-  /** Resolves when the session is silent. */
+  /** Resolves when the session does not answer. */
   #silence(): Promise<void> {
-    if (this.#live.silent) return Promise.resolve();
-    return new Promise((resolve) => this.#wentSilent = resolve);
+    if (this.#live.silent || this.#stale) return Promise.resolve();
+    return new Promise((resolve) => this.#unanswered = resolve);
+  }
+
+  get #stale(): boolean {
+    return this.#live.stale(this.client?.rttMs ?? null);
   }
 
   async #open(tells: boolean): Promise<Session | null> {
-    const { signal } = this.#abort;
     const { promise: ended, resolve: closed } = Promise.withResolvers<string>();
     const events = { ...this.#host.events(this), closed };
+    const dial = this.#dial = { since: this.#host.now(), abort: new AbortController() };
+    const signal = AbortSignal.any([this.#abort.signal, dial.abort.signal]);
     try {
       const client = await raceFor(await this.#host.ways(this.gate), {
         signal,
@@ -187,6 +206,8 @@ export class GateKeeper {
     } catch (error) {
       if (tells && !signal.aborted) this.#tell.session({ up: false, reason: errorLine(error), failed: true });
       return null;
+    } finally {
+      if (this.#dial === dial) this.#dial = null;
     }
   }
 
@@ -196,6 +217,12 @@ export class GateKeeper {
     this.#usedAt = now;
     if (idle) this.#live.want(true, now);
     return idle;
+  }
+
+  /** It may have to take another one's place: it is made sure of now. */
+  needed(now: number): void {
+    this.hurry();
+    this.used(now);
   }
 
   /** A lane here carries nothing any more; what it carried comes over this session from now on, if that still works. */
@@ -218,13 +245,16 @@ export class GateKeeper {
     this.#live.heard(this.client.heardAt);
     act(this.client);
     // Who hears of the doubt may accuse the gate at once.
-    const told = this.#live.doubted === doubted ? [] : [...this.lanes.values()];
-    for (const tell of told) tell(!doubted);
+    if (this.#live.doubted !== doubted) {
+      for (const tell of [...this.lanes.values()]) tell(!doubted);
+      this.#tell.doubted(!doubted);
+    }
     const { silent } = this.#live;
-    if (silent === this.#silent) return;
-    this.#silent = silent;
-    this.#tell.silent(silent);
-    if (silent) this.#wentSilent();
+    if (silent !== this.#silent) {
+      this.#silent = silent;
+      this.#tell.silent(silent);
+    }
+    if (silent || this.#stale) this.#unanswered();
   }
 
   /** When `tick` is due, ms; null while nobody waits for anything. */

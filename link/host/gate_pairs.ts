@@ -18,6 +18,7 @@ export interface GatePairsHost {
   now(): number;
   rttOf(gate: string): number | null;
   isGood(gate: string): boolean;
+  isHeld(gate: string): boolean;
   homesOf(node: string): readonly string[];
   met(node: string): void;
   tell(node: string, word: MeetWord): void;
@@ -79,7 +80,7 @@ export class GatePairs {
 
   #options(node: string): GateOption[] {
     return [...this.#o.keepers.values()].filter((k) => k.client !== null && k.present.has(node))
-      .map(({ id }) => ({ gate: id, mine: this.#o.rttOf(id), good: this.#o.isGood(id) }));
+      .map(({ id }) => ({ gate: id, mine: this.#o.rttOf(id), good: this.#o.isGood(id), held: this.#o.isHeld(id) }));
   }
 
   #choose(node: string): void {

@@ -33,6 +33,7 @@ class Scene {
       now: () => this.now,
       rttOf: (id) => gates[id]?.rtt ?? null,
       isGood: (id) => !this.bad.has(id),
+      isHeld: () => false,
       homesOf: (node) => this.homes.get(node) ?? [],
       met: (node) => this.met.push(node),
       tell: (node, word) => this.told.push([node, word]),

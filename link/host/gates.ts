@@ -10,6 +10,7 @@ import { type HomeWhy, Homing, type HomingEvent, type MeetWord } from "../core/g
 import { DeadlineTimer } from "./coalesced.ts";
 import type { GateClient } from "./gate_client.ts";
 import { CloneWatch, GateKeeper, type KeeperHost } from "./gate_keeper.ts";
+import { GateMeasures } from "./gate_measures.ts";
 import { GatePairs } from "./gate_pairs.ts";
 import { firstOfFamilies } from "./gate_ways.ts";
 import { byUse, type GateRow, type GatesHost } from "./gates_host.ts";
@@ -35,11 +36,7 @@ export class Gates {
     this.#homing.nextDeadline(),
     ...[...this.#keepers.values()].map((keeper) => keeper.nextDeadline()),
   ], () => this.#tick());
-  #measuring = false;
-  /** Gates whose turn came meanwhile. */
-  readonly #toMeasure = new Set<string>();
-  /** How often this machine has moved: what was asked from a network before says nothing here. */
-  #networks = 0;
+  readonly #measures: GateMeasures;
   #closed = false;
 
   constructor(host: GatesHost) {
@@ -51,10 +48,17 @@ export class Gates {
       now: host.now,
       rttOf: (id) => this.#homing.rttOf(id),
       isGood: (id) => this.#homing.isGood(id),
+      isHeld: (id) => this.#homing.isHeld(id),
       homesOf: (node) => host.homesOf(node),
       met: (node) => host.met(node),
       tell: (node, word) => host.tellPeer(node, word),
       needs: (gates) => this.#event({ kind: "needed", gates }),
+    });
+    this.#measures = new GateMeasures({
+      gate: (id) => this.#known.get(id),
+      measure: (gates, measured) => host.measure(gates, measured, this.#tickets),
+      measured: (gate, rttMs) => this.#event({ kind: "measured", gate, rttMs }),
+      done: () => this.#pairs.changed(),
     });
     this.#pinger = setInterval(() => {
       for (const keeper of this.#keepers.values()) keeper.client?.ping();
@@ -95,7 +99,7 @@ export class Gates {
 
   /** This machine is on another network: what was measured says nothing any more. */
   networkChanged(): void {
-    this.#networks++;
+    this.#measures.networkChanged();
     this.#tickets.clear();
     for (const keeper of this.#keepers.values()) keeper.hurry();
     this.#event({ kind: "networkChanged" });
@@ -105,7 +109,8 @@ export class Gates {
     if (this.#closed) return;
     for (const action of this.#homing.handle(event, this.#host.now())) {
       if (action.kind === "keep") this.#keepOnly(action.gates);
-      else if (action.kind === "measure") void this.#measure(action.gates);
+      else if (action.kind === "measure") void this.#measures.ask(action.gates);
+      else if (action.kind === "held") this.#pairs.changed();
       else if (action.home !== null) this.#host.home([action.home, action.standby].filter((id) => id !== null));
     }
     this.#timer.arm();
@@ -127,24 +132,6 @@ export class Gates {
     keeper.leave(reason);
   }
 
-  async #measure(ids: readonly string[]): Promise<void> {
-    for (const id of ids) this.#toMeasure.add(id);
-    if (this.#measuring) return;
-    this.#measuring = true;
-    while (this.#toMeasure.size > 0 && !this.#closed) {
-      const gates = [...this.#toMeasure].flatMap((id) => this.#known.get(id) ?? []);
-      this.#toMeasure.clear();
-      const network = this.#networks;
-      const measured = (gate: string, rttMs: number | null) => {
-        if (network === this.#networks) this.#event({ kind: "measured", gate, rttMs });
-      };
-      // One that cannot be carried out has measured nothing, and the next one comes.
-      await this.#host.measure(gates, measured, this.#tickets).catch(() => {});
-    }
-    this.#measuring = false;
-    this.#pairs.changed();
-  }
-
   readonly #keeperHost: KeeperHost = {
     dial: () => ({
       net: this.#host.net,
@@ -164,6 +151,7 @@ export class Gates {
       presence: (node, up) => this.#presence(keeper, node, up),
       packet: (from, packet) => {
         this.#pairs.answered(from);
+        this.#inUse(keeper, packet);
         this.#host.packet(from, packet);
       },
       head: (head) => this.#host.headSeen(keeper.id, head),
@@ -197,8 +185,6 @@ export class Gates {
     },
     silent: (keeper, silent) => {
       this.#event({ kind: "silent", gate: keeper.id, silent });
-      // What takes its place may have been dead or started anew for long: nobody has asked.
-      if (silent) { for (const other of this.#keepers.values()) other.used(this.#host.now()); }
       this.#pairs.changed();
       // Where there is another one, nobody waits for what may have started anew and knows nothing of this session.
       const { home } = this.#homing;
@@ -206,8 +192,18 @@ export class Gates {
         keeper.client?.close("the gate has gone silent");
       }
     },
+    doubted: (keeper, doubted) => {
+      if (!doubted) return this.#host.interrupted();
+      // What may take its place has been dead or started anew for long, perhaps: nobody has asked.
+      for (const other of this.#keepers.values()) if (other !== keeper) other.needed(this.#host.now());
+    },
     clones: this.#clones,
   };
+
+  /** Who sends or receives over a session waits for what comes next. */
+  #inUse(keeper: GateKeeper, packet: Uint8Array): void {
+    if (packet.length > EMPTY && keeper.used(this.#host.now())) this.#timer.arm();
+  }
 
   #presence(keeper: GateKeeper, node: string, up: boolean): void {
     if (!this.#watched.has(node)) return; // not asked for, or no longer
@@ -274,7 +270,7 @@ export class Gates {
     const keeper = this.#pairs.carry(node, packet);
     if (!keeper?.client) return false;
     keeper.client.sendPacket(node, packet);
-    if (packet.length > EMPTY && keeper.used(this.#host.now())) this.#timer.arm();
+    this.#inUse(keeper, packet);
     return true;
   }
 
@@ -341,6 +337,7 @@ export class Gates {
     this.#closed = true;
     clearInterval(this.#pinger);
     this.#timer.stop();
+    this.#measures.close();
     this.#pairs.close();
     for (const id of [...this.#keepers.keys()]) this.#leave(id, "the daemon stops");
   }

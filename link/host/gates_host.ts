@@ -38,6 +38,8 @@ export interface GatesHost {
   session(gate: string, o: { up: boolean; reason: string | null; failed: boolean }): void;
   /** Home and standby are others than before. */
   home(gates: string[]): void;
+  /** A gate that did not answer for a moment is heard again: the NAT on the way may have started anew. */
+  interrupted(): void;
   signal(from: string, box: string): void;
   presence(gate: string, node: string, up: boolean): void;
   /** A peer is met at another gate from now on. */

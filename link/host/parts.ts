@@ -113,6 +113,7 @@ export class Parts {
       met: d.met,
       tellPeer: (id, word) => this.signals.send(id, { t: "meet", ...word }),
       session: d.gateSession,
+      interrupted: () => p.hub.askAgain(),
       signal: (from, box) => this.signals.receive(from, box),
       presence: (_gate, node, up) => d.presence(node, up),
       packet: (from, packet) => this.peers.all.get(from)?.relayed(packet),
@@ -205,8 +206,9 @@ export class Parts {
     const guesses = new GuessDesk({
       // A guess sends from many sockets, which an exit node in use would take along.
       enabled: () => o.config.guess && this.exit.node === undefined,
-      hard: () => this.surroundings.hard,
+      hardness: () => this.surroundings.hardness,
       server: () => this.surroundings.server4,
+      seen: (pair) => this.surroundings.seen(pair),
     });
     this.turn = new TurnParts({
       id: p.id,

@@ -11,8 +11,9 @@ import type { LedgerHead } from "../../mesh/wire/ledger.ts";
 import { ReplayWindow } from "../core/signal/replay.ts";
 import { parseSignal, type Signal, type SignalBody } from "../../mesh/wire/signal.ts";
 
-/** A box older than this is dropped even if it is the first that arrives, in ms. */
+/** A box older than this, or from so far ahead, is dropped even if it is the first that arrives, in ms. */
 const MAX_AGE = 300_000;
+const FAULTS = { old: "an old message", ahead: "a message from a clock that is ahead", replayed: "a replayed message" };
 /** Boxes of one peer that wait to be opened. */
 const MAX_WAITING = 64;
 
@@ -83,7 +84,7 @@ export class Signals {
     const window = this.#windows.get(from) ?? new ReplayWindow(MAX_AGE);
     this.#windows.set(from, window);
     const fault = window.take(signal.n, this.#host.now());
-    if (fault !== null) return this.#host.dropped(from, fault === "old" ? "an old message" : "a replayed message");
+    if (fault !== null) return this.#host.dropped(from, FAULTS[fault]);
     await this.#host.received(from, signal);
   }
 

@@ -45,7 +45,7 @@ const REASON_PATIENCE = 100;
 /** What QUIC says when the other end closes before the handshake: a gate does to whoever shows no ticket that holds. */
 const TURNED_AWAY = /during the handshake/;
 
-/** The types of Deno do not show this member yet; its source honours it (FACTS). */
+/** The types of Deno do not show this member yet; its source honours it. */
 type PinnedQuicOptions = Deno.ConnectQuicOptions<false> & {
   serverCertificateHashes: { algorithm: "sha-256"; value: Uint8Array }[];
 };

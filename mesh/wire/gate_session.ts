@@ -175,7 +175,7 @@ export class ControlReader<T> {
  *
  *   0        1                17
  *   | type 1 | node id (16)   | packet ...                 whole packet
- *   | type 2 | node id (16)   | serial (2) | first half    a packet too large for the path's first second (FACTS: 1162 bytes)
+ *   | type 2 | node id (16)   | serial (2) | first half    a packet too large for the path's first second (1,162 bytes)
  *   | type 3 | node id (16)   | serial (2) | second half
  */
 export const FRAME_PACKET = 1;

@@ -203,17 +203,18 @@ Deno.test("property: whatever a session sends as a frame reaches a member at mos
   const key = (n: number) => toBase64Url(new Uint8Array(32).fill(n));
   const id = (n: number) => toBase32(new Uint8Array(16).fill(n));
   const now = 1_800_000_000_000;
+  const time = { now, wall: now };
   const [net, other] = ["a".repeat(32), "b".repeat(32)];
   const core = new GateCore({ key: key(1), cert: key(2), nonce: () => key(3) } as never);
-  for (const n of [net, other]) core.handle({ t: "ledger", net: n, head: { seq: 0, hash: key(0) } }, now);
+  for (const n of [net, other]) core.handle({ t: "ledger", net: n, head: { seq: 0, hash: key(0) } }, time);
   for (const [conn, n, where] of [[1, 10, net], [2, 11, net], [3, 12, other]] as const) {
-    core.handle({ t: "opened", conn, observed: "192.0.2.1:1", source: `192.0.2.${conn}` }, now);
-    core.handle({ t: "message", conn, message: { t: "hello", net: where, key: key(n), nonce: key(9) } }, now);
-    core.handle({ t: "proved", conn, proof: "a.b.c" }, now);
+    core.handle({ t: "opened", conn, observed: "192.0.2.1:1", source: `192.0.2.${conn}` }, time);
+    core.handle({ t: "message", conn, message: { t: "hello", net: where, key: key(n), nonce: key(9) } }, time);
+    core.handle({ t: "proved", conn, proof: "a.b.c" }, time);
     const head = { seq: 0, hash: key(0) };
-    core.handle({ t: "message", conn, message: { t: "auth", record: "r.r.r", proof: "p.p.p", head } }, now);
+    core.handle({ t: "message", conn, message: { t: "auth", record: "r.r.r", proof: "p.p.p", head } }, time);
     const member = { id: id(n), key: key(n), grant: key(200), expires: now / 1000 + 3600 };
-    core.handle({ t: "verified", conn, member }, now);
+    core.handle({ t: "verified", conn, member }, time);
   }
   const body = fc.uint8Array({ maxLength: 1600 });
   const target = fc.constantFrom(10, 11, 12, 13).map((n) => nodeIdBytes(id(n)));

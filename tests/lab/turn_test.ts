@@ -1,5 +1,5 @@
 /**
- * The gate's coturn, for real: our client against it over UDP, TCP and TLS, what it lets nobody reach (ATTACKS row 15), whom it
+ * The gate's coturn, for real: our client against it over UDP, TCP and TLS, what it lets nobody reach (SECURITY.md, row 15), whom it
  * lets in, and how it comes back. Everything is inside the world's own network, on addresses that only exist there.
  */
 import assert from "node:assert/strict";

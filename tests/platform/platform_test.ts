@@ -15,7 +15,9 @@ const BEHIND = [
   "link/host/linux.ts",
   "link/host/tools.ts",
   "link/host/machine.ts",
+  "link/host/machine_filter.ts",
   "link/host/ip.ts",
+  "link/host/ip_json.ts",
   "link/host/ip_monitor.ts",
   "link/host/nft.ts",
   "link/host/wg.ts",
@@ -37,7 +39,7 @@ const BEHIND = [
 const REASONS: Record<string, string> = {
   "mesh/host/places.ts": "says where things lie on each system",
   "mesh/host/runner.ts": "is how programs are run and found",
-  "mesh/host/forwarding.ts": "is Linux's own, for link/host/machine.ts and the gate's lanes",
+  "mesh/host/forwarding.ts": "is Linux's own, for link/host/machine_filter.ts and the gate's lanes",
   "link/host/dns/names.ts": "hands the platform the place that it then decides about",
   "ctl/commands/ssh.ts": "runs ssh, towards a machine that this machine's daemon knows",
   "ctl/commands/dns.ts": "puts into words what the daemon did",

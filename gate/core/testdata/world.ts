@@ -36,6 +36,8 @@ export function frame(to: string, body = "hello", type = FRAME_PACKET): Uint8Arr
 export class World {
   readonly core: GateCore;
   now = START;
+  /** By how much the machine's own clock is ahead of the steady one, in ms. */
+  ahead = 0;
   #nonces = 100;
 
   constructor(limits: Partial<Limits> = {}, nets = [NET]) {
@@ -44,7 +46,7 @@ export class World {
   }
 
   handle(event: GateEvent): GateAction[] {
-    return this.core.handle(event, this.now);
+    return this.core.handle(event, { now: this.now, wall: this.now + this.ahead });
   }
 
   open(conn: ConnId, source = "192.0.2.1"): GateAction[] {

@@ -12,7 +12,7 @@ const ALL = { rate: 50, burst: 200 };
 /** Senders and nodes that are remembered; the oldest is forgotten first. */
 const MAX_REMEMBERED = 20_000;
 
-/** Times are ms since 1970. */
+/** Asks say when they were made by the clock of who asks; how often they come goes by a steady one. */
 export class TurnAsks {
   readonly #all: Bucket;
   readonly #senders = new Map<string, Bucket>();
@@ -20,6 +20,7 @@ export class TurnAsks {
   /** Asks that were not looked at. */
   dropped = 0;
 
+  /** @param now ms of the steady clock, as in `admit` */
   constructor(now: number) {
     this.#all = new Bucket(ALL, now);
   }
@@ -33,7 +34,7 @@ export class TurnAsks {
     return fine;
   }
 
-  /** Takes the `at` of an ask whose signatures hold; says why not, or null when it is the node's newest. */
+  /** Takes the `at` of an ask whose signatures hold; says why not, or null when it is the node's newest. @param now ms since 1970 */
   take(node: string, at: number, now: number): "replayed" | "clock_skew" | null {
     if (Math.abs(now - at) > MAX_CLOCK_SKEW * 1000) return "clock_skew";
     if (at <= (this.#last.get(node) ?? -1)) return "replayed";

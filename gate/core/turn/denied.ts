@@ -1,5 +1,5 @@
 /**
- * Where a relay must never send (ATTACKS row 15): this host, its site, its neighbours on the link, cloud metadata, the overlay,
+ * Where a relay must never send (SECURITY.md, row 15): this host, its site, its neighbours on the link, cloud metadata, the overlay,
  * and every IPv6 range that has one of those inside. Given to coturn as ranges and to nft as prefixes, because one of the two
  * has been wrong before (CVE-2020-26262, CVE-2026-27624). Documentation ranges are no danger: nothing lies there.
  */

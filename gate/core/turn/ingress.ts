@@ -1,5 +1,5 @@
 /**
- * What reaches coturn over UDP (ATTACKS row 16), in the table of egress.ts. Its refusals (401) carry realm and nonce, so a short
+ * What reaches coturn over UDP (SECURITY.md, row 16), in the table of egress.ts. Its refusals (401) carry realm and nonce, so a short
  * request would be answered by more bytes than it has, to whatever address it names as its sender. Here only our own nodes come,
  * and they fill their first request up (link/core/turn): what is shorter than the longest refusal is dropped, as is whatever
  * is neither STUN nor channel data. Requests of one address are bounded; packets of the channels are not looked at.

@@ -144,8 +144,8 @@ export class Coturn {
     this.#child = child;
     let ended = false;
     void child.status.then(() => ended = true);
-    for (const end = Date.now() + PATIENCE; !await answers(plan);) {
-      if (!ended && Date.now() < end && !this.#over) {
+    for (const end = performance.now() + PATIENCE; !await answers(plan);) {
+      if (!ended && performance.now() < end && !this.#over) {
         await new Promise((resolve) => setTimeout(resolve, POLL));
         continue;
       }
@@ -162,10 +162,10 @@ export class Coturn {
 
   async #supervise(): Promise<void> {
     for (let failures = 0; !this.#closed; failures++) {
-      const began = Date.now();
+      const began = performance.now();
       const { code, signal } = await this.#child!.status;
       if (this.#closed) return;
-      if (Date.now() - began > HEALTHY) failures = 0;
+      if (performance.now() - began > HEALTHY) failures = 0;
       if (!this.#asked) {
         this.#o.log.warn("coturn ended, starting it again", { code, signal: signal ?? undefined });
         await this.#pause(BACKOFF[Math.min(failures, BACKOFF.length - 1)]!);

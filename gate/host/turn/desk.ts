@@ -38,6 +38,8 @@ export interface TurnDeskOptions {
   random(n: number): Bytes;
   /** ms since 1970. */
   now(): number;
+  /** ms of a clock that goes on steadily. */
+  clock(): number;
 }
 
 interface Holder {
@@ -62,7 +64,7 @@ export class TurnDesk {
     this.#o = o;
     this.secret = toBase64Url(o.random(32));
     this.#credentials = new CredentialDesk({ secret: this.secret, sign: signUsername });
-    this.#asks = new TurnAsks(o.now());
+    this.#asks = new TurnAsks(o.clock());
   }
 
   /** Credentials of a member, whose record has been checked. */
@@ -91,7 +93,7 @@ export class TurnDesk {
   /** Takes a mailed ask; what does not hold is dropped without an answer. */
   async mailed(from: string, mail: string): Promise<void> {
     const { log } = this.#o;
-    if (this.#waiting >= MAX_WAITING || !this.#asks.admit(from, this.#o.now())) {
+    if (this.#waiting >= MAX_WAITING || !this.#asks.admit(from, this.#o.clock())) {
       return log.debug("an ask for TURN credentials was not looked at", { node: from });
     }
     this.#waiting++;

@@ -38,10 +38,11 @@ async function scene(now: () => number = () => Date.now()) {
     log: createLog("ghostgate", { write: () => {} }),
     random,
     now,
+    clock: now,
   });
   const node = async (name: string) => {
     const box = await boxKeyFromSeed(random(32));
-    const made = await network.node(name, grant, { seal: box.public });
+    const made = await network.node(name, grant, { seal: box.public, exp: seconds() + 3600 });
     return { ...made, id: await nodeIdOf(made.key.public), box };
   };
   const ask = (by: TestNode, at = Date.now(), to = gate) =>

@@ -33,7 +33,9 @@ export type HomingAction =
   | { kind: "keep"; gates: string[] }
   | { kind: "measure"; gates: string[] }
   /** Home and standby are others than before. */
-  | { kind: "home"; home: string | null; standby: string | null };
+  | { kind: "home"; home: string | null; standby: string | null }
+  /** `isHeld` says something else than before of one of them. */
+  | { kind: "held" };
 
 /** Sessions at once. */
 export const MAX_SESSIONS = 8;
@@ -86,6 +88,7 @@ export class Homing {
   #measureAt = Infinity;
   #keeping = "";
   #told = "";
+  #held = "";
   #now = 0;
 
   /** @param o.saved the home of before, which is dialled without waiting for measurements */
@@ -111,6 +114,11 @@ export class Homing {
   isGood(id: string): boolean {
     const gate = this.#gates.get(id);
     return gate !== undefined && gate.up && works(gate);
+  }
+
+  /** Whether it has failed lately: pairs meet there only where they must. */
+  isHeld(id: string): boolean {
+    return this.#gates.get(id)?.hold.holds(this.#now) ?? false;
   }
 
   /** Why the home is where it is. */
@@ -145,6 +153,11 @@ export class Homing {
     if (told !== this.#told) {
       this.#told = told;
       out.push({ kind: "home", home, standby: this.#standby });
+    }
+    const held = [...this.#gates.keys()].filter((id) => this.isHeld(id)).join(" ");
+    if (held !== this.#held) {
+      this.#held = held;
+      out.push({ kind: "held" });
     }
     const due = this.#toMeasure(now);
     if (due.length > 0) out.push({ kind: "measure", gates: due });

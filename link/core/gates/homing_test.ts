@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { Homing, type HomingAction, type HomingEvent, MAX_SESSIONS } from "./homing.ts";
+import { Meeting } from "./meeting.ts";
 
 /** Drives a machine by hand; sessions come up as soon as they are wanted, unless the gate is dead. */
 class Hand {
@@ -29,7 +30,7 @@ class Hand {
     for (const action of actions) {
       if (action.kind === "keep") this.kept = action.gates;
       else if (action.kind === "home") this.homes.push(action.home);
-      else this.measured.push(...action.gates);
+      else if (action.kind === "measure") this.measured.push(...action.gates);
     }
     const distance = (id: string) => this.rtts.get(id) ?? Infinity;
     for (const id of this.measured.splice(0).toSorted((a, b) => distance(a) - distance(b))) { // as answers come
@@ -193,4 +194,35 @@ Deno.test("Homing asks one or two gates for sessions at once, without waiting fo
   assert.deepEqual(keeps(["a", "b"]), [["a", "b"]]);
   assert.deepEqual(keeps(["a", "d"]), [["a"]]);
   assert.deepEqual(keeps(["a", "b", "c"]), []);
+});
+
+Deno.test("Homing has pairs meet at a gate that comes and goes less and less often, and at a gate that is cured", () => {
+  const hand = new Hand();
+  hand.gates({ flaps: 5, steady: 60 });
+  hand.pass(10_000);
+  const meeting = new Meeting({ leads: true });
+  const at = () => {
+    const options = [...hand.up].map((gate) => ({
+      gate,
+      mine: hand.rtts.get(gate)!,
+      good: hand.homing.isGood(gate),
+      held: hand.homing.isHeld(gate),
+    }));
+    return meeting.choose(options, hand.now);
+  };
+  assert.equal(at(), "flaps");
+  let falls = 0;
+  for (let round = 0; round < 60; round++) {
+    if (at() === "flaps") falls++;
+    hand.kill("flaps");
+    assert.equal(at(), "steady");
+    hand.pass(5_000);
+    assert.equal(at(), "steady");
+    hand.dead.delete("flaps");
+    hand.say({ kind: "tick" });
+    hand.pass(5_000);
+  }
+  assert.ok(falls <= 7, `${falls} falls in ten minutes`);
+  hand.pass(600_000);
+  assert.equal(at(), "flaps", "it has long worked");
 });

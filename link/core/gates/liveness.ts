@@ -1,7 +1,8 @@
 /**
  * Whether a gate still answers while somebody wants something of it: after a short silence it is asked again and again, and
  * after so many questions without a word it counts as silent, less than two seconds after its last sign of life, and sooner when
- * somebody else has found it dead as well. QUIC's own idle time is much longer, and serves sessions that nobody uses.
+ * somebody else has found it dead as well. QUIC's own idle time is much longer, and serves sessions that nobody uses: their
+ * gate may have been started anew meanwhile and know nothing of them, so one that does not answer when it is wanted is soon stale.
  *
  * A machine that is itself too busy to look in time learns nothing from that: a look that comes late counts no miss.
  */
@@ -21,6 +22,7 @@ export class Liveness {
   #due = Infinity;
   #misses = 0;
   #heardAt: number;
+  #wantedAt = Infinity;
   #silent = false;
 
   constructor(now: number) {
@@ -35,6 +37,12 @@ export class Liveness {
   /** Questions go unanswered, which may be chance. */
   get doubted(): boolean {
     return this.#misses > DOUBTS;
+  }
+
+  /** Not a word since it is wanted, though questions had time to be answered. @param rttMs its round trip, where that is known */
+  stale(rttMs: number | null): boolean {
+    const answerable = this.#misses > DOUBTS && (this.#misses - 1) * EVERY >= 2 * (rttMs ?? 0);
+    return this.#heardAt < this.#wantedAt && answerable;
   }
 
   /** Somebody who has reached others through this gate reaches nobody any more. */
@@ -55,6 +63,7 @@ export class Liveness {
   want(active: boolean, now: number): void {
     if (active === this.#active) return;
     this.#active = active;
+    this.#wantedAt = active ? now : Infinity;
     this.#misses = 0;
     this.#due = active ? Math.max(now, Math.min(this.#heardAt + EVERY, now + EVERY)) : Infinity;
   }

@@ -56,6 +56,23 @@ Deno.test("Liveness believes who accuses a gate that leaves questions unanswered
   assert.ok(!live.silent && !live.doubted);
 });
 
+Deno.test("Liveness finds a session stale that has not answered since it is wanted, in the time that its distance allows", () => {
+  const live = new Liveness(0);
+  assert.ok(!live.stale(null));
+  live.want(true, 9_000);
+  run(live, { from: 9_000, to: 9_290, rtt: null });
+  assert.ok(!live.stale(null), "one question");
+  run(live, { from: 9_300, to: 9_300, rtt: null });
+  assert.ok(live.stale(null) && live.stale(150) && !live.silent);
+  assert.ok(!live.stale(200), "its answer may be under way");
+  run(live, { from: 9_310, to: 9_600, rtt: null });
+  assert.ok(live.stale(200));
+  live.heard(9_650);
+  assert.ok(!live.stale(0), "it has answered");
+  run(live, { from: 9_660, to: 10_800, rtt: null });
+  assert.ok(live.doubted && !live.stale(0), "who has answered is waited for as long as any other");
+});
+
 Deno.test("Liveness takes a slow gate for alive: 1.2 s for each answer, for a minute", () => {
   const live = new Liveness(0);
   live.want(true, 0);

@@ -4,6 +4,9 @@
  * choice, and the other follows as far as it can. Where one of them cannot follow, packets cross all the same: each end sends
  * where it may, and takes what comes from anywhere.
  *
+ * A gate that has failed lately is used only where there is no other one, for a wait that grows (homing.ts): one that comes and goes
+ * would cost a gap at each fall.
+ *
  * What the other end says of its distances can attract or repel nobody but itself; what a gate says is not asked here.
  */
 import { Hold } from "../path/hold.ts";
@@ -15,6 +18,8 @@ export interface GateOption {
   mine: number | null;
   /** Not drained, not leaving, not silent. */
   good: boolean;
+  /** It has failed lately. */
+  held: boolean;
 }
 
 /** A gate whose distance is not known is taken to be this far away, ms; to the other end it is as far as to this one. */
@@ -29,14 +34,19 @@ const TELL_EVERY = 1_000;
 /** A gate over which nothing came back is avoided: 30 s, doubled up to 10 minutes. */
 const DOUBT = { firstMs: 30_000, longestMs: 600_000, healthyMs: 600_000 };
 
+/** Smaller is better, whatever the distance. */
+function rankOf({ good, held }: GateOption): number {
+  return good ? Number(held) : 2;
+}
+
 /** The better gate for a pair; null without any. `theirs` are the other end's round trips, ms. */
 export function chooseGate(
   options: readonly GateOption[],
   theirs: ReadonlyMap<string, number>,
   current: string | null,
 ): string | null {
-  const good = options.filter((o) => o.good);
-  const known = good.length > 0 ? good : options;
+  const least = Math.min(...options.map(rankOf));
+  const known = options.filter((o) => rankOf(o) === least);
   const cost = ({ gate, mine }: GateOption) => (mine ?? UNKNOWN) + (theirs.get(gate) ?? mine ?? UNKNOWN);
   const [best] = known.toSorted((a, b) => cost(a) - cost(b) || (a.gate < b.gate ? -1 : 1));
   if (!best) return null;
@@ -96,7 +106,7 @@ export class Meeting {
   choose(options: readonly GateOption[], now: number): string | null {
     const judged = options.map((o) => ({ ...o, good: o.good && !this.#doubts.get(o.gate)?.holds(now) }));
     const word = this.#leads ? undefined : judged.find((o) => o.gate === this.#word);
-    const follow = word && (word.good || judged.every((o) => !o.good));
+    const follow = word && judged.every((o) => rankOf(o) >= rankOf(word));
     return this.#current = follow ? word.gate : chooseGate(judged, this.#theirs, this.#current);
   }
 

@@ -2,7 +2,12 @@ import assert from "node:assert/strict";
 import { seeded } from "../../../mesh/wire/stun/testdata/crypto.ts";
 import { chooseGate, type GateOption, Meeting } from "./meeting.ts";
 
-const option = (gate: string, mine: number | null, good = true): GateOption => ({ gate, mine, good });
+const option = (gate: string, mine: number | null, good = true, held = false): GateOption => ({
+  gate,
+  mine,
+  good,
+  held,
+});
 const told = (rtts: Record<string, number>) => new Map(Object.entries(rtts));
 
 Deno.test("chooseGate() takes the least sum, then the smaller id; what is drained only without another", () => {
@@ -13,6 +18,13 @@ Deno.test("chooseGate() takes the least sum, then the smaller id; what is draine
   assert.equal(chooseGate([option("a", 5, false), option("b", 90)], told({}), "a"), "b");
   assert.equal(chooseGate([option("a", 5, false), option("b", 9, false)], told({}), null), "a");
   assert.equal(chooseGate([], told({ a: 1 }), "a"), null);
+});
+
+Deno.test("chooseGate() takes what has failed lately only without another that works, and before what does not work", () => {
+  assert.equal(chooseGate([option("a", 5, true, true), option("b", 90)], told({}), "a"), "b");
+  assert.equal(chooseGate([option("a", 5, true, true), option("b", 90, true, true)], told({}), null), "a");
+  assert.equal(chooseGate([option("a", 5, false), option("b", 90, true, true)], told({}), "a"), "b");
+  assert.equal(chooseGate([option("a", 5, false), option("b", 90, false, true)], told({}), "b"), "a");
 });
 
 Deno.test("chooseGate() stays where it is unless another one is much nearer", () => {
@@ -61,6 +73,9 @@ Deno.test("Meeting: the follower goes with the leader, but not to a gate that it
   assert.equal(b.choose(options, 0), "b");
   assert.equal(b.choose([option("a", 5), option("b", 50, false)], 0), "a");
   assert.equal(b.choose([option("a", 5)], 0), "a");
+  assert.equal(b.choose([option("a", 5), option("b", 50, true, true)], 0), "a", "it has failed here");
+  assert.equal(b.choose([option("a", 5, true, true), option("b", 50, true, true)], 0), "b");
+  assert.equal(b.choose([option("a", 5, true, true), option("b", 50, false)], 0), "a");
   b.heard({ gate: "nowhere", rtts: [] });
   assert.equal(b.choose(options, 0), "a");
 });

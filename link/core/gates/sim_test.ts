@@ -57,7 +57,7 @@ class Sim {
         for (const gate of this.gates.filter((g) => action.gates.includes(g.id))) {
           this.#do(this.homing.handle({ kind: "measured", gate: gate.id, rttMs: this.rtt(gate) }, this.now));
         }
-      } else {
+      } else if (action.kind === "keep") {
         for (const gate of this.gates) {
           const wanted = action.gates.includes(gate.id);
           if (wanted && !gate.wanted) gate.upAt = this.now + 2 * gate.base;

@@ -1,6 +1,8 @@
 /**
  * Which numbered messages of one sender are new. A number counts once; older numbers are taken as long as they are young
- * enough, because messages travel by different carriers (a gate, the coordinator's mailbox) and overtake each other.
+ * enough, because messages travel by different carriers (a gate, the coordinator's mailbox) and overtake each other. One from as
+ * far ahead is not taken either, as no record from there is (mesh/trust/statement.ts): many of them, remembered, would make all
+ * that its sender says with a clock that is right again look old until their time has come.
  * What order means is each message's own matter (a serial, a sequence number, a generation).
  */
 
@@ -14,13 +16,14 @@ export class ReplayWindow {
   #floor = 0;
   #newest = 0;
 
-  /** @param maxAge how far behind `now` a number may be; numbers are ms of the sender's clock */
+  /** @param maxAge how far from `now` a number may be; numbers are ms of the sender's clock */
   constructor(maxAge: number) {
     this.#maxAge = maxAge;
   }
 
   /** Takes a number; says why not, or null when it is new. */
-  take(n: number, now: number): "replayed" | "old" | null {
+  take(n: number, now: number): "replayed" | "old" | "ahead" | null {
+    if (n > now + this.#maxAge) return "ahead";
     const oldest = now - this.#maxAge;
     for (const seen of this.#seen) {
       if (seen >= oldest) break;

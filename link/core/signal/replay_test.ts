@@ -11,10 +11,10 @@ Deno.test("ReplayWindow takes each number once, in any order", () => {
 });
 
 Deno.test("ReplayWindow refuses what is too old, and goes on refusing what it has forgotten", () => {
-  const window = new ReplayWindow(1000);
-  assert.equal(window.take(4_000, 5_001), "old");
-  assert.equal(window.take(4_001, 5_001), null);
-  for (let n = 0; n < 5000; n++) assert.equal(window.take(10_000 + n, 10_000), null);
+  const window = new ReplayWindow(5_000);
+  assert.equal(window.take(4_000, 9_001), "old");
+  assert.equal(window.take(4_001, 9_001), null);
+  for (let n = 0; n < 5_000; n++) assert.equal(window.take(10_000 + n, 10_000), null);
   assert.equal(window.take(10_000, 10_000), "replayed", "forgotten, but below the floor");
   assert.equal(window.take(14_999, 10_000), "replayed");
   assert.equal(window.take(15_000, 10_000), null);
@@ -30,12 +30,21 @@ Deno.test("ReplayWindow is spent once a fresh one would refuse the same", () => 
 
 Deno.test("ReplayWindow goes on taking a sender's numbers whose clock ran ahead before, and none of them twice", () => {
   for (const ahead of [3, 1_000]) {
-    const window = new ReplayWindow(1000);
-    for (let n = 0; n < ahead; n++) assert.equal(window.take(9_000_000 + n, 10_000), null);
+    const window = new ReplayWindow(9_000);
+    for (let n = 0; n < ahead; n++) assert.equal(window.take(18_000 + n, 10_000), null);
     for (let n = 0; n < 3_000; n++) {
       assert.equal(window.take(10_000 + n, 10_000), null, `${n} after ${ahead}`);
       assert.equal(window.take(10_000 + n, 10_000), "replayed");
     }
-    for (let n = 0; n < ahead; n++) assert.equal(window.take(9_000_000 + n, 10_000), "replayed");
+    for (let n = 0; n < ahead; n++) assert.equal(window.take(18_000 + n, 10_000), "replayed");
   }
+});
+
+Deno.test("ReplayWindow takes nothing from far ahead, so that any number of it costs the sender nothing once its clock is right", () => {
+  const window = new ReplayWindow(1000);
+  for (let n = 0; n < 5_000; n++) assert.equal(window.take(9_000_000 + n, 10_000), "ahead");
+  for (let n = 0; n < 900; n++) assert.equal(window.take(10_000 + n, 10_000), null);
+  assert.equal(window.take(11_000, 10_000), null);
+  assert.equal(window.take(11_001, 10_000), "ahead");
+  assert.equal(window.take(9_000_000, 9_000_000), null, "its time has come");
 });
