@@ -5,7 +5,9 @@
  * is left to do is to let WireGuard and ICE use the port of the socket that was hit, which nftables does (core/plan/nft_table.ts).
  * That socket stays open, so that nobody else gets its port.
  */
-import { MAX_GUESSES, Opener, type PortRow, predict, Prober, SOCKETS } from "../core/guess/mod.ts";
+import { Opener, type PortRow, predict, Prober, SOCKETS, Turns } from "../core/guess/mod.ts";
+import type { SelectedPair } from "../core/ice/event.ts";
+import type { Hardness } from "../core/nat/kind.ts";
 import type { Join } from "../core/plan/mod.ts";
 import type { StunCrypto, TransportAddress } from "../../mesh/wire/stun/mod.ts";
 import { readDatagrams } from "../../mesh/host/datagrams.ts";
@@ -13,41 +15,69 @@ import { sampleMappings } from "./nat_probe.ts";
 
 const SAMPLES = 4;
 
-/** What all guesses of a daemon share: one at a time, so that the pace holds for the machine as a whole. */
-export class GuessDesk {
-  #busy: Guess | null = null;
-  readonly #o: { enabled(): boolean; hard(): boolean; server(): TransportAddress | null };
+/** Who waits for the turn to guess. */
+export interface Guesser {
+  /** It is yours now. */
+  turn(): void;
+}
 
-  /**
-   * @param o.hard whether this machine's own mapping depends on the destination
-   * @param o.server a STUN server over IPv4
-   */
-  constructor(o: { enabled(): boolean; hard(): boolean; server(): TransportAddress | null }) {
+export interface GuessDeskOptions {
+  enabled(): boolean;
+  /** Whether this machine's own mapping depends on the destination. */
+  hardness(): Hardness;
+  /** A STUN server over IPv4. */
+  server(): TransportAddress | null;
+  /** A peer has seen WireGuard's own port. */
+  seen(pair: SelectedPair): void;
+}
+
+/** What all guesses of a daemon share. */
+export class GuessDesk {
+  readonly #turns = new Turns<Guesser>();
+  readonly #o: GuessDeskOptions;
+
+  constructor(o: GuessDeskOptions) {
     this.#o = o;
   }
 
-  get hard(): boolean {
-    return this.#o.hard();
+  get enabled(): boolean {
+    return this.#o.enabled();
+  }
+
+  get hardness(): Hardness {
+    return this.#o.hardness();
   }
 
   get server(): TransportAddress | null {
     return this.#o.server();
   }
 
-  take(guess: Guess): boolean {
-    if (!this.#o.enabled() || (this.#busy !== null && this.#busy !== guess)) return false;
-    this.#busy = guess;
-    return true;
+  seen(pair: SelectedPair): void {
+    this.#o.seen(pair);
   }
 
-  leave(guess: Guess): void {
-    if (this.#busy === guess) this.#busy = null;
+  /** Stands in line; the turn may come at once. */
+  ask(who: Guesser): void {
+    if (this.#turns.ask(who)) who.turn();
+  }
+
+  /** Takes the turn where nobody has it. */
+  seize(who: Guesser): boolean {
+    return this.#turns.seize(who);
+  }
+
+  /** Nobody has the turn. */
+  get free(): boolean {
+    return this.#turns.free;
+  }
+
+  leave(who: Guesser): void {
+    this.#turns.leave(who)?.turn();
   }
 }
 
 /** What a guess needs of its peer. */
 export interface GuessHost {
-  desk: GuessDesk;
   crypto: StunCrypto;
   /** A check for the peer's agent, or null. */
   probe(): Uint8Array | null;
@@ -78,7 +108,6 @@ export class Guess {
   #starting = false;
   /** Counts what has begun or ended: what was begun before a change has nothing more to say. */
   #generation = 0;
-  #tries = 0;
   /** The port that belongs to the peer's address, for nftables. */
   join: Join | null = null;
 
@@ -88,7 +117,12 @@ export class Guess {
 
   /** Whether a guess is under way. */
   get running(): boolean {
-    return this.#starting || this.#opener !== null || this.#prober !== null;
+    return this.#starting || this.opening || this.#prober !== null;
+  }
+
+  /** Whether sockets are open towards the peer, which has been told so. */
+  get opening(): boolean {
+    return this.#opener !== null;
   }
 
   /** What is being done, for people; null when nothing is. */
@@ -98,14 +132,13 @@ export class Guess {
     return this.join ? `joined port ${this.join.port}` : null;
   }
 
-  /** The hard side begins, if it may. `target` is the address at which the easy side's NAT can be found. */
-  async open(target: TransportAddress): Promise<boolean> {
-    const { desk } = this.#o;
-    const { server } = desk;
-    if (this.running || this.join || this.#tries >= MAX_GUESSES || !desk.hard || !server || !desk.take(this)) {
-      return false;
-    }
-    this.#tries++;
+  /**
+   * The hard side begins, unless something is under way.
+   * @param o.target the address at which the easy side's NAT can be found
+   * @param o.server a STUN server
+   */
+  async open({ target, server }: { target: TransportAddress; server: TransportAddress }): Promise<boolean> {
+    if (this.running || this.join) return false;
     this.#starting = true;
     const generation = ++this.#generation;
     const samples = await sampleMappings(server, { crypto: this.#o.crypto, count: SAMPLES }).catch(() => []);
@@ -130,10 +163,9 @@ export class Guess {
     return true;
   }
 
-  /** The easy side begins, if it may; the address is one that the peer has named as its own. */
+  /** The easy side begins, unless something is under way; the address is one that the peer has named as its own. */
   probe(o: { address: string; row: PortRow | null }): boolean {
-    if (this.running || this.#tries >= MAX_GUESSES || this.#o.desk.hard || !this.#o.desk.take(this)) return false;
-    this.#tries++;
+    if (this.running) return false;
     const random = () => new DataView(this.#o.crypto.random(4).slice().buffer).getUint32(0) / 2 ** 32;
     this.#prober = new Prober({ address: o.address, predicted: o.row, random, now: this.#o.now() });
     this.#o.rearm();
@@ -164,20 +196,18 @@ export class Guess {
     if (this.#opener && this.#target?.address === from.address) this.#end();
   }
 
-  /** ICE has a pair. */
-  succeeded(): void {
-    this.#tries = 0;
+  /** Ends what is under way. */
+  stop(): void {
     if (this.running) this.#end();
   }
 
   /** The path through the joined port is dead, or the machine is elsewhere: all is undone. */
-  reset(o: { forgive: boolean }): void {
-    if (o.forgive) this.#tries = 0;
+  reset(): void {
     const before = this.join;
     this.join = null;
     this.#winner?.close();
     this.#winner = null;
-    if (this.running) this.#end();
+    this.stop();
     if (before) void this.#o.joined();
   }
 
@@ -187,7 +217,6 @@ export class Guess {
     this.#opener = null;
     this.#prober = null;
     this.#closeSockets();
-    this.#o.desk.leave(this);
     this.#o.ended();
   }
 
@@ -218,6 +247,6 @@ export class Guess {
 
   /** Closes its sockets. */
   close(): void {
-    this.reset({ forgive: false });
+    this.reset();
   }
 }

@@ -1,25 +1,16 @@
 import assert from "node:assert/strict";
 import { SOCKETS } from "../core/guess/mod.ts";
-import { decodeStun, encodeStun, field, XOR_MAPPED_ADDRESS } from "../../mesh/wire/stun/mod.ts";
 import { stunCrypto } from "./crypto.ts";
-import { Guess, GuessDesk } from "./guess.ts";
+import { Guess } from "./guess.ts";
+import { stunServer } from "./testing_stun.ts";
 
 const TARGET = { address: "127.0.0.1", port: 9 };
 
 /** A STUN server, and a guess of the hard side; `told` counts what the other side was told. */
 function hardSide() {
-  const server = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
-  const answering = (async () => {
-    for await (const [bytes, from] of server) {
-      const { transaction } = decodeStun(bytes);
-      const mapped = field(XOR_MAPPED_ADDRESS, { address: "203.0.113.9", port: (from as Deno.NetAddr).port });
-      await server.send(encodeStun({ class: "success", transaction, fields: [mapped], fingerprint: true }), from);
-    }
-  })();
-  const at = { address: "127.0.0.1", port: (server.addr as Deno.NetAddr).port };
+  const server = stunServer();
   let told = 0;
   const guess = new Guess({
-    desk: new GuessDesk({ enabled: () => true, hard: () => true, server: () => at }),
     crypto: stunCrypto,
     probe: () => null,
     recognises: () => false,
@@ -33,14 +24,14 @@ function hardSide() {
   });
   const close = async () => {
     guess.close();
-    server.close();
-    await answering;
+    await server[Symbol.asyncDispose]();
   };
-  return { guess, told: () => told, close };
+  const open = () => guess.open({ target: TARGET, server: server.at });
+  return { guess, open, told: () => told, close };
 }
 
 Deno.test("Guess that is stopped while it asks, and begun again, opens its sockets once", async () => {
-  const { guess, told, close } = hardSide();
+  const { guess, open, told, close } = hardSide();
   const opened: Deno.DatagramConn[] = [];
   const real = Deno.listenDatagram;
   // Those that ask are of the same kind; they are closed by the time that is looked.
@@ -50,9 +41,9 @@ Deno.test("Guess that is stopped while it asks, and begun again, opens its socke
     return socket;
   }) as typeof Deno.listenDatagram;
   try {
-    const first = guess.open(TARGET);
-    guess.reset({ forgive: true });
-    const second = guess.open(TARGET);
+    const first = open();
+    guess.reset();
+    const second = open();
     assert.deepEqual(await Promise.all([first, second]), [false, true]);
     assert.equal(told(), 1);
     assert.equal(guess.running, true);
@@ -64,7 +55,7 @@ Deno.test("Guess that is stopped while it asks, and begun again, opens its socke
 });
 
 Deno.test("Guess that gets no socket ends, and may begin again", async () => {
-  const { guess, told, close } = hardSide();
+  const { guess, open, told, close } = hardSide();
   const real = Deno.listenDatagram;
   let left = 20;
   Deno.listenDatagram = ((o: Deno.UdpListenOptions & { transport: "udp" }) => {
@@ -72,13 +63,13 @@ Deno.test("Guess that gets no socket ends, and may begin again", async () => {
     return real(o);
   }) as typeof Deno.listenDatagram;
   try {
-    assert.equal(await guess.open(TARGET), false);
+    assert.equal(await open(), false);
     assert.equal(guess.running, false);
     left = 0; // not even for the first question
-    assert.equal(await guess.open(TARGET), false);
+    assert.equal(await open(), false);
     assert.equal(guess.running, false);
     left = Infinity;
-    assert.equal(await guess.open(TARGET), true);
+    assert.equal(await open(), true);
     assert.equal(told(), 1);
   } finally {
     Deno.listenDatagram = real;

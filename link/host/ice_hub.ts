@@ -5,6 +5,7 @@
  */
 import { receiverOf } from "../core/ice/mod.ts";
 import { type BindingAction, StunBinding } from "../core/nat/binding.ts";
+import type { Observation } from "../core/nat/kind.ts";
 import { type StunCrypto, type TransportAddress, tryDecodeStun } from "../../mesh/wire/stun/mod.ts";
 import { MAX_DATAGRAM } from "../../mesh/host/datagrams.ts";
 import type { Log } from "../../mesh/host/log.ts";
@@ -239,6 +240,14 @@ export class IceHub {
       reflexive.push({ type: "srflx", ...mapped, base: { address: base, port } });
     }
     return [...host, ...reflexive];
+  }
+
+  /** How STUN services see WireGuard's port by this own address. */
+  observations(base: string): Observation[] {
+    const own = [...this.#bindings.values()].filter((binding) => binding.base === base);
+    return own.flatMap(({ machine }) =>
+      machine.mapped.flatMap(({ server, mapped }) => mapped ? [{ server, mapped }] : [])
+    );
   }
 
   /** Runs the STUN clients' timers. */

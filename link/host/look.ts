@@ -26,6 +26,7 @@ export async function netcheck(parts: Parts, o: { meshUp: boolean }): Promise<Lo
     relaysOf(null),
     parts.portMap?.look(),
   ]);
+  const ipv4 = parts.surroundings.withPeer(v4.kind);
   const rtts = new Map<string, number>();
   for (const [family, report] of [[4, v4], [6, v6]] as const) {
     of(family).forEach(({ server }, i) => {
@@ -50,7 +51,7 @@ export async function netcheck(parts: Parts, o: { meshUp: boolean }): Promise<Lo
   );
   const answered = { v4: v4.rttMs.some((rtt) => rtt !== null), v6: v6.rttMs.some((rtt) => rtt !== null) };
   const findings = {
-    ipv4: v4.kind,
+    ipv4,
     ipv6: answered.v6,
     udp: answered.v4 || answered.v6,
     gates: gates.length,
@@ -61,7 +62,7 @@ export async function netcheck(parts: Parts, o: { meshUp: boolean }): Promise<Lo
     portMapped: (parts.portMap?.state.mapping ?? null) !== null,
     clockAheadMs,
   };
-  const { mapping, certain, filtering, portPreserving, mapped } = v4.kind;
+  const { mapping, certain, filtering, portPreserving, mapped } = ipv4;
   return {
     udp: findings.udp,
     ipv4: { mapping, certain, filtering, portPreserving, address: mapped?.address ?? null },
@@ -88,16 +89,17 @@ function portMappingOf(portMap: Parts["portMap"]): LocalNetcheck["portMapping"] 
 
 /** Why this peer's path is no better; null when it is direct. */
 export function whyOf(parts: Parts, peer: Peer): string | null {
-  const { ice, guess, remotes, relays } = peer.inside();
+  const { ice, guess, relays } = peer.inside();
   return whyNotBetter({
     rung: peer.state.rung,
     ice: ice.state,
     reachable: parts.reachable(peer.id),
     session: parts.gates.connected.length > 0,
     locals: ice.candidates.length,
-    remotes: remotes.length,
-    hard: parts.surroundings.hard,
-    guess,
+    remotes: guess.remotes.length,
+    hard: parts.surroundings.hardness === "hard",
+    guess: guess.text,
+    refusal: guess.refusal,
     relay: parts.turn.desk.fault,
     relays,
   });
@@ -115,7 +117,7 @@ export function debugPath(parts: Parts, text: string): LocalPath {
       mend: "ghostctl peers lists those that policy lets this machine see",
     });
   }
-  const { ice, guess, remotes } = peer.inside();
+  const { ice, guess } = peer.inside();
   const { rung, endpoint, rttMs } = peer.state;
   const brief = (c: { type: string; address: string; port: number }) => ({
     type: c.type,
@@ -130,9 +132,9 @@ export function debugPath(parts: Parts, text: string): LocalPath {
     rttMs,
     why: whyOf(parts, peer),
     ice: { role: ice.role, state: ice.state },
-    candidates: { local: ice.candidates.map(brief), remote: remotes.map(brief) },
+    candidates: { local: ice.candidates.map(brief), remote: guess.remotes.map(brief) },
     pairs: ice.pairs,
-    guess,
+    guess: guess.text,
     timeline: peer.timeline.entries.map(({ at, what }) => ({ time: new Date(steady.shown(at)).toISOString(), what })),
   };
 }

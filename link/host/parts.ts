@@ -206,8 +206,9 @@ export class Parts {
     const guesses = new GuessDesk({
       // A guess sends from many sockets, which an exit node in use would take along.
       enabled: () => o.config.guess && this.exit.node === undefined,
-      hard: () => this.surroundings.hard,
+      hardness: () => this.surroundings.hardness,
       server: () => this.surroundings.server4,
+      seen: (pair) => this.surroundings.seen(pair),
     });
     this.turn = new TurnParts({
       id: p.id,

@@ -165,8 +165,10 @@ export class Peer {
         if (!this.#host.direct) return;
         return this.#remoteCandidates(body);
       case "guess":
+      case "guess-ask":
+      case "guess-answer":
         if (!this.#host.direct) return;
-        return this.#guess.told(body);
+        return this.#guess.signal(body);
       case "moved":
         return this.event({ kind: "peerMoved", rung: body.rung as Rung, serial: body.serial });
       case "moved-ack":
@@ -302,9 +304,8 @@ export class Peer {
   }
 
   /** What there is to see, for people. */
-  inside(): { ice: IceSnapshot; guess: string | null; remotes: readonly WireCandidate[]; relays: string | null } {
-    const relays = this.#rungs.why(this.state.rung);
-    return { ice: this.#ice.snapshot(), guess: this.#guess.text, remotes: this.#guess.remotes, relays };
+  inside(): { ice: IceSnapshot; guess: PeerGuess; relays: string | null } {
+    return { ice: this.#ice.snapshot(), guess: this.#guess, relays: this.#rungs.why(this.state.rung) };
   }
 
   /** Runs both machines' timers. */

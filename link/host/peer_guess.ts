@@ -1,16 +1,18 @@
 /**
- * When a peer is guessed for: ordinary checks have had their time, nothing works, and one of the two NATs is hard. While a guess
- * runs, ICE's own failure is kept back, because a restart would change the credentials that the probes carry.
+ * When a peer is guessed for: ordinary checks have had their time, nothing works, one of the two NATs is hard (core/guess/talk.ts
+ * asks and answers), and the turn is this peer's. While a guess runs or is waited for, ICE's own failure is kept back, because a
+ * restart would change the credentials that the probes carry.
  */
 import ipaddr from "ipaddr.js";
 import type { IceAgent, IceState } from "../core/ice/mod.ts";
-import { GUESS_AFTER } from "../core/guess/mod.ts";
+import { goesFirst, GuessTalk, type Say } from "../core/guess/mod.ts";
 import type { Join } from "../core/plan/mod.ts";
 import type { StunCrypto, TransportAddress } from "../../mesh/wire/stun/mod.ts";
 import type { SignalBody, WireCandidate } from "../../mesh/wire/signal.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
-import { Guess, type GuessDesk } from "./guess.ts";
+import { Guess, type GuessDesk, type Guesser } from "./guess.ts";
 
+type GuessBody = Extract<SignalBody, { t: "guess" | "guess-ask" | "guess-answer" }>;
 /** After a hit ICE has this long to make a pair of it. */
 const FINISH = 3_000;
 /** Addresses that the peer has named. */
@@ -35,14 +37,13 @@ export interface PeerGuessHost {
   now(): number;
 }
 
-export class PeerGuess {
+export class PeerGuess implements Guesser {
   readonly #o: PeerGuessHost;
   readonly #guess: Guess;
+  readonly #talk = new GuessTalk();
   readonly #named = new Map<string, WireCandidate>();
   /** The peer's generation that named them. */
   #namedBy: string | null = null;
-  /** When a guess may begin; null while it would be of no use. */
-  #due: number | null = null;
   /** ICE has said that it failed, and that is kept back until then; null when it has not. */
   #keptBack: { until: number } | null = null;
 
@@ -52,7 +53,10 @@ export class PeerGuess {
       ...o,
       probe: () => o.agent.probe(),
       recognises: (bytes) => o.agent.recognises(bytes),
-      tell: ({ address, row }) => o.signal({ t: "guess", ufrag: o.agent.local.ufrag, address, row }),
+      tell: ({ address, row }) => {
+        this.#talk.count("opened");
+        o.signal({ t: "guess", ufrag: o.agent.local.ufrag, address, row });
+      },
       joined: () => {
         const { join } = this.#guess;
         o.note(join ? `guess: hit, port ${join.port} joined` : "guess: joined port given back");
@@ -60,6 +64,7 @@ export class PeerGuess {
       },
       ended: () => {
         if (this.#keptBack) this.#keptBack.until = o.now() + (this.#guess.join ? FINISH : 0);
+        o.desk.leave(this);
         o.rearm();
       },
     });
@@ -69,8 +74,14 @@ export class PeerGuess {
     return this.#guess.join;
   }
 
+  /** What is being done, for people; null when nothing is. */
   get text(): string | null {
-    return this.#guess.text;
+    return this.#guess.text ?? (this.#talk.waits ? "its turn to guess ports is waited for" : null);
+  }
+
+  /** Why the peer would not probe, if it has said so. */
+  get refusal(): "hard" | "off" | null {
+    return this.#talk.refusal;
   }
 
   /** What the peer has named so far. */
@@ -84,33 +95,48 @@ export class PeerGuess {
       if (!offer) return;
       this.#named.clear();
       this.#namedBy = ufrag;
+      // A peer that begins anew while this end checks gets its time for ordinary checks, too.
+      if (this.#o.agent.state === "checking") this.#talk.checking(this.#o.now());
     }
     for (const c of candidates) if (this.#named.size < MAX_NAMED) this.#named.set(`${c.address} ${c.port}`, c);
   }
 
   iceState(state: IceState): void {
-    this.#due = state === "checking" ? this.#o.now() + GUESS_AFTER : null;
-    if (state === "connected") {
+    if (state === "checking") {
+      this.#keptBack = null; // whose failure that was has gone
+      this.#talk.checking(this.#o.now());
+    } else if (state === "connected") {
+      const { selected } = this.#o.agent.snapshot();
+      // What the peer has seen of a joined port says nothing about WireGuard's own.
+      if (selected && !this.#guess.join) this.#o.desk.seen(selected);
       this.#keptBack = null;
-      this.#guess.succeeded();
-    }
+      this.#forget();
+      this.#guess.stop();
+    } else this.#talk.stopped({ failed: state === "failed" });
     this.#o.rearm();
   }
 
   /** ICE has failed. False when that is to be kept back. */
   iceFailed(): boolean {
-    if (!this.#guess.running) return true;
+    if (!this.#guess.running && !this.#talk.waits) return true;
     this.#keptBack = { until: Infinity };
     return false;
   }
 
+  /** What was said and waited for is void. */
+  #forget(): void {
+    this.#talk.forget();
+    if (!this.#guess.running) this.#o.desk.leave(this);
+  }
+
   /** The direct path is dead. */
   lost(): void {
-    this.#guess.reset({ forgive: false });
+    this.#guess.reset();
   }
 
   networkChanged(): void {
-    this.#guess.reset({ forgive: true });
+    this.#guess.reset();
+    this.#forget();
     this.#named.clear();
     this.#keptBack = null;
   }
@@ -120,21 +146,81 @@ export class PeerGuess {
     if (this.#guess.running && this.#o.agent.recognises(bytes)) this.#guess.ordinaryHit(from);
   }
 
+  /** The peer's word about guessing. */
+  signal(body: GuessBody): void {
+    const { agent, signal } = this.#o;
+    switch (body.t) {
+      case "guess-ask":
+        return signal({ t: "guess-answer", ufrag: body.ufrag, say: this.#reply(body.ufrag) });
+      case "guess-answer":
+        if (body.ufrag === agent.local.ufrag) this.#answered(body.say);
+        return;
+      case "guess":
+        return this.#told(body);
+    }
+  }
+
+  /** An end that has begun anew before this one has may have to ask once more. */
+  #reply(ufrag: string): Say {
+    const { agent, desk } = this.#o;
+    const ready = agent.remoteUfrag === ufrag && agent.state !== "connected";
+    return this.#talk.reply({ enabled: desk.enabled, hardness: desk.hardness, free: ready && desk.free });
+  }
+
+  #answered(say: Say): void {
+    const { desk, note, now, rearm } = this.#o;
+    if (this.#guess.opening) {
+      if (say === "yes") return;
+      this.#talk.interrupted(say, now());
+      this.#guess.stop();
+    } else if (this.#talk.answered(say, now())) desk.ask(this);
+    if (say === "hard" || say === "off") {
+      note(`guess: ${say === "hard" ? "both NATs are hard" : "the peer does not guess"}`);
+    }
+    this.#settle();
+    rearm();
+  }
+
   /** The hard side's word. What is probed is an address that the peer itself has named, and only while nothing else works. */
-  told({ ufrag, address, row }: Extract<SignalBody, { t: "guess" }>): void {
-    const { agent, note, began } = this.#o;
-    if (ufrag !== agent.remoteUfrag || agent.state === "connected") return;
+  #told({ ufrag, address, row }: Extract<GuessBody, { t: "guess" }>): void {
+    const { desk, note, began, signal } = this.#o;
     if (![...this.#named.values()].some((c) => c.type === "srflx" && c.address === address)) return;
-    if (!this.#guess.probe({ address, row })) return;
+    const say = this.#reply(ufrag);
+    if (say !== "yes") return signal({ t: "guess-answer", ufrag, say });
+    desk.seize(this);
+    this.#guess.probe({ address, row });
+    this.#talk.count("probed");
     note(`guess: probing ${address}${row ? `, first from port ${row.from}` : ""}`);
     began();
   }
 
+  /** The turn is this peer's: everything that a guess needs may have gone meanwhile. */
+  turn(): void {
+    this.#talk.began();
+    void this.#open().catch((error) => this.#o.note(`guess: ${errorLine(error)}`)).finally(() => {
+      if (!this.#guess.running) {
+        if (this.#o.agent.state === "checking") this.#talk.again(this.#o.now());
+        this.#o.desk.leave(this);
+      }
+      this.#settle();
+      this.#o.rearm();
+    });
+  }
+
   async #open(): Promise<void> {
+    const { agent, desk, note, began } = this.#o;
     const target = this.#target();
-    if (!target || !await this.#guess.open(target)) return;
-    this.#o.note(`guess: ${this.#guess.text}`);
-    this.#o.began();
+    const { server } = desk;
+    if (!target || !server || !desk.enabled || (agent.state !== "checking" && !this.#keptBack)) return;
+    if (!await this.#guess.open({ target, server })) return;
+    note(`guess: ${this.#guess.text}`);
+    began();
+  }
+
+  /** ICE's failure is not kept back for nothing. */
+  #settle(): void {
+    if (this.#keptBack?.until !== Infinity || this.#guess.running || this.join || this.#talk.waits) return;
+    this.#keptBack.until = this.#o.now();
   }
 
   #target(): TransportAddress | null {
@@ -146,21 +232,26 @@ export class PeerGuess {
 
   tick(): void {
     const now = this.#o.now();
-    if (this.#due !== null && this.#due <= now) {
-      this.#due = null;
-      void this.#open().catch((error) => this.#o.note(`guess: ${errorLine(error)}`));
+    const { agent, desk, signal } = this.#o;
+    const first = () =>
+      goesFirst(
+        { ufrag: agent.local.ufrag, candidates: agent.candidates() },
+        { ufrag: agent.remoteUfrag ?? "", candidates: this.remotes },
+      );
+    if (this.#talk.tick(now, { hardness: desk.hardness, first }) && desk.enabled && this.#target()) {
+      signal({ t: "guess-ask", ufrag: agent.local.ufrag });
     }
     this.#guess.tick();
     if (this.#keptBack && this.#keptBack.until <= now) {
       this.#keptBack = null;
-      this.#guess.reset({ forgive: false });
+      this.#guess.reset();
       this.#o.note("guess: in vain");
       this.#o.failed();
     }
   }
 
   nextDeadline(): number | null {
-    const all = [this.#due, this.#guess.nextDeadline(), this.#keptBack?.until].filter((d) =>
+    const all = [this.#talk.nextDeadline(), this.#guess.nextDeadline(), this.#keptBack?.until].filter((d) =>
       d !== null && d !== undefined
     );
     const next = Math.min(...all);
@@ -168,6 +259,7 @@ export class PeerGuess {
   }
 
   close(): void {
+    this.#forget();
     this.#guess.close();
   }
 }

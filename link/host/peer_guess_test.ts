@@ -1,25 +1,34 @@
 import assert from "node:assert/strict";
 import { IceAgent } from "../core/ice/mod.ts";
+import type { Hardness } from "../core/nat/kind.ts";
 import { stunCrypto } from "./crypto.ts";
+import { GUESS_AFTER, OPEN_FOR, SOCKETS, WHEN_BUSY } from "../core/guess/limits.ts";
 import { GuessDesk } from "./guess.ts";
 import { PeerGuess } from "./peer_guess.ts";
+import { stunServer } from "./testing_stun.ts";
 
 const NAMED = { type: "srflx" as const, address: "203.0.113.2", port: 51820, priority: 1, foundation: "1" };
 const PWD = "p".repeat(24);
 
 /** The easy side, told of the peer's generation `abcd` and of one candidate; `sent` is where it has probed. */
-function easySide(o: { enabled?: boolean; hard?: boolean } = {}) {
+function easySide(o: { enabled?: boolean; hardness?: Hardness } = {}) {
   const sent: { address: string; port: number }[] = [];
+  const answers: string[] = [];
   const agent = new IceAgent({ role: "controlled", tieBreaker: 1n, crypto: stunCrypto });
   agent.handle({ kind: "remoteCredentials", ufrag: "abcd", pwd: PWD, reply: false }, 0);
   let now = 0;
   const guess = new PeerGuess({
-    desk: new GuessDesk({ enabled: () => o.enabled ?? true, hard: () => o.hard ?? false, server: () => null }),
+    desk: new GuessDesk({
+      enabled: () => o.enabled ?? true,
+      hardness: () => o.hardness ?? "easy",
+      server: () => null,
+      seen: () => {},
+    }),
     crypto: stunCrypto,
     agent,
     send: (to) => sent.push(to),
     datagram: () => {},
-    signal: () => {},
+    signal: (body) => body.t === "guess-answer" && answers.push(body.say),
     changed: () => Promise.resolve(),
     began: () => {},
     failed: () => {},
@@ -31,14 +40,14 @@ function easySide(o: { enabled?: boolean; hard?: boolean } = {}) {
   const second = () => {
     for (const end = now + 1000; now < end; now++) guess.tick();
   };
-  return { guess, sent, second };
+  return { guess, sent, second, answers };
 }
 
 const told = (more = {}) => ({ t: "guess" as const, ufrag: "abcd", address: NAMED.address, row: null, ...more });
 
 Deno.test("PeerGuess probes what the peer has named, a hundred a second", () => {
   const { guess, sent, second } = easySide();
-  guess.told(told({ row: { from: 4000, step: 1, count: 2 } }));
+  guess.signal(told({ row: { from: 4000, step: 1, count: 2 } }));
   second();
   assert.equal(sent.length, 100);
   assert.deepEqual(sent.slice(0, 2).map(({ port }) => port), [4000, 4001]);
@@ -47,25 +56,25 @@ Deno.test("PeerGuess probes what the peer has named, a hundred a second", () => 
 
 Deno.test("PeerGuess probes no address of others, for no other generation, not from a hard NAT, and not when it is off", () => {
   for (
-    const [o, word] of [
-      [{}, told({ address: "192.0.2.99" })],
-      [{}, told({ ufrag: "wxyz" })],
-      [{ hard: true }, told()],
-      [{ enabled: false }, told()],
+    const [o, word, answer] of [
+      [{}, told({ address: "192.0.2.99" }), []],
+      [{}, told({ ufrag: "wxyz" }), ["busy"]],
+      [{ hardness: "hard" as const }, told(), ["hard"]],
+      [{ enabled: false }, told(), ["off"]],
     ] as const
   ) {
-    const { guess, sent, second } = easySide(o);
-    guess.told(word);
+    const { guess, sent, second, answers } = easySide(o);
+    guess.signal(word);
     second();
-    assert.deepEqual(sent, [], JSON.stringify([o, word]));
+    assert.deepEqual([sent, answers], [[], answer], JSON.stringify([o, word]));
   }
 });
 
 Deno.test("PeerGuess probes for one peer at a time, ends at the cap, and guesses three times at most", () => {
   const { guess, sent, second } = easySide();
   for (let n = 0; n < 5; n++) {
-    guess.told(told());
-    guess.told(told());
+    guess.signal(told());
+    guess.signal(told());
     for (let s = 0; s < 20; s++) second();
   }
   assert.equal(sent.length, 3 * 1_800);
@@ -81,4 +90,124 @@ Deno.test("PeerGuess forgets what a generation before has named, and what was na
   assert.deepEqual(guess.remotes, [newer]);
   guess.networkChanged();
   assert.deepEqual(guess.remotes, []);
+});
+
+type Said = { to: string; t: string };
+
+/** Peers of one machine behind a hard NAT, each with an attempt of ICE under way; `said` is what they were told. */
+function hardMachine<Name extends string>(names: readonly Name[]) {
+  const server = stunServer();
+  const known = { serverKnown: true };
+  const desk = new GuessDesk({
+    enabled: () => true,
+    hardness: () => "hard",
+    server: () => known.serverKnown ? server.at : null,
+    seen: () => {},
+  });
+  const said: Said[] = [];
+  let now = 0;
+  let news = Promise.withResolvers<void>();
+  const peers = names.map((name) => {
+    const agent = new IceAgent({ role: "controlled", tieBreaker: 1n, crypto: stunCrypto });
+    const failed: string[] = [];
+    const guess = new PeerGuess({
+      ...{ desk, crypto: stunCrypto, agent, send: () => {}, datagram: () => {}, began: () => {}, rearm: () => {} },
+      signal: ({ t }) => {
+        said.push({ to: name, t });
+        news.resolve();
+        news = Promise.withResolvers();
+      },
+      changed: () => Promise.resolve(),
+      failed: () => failed.push(name),
+      note: () => {},
+      now: () => now,
+    });
+    agent.handle({ kind: "remoteCredentials", ufrag: "abcd", pwd: PWD, reply: false }, 0);
+    guess.named([{ ...NAMED, address: "127.0.0.1", port: 9 }], { ufrag: "abcd", offer: true });
+    guess.iceState("checking");
+    const answer = (say: "yes" | "hard" | "busy") => guess.signal({ t: "guess-answer", ufrag: agent.local.ufrag, say });
+    return [name, { guess, answer, failed }] as const;
+  });
+  const all = peers.map(([, { guess }]) => guess);
+  const pass = (ms: number) => {
+    for (const end = now + ms; now < end; now += 10) for (const guess of all) guess.tick();
+  };
+  return Object.assign(known, {
+    ...Object.fromEntries(peers) as Record<Name, (typeof peers)[number][1]>,
+    said,
+    pass,
+    /** The next word to any of them. */
+    news: () => news.promise,
+    async [Symbol.asyncDispose]() {
+      for (const guess of all) guess.close();
+      await server[Symbol.asyncDispose]();
+    },
+  });
+}
+
+Deno.test("PeerGuess opens for those that would probe, one after the other, and for nobody else", async () => {
+  await using machine = hardMachine(["off", "hard", "one", "two"]);
+  const { one, two, hard, off, said, pass, news } = machine;
+  pass(GUESS_AFTER + 100);
+  assert.deepEqual(said, ["off", "hard", "one", "two"].map((to) => ({ to, t: "guess-ask" })));
+  said.length = 0;
+  const first = news();
+  hard.answer("hard");
+  one.answer("yes");
+  two.answer("yes");
+  await first;
+  assert.deepEqual(said, [{ to: "one", t: "guess" }]);
+  assert.deepEqual([one.guess.text, two.guess.text, hard.guess.refusal], [
+    `${SOCKETS} sockets open towards 127.0.0.1:9`,
+    "its turn to guess ports is waited for",
+    "hard",
+  ]);
+  // ICE fails meanwhile: not for those that have a guess before them.
+  const failing = [off, hard, one, two].map(({ guess }) => guess.iceFailed());
+  assert.deepEqual(failing, [true, true, false, false]);
+  const second = news();
+  one.guess.iceState("connected");
+  await second;
+  assert.deepEqual(said.at(-1), { to: "two", t: "guess" });
+  pass(OPEN_FOR + 100);
+  assert.deepEqual([one.failed, two.failed, two.guess.text], [[], ["two"], null]);
+});
+
+Deno.test("PeerGuess gives its turn back where the peer has become busy, and asks it again", async () => {
+  await using machine = hardMachine(["one", "two"]);
+  const { one, two, said, pass, news } = machine;
+  pass(GUESS_AFTER + 100);
+  const first = news();
+  one.answer("yes");
+  two.answer("yes");
+  await first;
+  said.length = 0;
+  const second = news();
+  one.answer("busy");
+  await second;
+  assert.deepEqual(said, [{ to: "two", t: "guess" }]);
+  pass(WHEN_BUSY + 100);
+  assert.deepEqual(said.at(-1), { to: "one", t: "guess-ask" });
+});
+
+Deno.test("PeerGuess gives ordinary checks their time when the peer begins anew, and asks anew where a turn was of no use", async () => {
+  await using machine = hardMachine(["one"]);
+  const { one, said, pass, news } = machine;
+  pass(GUESS_AFTER - 100);
+  one.guess.named([], { ufrag: "wxyz", offer: true }); // no address yet
+  pass(GUESS_AFTER - 100);
+  one.guess.named([NAMED], { ufrag: "wxyz", offer: false });
+  assert.deepEqual(said, []);
+  pass(200);
+  assert.deepEqual(said, [{ to: "one", t: "guess-ask" }]);
+  machine.serverKnown = false;
+  one.answer("yes");
+  await new Promise((resolve) => setTimeout(resolve));
+  assert.deepEqual([one.guess.text, said.length], [null, 1]);
+  machine.serverKnown = true;
+  pass(WHEN_BUSY + 100);
+  const begun = news();
+  one.answer("yes");
+  await begun;
+  assert.deepEqual(said.map(({ t }) => t), ["guess-ask", "guess-ask", "guess"]);
 });

@@ -1,6 +1,7 @@
 /** Where this machine stands outside of the tunnel: its addresses, how gates' STUN services see it, and what must stay reachable. */
 import ipaddr from "ipaddr.js";
-import { isHard } from "../core/nat/kind.ts";
+import type { SelectedPair } from "../core/ice/event.ts";
+import { type Hardness, hardnessOf, type Mapping, mappingByPeer, type NatKind, withPeer } from "../core/nat/kind.ts";
 import { GATEWAY_PORT, isInside } from "../core/portmap/mod.ts";
 import type { ExitService } from "../core/plan/mod.ts";
 import type { StunCrypto, TransportAddress } from "../../mesh/wire/stun/mod.ts";
@@ -42,7 +43,9 @@ export class Surroundings {
   #last: string | null = null;
   #lastWay = "";
   #services: (StunService & { gate: string })[] = [];
-  #hard = false;
+  #kind: NatKind | null = null;
+  /** What a peer's sight of the tunnel's port says about its mapping. */
+  #byPeer: Mapping | null = null;
   #way: Way | null = null;
 
   constructor(o: SurroundingsOptions) {
@@ -60,8 +63,22 @@ export class Surroundings {
   }
 
   /** Whether this machine's IPv4 NAT gives every destination another port. */
-  get hard(): boolean {
-    return this.#hard;
+  get hardness(): Hardness {
+    if (!this.#o.stun) return "easy"; // nobody is asked
+    return hardnessOf(this.#kind && this.withPeer(this.#kind));
+  }
+
+  /** A look at this machine's NAT with what peers have seen of it. */
+  withPeer(kind: NatKind): NatKind {
+    return withPeer(kind, this.#byPeer);
+  }
+
+  /** A peer has answered a check over this pair, so it has seen the tunnel's port. */
+  seen({ local, remote }: SelectedPair): void {
+    if (remote.address.includes(":")) return;
+    const observations = this.#o.hub.observations(local.base.address);
+    const mapped = { address: local.address, port: local.port };
+    this.#byPeer = mappingByPeer({ base: local.base, observations, peer: { server: remote, mapped } }) ?? this.#byPeer;
   }
 
   /** A STUN service over IPv4, or null. */
@@ -99,7 +116,15 @@ export class Surroundings {
     }
     hub.setServers(this.#o.stun ? services : []);
     this.#way = await this.#findWay([...found].filter((address) => !address.includes(":")));
-    if (JSON.stringify(services) !== JSON.stringify(this.#services)) {
+    const key = addresses.toSorted().join(" ");
+    // With another way out the addresses may be the same, but how the outside sees them is not.
+    const way = this.#way === null ? this.#lastWay : `${this.#way.gateway} ${this.#way.source}`;
+    const moved = (this.#last !== null && key !== this.#last) || (this.#lastWay !== "" && way !== this.#lastWay);
+    this.#last = key;
+    this.#lastWay = way;
+    if (moved) this.#kind = this.#byPeer = null;
+    const unanswered = this.#kind?.mapped === null;
+    if (moved || unanswered || JSON.stringify(services) !== JSON.stringify(this.#services)) {
       this.#services = services;
       if (this.#o.stun) {
         void this.#judgeNat().catch((error) =>
@@ -107,12 +132,6 @@ export class Surroundings {
         );
       }
     }
-    const key = addresses.toSorted().join(" ");
-    // With another way out the addresses may be the same, but how the outside sees them is not.
-    const way = this.#way === null ? this.#lastWay : `${this.#way.gateway} ${this.#way.source}`;
-    const moved = (this.#last !== null && key !== this.#last) || (this.#lastWay !== "" && way !== this.#lastWay);
-    this.#last = key;
-    this.#lastWay = way;
     if (moved) this.#o.moved();
   }
 
@@ -131,7 +150,7 @@ export class Surroundings {
   async #judgeNat(): Promise<void> {
     const services = this.#services;
     const { kind } = await probeNat(services.filter(({ server }) => !server.address.includes(":")), this.#o.crypto);
-    if (services === this.#services) this.#hard = isHard(kind.mapping);
+    if (services === this.#services) this.#kind = kind;
   }
 
   /** Whether the coordinator, a gate or a TURN server has a name that does not resolve: `refresh()` may find it the next time. */

@@ -69,7 +69,7 @@ export async function machine(
     direct: true,
     turn,
     peerGates: () => [],
-    guesses: new GuessDesk({ enabled: () => false, hard: () => false, server: () => null }),
+    guesses: new GuessDesk({ enabled: () => false, hardness: () => "easy", server: () => null, seen: () => {} }),
     crypto: stunCrypto,
     mtu: 1280,
     tieBreaker: 1n,

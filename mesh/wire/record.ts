@@ -27,14 +27,19 @@ export type AdmissionProof = z.infer<typeof admissionProof>;
 /** Payload of the token kind's JWS. `sub` is the admitted identity key. */
 export const admissionClaims = z.strictObject({ v: z.literal(1), net: networkId, sub: key32, iat: seconds });
 
-/** A node's statement about itself. A higher `seq` replaces a lower one. */
-export const nodeRecord = z.strictObject({
+/** What every record begins with. A higher `seq` replaces a lower one. */
+const head = {
   v: z.literal(1),
   net: networkId,
   seq: z.int().min(1).max(Number.MAX_SAFE_INTEGER),
   iat: seconds,
   exp: seconds,
   name: label,
+};
+
+/** A node's statement about itself. */
+export const nodeRecord = z.strictObject({
+  ...head,
   /** WireGuard's public key in use (X25519). */
   wg: key32,
   /** The next one, announced so that peers can acknowledge it before it is used. */
@@ -59,12 +64,7 @@ export type NodeRecord = z.infer<typeof nodeRecord>;
 
 /** A gate's statement about itself. */
 export const gateRecord = z.strictObject({
-  v: z.literal(1),
-  net: networkId,
-  seq: z.int().min(1).max(Number.MAX_SAFE_INTEGER),
-  iat: seconds,
-  exp: seconds,
-  name: label,
+  ...head,
   region: z.string().max(64),
   /** Host names or addresses under which nodes reach it, best first. */
   hosts: z.array(z.string().min(1).max(253)).min(1).max(16),

@@ -24,6 +24,10 @@ const ice = {
 const body = z.discriminatedUnion("t", [
   /** A (re)start of ICE with all candidates known so far; answered by the other side's own `ice`. `reply` marks the answer. */
   z.strictObject({ t: z.literal("ice"), ...ice, reply: z.boolean(), candidates: z.array(candidate).max(32) }),
+  /** "Would you probe, if I opened many ports towards you?" `ufrag` is the sender's generation, which the answer names too. */
+  z.strictObject({ t: z.literal("guess-ask"), ufrag: ice.ufrag }),
+  /** `hard`: "my NAT gives every destination another port too"; `off`: "I do not guess"; `busy`: "with another one, ask again". */
+  z.strictObject({ t: z.literal("guess-answer"), ufrag: ice.ufrag, say: z.enum(["yes", "hard", "off", "busy"]) }),
   /**
    * "My NAT gives every destination another port, and I have opened many towards you: probe this address" (one of my
    * candidates). `ufrag` is the sender's generation; `row` are the ports that its NAT will probably give out.

@@ -5,7 +5,7 @@
 import { Lab } from "../lab/lab.ts";
 import { Ping } from "../lab/ping.ts";
 import { createToken, joinLink, peers, runLink, startNetwork } from "../lab/programs.ts";
-import type { Process } from "../lab/process.ts";
+import { type Process, waitFor } from "../lab/process.ts";
 import { addServers } from "../lab/topology.ts";
 import type { Rung } from "../../mesh/wire/local.ts";
 import { expected, type Kind, KIND_NAMES } from "./kinds.ts";
@@ -65,8 +65,8 @@ export class Matrix implements AsyncDisposable {
     return joinLink(host, this.#token);
   }
 
-  /** Runs one cell. */
-  async run(a: Kind, b: Kind): Promise<CellResult> {
+  /** Runs one cell. @param o.says waits until the first machine says this of its path */
+  async run(a: Kind, b: Kind, { says }: { says?: RegExp } = {}): Promise<CellResult> {
     const [from, to] = await Promise.all([this.#side("a", a), this.#side("b", b)]);
     for (const router of [...from.routers, ...to.routers]) await router.run(["conntrack", "-F"]);
     const first = this.#start(from);
@@ -84,7 +84,9 @@ export class Matrix implements AsyncDisposable {
         .then((lines) => Math.max(...lines.map(({ at }) => at)) - start, () => null);
       if (directMs !== null) await ping.first(15_000).catch(() => {}); // none at all is a result too
       const { lost, sent, received, firstMs } = await ping.stop(1_000);
-      const path = (await peers(from.host)).find((peer) => peer.name === to.host.name)?.path;
+      const look = async () => (await peers(from.host)).find((peer) => peer.name === to.host.name)?.path;
+      if (says) await waitFor(`${says} of ${a} with ${b}`, async () => says.test((await look())?.why ?? ""));
+      const path = await look();
       return {
         rung: path?.rung ?? "none",
         endpoint: path?.endpoint ?? null,

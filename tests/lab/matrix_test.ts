@@ -27,7 +27,9 @@ const test = fixture(() => Matrix.open());
 
 for (const [a, b] of CELLS) {
   test(`${a} with ${b} is ${expected(a, b)}`, async (matrix) => {
-    const result = await matrix.run(a, b);
+    // Two such NATs open no sockets for each other, and say so.
+    const hopeless = [a, b].every((kind) => kind === "apdm_apdf" || kind === "adm_apdf");
+    const result = await matrix.run(a, b, hopeless ? { says: /no guess is made: both machines' NATs/ } : {});
     assert.ok(holds(a, b, result), JSON.stringify(result));
     if (a === "dual_stack") assert.match(result.endpoint ?? "", /^\[2001:db8:/);
     if (result.rung === "direct") assert.deepEqual(result.lost, [], JSON.stringify(result));

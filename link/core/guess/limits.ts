@@ -20,6 +20,10 @@ export const REOPEN_AFTER = 10_000;
 export const OPEN_FOR = 20_000;
 /** Ordinary checks have this long before anything is guessed. */
 export const GUESS_AFTER = 2_500;
+/** An ask that is not answered is made again after this time. */
+export const ASK_AGAIN = 3_000;
+/** Where the peer is busy, or what this machine's NAT does is not known yet, it is tried again after this time. */
+export const WHEN_BUSY = 1_000;
 /** Guesses towards one peer on one network; a pair that stays shut stays on its relay. */
 export const MAX_GUESSES = 3;
 /** What NATs give out (RFC 4787 section 4.2.1 keeps them off the well-known ports). */

@@ -1,4 +1,6 @@
-export { GUESS_AFTER, MAX_GUESSES, SOCKETS } from "./limits.ts";
+export { SOCKETS } from "./limits.ts";
 export { Opener } from "./opener.ts";
 export { type PortRow, predict } from "./ports.ts";
 export { Prober } from "./prober.ts";
+export { goesFirst, GuessTalk, type Say } from "./talk.ts";
+export { Turns } from "./turns.ts";

@@ -268,16 +268,19 @@ Deno.test("IceAgent goes through two NATs at each end", () => {
   }
 });
 
+/** Two machines, each with an address behind a NAT of its own and one of IPv6 without any. */
+function dualStack(world: World): [Place[], Place[]] {
+  const place = (outer: string, six: string) => [
+    { net: behind(world, outer, NATS.eim_apdf), address: "10.9.1.2" },
+    { net: world.internet, address: six },
+  ];
+  return [place("198.51.100.1", "2001:db8::a"), place("198.51.100.2", "2001:db8::b")];
+}
+
 Deno.test("IceAgent prefers IPv6 over a hole in two NATs, and falls back to it", () => {
   for (let seed = 0; seed < SEEDS; seed++) {
     for (const firewalled of [false, true]) {
-      const s = twins(seed, (world) => {
-        const place = (outer: string, six: string) => [
-          { net: behind(world, outer, NATS.eim_apdf), address: "10.9.1.2" },
-          { net: world.internet, address: six },
-        ];
-        return [place("198.51.100.1", "2001:db8::a"), place("198.51.100.2", "2001:db8::b")];
-      }, anyWeather(seed));
+      const s = twins(seed, dualStack, anyWeather(seed));
       if (firewalled) s.world.watch = (packet) => !packet.to.address.includes(":");
       s.a.start(s.b);
       s.b.listen(s.a);
@@ -290,13 +293,7 @@ Deno.test("IceAgent prefers IPv6 over a hole in two NATs, and falls back to it",
 
 Deno.test("IceAgent changes to a better pair that turns up later, at both ends", () => {
   for (let seed = 0; seed < SEEDS; seed++) {
-    const s = twins(seed, (world) => {
-      const place = (outer: string, six: string) => [
-        { net: behind(world, outer, NATS.eim_apdf), address: "10.9.1.2" },
-        { net: world.internet, address: six },
-      ];
-      return [place("198.51.100.1", "2001:db8::a"), place("198.51.100.2", "2001:db8::b")];
-    }, anyWeather(seed));
+    const s = twins(seed, dualStack, anyWeather(seed));
     s.world.watch = (packet) => !packet.to.address.includes(":");
     s.a.start(s.b);
     s.b.listen(s.a);

@@ -17,6 +17,9 @@ export type Mapping =
 /** RFC 4787 section 5. One server address cannot tell the first two of its kinds apart. */
 export type Filtering = "endpoint-independent or address-dependent" | "address-and-port-dependent" | "unknown";
 
+/** Whether the mapping depends on the destination; "unsure": only one address has seen it; "unknown": nobody has looked yet. */
+export type Hardness = "hard" | "easy" | "unsure" | "unknown";
+
 /** How a server saw the socket. */
 export interface Observation {
   server: TransportAddress;
@@ -74,4 +77,37 @@ function mappingOf(base: TransportAddress, seen: readonly Observation[]): Pick<N
 /** Whether the socket's outer port differs by destination, so that a peer cannot learn it from a STUN server. */
 export function isHard(mapping: Mapping): boolean {
   return mapping === "address-dependent" || mapping === "address-and-port-dependent";
+}
+
+/**
+ * What a peer that this machine reaches adds: it is another address, which has seen the tunnel's own port.
+ * @param o.base the tunnel's own address and port
+ * @param o.observations how STUN services see that port
+ * @param o.peer how the peer has seen it
+ * @returns null where that tells nothing: the peer is on this side of the NAT, or of one of two NATs, or at a service's address
+ */
+export function mappingByPeer(
+  o: { base: TransportAddress; observations: readonly Observation[]; peer: Observation },
+): Mapping | null {
+  const { base, observations, peer } = o;
+  if (observations.every(({ mapped }) => mapped.address !== peer.mapped.address)) return null;
+  if (observations.some(({ server }) => server.address === peer.server.address)) return null;
+  const { mapping, certain } = mappingOf(base, [...observations, peer]);
+  return certain ? mapping : null;
+}
+
+/** A kind with what peers have seen, which counts where STUN services alone cannot tell. */
+export function withPeer(kind: NatKind, byPeer: Mapping | null): NatKind {
+  return kind.certain || kind.mapped === null || byPeer === null ? kind : { ...kind, mapping: byPeer, certain: true };
+}
+
+/**
+ * How sure one is that a peer can learn this machine's outer port; null: nobody has looked yet. Where no service answers there is
+ * no outer port to ask for, and nothing to open towards.
+ */
+export function hardnessOf(kind: NatKind | null): Hardness {
+  if (kind === null) return "unknown";
+  const { mapping, certain, mapped } = kind;
+  if (mapped === null) return "easy";
+  return isHard(mapping) ? "hard" : certain ? "easy" : "unsure";
 }

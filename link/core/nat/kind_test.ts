@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { isHard, type Mapping, natKind } from "./kind.ts";
+import { hardnessOf, isHard, type Mapping, mappingByPeer, natKind, withPeer } from "./kind.ts";
 
 const BASE = { address: "10.9.1.2", port: 51820 };
 const seen = (rows: [server: string, port: number, mapped: string, mappedPort: number][]) =>
@@ -67,4 +67,34 @@ Deno.test("isHard() is true where a STUN server's word says nothing about the ne
     "unknown",
   ];
   assert.deepEqual(all.filter(isHard), ["address-dependent", "address-and-port-dependent"]);
+});
+
+const AT = "203.0.113.2";
+const peerSaw = (port: number, o: { mapped?: string; peer?: string } = {}) => ({
+  base: BASE,
+  observations: seen([["192.0.2.1", 1, AT, 51820]]),
+  peer: seen([[o.peer ?? "198.51.100.9", 7, o.mapped ?? AT, port]])[0]!,
+});
+
+Deno.test("mappingByPeer() is what a second address has seen, and nothing where the peer stands elsewhere", () => {
+  assert.equal(mappingByPeer(peerSaw(51820)), "endpoint-independent");
+  assert.equal(mappingByPeer(peerSaw(4000)), "address-dependent");
+  assert.equal(mappingByPeer(peerSaw(51820, { mapped: BASE.address })), null); // in the same network
+  assert.equal(mappingByPeer(peerSaw(4000, { mapped: "100.64.0.2" })), null); // behind the same carrier's NAT
+  assert.equal(mappingByPeer(peerSaw(4000, { peer: "192.0.2.1" })), null); // at the gate
+  assert.equal(mappingByPeer({ ...peerSaw(4000), observations: [] }), null);
+});
+
+Deno.test("hardnessOf() is unsure where one address alone has seen the mapping, until a peer has", () => {
+  const one = natKind({
+    base: BASE,
+    observations: seen([["192.0.2.1", 1, AT, 51820], ["192.0.2.1", 2, AT, 51820]]),
+    otherPort: false,
+  });
+  assert.equal(hardnessOf(one), "unsure");
+  assert.equal(hardnessOf(withPeer(one, "address-dependent")), "hard");
+  assert.equal(hardnessOf(withPeer(one, "endpoint-independent")), "easy");
+  assert.equal(hardnessOf(withPeer({ ...one, certain: true }, "address-dependent")), "easy");
+  assert.equal(hardnessOf(natKind({ base: BASE, observations: [], otherPort: null })), "easy");
+  assert.equal(hardnessOf(null), "unknown");
 });

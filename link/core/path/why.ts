@@ -17,6 +17,8 @@ export interface PathFacts {
   hard: boolean;
   /** A guess under way, in words. */
   guess: string | null;
+  /** What the peer has said where it would not take part in one: its NAT is of the same kind, or it does not guess. */
+  refusal: "hard" | "off" | null;
   /** Why no TURN server gives an address; null while one does or none is needed. */
   relay: string | null;
   /** What keeps a better relay down; null when nothing is known to. */
@@ -36,6 +38,7 @@ function whyNotDirect(f: PathFacts): string | null {
   }
   if (f.rung === "none" && !f.reachable) return whyNone(f);
   if (f.guess !== null) return `no ordinary check came through; ${f.guess}`;
+  if (f.refusal !== null) return whyNoGuess(f.refusal);
   if (f.ice === "checking") return "checks for a direct path are under way";
   if (f.ice === "new") return "the peer has not answered the offer of a direct path yet";
   if (f.locals === 0) return "this machine has no address that a peer could reach";
@@ -45,6 +48,13 @@ function whyNotDirect(f: PathFacts): string | null {
   }
   if (f.ice === "disconnected") return "the direct path died; tried again soon";
   return "no check came through the NATs and firewalls between; tried again later";
+}
+
+function whyNoGuess(refusal: "hard" | "off"): string {
+  const none = "no check came through, and no guess is made";
+  return refusal === "hard"
+    ? `${none}: both machines' NATs give every destination another port, which takes some 65,000 tries of each`
+    : `${none}: the peer guesses no ports (any more)`;
 }
 
 /** No path, and no gate that could tell more. An attempt at ICE that is past "new" has been answered, by way of the coordinator. */

@@ -10,6 +10,7 @@ const FACTS: PathFacts = {
   remotes: 1,
   hard: false,
   guess: null,
+  refusal: null,
   relay: null,
   relays: null,
 };
@@ -21,6 +22,8 @@ Deno.test("whyNotBetter() has nothing to say of a direct path, and something of 
     [{ hard: true }, /this machine's NAT gives every destination another port/],
     [{ ice: "checking" }, /under way/],
     [{ ice: "checking", guess: "probing 192.0.2.1" }, /probing 192\.0\.2\.1/],
+    [{ refusal: "hard", hard: true }, /no guess is made: both machines' NATs/],
+    [{ refusal: "off", hard: true, ice: "checking" }, /no guess is made: the peer guesses no ports/],
     [{ ice: "new" }, /has not answered/],
     [{ rung: "none", relay: "all is blocked" }, /no TURN server helps: all is blocked/],
     [{ locals: 0 }, /no address that a peer could reach/],

@@ -26,7 +26,7 @@ export const GATE: readonly Mutation[] = [
     "answers add up to no more than requests",
     "row 16: STUN answers",
     "gate/host/stun.ts",
-    "if (!this.#debt.allows({ source: source.group, ...lengths, now })) {",
+    "if (!this.#debt.allows({ source: source.group, ...lengths, now: performance.now() })) {",
     "if (lengths.answer === 0) {",
   ),
   one(

@@ -1,0 +1,150 @@
+/**
+ * What two ends say before one of them opens sockets for the other. The end whose NAT gives every destination another port asks
+ * once ordinary checks have had their time; it opens nothing before the peer has answered that it would probe. So neither a peer
+ * that is off (its offer may have lain in the coordinator's mailbox), nor one that does not guess, nor one behind a NAT of the same
+ * kind, where a hit takes about 65,536 probes of each end, keeps sockets open or others waiting.
+ *
+ * Where all STUN services have one address, a mapping that depends on the address alone looks as if it depended on nothing. An end
+ * that cannot rule that out opens all the same, but only after a whole attempt of ICE has failed, and the two take turns: first
+ * the likelier one (`goesFirst`), then whoever has probed more often than opened.
+ */
+import type { Hardness } from "../nat/kind.ts";
+import { ASK_AGAIN, GUESS_AFTER, MAX_GUESSES, WHEN_BUSY } from "./limits.ts";
+
+/** An answer: "hard" where the sender's own mapping depends on the destination, "off" where it does not guess. */
+export type Say = "yes" | "hard" | "off" | "busy";
+
+/** An end of a pair, as both ends know it. */
+export interface End {
+  /** Its fragment in this attempt of ICE. */
+  ufrag: string;
+  candidates: readonly { type: string; address: string; port: number }[];
+}
+
+/**
+ * Whether `own` opens before `peer` where neither is sure: a NAT that keeps the port that a machine sends from mostly gives all
+ * destinations that one. Between two alike chance decides, which both throw alike.
+ */
+export function goesFirst(own: End, peer: End): boolean {
+  return keepsPorts(own) === keepsPorts(peer) ? own.ufrag < peer.ufrag : keepsPorts(peer);
+}
+
+function keepsPorts({ candidates }: End): boolean {
+  const v4 = candidates.filter(({ address }) => !address.includes(":"));
+  const inner = new Set(v4.filter(({ type }) => type === "host").map(({ port }) => port));
+  return v4.every(({ type, port }) => type !== "srflx" || inner.has(port));
+}
+
+export class GuessTalk {
+  /** "willing": the peer has said that it would probe. */
+  #step: "idle" | "asked" | "busy" | "willing" = "idle";
+  /** When to ask; null while that would be of no use. */
+  #due: number | null = null;
+  #refusal: "hard" | "off" | null = null;
+  /** Attempts of ICE that have failed on this network, and guesses in vain of each kind. */
+  #failures = 0;
+  #opened = 0;
+  #probed = 0;
+
+  /** ICE has begun to check. Who stands in line stays there. */
+  checking(now: number): void {
+    if (this.#step === "willing") return;
+    this.#step = "idle";
+    this.#due = now + GUESS_AFTER;
+  }
+
+  /** ICE has stopped checking, without a pair. What is waited for outlasts its failure, and only a turn its restart. */
+  stopped(o: { failed: boolean }): void {
+    if (o.failed) this.#failures++;
+    if (this.#step === "willing" || (o.failed && this.waits)) return;
+    this.#step = "idle";
+    this.#due = null;
+  }
+
+  /** A pair works, or the machine is on another network: what was in vain says nothing any more. */
+  forget(): void {
+    this.#step = "idle";
+    this.#due = this.#refusal = null;
+    this.#failures = this.#opened = this.#probed = 0;
+  }
+
+  /** Whether there is something to wait for: ICE's failure is kept back as long. */
+  get waits(): boolean {
+    return this.#step === "willing" || this.#step === "busy";
+  }
+
+  /** Why the peer would not probe, and nothing else is under way. */
+  get refusal(): "hard" | "off" | null {
+    return this.#step === "idle" ? this.#refusal : null;
+  }
+
+  /** Another guess is allowed. */
+  get left(): boolean {
+    return this.#opened + this.#probed < MAX_GUESSES;
+  }
+
+  /**
+   * True when the peer is to be asked now.
+   * @param o.hardness of this machine
+   * @param o.first whether this end goes first where neither is sure
+   */
+  tick(now: number, o: { hardness: Hardness; first(): boolean }): boolean {
+    if (this.#due === null || this.#due > now) return false;
+    this.#due = null;
+    if (!this.left || !this.#mayOpen(o)) {
+      if (o.hardness === "unknown") this.#due = now + WHEN_BUSY; // it is being found out
+      return false;
+    }
+    this.#step = this.#step === "busy" ? "busy" : "asked";
+    this.#due = now + ASK_AGAIN;
+    return true;
+  }
+
+  #mayOpen({ hardness, first }: { hardness: Hardness; first(): boolean }): boolean {
+    if (hardness !== "unsure") return hardness === "hard";
+    return this.#failures > 0 && (this.#opened < this.#probed || (this.#opened === this.#probed && first()));
+  }
+
+  /** The peer's answer. True when the peer would probe: this machine's turn may be asked for. */
+  answered(say: Say, now: number): boolean {
+    if (this.#step !== "asked" && this.#step !== "busy") return false;
+    this.#step = say === "yes" ? "willing" : say === "busy" ? "busy" : "idle";
+    this.#refusal = say === "hard" || say === "off" ? say : null;
+    this.#due = say === "busy" ? now + WHEN_BUSY : null;
+    return say === "yes";
+  }
+
+  /** The turn has come. */
+  began(): void {
+    this.#step = "idle";
+  }
+
+  /** The turn has come and could not be used: the peer is asked once more. */
+  again(now: number): void {
+    this.#due = now + WHEN_BUSY;
+  }
+
+  /** A guess has begun: it counts as in vain until `forget`. */
+  count(side: "opened" | "probed"): void {
+    if (side === "opened") this.#opened++;
+    else this.#probed++;
+  }
+
+  /** The peer does not probe after all: that guess does not count. */
+  interrupted(say: Say, now: number): void {
+    this.#opened = Math.max(0, this.#opened - 1);
+    this.#step = "asked";
+    this.answered(say, now);
+  }
+
+  /** What to answer a peer that asks. */
+  reply(o: { enabled: boolean; hardness: Hardness; free: boolean }): Say {
+    if (!o.enabled || !this.left) return "off";
+    if (o.hardness === "hard") return "hard";
+    return o.free && o.hardness !== "unknown" ? "yes" : "busy";
+  }
+
+  nextDeadline(): number | null {
+    return this.#due;
+  }
+}

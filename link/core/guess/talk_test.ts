@@ -1,0 +1,201 @@
+import assert from "node:assert/strict";
+import type { Hardness } from "../nat/kind.ts";
+import { ASK_AGAIN, GUESS_AFTER, MAX_GUESSES, WHEN_BUSY } from "./limits.ts";
+import { goesFirst, GuessTalk, type Say } from "./talk.ts";
+import { Turns } from "./turns.ts";
+
+/** How long a signal is under way, an attempt of ICE takes, and a guess that hits, in ms. */
+const SIGNAL = 40;
+const ATTEMPT = 10_000;
+const HIT = 2_500;
+
+interface Peer {
+  name: string;
+  talk: GuessTalk;
+  says: Say | null;
+  attempts: number;
+  began: number | null;
+  done: number | null;
+}
+
+/** A machine behind a hard NAT checks paths to all of these at once; what they say to its asks, null for nothing. */
+function machine(peers: Record<string, Say | null>, hardness: Hardness = "hard") {
+  const turns = new Turns<Peer>();
+  const all = Object.entries(peers).map(([name, says]): Peer => (
+    { name, says, talk: new GuessTalk(), attempts: 1, began: null, done: null }
+  ));
+  const asked: string[] = [];
+  let due: { at: number; act(): void }[] = [];
+  let atOnce = 0;
+  let now = 0;
+  const begin = (peer: Peer) => {
+    peer.talk.began();
+    peer.talk.count("opened");
+    peer.began = now;
+    assert.equal(++atOnce, 1, "two guesses at once");
+    due.push({ at: now + HIT, act: () => end(peer) });
+  };
+  const end = (peer: Peer) => {
+    atOnce--;
+    peer.done = now;
+    peer.talk.forget();
+    const next = turns.leave(peer);
+    if (next) begin(next);
+  };
+  for (const peer of all) peer.talk.checking(0);
+  for (; now < 60_000; now += 20) {
+    const ready = due.filter(({ at }) => at <= now);
+    due = due.filter(({ at }) => at > now);
+    for (const { act } of ready) act();
+    for (const peer of all) {
+      if (peer.done !== null) continue;
+      if (now > 0 && now % ATTEMPT === 0 && peer.began === null && !peer.talk.waits) {
+        peer.talk.stopped({ failed: true });
+        peer.talk.checking(now);
+        peer.attempts++;
+      }
+      if (!peer.talk.tick(now, { hardness, first: () => true })) continue;
+      asked.push(peer.name);
+      const { says } = peer;
+      if (says === null) continue;
+      const answer = () => peer.talk.answered(says, now) && turns.ask(peer) && begin(peer);
+      due.push({ at: now + 2 * SIGNAL, act: answer });
+    }
+  }
+  return { of: (name: string) => all.find((peer) => peer.name === name)!, asked };
+}
+
+Deno.test("GuessTalk: every peer that would probe is guessed for in its first attempt, whoever else is off or unwilling", () => {
+  const { of } = machine({ off: null, hard: "hard", refuses: "off", one: "yes", two: "yes", three: "yes" });
+  for (const name of ["one", "two", "three"]) assert.deepEqual([of(name).attempts, of(name).done !== null], [1, true]);
+  for (const name of ["off", "hard", "refuses"]) assert.equal(of(name).began, null);
+  assert.equal(of("hard").talk.refusal, "hard");
+  assert.equal(of("refuses").talk.refusal, "off");
+});
+
+Deno.test("GuessTalk asks a silent peer a few times in an attempt, and a peer behind such a NAT once", () => {
+  const { asked } = machine({ off: null, hard: "hard" });
+  const attempts = 60_000 / ATTEMPT;
+  assert.equal(asked.filter((name) => name === "hard").length, attempts);
+  assert.ok(asked.filter((name) => name === "off").length <= attempts * Math.ceil((ATTEMPT - GUESS_AFTER) / ASK_AGAIN));
+});
+
+Deno.test("GuessTalk asks nobody where this machine's NAT gives all destinations one port", () => {
+  assert.deepEqual(machine({ one: "yes" }, "easy").asked, []);
+});
+
+/** One end's talk after `failures` attempts in vain, when it may ask. */
+function after(failures: number): GuessTalk {
+  const talk = new GuessTalk();
+  for (let n = 0; n < failures; n++) {
+    talk.checking(0);
+    talk.stopped({ failed: true });
+  }
+  talk.checking(0);
+  return talk;
+}
+
+Deno.test("GuessTalk: who has been seen from one address only asks after an attempt in vain, and takes turns with the peer", () => {
+  const unsure = { hardness: "unsure" as const, first: () => true };
+  assert.equal(after(0).tick(GUESS_AFTER, unsure), false);
+  assert.equal(after(1).tick(GUESS_AFTER, { ...unsure, first: () => false }), false);
+  const opener = after(1);
+  assert.equal(opener.tick(GUESS_AFTER, unsure), true);
+  opener.count("opened");
+  const prober = after(1);
+  prober.count("probed");
+  for (const first of [true, false]) {
+    for (const [talk, asks] of [[opener, false], [prober, true]] as const) {
+      talk.stopped({ failed: true });
+      talk.checking(0);
+      assert.equal(talk.tick(GUESS_AFTER, { ...unsure, first: () => first }), asks);
+    }
+  }
+});
+
+Deno.test("goesFirst() is one end of two: the one whose NAT changes ports, else by the fragment", () => {
+  const end = (ufrag: string, ports: number[]) => ({
+    ufrag,
+    candidates: [
+      { type: "host", address: "10.9.1.2", port: 51820 },
+      ...ports.map((port) => ({ type: "srflx", address: "203.0.113.2", port })),
+    ],
+  });
+  const cases = [
+    [end("zzzz", [20_001]), end("aaaa", [51_820])],
+    [end("zzzz", [51_820, 20_001]), end("aaaa", [])],
+    [end("aaaa", [20_001]), end("zzzz", [20_002])],
+    [end("aaaa", [51_820]), end("zzzz", [51_820])],
+  ] as const;
+  for (const [first, second] of cases) {
+    assert.deepEqual([goesFirst(first, second), goesFirst(second, first)], [true, false]);
+  }
+});
+
+Deno.test("GuessTalk waits until it is known what the NAT does", () => {
+  const talk = after(0);
+  assert.equal(talk.tick(GUESS_AFTER, { hardness: "unknown", first: () => true }), false);
+  assert.equal(talk.nextDeadline(), GUESS_AFTER + WHEN_BUSY);
+  assert.equal(talk.tick(GUESS_AFTER + WHEN_BUSY, { hardness: "hard", first: () => true }), true);
+});
+
+Deno.test("GuessTalk: a busy peer is asked again, also one that has become so, and only guesses that were made count", () => {
+  const talk = after(0);
+  const hard = { hardness: "hard" as const, first: () => true };
+  assert.equal(talk.tick(GUESS_AFTER, hard), true);
+  assert.equal(talk.answered("busy", GUESS_AFTER), false);
+  assert.equal(talk.waits, true);
+  assert.equal(talk.tick(GUESS_AFTER + WHEN_BUSY, hard), true);
+  assert.equal(talk.answered("yes", GUESS_AFTER + WHEN_BUSY), true);
+  talk.began();
+  for (let n = 0; n < MAX_GUESSES; n++) {
+    talk.count("opened");
+    talk.interrupted("busy", 0);
+  }
+  assert.deepEqual([talk.left, talk.waits], [true, true]);
+  for (let n = 0; n < MAX_GUESSES; n++) talk.count("opened");
+  assert.equal(talk.left, false);
+  assert.equal(talk.tick(1e9, hard), false);
+  assert.equal(talk.reply({ enabled: true, hardness: "easy", free: true }), "off");
+  talk.forget();
+  assert.equal(talk.reply({ enabled: true, hardness: "easy", free: true }), "yes");
+});
+
+Deno.test("GuessTalk: a busy peer is waited for when ICE fails, and a turn also when ICE begins anew", () => {
+  const talk = after(0);
+  talk.tick(GUESS_AFTER, { hardness: "hard", first: () => true });
+  talk.answered("busy", GUESS_AFTER);
+  talk.stopped({ failed: true });
+  assert.deepEqual([talk.waits, talk.nextDeadline()], [true, GUESS_AFTER + WHEN_BUSY]);
+  talk.tick(GUESS_AFTER + WHEN_BUSY, { hardness: "hard", first: () => true });
+  talk.answered("yes", GUESS_AFTER + WHEN_BUSY);
+  talk.stopped({ failed: false });
+  talk.checking(0);
+  assert.deepEqual([talk.waits, talk.nextDeadline()], [true, null]);
+  const gone = after(0);
+  gone.tick(GUESS_AFTER, { hardness: "hard", first: () => true });
+  gone.answered("busy", GUESS_AFTER);
+  gone.stopped({ failed: false });
+  assert.deepEqual([gone.waits, gone.nextDeadline()], [false, null]);
+});
+
+Deno.test("GuessTalk answers what it would do; guess = false is off for everybody", () => {
+  const reply = (o: Partial<Parameters<GuessTalk["reply"]>[0]>) =>
+    new GuessTalk().reply({ enabled: true, hardness: "easy", free: true, ...o });
+  assert.deepEqual(
+    [{}, { hardness: "unsure" as const }, { hardness: "hard" as const }, { hardness: "unknown" as const }, {
+      free: false,
+    }].map(reply),
+    ["yes", "yes", "hard", "busy", "busy"],
+  );
+  assert.equal(reply({ enabled: false, hardness: "hard", free: false }), "off");
+});
+
+Deno.test("Turns gives the turn in the order of asking, and to none that has left", () => {
+  const turns = new Turns<string>();
+  assert.deepEqual(["a", "b", "c", "d"].map((who) => turns.ask(who)), [true, false, false, false]);
+  assert.equal(turns.seize("e"), false);
+  assert.equal(turns.leave("b"), null);
+  assert.deepEqual([turns.leave("a"), turns.leave("a"), turns.leave("c"), turns.leave("d")], ["c", null, "d", null]);
+  assert.deepEqual([turns.free, turns.seize("e"), turns.free], [true, true, false]);
+});
