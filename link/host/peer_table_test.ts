@@ -19,7 +19,7 @@ async function table() {
   const host = {
     hub,
     direct: false,
-    guesses: new GuessDesk({ enabled: () => false, hard: () => false, server: () => null }),
+    guesses: new GuessDesk({ enabled: () => false, hardness: () => "easy", server: () => null, seen: () => {} }),
     crypto: stunCrypto,
     mtu: 1280,
     wgPort: () => 51820,
