@@ -285,3 +285,24 @@ Deno.test("TicketBook keeps tickets for an hour, of a bound number of gates, unt
   book.clear();
   assert.equal(book.get(at(257), 0), null);
 });
+
+Deno.test("a gate tells along with the session who is there, and the session's owner hears it when it asks for that", async () => {
+  await using w = await GateWorld.create();
+  const node = await w.network.node("a", w.grant);
+  const { node: peer } = await w.join("b");
+  const heard: string[] = [];
+  const watch = new Set([peer.id]);
+  const client = await GateClient.connect(
+    { ...dialOf(node), gate: gateAt(w.gate, []), host: "127.0.0.1", failed: nothing, watch: () => watch },
+    { ...noEvents, closed: nothing, presence: (id, up) => heard.push(`${id === peer.id ? "b" : id} ${up}`) },
+  );
+  await until("an answer of the gate, behind what it told", () => client.rttMs !== null);
+  assert.deepEqual(heard, []);
+  client.watch(watch);
+  assert.deepEqual(heard, ["b true"], "it was told already");
+  client.watch(watch);
+  client.watch(new Set([peer.id]));
+  await until("the answer to another question", () => heard.length === 2);
+  assert.deepEqual(heard, ["b true", "b true"]);
+  client.close();
+});

@@ -3,10 +3,11 @@
  * is bounded in time and number. Signatures are the host's work, asked for by `prove` and `verify`.
  */
 import type { FromNode } from "../../mesh/wire/gate_session.ts";
-import { GATE_REPLACED, nodeIdBytes } from "../../mesh/wire/gate_session.ts";
+import { EARLY_WATCH, GATE_REPLACED, nodeIdBytes } from "../../mesh/wire/gate_session.ts";
 import type { LedgerHead } from "../../mesh/wire/ledger.ts";
 import type { Board } from "./board.ts";
 import { CLOSE, type GateEvent, type Member } from "./event.ts";
+import { watch } from "./live.ts";
 import { Session } from "./session.ts";
 
 export function opened(board: Board, event: GateEvent & { t: "opened" }, now: number): void {
@@ -40,6 +41,11 @@ export function introduce(board: Board, session: Session, message: FromNode): vo
     session.stage = "checking";
     const { proof, entries } = message;
     board.out.push({ t: "hand", conn: session.conn, claims: { role: "node", ...session.claims! }, proof, entries });
+    return;
+  }
+  // Sent along with `auth`, it is answered along with the welcome.
+  if (session.stage === "checking" && message.t === "watch" && message.nodes.length <= EARLY_WATCH) {
+    session.nextWatch = message.nodes;
     return;
   }
   board.refuse(session, "bad_input", `"${message.t}" was not expected here`);
@@ -97,6 +103,7 @@ export function verified(board: Board, session: Session, o: { member: Member; no
   if (before) board.end(before, CLOSE.replaced, { reason: GATE_REPLACED });
   board.send(session, { t: "welcome", observed: session.observed, lanes: board.lanes.given, head: network.head });
   if (!before) board.tellPresence(network, member.id, true);
+  watch(board, session, now);
   if (session.headSeq > network.head.seq) board.out.push({ t: "behind", net: network.id, seq: session.headSeq });
   board.wakeBy(Math.min(now + board.limits.pingAfter, board.endOf(member)));
 }

@@ -1,8 +1,8 @@
 /** What a gate passes on between sessions, and what it tells them. */
 import assert from "node:assert/strict";
-import { FRAME_FIRST, FRAME_HEADER, frameNodeId, MAX_PACKET } from "../../mesh/wire/gate_session.ts";
+import { EARLY_WATCH, FRAME_FIRST, FRAME_HEADER, frameNodeId, MAX_PACKET } from "../../mesh/wire/gate_session.ts";
 import { CLOSE } from "./event.ts";
-import { frame, id, NET, OTHER_NET, World } from "./testdata/world.ts";
+import { EXPIRES, frame, id, key, NET, OTHER_NET, World } from "./testdata/world.ts";
 
 Deno.test("GateCore forwards packets by node id with the sender's id in the same buffer", () => {
   const w = new World();
@@ -50,6 +50,28 @@ Deno.test("GateCore forwards nothing from one network to another, even to the sa
   assert.deepEqual(w.sent(2), []);
   assert.deepEqual(w.sent(1).at(-1), { t: "presence", node: id(11), up: false });
   assert.equal(w.core.datagram(2, frame(id(10)), w.now), 3);
+});
+
+Deno.test("GateCore answers a watch that came before the welcome right after it, and a long one ends the handshake", () => {
+  const w = new World();
+  w.join(1, 10);
+  const live = (conn: number, n: number) =>
+    w.handle({ t: "verified", conn, member: { id: id(n), key: key(n), expires: EXPIRES } });
+  w.knock(2, 11);
+  w.sent(2);
+  w.say(2, { t: "watch", nodes: [id(10), id(12)] });
+  assert.deepEqual(w.sent(2), [], "nobody is told anything before it is proved who asks");
+  live(2, 11);
+  const [welcome, ...told] = w.sent(2) as { t: string }[];
+  assert.equal(welcome!.t, "welcome");
+  assert.deepEqual(told, [
+    { t: "presence", node: id(10), up: true },
+    { t: "presence", node: id(12), up: false },
+  ]);
+  w.knock(3, 13);
+  w.sent(3);
+  w.say(3, { t: "watch", nodes: Array.from({ length: EARLY_WATCH + 1 }, (_, i) => id(i)) });
+  assert.equal((w.sent(3) as { t: string }[]).at(-1)!.t, "refused");
 });
 
 Deno.test("GateCore forwards signals with the sender's id and counts those for nobody", () => {

@@ -1,6 +1,7 @@
 /** What peers and this node say to each other: who carries a sealed message, and what each message brings about. */
 import type { MeshClient } from "../../mesh/client/mod.ts";
 import type { Log } from "../../mesh/host/log.ts";
+import { MAX_BOXES } from "../../mesh/wire/api.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
 import type { Signal, SignalBody } from "../../mesh/wire/signal.ts";
 import type { Gates } from "./gates.ts";
@@ -26,6 +27,8 @@ export interface ConversationHost {
 /** Carries boxes and acts on signals. */
 export class Conversation {
   readonly #o: ConversationHost;
+  /** Boxes for each peer to whom something is being mailed. */
+  readonly #mailing = new Map<string, string[]>();
 
   constructor(o: ConversationHost) {
     this.#o = o;
@@ -33,12 +36,29 @@ export class Conversation {
 
   /** Hands a box to the gate that both ends have a session with, else to the coordinator's mailbox. */
   deliver(to: string, box: string): void {
-    const { gates, mesh, log } = this.#o;
-    const session = gates.towards(to);
+    const session = this.#o.gates.towards(to);
     if (session) session.send({ t: "signal", to, box });
-    else if (this.#o.meshUp()) {
-      mesh.mail(to, box).catch((error) => log.debug("Mail was not taken", { why: errorLine(error) }));
+    else if (this.#o.meshUp()) void this.#mail(to, box);
+  }
+
+  /**
+   * What comes while something is under way to the same peer follows together, in its order, and over the connection that is there: a
+   * new one would take three round trips more.
+   */
+  async #mail(to: string, box: string): Promise<void> {
+    const waiting = this.#mailing.get(to);
+    if (waiting) {
+      if (waiting.length >= MAX_BOXES) waiting.shift(); // what matters is said again
+      return void waiting.push(box);
     }
+    const boxes = [box];
+    this.#mailing.set(to, boxes);
+    while (boxes.length > 0) {
+      await this.#o.mesh.mail(to, boxes.splice(0)).catch((error) => {
+        this.#o.log.debug("Mail was not taken", { why: errorLine(error) });
+      });
+    }
+    this.#mailing.delete(to);
   }
 
   /**

@@ -158,7 +158,7 @@ export class Daemon {
       monitor = await this.#o.platform.watchNetwork({
         iface: this.#machine.device.name,
         log,
-        onChange: () => void this.#networkChanged(),
+        onChange: () => void this.#looks.request().then(() => this.reconcile()),
         onTouched: () => void this.reconcile(),
       });
       audit = setInterval(() => void this.#audit(), AUDIT_EVERY);
@@ -211,6 +211,7 @@ export class Daemon {
   /** Says that this machine is up once others reach it, or it is plain that they do not yet. */
   async #sayUp(): Promise<void> {
     const why = await Promise.race([this.#up.within(UP_PATIENCE), aborted(this.#o.signal)]);
+    await this.#parts.peers.complete(this.#o.signal); // who is there can be reached, then
     if (why === undefined || this.#o.signal.aborted) return;
     if (why !== null) this.#o.log.warn("Up without a session with a gate", { why });
     this.#o.event("state", "the tunnel is up", { state: "up" });
@@ -243,7 +244,10 @@ export class Daemon {
     this.#parts.saver.records();
     this.#parts.peers.sync();
     this.#parts.gates.want([...this.#parts.view.gates.values()]);
-    if (change === "gates") this.#parts.turn.desk.hurry();
+    if (change === "gates") {
+      this.#parts.turn.desk.hurry();
+      return void this.#looks.request().then(() => this.reconcile()); // the look finds their addresses
+    }
     if (change === "nodes") this.#looks.soon();
     else void this.#looks.request();
     void this.reconcile();
@@ -277,11 +281,6 @@ export class Daemon {
       this.#timer.arm();
     }
     this.#news.path(peer);
-  }
-
-  async #networkChanged(): Promise<void> {
-    await this.#looks.request();
-    await this.reconcile();
   }
 
   /** Everything learnt about paths is void, and what sleeps because it did not get through may now. */

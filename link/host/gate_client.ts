@@ -5,7 +5,7 @@
  */
 import { Turns } from "../../mesh/host/turns.ts";
 import { GateLine, type TicketBook } from "../../mesh/client/mod.ts";
-import type { FromGate, FromNode } from "../../mesh/wire/gate_session.ts";
+import { EARLY_WATCH, type FromGate, type FromNode } from "../../mesh/wire/gate_session.ts";
 import type { Bytes } from "../../mesh/wire/encoding.ts";
 import type { TurnGrantedCredentials } from "../../mesh/wire/turn.ts";
 import type { LedgerHead, LedgerMessage } from "../../mesh/wire/ledger.ts";
@@ -51,6 +51,8 @@ export interface GateConnectOptions {
   /** This node's newest record. */
   record: string;
   head: LedgerHead;
+  /** Nodes of whom the gate is to tell along with the session whether they are there; asked for when the gate has proved itself. */
+  watch?(): ReadonlySet<string>;
   random(n: number): Bytes;
   now(): number;
   /** Tickets of before. */
@@ -78,6 +80,10 @@ export class GateClient {
   readonly #line: GateLine;
   readonly #now: () => number;
   #events: GateEvents | null = null;
+  /** What the gate watches. */
+  #watched: ReadonlySet<string> | undefined;
+  /** What it has told of that before the session's owner was there to hear it. */
+  #early: (FromGate & { t: "presence" })[] | null = null;
   #closed = false;
   #queue: Uint8Array[] = [];
   #pumping = false;
@@ -104,8 +110,13 @@ export class GateClient {
     return await GateLine.open({ ...o, timeout: CONNECT_TIMEOUT }, async (line) => {
       await o.turn?.();
       await line.send({ t: "auth", record: o.record, proof: line.proof, head: o.head });
+      const watched = o.watch?.();
+      const early = watched && watched.size <= EARLY_WATCH ? watched : undefined;
+      if (early) await line.send({ t: "watch", nodes: [...early] });
       const { observed, lanes, head } = await line.expect("welcome");
       const client = new GateClient({ gateId: o.gate.id, observed, lanes, now: o.now }, line);
+      client.#watched = early;
+      if (early) client.#early = [];
       client.#start(guarded(events, o), head);
       return client;
     });
@@ -141,7 +152,7 @@ export class GateClient {
       case "signal":
         return events.signal(message.from, message.box);
       case "presence":
-        return events.presence(message.node, message.up);
+        return this.#early ? void this.#early.push(message) : events.presence(message.node, message.up);
       case "head":
         return events.head(message.head);
       case "lane":
@@ -172,6 +183,16 @@ export class GateClient {
   send(message: FromNode): void {
     if (this.#closed) return;
     this.#line.send(message).catch((error) => this.#broken(error));
+  }
+
+  /** Asks it to tell from now on whether these nodes are there; a set that it has been asked for is not asked for again. */
+  watch(nodes: ReadonlySet<string>): void {
+    const early = this.#early ?? [];
+    this.#early = null;
+    if (nodes !== this.#watched) {
+      this.#watched = nodes;
+      this.send({ t: "watch", nodes: [...nodes] });
+    } else for (const { node, up } of early) this.#events?.presence(node, up);
   }
 
   /** Measures the round trip. */

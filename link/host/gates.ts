@@ -138,6 +138,7 @@ export class Gates {
       key: this.#host.key,
       record: this.#host.record(),
       head: this.#host.head(),
+      watch: () => this.#watched,
       tickets: this.#tickets,
       random: this.#keeperHost.random,
       now: this.#keeperHost.now,
@@ -169,7 +170,6 @@ export class Gates {
       },
     }),
     session: (keeper, { up, reason, failed }) => {
-      if (up) keeper.client?.send({ t: "watch", nodes: [...this.#watched] });
       const gone = [...keeper.present];
       keeper.present.clear();
       // One that was replaced by another dial of the same gate says nothing of that.
@@ -182,6 +182,7 @@ export class Gates {
       for (const node of gone) this.#pairs.changed(node);
       for (const node of gone) this.#host.presence(keeper.id, node, false);
       this.#pairs.changed();
+      if (up) keeper.client?.watch(this.#watched);
     },
     silent: (keeper, silent) => {
       this.#event({ kind: "silent", gate: keeper.id, silent });
@@ -222,13 +223,12 @@ export class Gates {
   /** Asks all gates to tell whether these nodes are there; of too many only the first ones. */
   watch(all: string[]): void {
     const nodes = all.slice(0, MAX_WATCHED);
-    if (nodes.length === this.#watched.size && nodes.every((n) => this.#watched.has(n))) {
-      return this.#pairs.watch(nodes);
-    }
+    const same = nodes.length === this.#watched.size && nodes.every((n) => this.#watched.has(n));
+    if (same) return this.#pairs.watch(nodes);
     this.#watched = new Set(nodes);
     for (const keeper of this.#keepers.values()) {
       for (const node of keeper.present) if (!this.#watched.has(node)) keeper.present.delete(node);
-      keeper.client?.send({ t: "watch", nodes });
+      keeper.client?.watch(this.#watched);
     }
     this.#pairs.watch(nodes);
   }

@@ -11,6 +11,7 @@ import { type Counters, Path, Traffic, TunnelWatch } from "../core/path/mod.ts";
 import type { Bridge, Endpoint, Join } from "../core/plan/mod.ts";
 import type { TransportAddress } from "../../mesh/wire/stun/mod.ts";
 import type { FromGate } from "../../mesh/wire/gate_session.ts";
+import { fromBase64Url, toBase64Url } from "../../mesh/wire/encoding.ts";
 import type { Rung } from "../../mesh/wire/local.ts";
 import type { SignalBody, WireCandidate } from "../../mesh/wire/signal.ts";
 import { PeerPackets } from "./held_packets.ts";
@@ -33,7 +34,7 @@ export class Peer {
   /** Where WireGuard sends while the path goes through this process. */
   readonly #loopback: Loopback;
   readonly #rungs: PeerRungs;
-  readonly #packets: PeerPackets;
+  readonly packets: PeerPackets;
   #use: { rung: Rung; wireguard: Endpoint | null } = { rung: "none", wireguard: null };
   /** Resolves when the machine is in line with the newest `use`. */
   #settled: Promise<void> = Promise.resolve();
@@ -56,13 +57,14 @@ export class Peer {
   constructor(id: string, host: PeerHost) {
     this.id = id;
     this.#host = host;
-    this.#loopback = new Loopback({ wgPort: host.wgPort, received: (packet) => this.#packets.outgoing(packet) });
+    this.#loopback = new Loopback({ wgPort: host.wgPort, received: (packet) => this.packets.outgoing(packet) });
     // One side has to decide; ids differ, so exactly one is smaller.
     const smaller = host.selfId < id;
     const role = smaller ? "controlling" : "controlled";
-    this.#packets = new PeerPackets({
+    this.packets = new PeerPackets({
       wins: smaller,
       send: (packet) => this.#rungs.send(packet, this.#use.rung),
+      post: (packet) => host.signal(id, { t: "wireguard", packet: toBase64Url(packet) }),
       // The bridge rewrites within one family, so packets of an IPv6 pair take the IPv6 loopback.
       deliver: (packet) => this.#loopback.send(packet, this.#bridge?.remote.address.includes(":") ? 6 : 4),
       rearm: () => host.rearm(),
@@ -89,7 +91,7 @@ export class Peer {
       received: (packet) => this.relayed(packet),
       signal: (body) => host.signal(id, body),
       event: (event) => this.event(event),
-      carries: () => this.#packets.carries(),
+      carries: () => this.packets.carries(),
       note: (what) => this.timeline.note(what),
     });
   }
@@ -110,15 +112,10 @@ export class Peer {
     this.#rungs.each((carrier) => carrier.gateMessage?.(gate, message));
   }
 
-  /** WireGuard knows the peer from now on. */
-  configured(): void {
-    this.#packets.configured();
-  }
-
   /** A WireGuard packet that came through a gate. */
   relayed(packet: Uint8Array): void {
     this.#rungs.each((carrier) => carrier.packetSeen?.(packet));
-    this.#packets.incoming(packet);
+    this.packets.incoming(packet);
   }
 
   /** What WireGuard counts. Where it sends by itself nobody else sees that nothing comes back. */
@@ -146,7 +143,10 @@ export class Peer {
   /** A signal of this peer about paths; `n` is its number, which grows with the time it was sent. */
   signal(body: SignalBody, n: number): void {
     switch (body.t) {
+      case "wireguard":
+        return this.packets.posted(fromBase64Url(body.packet, "signal.packet"));
       case "ice": {
+        this.packets.heard();
         if (!this.#host.direct) return;
         // An offer that a later one has overtaken would take us back to credentials that are no longer used.
         if (n < this.#iceNumber) return;
@@ -316,12 +316,12 @@ export class Peer {
     if (due(this.#path.nextDeadline())) this.event({ kind: "tick" });
     if (due(this.#guess.nextDeadline())) this.#guess.tick();
     this.#rungs.tick();
-    this.#packets.tick(now);
+    this.packets.tick(now);
   }
 
   /** When `tick` is due, in ms; null when nothing is waited for. */
   nextDeadline(): number | null {
-    const own = [this.#ice, this.#path, this.#guess, this.#packets].map((machine) => machine.nextDeadline());
+    const own = [this.#ice, this.#path, this.#guess, this.packets].map((machine) => machine.nextDeadline());
     const all = [...own, ...this.#rungs.deadlines()].filter((d) => d !== null);
     return all.length === 0 ? null : Math.min(...all);
   }

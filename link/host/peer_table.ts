@@ -1,4 +1,5 @@
 /** The peers of this node: one `Peer` for everybody whom the policy lets it see, as the network view changes. */
+import { pause } from "../../mesh/wire/pause.ts";
 import { RetiringKeys } from "../core/keys/rotation.ts";
 import type { Counters } from "../core/path/mod.ts";
 import type { HostRoute } from "../core/plan/mod.ts";
@@ -10,6 +11,14 @@ import type { WantedPeer } from "./machine.ts";
 import type { NetworkView } from "./network_view.ts";
 import { Peer } from "./peer.ts";
 import type { PeerHost } from "./peer_host.ts";
+
+/** A record that is so old, in seconds, was published just now. */
+const JUST = 30;
+/** So many peers write to a newcomer unasked. */
+const FEW = 64;
+
+/** Peers who are there are waited for so long, in ms. */
+const PATIENCE = 300;
 
 /** What the table needs of the daemon, besides what each peer needs. */
 export interface PeerTableOptions {
@@ -87,8 +96,15 @@ export class PeerTable {
       peerGates: () => view.nodes.get(id)?.verified.record.gates ?? [],
     });
     this.#peers.set(id, peer);
-    void host.changed().then(() => peer.configured());
+    if (this.#isNewcomer(id)) peer.packets.heard();
+    void host.changed().then(() => peer.packets.configured());
     queueMicrotask(() => this.tellReach(id));
+  }
+
+  /** Whoever has just told of itself is there; in a large network they would all write to a newcomer at once. */
+  #isNewcomer(id: string): boolean {
+    const { iat } = this.#o.view.nodes.get(id)!.verified.record;
+    return this.#peers.size <= FEW && Math.abs(this.#o.host.now() / 1000 - iat) < JUST;
   }
 
   /** Tells a peer's path machine what leads to it now; without an id, every peer's. */
@@ -100,6 +116,12 @@ export class PeerTable {
       peer.event({ kind: gates.towards(peer.id) || this.#o.meshUp() ? "peerOnline" : "peerOffline" });
     }
     this.#o.rearm();
+  }
+
+  /** Resolves when WireGuard knows the peers who are at our gates now, or after a while. */
+  async complete(signal: AbortSignal): Promise<void> {
+    const there = [...this.#peers.values()].filter(({ id }) => this.#o.gates.towards(id) !== null);
+    await Promise.race([Promise.all(there.map(({ packets }) => packets.known)), pause(PATIENCE, signal)]);
   }
 
   /** What WireGuard and nftables should have for all of them. */

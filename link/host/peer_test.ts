@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { fromBase64Url, toBase64Url } from "../../mesh/wire/encoding.ts";
 import type { SignalBody } from "../../mesh/wire/signal.ts";
 import { machine } from "./testing_peer.ts";
 import type { Transport } from "./transport.ts";
@@ -60,4 +61,19 @@ Deno.test("Peer tells its rungs from WireGuard's counters whether somebody sends
     now += 10_000;
   }
   assert.deepEqual(said, [false, false, true, true, false]);
+});
+
+Deno.test("Peer's first handshake goes by signal while no rung is there, both ways, and no data does", async () => {
+  const told: SignalBody[] = [];
+  using made = await machine(["a", "b"], [], { signal: (_to, body) => told.push(body) });
+  const packet = (type: number, length: number) => new Uint8Array(length).fill(type, 0, 1);
+  const posted = () =>
+    told.splice(0).filter((body) => body.t === "wireguard").map(({ packet }) => fromBase64Url(packet));
+  made.peer.packets.heard();
+  made.peer.packets.outgoing(packet(1, 148));
+  made.peer.packets.outgoing(packet(4, 96));
+  assert.deepEqual(posted(), [packet(1, 148)]);
+  made.peer.signal({ t: "wireguard", packet: toBase64Url(packet(4, 96)) }, 1);
+  made.peer.signal({ t: "wireguard", packet: toBase64Url(packet(2, 92)) }, 2);
+  assert.deepEqual(await made.receive(), packet(2, 92));
 });

@@ -85,7 +85,7 @@ export async function machine(
     log,
     now,
   });
-  peer.configured();
+  peer.packets.configured();
   return {
     peer,
     hub,

@@ -14,6 +14,8 @@ import { hostOf, portOf, serverText } from "./server_address.ts";
 const ANSWER_TIMEOUT = 20_000;
 /** A kept connection that was used so lately, in ms, is not one that the server is about to close. */
 const WARM = 1_000;
+/** Connections that are kept while nothing is asked. */
+const MAX_IDLE = 4;
 /** Largest answer; a ledger page of 1000 entries may hold a few long policies. */
 const MAX_ANSWER = 64 << 20;
 
@@ -49,8 +51,8 @@ export class HttpConnection {
     this.#server = server;
     this.#ca = ca;
     this.#agent = server.protocol === "https:"
-      ? new HttpsAgent({ keepAlive: true })
-      : new HttpAgent({ keepAlive: true });
+      ? new HttpsAgent({ keepAlive: true, maxFreeSockets: MAX_IDLE })
+      : new HttpAgent({ keepAlive: true, maxFreeSockets: MAX_IDLE });
   }
 
   /** Whether these are connections to that very coordinator. */
@@ -88,6 +90,7 @@ export class HttpConnection {
       reject(this.#lost(signal.reason));
       return promise;
     }
+    if (!this.#mayKeep(request)) this.#dropIdle();
     const tls = this.#server.protocol === "https:";
     const pinned = this.#ca === undefined ? {} : { ca: this.#ca, servername: MESH_TLS_NAME };
     const outgoing = (tls ? httpsRequest : httpRequest)({
@@ -100,7 +103,7 @@ export class HttpConnection {
         ...request.headers,
         ...(request.body ? { "content-length": String(request.body.length), "content-type": "application/json" } : {}),
       },
-      agent: this.#mayKeep(request) ? this.#agent : false,
+      agent: request.certificate ? false : this.#agent, // one on which a certificate was shown is nobody else's
       ...(tls ? pinned : {}),
       ...(tls && request.certificate ? request.certificate : {}),
     });
@@ -117,12 +120,14 @@ export class HttpConnection {
     return promise;
   }
 
-  /**
-   * Only what may be asked twice goes over a kept connection, which the server may be closing at this moment; unless it has just been
-   * used. One on which a certificate was shown is nobody else's.
-   */
-  #mayKeep({ method, certificate }: HttpRequest): boolean {
-    return !certificate && (method === "GET" || performance.now() - this.#usedAt < WARM);
+  /** Only what may be asked twice goes over a kept connection, which the server may be closing at this moment; unless it has just been used. */
+  #mayKeep({ method }: HttpRequest): boolean {
+    return method === "GET" || performance.now() - this.#usedAt < WARM;
+  }
+
+  /** What is asked next goes over a new connection, which is kept. */
+  #dropIdle(): void {
+    for (const idle of Object.values(this.#agent.freeSockets)) for (const socket of [...idle ?? []]) socket.destroy();
   }
 
   async #read(response: IncomingMessage, max: number, signal: AbortSignal): Promise<string> {

@@ -138,8 +138,8 @@ export class MeshClient {
     return parse(recordList, await this.#get("/v1/gates"), "gates").records;
   }
 
-  /** Leaves a sealed box for a node. */
-  async mail(to: string, box: string): Promise<void> {
+  /** Leaves a sealed box for a node, or several that arrive in this order. */
+  async mail(to: string, box: string | readonly string[]): Promise<void> {
     await this.#post("/v1/mail", { to, box });
   }
 

@@ -263,6 +263,28 @@ Deno.test("POST /v1/mail goes to whom one may see, lives a minute and is bounded
   await world.app.close();
 });
 
+Deno.test("POST /v1/mail takes several boxes at once, which arrive in their order, all or none", async () => {
+  using kv = await Deno.openKv(":memory:");
+  const world = await World.make({ kv, policy: POLICY });
+  const a = await world.node("a", await world.grant({ tags: ["tag:web"] }));
+  const nas = await world.node("nas", await world.grant());
+  const send = (box: string[]) => world.call(a.key, "/v1/mail", { body: { to: nas.id, box } });
+  const stream = await nas.sync({ ledger: 9 });
+  await stream.upTo("synced");
+  const many = Array.from({ length: 8 }, (_, i) => `box${i}`);
+  for (let i = 0; i < 7; i++) await ok(await send(many));
+  await ok(await send(["one"]));
+  assert.equal(await refused(await send(many)), "429 too_many");
+  await ok(await send(["last"]));
+  for (const bad of [[], [...many, "box8"], ["x".repeat(16_385)]]) {
+    assert.equal(await refused(await send(bad)), "400 bad_input");
+  }
+  const mails = [...Array.from({ length: 7 }, () => many).flat(), "one", "last"].map((box) => `mail a ${box}`);
+  for (const mail of mails) assert.deepEqual(brief([await stream.next()], [a]), [mail]);
+  await stream.close();
+  await world.app.close();
+});
+
 Deno.test("POST /v1/mail crosses between nodes and gates, a few boxes of one sender, and never from gate to gate", async () => {
   using kv = await Deno.openKv(":memory:");
   const world = await World.make({ kv, policy: POLICY });

@@ -18,34 +18,37 @@ export interface StoredMail {
 }
 
 /**
- * Leaves a box; of one sender at most `fromOne` wait.
+ * Leaves boxes, all or none; of one sender at most `fromOne` wait.
  * @throws GhostError `too_many` when too many wait
  */
 export async function postMail(
   kv: Deno.Kv,
   net: string,
-  { from, to, box, now, fromOne = MAX_FROM_ONE }: {
+  { from, to, boxes, now, fromOne = MAX_FROM_ONE }: {
     from: string;
     to: string;
-    box: string;
+    boxes: readonly string[];
     now: number;
     fromOne?: number;
   },
 ): Promise<void> {
-  let waiting = 0;
-  let mine = 0;
+  let waiting = boxes.length;
+  let mine = boxes.length;
   for (const { mail } of await readMail(kv, net, { to, after: 0, now })) {
     waiting++;
     if (mail.from === from) mine++;
   }
-  if (waiting >= MAX_WAITING || mine >= fromOne) {
+  if (waiting > MAX_WAITING || mine > fromOne) {
     throw new GhostError("too_many", "Too many messages wait for this node", { mend: "send again in a minute" });
   }
-  const mail: StoredMail = { from, box, expires: now + MAIL_LIFE };
   await commit(kv, net, () =>
     Promise.resolve({
-      items: [{ t: "mail", to }],
-      write: (op, first) => op.set(keys.mail(net, to, first), mail, { expireIn: MAIL_LIFE }),
+      items: boxes.map(() => ({ t: "mail", to })),
+      write: (op, first) =>
+        boxes.forEach((box, i) => {
+          const mail: StoredMail = { from, box, expires: now + MAIL_LIFE };
+          op.set(keys.mail(net, to, first + i), mail, { expireIn: MAIL_LIFE });
+        }),
       result: undefined,
     }));
 }

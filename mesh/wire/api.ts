@@ -81,8 +81,11 @@ export const recordRequest = z.strictObject({ record: jws });
 export const recordAnswer = z.object({ id: nodeId, head: ledgerHead });
 /** Records that the asker may see. */
 export const recordList = z.object({ records: z.array(jws).max(100_000) });
-/** A box for the mailbox of a node or gate. */
-export const mailRequest = z.strictObject({ to: nodeId, box: z.string().max(16_384) });
+const box = z.string().max(16_384);
+/** Boxes of one request. */
+export const MAX_BOXES = 8;
+/** A box for the mailbox of a node or gate, or several that arrive in this order. */
+export const mailRequest = z.strictObject({ to: nodeId, box: z.union([box, z.array(box).min(1).max(MAX_BOXES)]) });
 /** `id` is SHA-256 of the log-in's `state`; `machine` is shown to whoever logs in. */
 export const loginStart = z.strictObject({ id: key32, machine: label });
 /** `user` is told once, when the machine knows who has logged in. */
@@ -105,7 +108,7 @@ export const syncEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("node-gone"), id: nodeId }),
   z.object({ type: z.literal("gate"), record: jws }),
   z.object({ type: z.literal("gate-gone"), id: nodeId }),
-  z.object({ type: z.literal("mail"), from: nodeId, box: z.string().max(16_384) }),
+  z.object({ type: z.literal("mail"), from: nodeId, box }),
   /**
    * The reader is up to date. With `snapshot`, all that was sent since the stream began was the whole picture: what was not in
    * it no longer exists for this reader. Without, the stream was resumed and only what was missed came.

@@ -10,7 +10,7 @@
  *  |--------------------------------------------->  |
  *  |        challenge {key, nonce, proof}           |   proof: JWS SESSION_TYP by the gate over SessionClaims
  *  | <--------------------------------------------- |
- *  | auth {record, proof, head}                     |   proof: the same claims with role "node", by the node
+ *  | auth {record, proof, head}, watch {nodes}      |   proof: the same claims with role "node", by the node
  *  |--------------------------------------------->  |
  *  |        welcome {observed, head} | refused      |
  * ```
@@ -32,6 +32,8 @@ export const GATE_ALPN = "ghostgate/1";
 export const GATE_REPLACED = "A newer session of this node took its place";
 /** Why a gate ends a lane over which no data goes. */
 export const LANE_IDLE = "idle";
+/** So many nodes at most may be named by a `watch` that comes right after `auth`, before the welcome: its answer comes with that. */
+export const EARLY_WATCH = 256;
 /** Default UDP port of a gate's QUIC server; its STUN service is on the next one. */
 export const GATE_PORT = 3478;
 export const SESSION_TYP = "ghostmesh-session+jwt";

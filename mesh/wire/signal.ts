@@ -68,6 +68,8 @@ const body = z.discriminatedUnion("t", [
     /** The sender has no address of the peer yet, or another one than the peer's newest. */
     ask: z.boolean(),
   }),
+  /** One of WireGuard's own handshake messages, while no rung leads to the peer (link/core/handshake/post.ts). */
+  z.strictObject({ t: z.literal("wireguard"), packet: z.string().min(1).max(200).regex(/^[A-Za-z0-9_-]+$/) }),
   /** My newest record, in case the coordinator is away or hides it. */
   z.strictObject({ t: z.literal("record"), record: jws }),
   /** "I have seen your next WireGuard key." */

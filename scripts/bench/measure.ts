@@ -35,11 +35,12 @@ export async function latency(from: Host, address: string, count = 200): Promise
   return { p50: quantile(times, 0.5), p99: quantile(times, 0.99), lost: count - times.length };
 }
 
-/** Processor time of a process so far, all its threads, in seconds. */
+/** Processor time of a process so far, of all its threads and of the programs that it ran and that have ended, in seconds. */
 export async function cpuSeconds(pid: number): Promise<number> {
   const { stdout } = await run(["cat", `/proc/${pid}/stat`]);
   const fields = stdout.slice(stdout.lastIndexOf(")") + 2).split(" ");
-  return (Number(fields[11]) + Number(fields[12])) / 100; // clock ticks of Linux
+  // utime, stime, cutime and cstime of proc(5), in clock ticks of Linux
+  return fields.slice(11, 15).reduce((sum, ticks) => sum + Number(ticks), 0) / 100;
 }
 
 /** Memory of a process alone and its share of what it shares (PSS), in MiB. */

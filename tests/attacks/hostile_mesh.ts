@@ -257,7 +257,9 @@ async function keep(path: string, reader: string, body: Uint8Array<ArrayBuffer>)
   }
   if (path === "/v1/nodes") note("nodes", String(value.record));
   if (path === "/v1/gates") note("gates", String(value.record));
-  if (path === "/v1/mail") note("mail", { from: reader, to: String(value.to), box: String(value.box) });
+  if (path === "/v1/mail") {
+    for (const box of [value.box].flat()) note("mail", { from: reader, to: String(value.to), box: String(box) });
+  }
   if (path === "/v1/ledger") { for (const entry of value.entries as string[]) await noteEntry(entry); }
 }
 

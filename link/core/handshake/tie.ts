@@ -4,16 +4,17 @@
  * its own, so that both answers find the wrong state and are dropped (measured; the protocol allows for one handshake a peer
  * at a time). Both try again only 5 s later.
  *
- * As long as packets go through our hands (a relayed rung) that can be prevented: the initiation of the end with the smaller
- * id wins. The larger one holds its own back for a moment and drops it when the other's comes; the smaller one drops what
- * comes while its own is under way.
+ * As long as packets go through our hands (a relayed rung, or the first ones by signal) that can be prevented, and nobody waits for
+ * it: whoever is ready begins. Where two initiations cross on the way, that of the end with the smaller id wins: it keeps what comes
+ * while its own is under way, and hands it on only if that stays unanswered. An initiation that WireGuard made before it took the
+ * peer's, and that only now comes to our hands, must not leave: the peer would consume it and drop the answer.
  *
  * Only the first byte of a packet is looked at (WireGuard, section 5.4: 1 initiation, 2 response).
  */
 
-/** How long the larger end holds its initiation back, in ms. */
-export const HOLD = 250;
-/** How long the smaller end's initiation counts as under way, in ms. */
+/** WireGuard's answer to an initiation of the peer is waited for so long, in ms; what it begins itself meanwhile waits. */
+export const ANSWERING = 250;
+/** How long an initiation that is not answered counts as under way, in ms. */
 export const UNDER_WAY = 1_000;
 
 const INITIATION = 1;
@@ -24,46 +25,80 @@ export function isInitiation(packet: Uint8Array): boolean {
   return packet[0] === INITIATION;
 }
 
+/** True for its second one. */
+export function isResponse(packet: Uint8Array): boolean {
+  return packet[0] === RESPONSE;
+}
+
+/** A packet that waited: `inward` ones are for WireGuard. */
+export interface Due {
+  packet: Uint8Array;
+  inward: boolean;
+}
+
 /** The tie-break of one pair. */
 export class HandshakeTie {
   readonly #wins: boolean;
-  #held: { packet: Uint8Array; until: number } | null = null;
+  /** When our own initiation left that counts as under way. */
   #sentAt: number | null = null;
+  /** Until then WireGuard has an initiation of the peer that it has not answered yet. */
+  #answering = -Infinity;
+  #waiting: Due & { until: number } | null = null;
 
   /** @param o.wins true at the end with the smaller id */
   constructor(o: { wins: boolean }) {
     this.#wins = o.wins;
   }
 
-  /** A packet from WireGuard for the peer; false when it is held back. */
+  /** Whether a packet from WireGuard for the peer may leave now; what may not is `due` later, unless a handshake goes on. */
   outgoing(packet: Uint8Array, now: number): boolean {
+    if (isResponse(packet)) this.#answered();
     if (!isInitiation(packet)) return true;
-    if (this.#wins) {
-      this.#sentAt = now;
-      return true;
+    if (now < this.#answering) {
+      this.#waiting = { packet, inward: false, until: this.#answering };
+      return false;
     }
-    this.#held = { packet, until: now + HOLD };
-    return false;
+    return true;
   }
 
-  /** A packet of the peer for WireGuard; false when it is to be dropped. */
+  /** A packet has left for the peer. */
+  left(packet: Uint8Array, now: number): void {
+    if (isInitiation(packet)) this.#sentAt = now;
+  }
+
+  /** Whether WireGuard is to get a packet of the peer now; the same. */
   incoming(packet: Uint8Array, now: number): boolean {
-    if (packet[0] === RESPONSE) this.#sentAt = null;
+    if (isResponse(packet)) {
+      this.#sentAt = null;
+      this.#answered();
+    }
     if (!isInitiation(packet)) return true;
-    this.#held = null;
-    return !(this.#wins && this.#sentAt !== null && now - this.#sentAt < UNDER_WAY);
+    if (this.#wins && this.#sentAt !== null && now < this.#sentAt + UNDER_WAY) {
+      this.#waiting = { packet, inward: true, until: this.#sentAt + UNDER_WAY };
+      return false;
+    }
+    this.#sentAt = null;
+    this.#answering = now + ANSWERING;
+    this.#waiting = null;
+    return true;
   }
 
-  /** The initiation that was held long enough, to be sent now. */
-  due(now: number): Uint8Array | null {
-    if (this.#held === null || this.#held.until > now) return null;
-    const { packet } = this.#held;
-    this.#held = null;
-    return packet;
+  /** A handshake goes on: what waited for it to fail is void. */
+  #answered(): void {
+    this.#answering = -Infinity;
+    this.#waiting = null;
+  }
+
+  /** What has waited long enough, to be taken by `outgoing` or `incoming` now. */
+  due(now: number): Due | null {
+    if (this.#waiting === null || this.#waiting.until > now) return null;
+    const { packet, inward } = this.#waiting;
+    this.#answered();
+    return { packet, inward };
   }
 
   /** When `due` has something, in ms. */
   nextDeadline(): number | null {
-    return this.#held?.until ?? null;
+    return this.#waiting?.until ?? null;
   }
 }

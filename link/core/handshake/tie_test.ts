@@ -1,8 +1,15 @@
 import assert from "node:assert/strict";
 import fc from "fast-check";
-import { HandshakeTie, HOLD, UNDER_WAY } from "./tie.ts";
+import { ANSWERING, HandshakeTie, UNDER_WAY } from "./tie.ts";
 
-const packet = (type: number) => new Uint8Array([type, 0, 0, 0, 7]);
+const packet = (type: number, mark = 7) => new Uint8Array([type, 0, 0, 0, mark]);
+
+/** An initiation that leaves at once. */
+function begins(tie: HandshakeTie, now: number): boolean {
+  if (!tie.outgoing(packet(1), now)) return false;
+  tie.left(packet(1), now);
+  return true;
+}
 
 Deno.test("HandshakeTie lets everything but initiations pass", () => {
   for (const wins of [true, false]) {
@@ -16,37 +23,62 @@ Deno.test("HandshakeTie lets everything but initiations pass", () => {
   }
 });
 
-Deno.test("HandshakeTie: the larger end gives way to an initiation that comes, and else sends its own", () => {
+Deno.test("HandshakeTie: either end begins at once, and the larger one gives way to an initiation that crosses its own", () => {
   const tie = new HandshakeTie({ wins: false });
-  assert.equal(tie.outgoing(packet(1), 0), false);
-  assert.equal(tie.incoming(packet(1), HOLD - 1), true);
-  assert.equal(tie.due(HOLD), null);
-  assert.equal(tie.outgoing(packet(1), 5000), false);
-  assert.equal(tie.nextDeadline(), 5000 + HOLD);
-  assert.equal(tie.due(5000 + HOLD - 1), null);
-  assert.deepEqual(tie.due(5000 + HOLD), packet(1));
-  assert.equal(tie.due(9999), null);
+  assert.equal(begins(tie, 0), true);
+  assert.equal(tie.incoming(packet(1), 1), true);
+  assert.equal(tie.nextDeadline(), null);
 });
 
-Deno.test("HandshakeTie: the smaller end drops what crosses its own, until that is answered or lost", () => {
+Deno.test("HandshakeTie: the smaller end keeps what crosses its own, and hands it on only if that is not answered", () => {
   const tie = new HandshakeTie({ wins: true });
   assert.equal(tie.incoming(packet(1), 0), true);
-  assert.equal(tie.outgoing(packet(1), 10), true);
-  assert.equal(tie.incoming(packet(1), 10 + UNDER_WAY - 1), false);
-  assert.equal(tie.incoming(packet(1), 10 + UNDER_WAY), true);
-  tie.outgoing(packet(1), 5000);
-  assert.equal(tie.incoming(packet(2), 5001), true);
-  assert.equal(tie.incoming(packet(1), 5002), true, "after the answer a new initiation is a new handshake");
+  assert.equal(tie.outgoing(packet(2), 1), true);
+  assert.equal(begins(tie, 10), true);
+  assert.equal(tie.incoming(packet(1, 1), 20), false);
+  assert.equal(tie.incoming(packet(2), 30), true);
+  assert.equal(tie.nextDeadline(), null, "answered");
+  assert.equal(tie.incoming(packet(1), 40), true, "after the answer a new initiation is a new handshake");
+  tie.outgoing(packet(2), 41);
+  assert.equal(begins(tie, 5_000), true);
+  assert.equal(tie.incoming(packet(1, 2), 5_001), false);
+  assert.equal(tie.nextDeadline(), 5_000 + UNDER_WAY);
+  assert.equal(tie.due(5_000 + UNDER_WAY - 1), null);
+  assert.deepEqual(tie.due(5_000 + UNDER_WAY), { packet: packet(1, 2), inward: true });
+  assert.equal(tie.incoming(packet(1, 2), 5_000 + UNDER_WAY), true);
+});
+
+Deno.test("HandshakeTie: an initiation that has not left yet keeps nobody's away", () => {
+  const tie = new HandshakeTie({ wins: true });
+  assert.equal(tie.outgoing(packet(1), 0), true);
+  assert.equal(tie.incoming(packet(1), 1), true);
+});
+
+Deno.test("HandshakeTie: what WireGuard made before it took the peer's initiation leaves only if that is not answered", () => {
+  for (const wins of [true, false]) {
+    const tie = new HandshakeTie({ wins });
+    assert.equal(tie.incoming(packet(1), 0), true);
+    assert.equal(tie.outgoing(packet(1, 1), 2), false);
+    assert.equal(tie.outgoing(packet(2), 3), true);
+    assert.equal(tie.nextDeadline(), null, "void with the answer");
+    assert.equal(tie.outgoing(packet(1, 2), 4), true, "made after it");
+    assert.equal(tie.incoming(packet(1), 9_000), true);
+    assert.equal(tie.outgoing(packet(1, 3), 9_001), false);
+    assert.deepEqual(tie.due(9_000 + ANSWERING), { packet: packet(1, 3), inward: false });
+    assert.equal(tie.outgoing(packet(1, 3), 9_000 + ANSWERING), true);
+  }
 });
 
 Deno.test("HandshakeTie: whenever both begin, one handshake completes at once", () => {
-  // A model of WireGuard's rule: consuming an initiation replaces one's own; a response counts only for one's own.
+  // A model of WireGuard's rules: consuming an initiation replaces one's own; a response counts only for one's own; what was sent takes
+  // a moment to come to our hands.
   fc.assert(
     fc.property(
       fc.integer({ min: 0, max: 400 }),
       fc.integer({ min: 0, max: 400 }),
       fc.integer({ min: 1, max: 120 }),
-      (a, b, delay) => {
+      fc.integer({ min: 0, max: 20 }),
+      (a, b, delay, moment) => {
         const ends = [true, false].map((wins, i) => ({
           tie: new HandshakeTie({ wins }),
           at: [a, b][i]!,
@@ -54,24 +86,26 @@ Deno.test("HandshakeTie: whenever both begin, one handshake completes at once", 
           done: false,
         }));
         const wire: { to: number; at: number; type: number }[] = [];
-        const send = (from: number, type: number, now: number) =>
-          void wire.push({ to: 1 - from, at: now + delay, type });
-        for (let now = 0; now < 2000; now++) {
+        const hands: { of: number; at: number; type: number }[] = [];
+        for (let now = 0; now < 900; now++) {
           ends.forEach((end, i) => {
             // WireGuard begins only when it has not answered somebody else's beginning already.
-            if (end.at === now && !end.done) {
-              end.own = true;
-              if (end.tie.outgoing(packet(1), now)) send(i, 1, now);
-            }
-            if (end.tie.due(now)) send(i, 1, now);
+            if (end.at !== now || end.done) return;
+            end.own = true;
+            hands.push({ of: i, at: now + moment, type: 1 });
           });
+          for (const { of, type } of hands.filter((h) => h.at === now)) {
+            if (!ends[of]!.tie.outgoing(packet(type), now)) continue;
+            ends[of]!.tie.left(packet(type), now);
+            wire.push({ to: 1 - of, at: now + delay, type });
+          }
           for (const m of wire.filter((w) => w.at === now)) {
             const end = ends[m.to]!;
             if (!end.tie.incoming(packet(m.type), now)) continue;
             if (m.type === 1) {
               end.own = false;
               end.done = true; // it answers, and has keys
-              send(m.to, 2, now);
+              hands.push({ of: m.to, at: now + Math.max(1, moment), type: 2 });
             } else if (end.own) end.done = true;
           }
         }

@@ -124,11 +124,13 @@ export class ExitRules {
 
   async #observe(): Promise<ExitState> {
     const family = async (flag: "-4" | "-6") => {
-      const rules = parseExitRules(await this.#read(flag, ["rule", "show"]), this.#iface);
-      const routes = await this.#read(flag, ["route", "show", "table", "all", "proto", `${ROUTE_PROTOCOL}`]);
-      return { rules, routes: parseExitRoutes(routes, this.#iface) };
+      const [rules, routes] = await Promise.all([
+        this.#read(flag, ["rule", "show"]),
+        this.#read(flag, ["route", "show", "table", "all", "proto", `${ROUTE_PROTOCOL}`]),
+      ]);
+      return { rules: parseExitRules(rules, this.#iface), routes: parseExitRoutes(routes, this.#iface) };
     };
-    return [await family("-4"), await family("-6")];
+    return await Promise.all([family("-4"), family("-6")]);
   }
 }
 

@@ -1,5 +1,5 @@
 /**
- * POST /v1/mail: a sealed box from one node to another that it may see, or between a node and a gate, which may always write to
+ * POST /v1/mail: a sealed box, or several, from one node to another that it may see, or between a node and a gate, which may always write to
  * each other: so a node that reaches no gate asks one for TURN credentials.
  */
 import { Hono } from "hono";
@@ -27,7 +27,8 @@ export const mail: Hono<Env> = new Hono<Env>().post(
     if (!peers && !acrossRoles(view, caller, to)) {
       throw new GhostError("not_found", "No such node", { place: "body.to" });
     }
-    const mail = { from: caller.id, to, box, now: deps.now(), ...(peers ? {} : { fromOne: BETWEEN_ROLES }) };
+    const boxes = typeof box === "string" ? [box] : box;
+    const mail = { from: caller.id, to, boxes, now: deps.now(), ...(peers ? {} : { fromOne: BETWEEN_ROLES }) };
     await postMail(deps.kv, network.net, mail);
     return c.json({});
   },
