@@ -24,6 +24,12 @@ export interface ConversationHost {
   path(from: string, body: SignalBody, n: number): void;
 }
 
+/**
+ * A message of WireGuard's handshake that lay in the mailbox for longer is void, in ms: it waited for a daemon that was away, and
+ * whoever sent it has begun anew since. WireGuard would take an old initiation for the newest and give up its own for it.
+ */
+const FRESH = 1_000;
+
 /** Carries boxes and acts on signals. */
 export class Conversation {
   readonly #o: ConversationHost;
@@ -62,10 +68,10 @@ export class Conversation {
   }
 
   /**
-   * Acts on a signal whose seal held.
+   * Acts on a signal whose seal held, and that its carrier kept for so many ms.
    * @throws GhostError when what it brought does not verify
    */
-  async received(from: string, { n, head, body }: Signal): Promise<void> {
+  async received(from: string, { n, head, body }: Signal, kept: number): Promise<void> {
     const { view, heads, send, changed } = this.#o;
     heads.peerHead(from, head);
     switch (body.t) {
@@ -84,6 +90,9 @@ export class Conversation {
         return send(from, { t: "echo-reply", n: body.n });
       case "echo-reply":
         return;
+      case "wireguard":
+        if (kept > FRESH) return;
+        return this.#o.path(from, body, n);
       default:
         return this.#o.path(from, body, n);
     }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { MeshClient } from "../../mesh/client/mod.ts";
 import { createLog } from "../../mesh/host/log.ts";
+import type { Signal, SignalBody } from "../../mesh/wire/signal.ts";
 import { Conversation, type ConversationHost } from "./conversation.ts";
 
 /** A conversation without gates whose coordinator answers when the test says so. */
@@ -46,4 +47,19 @@ Deno.test("Conversation keeps only the newest boxes for a coordinator that does 
   asked[0]!.answer.resolve();
   await settle();
   assert.deepEqual(asked[1]!.boxes, ["13", "14", "15", "16", "17", "18", "19", "20"]);
+});
+
+Deno.test("Conversation drops WireGuard's messages that have lain in the mailbox, and nothing else", async () => {
+  const came: string[] = [];
+  const o = { heads: { peerHead: () => {} }, path: (_: string, body: SignalBody) => came.push(body.t) };
+  const conversation = new Conversation(o as unknown as ConversationHost);
+  const packet: SignalBody = { t: "wireguard", packet: "AA" };
+  const offer: SignalBody = { t: "candidates", ufrag: "ABCD", candidates: [] };
+  const signal = (body: SignalBody): Signal => ({ v: 1, n: 1, head: { seq: 0, hash: "" }, body });
+  for (
+    const [body, kept] of [[packet, 0], [packet, 1_000], [packet, 1_001], [packet, 59_000], [offer, 59_000]] as const
+  ) {
+    await conversation.received("bob", signal(body), kept);
+  }
+  assert.deepEqual(came, ["wireguard", "wireguard", "candidates"]);
 });

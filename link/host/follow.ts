@@ -16,7 +16,8 @@ export interface FollowEvents {
   changed(change: Change): void;
   /** A ledger entry. @throws GhostError when it does not verify */
   entry(jws: string): Promise<void>;
-  mail(from: string, box: string): void;
+  /** `kept` is how long it lay in the mailbox, in ms. */
+  mail(from: string, box: string, kept: number): void;
   connected(up: boolean, reason: string | null): void;
   /** An entry or record that did not verify; the line says why. */
   rejected(what: string, why: string): void;
@@ -95,7 +96,7 @@ async function take(view: NetworkView, event: SyncEvent, events: FollowEvents): 
         events.changed(view.forget(event.id));
         return null;
       case "mail":
-        events.mail(event.from, event.box);
+        events.mail(event.from, event.box, event.kept ?? 0);
         return null;
       case "synced":
         return null;

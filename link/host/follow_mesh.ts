@@ -32,8 +32,8 @@ export function followMesh(
     events: {
       changed,
       entry: async (jws) => void await desk.take([jws]),
-      mail: (from, box) => {
-        if (!turn.mailed(from, box)) signals.receive(from, box);
+      mail: (from, box, kept) => {
+        if (!turn.mailed(from, box)) signals.receive(from, box, kept);
       },
       connected,
       rejected,

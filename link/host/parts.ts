@@ -130,7 +130,7 @@ export class Parts {
       sealKeyOf: (id) => this.peers.all.has(id) ? this.view.nodes.get(id)?.verified.record.seal : undefined,
       head: () => this.view.ledger.head,
       deliver: (to, box) => this.conversation.deliver(to, box),
-      received: (from, signal) => this.conversation.received(from, signal),
+      received: (from, signal, kept) => this.conversation.received(from, signal, kept),
       dropped: (from, why) => o.log.debug("A signal was dropped", { from: this.nameOf(from), why }),
       now,
     });

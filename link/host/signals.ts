@@ -26,7 +26,8 @@ export interface SignalHost {
   head(): LedgerHead;
   /** Hands a box to whatever reaches the peer now. */
   deliver(to: string, box: string): void;
-  received(from: string, signal: Signal): Promise<void> | void;
+  /** `kept` is how long it lay in the mailbox, in ms. */
+  received(from: string, signal: Signal, kept: number): Promise<void> | void;
   dropped(from: string, why: string): void;
   /** ms since 1970. */
   now(): number;
@@ -63,20 +64,20 @@ export class Signals {
     this.#out.set(to, next);
   }
 
-  /** Takes a box that came from `from`, as the carrier says; the box itself proves it. */
-  receive(from: string, box: string): void {
+  /** Takes a box that came from `from`, as the carrier says, which kept it for so many ms; the box itself proves it. */
+  receive(from: string, box: string, kept = 0): void {
     // Nothing is kept for strangers: the carrier can name as many as it likes.
     if (this.#host.sealKeyOf(from) === undefined) return this.#host.dropped(from, "no record of this node");
     const lane = this.#in.get(from) ?? { chain: Promise.resolve(), waiting: 0 };
     this.#in.set(from, lane);
     if (lane.waiting >= MAX_WAITING) return this.#host.dropped(from, "too many messages at once");
     lane.waiting++;
-    lane.chain = lane.chain.then(() => this.#open(from, box))
+    lane.chain = lane.chain.then(() => this.#open(from, box, kept))
       .catch((error) => this.#host.dropped(from, errorLine(error)))
       .finally(() => lane.waiting--);
   }
 
-  async #open(from: string, box: string): Promise<void> {
+  async #open(from: string, box: string, kept: number): Promise<void> {
     const seal = this.#host.sealKeyOf(from);
     if (seal === undefined) return this.#host.dropped(from, "no record of this node");
     const plain = await openBox(box, { net: this.#host.net, to: this.#host.self, from: { id: from, seal } });
@@ -85,7 +86,7 @@ export class Signals {
     this.#windows.set(from, window);
     const fault = window.take(signal.n, this.#host.now());
     if (fault !== null) return this.#host.dropped(from, FAULTS[fault]);
-    await this.#host.received(from, signal);
+    await this.#host.received(from, signal, kept);
   }
 
   /** Forgets a peer's queues; what was seen of it is remembered for as long as it could be replayed. */

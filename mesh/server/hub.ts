@@ -92,7 +92,7 @@ export class SyncHub {
     const { kv, replica, now } = this.#o;
     const waiting = await readMail(kv, replica.net, { to: reader.id, after, now: now() });
     return waiting.filter(({ seq }) => seq <= upto)
-      .map(({ mail }) => ({ type: "mail", from: mail.from, box: mail.box }));
+      .map(({ mail: { from, box }, kept }) => ({ type: "mail", from, box, kept }));
   }
 
   /** Runs `work` after what is still being read for this stream; whatever fails cuts it. */

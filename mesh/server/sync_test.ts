@@ -257,8 +257,11 @@ Deno.test("POST /v1/mail goes to whom one may see, lives a minute and is bounded
   await ok(await send(nas.id, "late"));
   assert.deepEqual(brief([await stream.next()], [a]), ["mail a late"]);
   await stream.close();
+  world.clock.ms += 7_000;
   const again = await nas.sync({ ledger: 9 });
-  assert.deepEqual(brief(await again.upTo("synced"), [a]), ["node a", "node b", "mail a late", "snapshot"]);
+  const all = await again.upTo("synced");
+  assert.deepEqual(brief(all, [a]), ["node a", "node b", "mail a late", "snapshot"]);
+  assert.ok(all.some((event) => event.type === "mail" && event.kept === 7_000), "how long it lay there");
   await again.close();
   await world.app.close();
 });

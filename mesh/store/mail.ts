@@ -53,16 +53,19 @@ export async function postMail(
     }));
 }
 
-/** Boxes for `to` that came after feed sequence `after` and still count, oldest first. */
+/** Boxes for `to` that came after feed sequence `after` and still count, oldest first; `kept` is for how long, in ms. */
 export async function readMail(
   kv: Deno.Kv,
   net: string,
   { to, after, now }: { to: string; after: number; now: number },
-): Promise<{ seq: number; mail: StoredMail }[]> {
-  const out: { seq: number; mail: StoredMail }[] = [];
+): Promise<{ seq: number; mail: StoredMail; kept: number }[]> {
+  const out: { seq: number; mail: StoredMail; kept: number }[] = [];
   const range = { prefix: keys.mailbox(net, to), start: keys.mail(net, to, after + 1) };
   for await (const entry of kv.list<StoredMail>(range)) {
-    if (entry.value.expires > now) out.push({ seq: entry.key.at(-1) as number, mail: entry.value });
+    const left = entry.value.expires - now;
+    if (left <= 0) continue;
+    // Another instance's clock may be ahead of this one's.
+    out.push({ seq: entry.key.at(-1) as number, mail: entry.value, kept: Math.max(0, MAIL_LIFE - left) });
   }
   return out;
 }

@@ -108,7 +108,8 @@ export const syncEvent = z.discriminatedUnion("type", [
   z.object({ type: z.literal("node-gone"), id: nodeId }),
   z.object({ type: z.literal("gate"), record: jws }),
   z.object({ type: z.literal("gate-gone"), id: nodeId }),
-  z.object({ type: z.literal("mail"), from: nodeId, box }),
+  /** `kept` is how long the box has lain in the mailbox, in ms. */
+  z.object({ type: z.literal("mail"), from: nodeId, box, kept: z.int().min(0).optional() }),
   /**
    * The reader is up to date. With `snapshot`, all that was sent since the stream began was the whole picture: what was not in
    * it no longer exists for this reader. Without, the stream was resumed and only what was missed came.
