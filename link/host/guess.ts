@@ -27,8 +27,8 @@ export interface GuessDeskOptions {
   hardness(): Hardness;
   /** A STUN server over IPv4. */
   server(): TransportAddress | null;
-  /** A peer has seen WireGuard's own port. */
-  seen(pair: SelectedPair): void;
+  /** A peer has seen WireGuard's own port; by its id. */
+  seen(peer: string, pair: SelectedPair): void;
 }
 
 /** What all guesses of a daemon share. */
@@ -52,8 +52,8 @@ export class GuessDesk {
     return this.#o.server();
   }
 
-  seen(pair: SelectedPair): void {
-    this.#o.seen(pair);
+  seen(peer: string, pair: SelectedPair): void {
+    this.#o.seen(peer, pair);
   }
 
   /** Stands in line; the turn may come at once. */

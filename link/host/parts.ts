@@ -208,7 +208,7 @@ export class Parts {
       enabled: () => o.config.guess && this.exit.node === undefined,
       hardness: () => this.surroundings.hardness,
       server: () => this.surroundings.server4,
-      seen: (pair) => this.surroundings.seen(pair),
+      seen: (peer, pair) => this.surroundings.seen(peer, pair),
     });
     this.turn = new TurnParts({
       id: p.id,

@@ -74,6 +74,7 @@ export class Peer {
     this.timeline = new Timeline(host.now);
     this.#guess = new PeerGuess({
       ...host,
+      id,
       desk: host.guesses,
       agent: this.#ice,
       send: (to, bytes) => host.hub.send(to, bytes, this),

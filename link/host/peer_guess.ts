@@ -20,6 +20,8 @@ const MAX_NAMED = 64;
 const LOCAL = new Set(["private", "carrierGradeNat", "linkLocal", "loopback", "unspecified"]);
 
 export interface PeerGuessHost {
+  /** The peer's id. */
+  id: string;
   desk: GuessDesk;
   crypto: StunCrypto;
   agent: IceAgent;
@@ -54,7 +56,7 @@ export class PeerGuess implements Guesser {
       probe: () => o.agent.probe(),
       recognises: (bytes) => o.agent.recognises(bytes),
       tell: ({ address, row }) => {
-        this.#talk.count("opened");
+        this.#talk.count("opened", o.now());
         o.signal({ t: "guess", ufrag: o.agent.local.ufrag, address, row });
       },
       joined: () => {
@@ -108,10 +110,11 @@ export class PeerGuess implements Guesser {
     } else if (state === "connected") {
       const { selected } = this.#o.agent.snapshot();
       // What the peer has seen of a joined port says nothing about WireGuard's own.
-      if (selected && !this.#guess.join) this.#o.desk.seen(selected);
+      if (selected && !this.#guess.join) this.#o.desk.seen(this.#o.id, selected);
       if (this.#guess.probed !== null) this.#o.note(`guess: a path after ${this.#guess.probed} probes`);
       this.#keptBack = null;
-      this.#forget();
+      this.#talk.forget();
+      this.#leave();
       this.#guess.stop();
     } else this.#talk.stopped({ failed: state === "failed" });
     this.#o.rearm();
@@ -124,9 +127,8 @@ export class PeerGuess implements Guesser {
     return false;
   }
 
-  /** What was said and waited for is void. */
-  #forget(): void {
-    this.#talk.forget();
+  /** Nothing is waited for any more. */
+  #leave(): void {
     if (!this.#guess.running) this.#o.desk.leave(this);
   }
 
@@ -137,7 +139,8 @@ export class PeerGuess implements Guesser {
 
   networkChanged(): void {
     this.#guess.reset();
-    this.#forget();
+    this.#talk.moved();
+    this.#leave();
     this.#named.clear();
     this.#keptBack = null;
   }
@@ -163,9 +166,9 @@ export class PeerGuess implements Guesser {
 
   /** An end that has begun anew before this one has may have to ask once more. */
   #reply(ufrag: string): Say {
-    const { agent, desk } = this.#o;
+    const { agent, desk, now } = this.#o;
     const ready = agent.remoteUfrag === ufrag && agent.state !== "connected";
-    return this.#talk.reply({ enabled: desk.enabled, hardness: desk.hardness, free: ready && desk.free });
+    return this.#talk.reply(now(), { enabled: desk.enabled, hardness: desk.hardness, free: ready && desk.free });
   }
 
   #answered(say: Say): void {
@@ -184,13 +187,13 @@ export class PeerGuess implements Guesser {
 
   /** The hard side's word. What is probed is an address that the peer itself has named, and only while nothing else works. */
   #told({ ufrag, address, row }: Extract<GuessBody, { t: "guess" }>): void {
-    const { desk, note, began, signal } = this.#o;
+    const { desk, note, began, signal, now } = this.#o;
     if (![...this.#named.values()].some((c) => c.type === "srflx" && c.address === address)) return;
     const say = this.#reply(ufrag);
     if (say !== "yes") return signal({ t: "guess-answer", ufrag, say });
     desk.seize(this);
     this.#guess.probe({ address, row });
-    this.#talk.count("probed");
+    this.#talk.count("probed", now());
     note(`guess: probing ${address}${row ? `, first from port ${row.from}` : ""}`);
     began();
   }
@@ -243,6 +246,7 @@ export class PeerGuess implements Guesser {
       signal({ t: "guess-ask", ufrag: agent.local.ufrag });
     }
     this.#guess.tick();
+    this.#settle();
     if (this.#keptBack && this.#keptBack.until <= now) {
       this.#keptBack = null;
       this.#guess.reset();
@@ -260,7 +264,8 @@ export class PeerGuess implements Guesser {
   }
 
   close(): void {
-    this.#forget();
+    this.#talk.forget();
+    this.#leave();
     this.#guess.close();
   }
 }

@@ -2,7 +2,16 @@ import assert from "node:assert/strict";
 import { IceAgent } from "../core/ice/mod.ts";
 import type { Hardness } from "../core/nat/kind.ts";
 import { stunCrypto } from "./crypto.ts";
-import { GUESS_AFTER, OPEN_FOR, SOCKETS, WHEN_BUSY } from "../core/guess/limits.ts";
+import {
+  GUESS_AFTER,
+  MAX_AN_HOUR,
+  MAX_ASKS,
+  MAX_BROKEN_OFF,
+  MAX_GUESSES,
+  OPEN_FOR,
+  SOCKETS,
+  WHEN_BUSY,
+} from "../core/guess/limits.ts";
 import { GuessDesk } from "./guess.ts";
 import { PeerGuess } from "./peer_guess.ts";
 import { stunServer } from "./testing_stun.ts";
@@ -18,6 +27,7 @@ function easySide(o: { enabled?: boolean; hardness?: Hardness } = {}) {
   agent.handle({ kind: "remoteCredentials", ufrag: "abcd", pwd: PWD, reply: false }, 0);
   let now = 0;
   const guess = new PeerGuess({
+    id: "peer",
     desk: new GuessDesk({
       enabled: () => o.enabled ?? true,
       hardness: () => o.hardness ?? "easy",
@@ -92,6 +102,8 @@ Deno.test("PeerGuess forgets what a generation before has named, and what was na
   assert.deepEqual(guess.remotes, []);
 });
 
+const NEAR = { ...NAMED, address: "127.0.0.1", port: 9 };
+
 type Said = { to: string; t: string };
 
 /** Peers of one machine behind a hard NAT, each with an attempt of ICE under way; `said` is what they were told. */
@@ -111,7 +123,16 @@ function hardMachine<Name extends string>(names: readonly Name[]) {
     const agent = new IceAgent({ role: "controlled", tieBreaker: 1n, crypto: stunCrypto });
     const failed: string[] = [];
     const guess = new PeerGuess({
-      ...{ desk, crypto: stunCrypto, agent, send: () => {}, datagram: () => {}, began: () => {}, rearm: () => {} },
+      ...{
+        id: name,
+        desk,
+        crypto: stunCrypto,
+        agent,
+        send: () => {},
+        datagram: () => {},
+        began: () => {},
+        rearm: () => {},
+      },
       signal: ({ t }) => {
         said.push({ to: name, t });
         news.resolve();
@@ -123,7 +144,7 @@ function hardMachine<Name extends string>(names: readonly Name[]) {
       now: () => now,
     });
     agent.handle({ kind: "remoteCredentials", ufrag: "abcd", pwd: PWD, reply: false }, 0);
-    guess.named([{ ...NAMED, address: "127.0.0.1", port: 9 }], { ufrag: "abcd", offer: true });
+    guess.named([NEAR], { ufrag: "abcd", offer: true });
     guess.iceState("checking");
     const answer = (say: "yes" | "hard" | "busy") => guess.signal({ t: "guess-answer", ufrag: agent.local.ufrag, say });
     return [name, { guess, answer, failed }] as const;
@@ -210,4 +231,70 @@ Deno.test("PeerGuess gives ordinary checks their time when the peer begins anew,
   one.answer("yes");
   await begun;
   assert.deepEqual(said.map(({ t }) => t), ["guess-ask", "guess-ask", "guess"]);
+});
+
+for (
+  const [what, end, most] of [
+    ["breaks guesses off and begins anew", "busy", MAX_GUESSES + MAX_BROKEN_OFF],
+    ["lets pairs come and go", "connected", MAX_AN_HOUR],
+  ] as const
+) {
+  Deno.test(`PeerGuess opens no more for a peer that ${what}`, async () => {
+    await using machine = hardMachine(["one"]);
+    const { one, said, pass, news } = machine;
+    for (let round = 0; round < 2 * most; round++) {
+      said.length = 0;
+      pass(GUESS_AFTER + 100);
+      if (said.length > 0) {
+        const begun = news();
+        one.answer("yes");
+        await begun;
+        assert.deepEqual(said.map(({ t }) => t), ["guess-ask", "guess"]);
+      }
+      assert.equal(said.length > 0, round < most, `round ${round}`);
+      if (end === "busy") one.answer("busy");
+      else for (const state of ["connected", "checking"] as const) one.guess.iceState(state);
+      one.guess.named([NEAR], { ufrag: `offer${round}`, offer: true });
+    }
+    one.guess.networkChanged();
+    one.guess.named([NEAR], { ufrag: "elsewhere", offer: true });
+    pass(GUESS_AFTER + 100);
+    assert.deepEqual(said, [{ to: "one", t: "guess-ask" }]);
+  });
+}
+
+Deno.test("PeerGuess keeps ICE's failure back for a busy peer, not for one that is busy for ever or has fallen silent", async () => {
+  for (const silent of [false, true]) {
+    await using machine = hardMachine(["one"]);
+    const { one, said, pass } = machine;
+    pass(GUESS_AFTER + 100);
+    one.answer("busy");
+    one.guess.iceState("failed");
+    assert.deepEqual([one.guess.iceFailed(), one.failed], [false, []]);
+    for (let s = 0, asked = 1; s < 600; s++) {
+      pass(1_000);
+      if (!silent && said.length > asked) one.answer("busy");
+      asked = said.length;
+    }
+    assert.deepEqual([said.length, one.failed, one.guess.text], [MAX_ASKS, ["one"], null]);
+  }
+});
+
+Deno.test("PeerGuess keeps ICE's failure back no longer where a peer breaks the last guess off", async () => {
+  await using machine = hardMachine(["one"]);
+  const { one, said, pass, news } = machine;
+  for (let round = 0; round < MAX_GUESSES + MAX_BROKEN_OFF; round++) {
+    pass(GUESS_AFTER + 100);
+    const begun = news();
+    one.answer("yes");
+    await begun;
+    if (round === 0) {
+      one.guess.iceState("failed");
+      assert.equal(one.guess.iceFailed(), false);
+    }
+    one.answer("busy");
+  }
+  said.length = 0;
+  pass(10_000);
+  assert.deepEqual([said, one.failed], [[], ["one"]]);
 });

@@ -1,7 +1,15 @@
 /** Where this machine stands outside of the tunnel: its addresses, how gates' STUN services see it, and what must stay reachable. */
 import ipaddr from "ipaddr.js";
 import type { SelectedPair } from "../core/ice/event.ts";
-import { type Hardness, hardnessOf, type Mapping, mappingByPeer, type NatKind, withPeer } from "../core/nat/kind.ts";
+import {
+  agreed,
+  type Hardness,
+  hardnessOf,
+  type Mapping,
+  mappingByPeer,
+  type NatKind,
+  withPeer,
+} from "../core/nat/kind.ts";
 import { GATEWAY_PORT, isInside } from "../core/portmap/mod.ts";
 import type { ExitService } from "../core/plan/mod.ts";
 import type { StunCrypto, TransportAddress } from "../../mesh/wire/stun/mod.ts";
@@ -44,8 +52,10 @@ export class Surroundings {
   #lastWay = "";
   #services: (StunService & { gate: string })[] = [];
   #kind: NatKind | null = null;
-  /** What a peer's sight of the tunnel's port says about its mapping. */
-  #byPeer: Mapping | null = null;
+  /** The services that are being asked what kind of NAT this is. */
+  #judging: Surroundings["services"] | null = null;
+  /** What each peer's sight of the tunnel's port says about its mapping, by the peer's id. */
+  readonly #sights = new Map<string, Mapping>();
   #way: Way | null = null;
 
   constructor(o: SurroundingsOptions) {
@@ -70,15 +80,16 @@ export class Surroundings {
 
   /** A look at this machine's NAT with what peers have seen of it. */
   withPeer(kind: NatKind): NatKind {
-    return withPeer(kind, this.#byPeer);
+    return withPeer(kind, agreed(this.#sights.values()));
   }
 
-  /** A peer has answered a check over this pair, so it has seen the tunnel's port. */
-  seen({ local, remote }: SelectedPair): void {
+  /** A peer has answered a check over this pair, so it has seen the tunnel's port, and says where. */
+  seen(id: string, { local, remote }: SelectedPair): void {
     if (remote.address.includes(":")) return;
     const observations = this.#o.hub.observations(local.base.address);
     const mapped = { address: local.address, port: local.port };
-    this.#byPeer = mappingByPeer({ base: local.base, observations, peer: { server: remote, mapped } }) ?? this.#byPeer;
+    const mapping = mappingByPeer({ base: local.base, observations, peer: { server: remote, mapped } });
+    if (mapping !== null) this.#sights.set(id, mapping);
   }
 
   /** A STUN service over IPv4, or null. */
@@ -122,16 +133,14 @@ export class Surroundings {
     const moved = (this.#last !== null && key !== this.#last) || (this.#lastWay !== "" && way !== this.#lastWay);
     this.#last = key;
     this.#lastWay = way;
-    if (moved) this.#kind = this.#byPeer = null;
-    const unanswered = this.#kind?.mapped === null;
-    if (moved || unanswered || JSON.stringify(services) !== JSON.stringify(this.#services)) {
-      this.#services = services;
-      if (this.#o.stun) {
-        void this.#judgeNat().catch((error) =>
-          this.#o.log.warn("What kind of NAT this is could not be found out", { why: errorLine(error) })
-        );
-      }
+    if (moved) {
+      this.#kind = null;
+      this.#sights.clear();
     }
+    const others = JSON.stringify(services) !== JSON.stringify(this.#services);
+    if (moved || others) this.#services = services;
+    const unanswered = this.#kind === null || this.#kind.mapped === null;
+    if (this.#o.stun && (others || unanswered)) void this.#judgeNat();
     if (moved) this.#o.moved();
   }
 
@@ -149,8 +158,16 @@ export class Surroundings {
 
   async #judgeNat(): Promise<void> {
     const services = this.#services;
-    const { kind } = await probeNat(services.filter(({ server }) => !server.address.includes(":")), this.#o.crypto);
-    if (services === this.#services) this.#kind = kind;
+    if (this.#judging === services) return;
+    this.#judging = services;
+    try {
+      const { kind } = await probeNat(services.filter(({ server }) => !server.address.includes(":")), this.#o.crypto);
+      if (services === this.#services) this.#kind = kind;
+    } catch (error) {
+      this.#o.log.warn("What kind of NAT this is could not be found out", { why: errorLine(error) });
+    } finally {
+      if (this.#judging === services) this.#judging = null;
+    }
   }
 
   /** Whether the coordinator, a gate or a TURN server has a name that does not resolve: `refresh()` may find it the next time. */

@@ -1,23 +1,34 @@
 import assert from "node:assert/strict";
+import { readDatagrams } from "../../mesh/host/datagrams.ts";
 import { createLog } from "../../mesh/host/log.ts";
 import { stunCrypto } from "./crypto.ts";
 import { HostAddresses } from "./host_addresses.ts";
+import type { SelectedPair } from "../core/ice/event.ts";
 import type { IceHub } from "./ice_hub.ts";
 import type { Machine } from "./machine.ts";
 import type { NetworkView } from "./network_view.ts";
 import { Surroundings } from "./surroundings.ts";
+import { LOOPBACK, open, portOf } from "./testing_peer.ts";
+import { answerTo, stunServer } from "./testing_stun.ts";
+import type { TransportAddress } from "../../mesh/wire/stun/mod.ts";
+import type { Hardness } from "../core/nat/kind.ts";
 
-/** A machine at `where`, with a gate and a coordinator that have names. */
-function world() {
+/** The machine's outer address, by a STUN server of tests. */
+const OUTSIDE = { address: "203.0.113.9", port: 51820 };
+
+/** A machine at `where`, with a gate and a coordinator that have names. @param o.stun where the gate's STUN service is */
+function world(o: { stun?: TransportAddress } = {}) {
   const events: string[] = [];
   const where = { addresses: ["192.168.1.2"], gateway: "192.168.1.1" };
-  const resolver = { answers: true, late: [] as (() => void)[] };
-  const gate = { id: "g", record: { hosts: ["gate.example"], stun: 3478 } };
+  const resolver = { answers: true, known: true, late: [] as (() => void)[] };
+  const gate = { id: "g", record: { hosts: ["gate.example"], stun: o.stun?.port ?? 3478 } };
+  const gateAt = o.stun?.address ?? "203.0.113.1";
   const surroundings = new Surroundings({
     hub: {
       setHost: (addresses: string[]) => events.push(`host ${addresses.join()}`),
       setServers: (servers: { base: string }[]) =>
         events.push(`servers from ${servers.map(({ base }) => base).join()}`),
+      observations: () => [{ server: { address: gateAt, port: gate.record.stun }, mapped: OUTSIDE }],
     } as unknown as IceHub,
     machine: {
       wgPort: 51820,
@@ -35,7 +46,7 @@ function world() {
     serverPort: 443,
     crypto: stunCrypto,
     turnServers: [],
-    stun: false,
+    stun: o.stun !== undefined,
     addresses: new HostAddresses({
       state: { addresses: () => Promise.resolve({}), saveAddresses: () => Promise.resolve() },
       resolve: async (host) => {
@@ -43,7 +54,7 @@ function world() {
           events.push(`asked ${host}`);
           await new Promise<void>((resolve) => resolver.late.push(resolve));
         }
-        return [host === "gate.example" ? "203.0.113.1" : "203.0.113.2"];
+        return resolver.known ? [host === "gate.example" ? gateAt : "203.0.113.2"] : [];
       },
     }),
     moved: () => events.push("moved"),
@@ -96,4 +107,84 @@ Deno.test("Surroundings tells when a network goes, and when the same one comes b
   where.addresses = before;
   await surroundings.refresh();
   assert.equal(count(), 2);
+});
+
+/** How a peer at an address of its own sees the tunnel's port. */
+function sight(port: number) {
+  const base = { address: "192.168.1.2", port: 51820 };
+  const local = { type: "srflx" as const, address: OUTSIDE.address, port, base };
+  return { local, remote: { address: "198.51.100.7", port: 51820 } } as SelectedPair;
+}
+
+/** Looks are over; what STUN services say comes by itself. */
+async function becomes(surroundings: Surroundings, hardness: Hardness) {
+  for (let n = 0; surroundings.hardness !== hardness && n < 500; n++) await new Promise((go) => setTimeout(go, 10));
+  assert.equal(surroundings.hardness, hardness);
+}
+
+Deno.test("Surroundings is unsure of a NAT that one address has seen, until two peers have seen the same, and asks anew elsewhere", async () => {
+  await using server = stunServer();
+  const { surroundings, where } = world({ stun: server.at });
+  assert.equal(surroundings.hardness, "unknown");
+  await surroundings.refresh();
+  await becomes(surroundings, "unsure");
+  for (let n = 0; n < 3; n++) surroundings.seen("mallory", sight(4000 + n));
+  assert.equal(surroundings.hardness, "unsure"); // one peer alone may lie
+  surroundings.seen("bob", sight(4000));
+  assert.equal(surroundings.hardness, "hard");
+  where.gateway = "192.168.1.254"; // another network that looks alike
+  await surroundings.refresh();
+  assert.equal(surroundings.hardness, "unknown");
+  await becomes(surroundings, "unsure"); // what was seen there does not count here
+  for (const peer of ["bob", "mallory"]) surroundings.seen(peer, sight(OUTSIDE.port));
+  assert.equal(surroundings.hardness, "easy");
+});
+
+Deno.test("Surroundings asks a STUN service that did not answer again at the next look", async () => {
+  const gone = stunServer();
+  await gone[Symbol.asyncDispose]();
+  const { surroundings } = world({ stun: gone.at });
+  await surroundings.refresh();
+  await becomes(surroundings, "easy"); // nothing to open towards
+  await using _back = stunServer(gone.at.port);
+  await surroundings.refresh();
+  await becomes(surroundings, "unsure");
+});
+
+Deno.test("Surroundings knows that there is no STUN service where the gate's name does not resolve from the start", async () => {
+  await using server = stunServer();
+  const { surroundings, resolver } = world({ stun: server.at });
+  resolver.known = false;
+  await surroundings.refresh();
+  assert.deepEqual(surroundings.services, []);
+  await becomes(surroundings, "easy");
+  resolver.known = true;
+  await surroundings.refresh();
+  await becomes(surroundings, "unsure");
+});
+
+Deno.test("Surroundings asks once at a time, and what it asked before it moved says nothing any more", async () => {
+  const socket = open();
+  using _end = { [Symbol.dispose]: () => socket.close() };
+  const { surroundings, where } = world({ stun: { address: LOOPBACK.hostname, port: portOf(socket) } });
+  const asks = new Map<number, () => Promise<unknown>>(); // by the port of the socket that asks, which does so again
+  void readDatagrams(socket, (bytes, from) => {
+    asks.set(from.port, () => socket.send(answerTo(bytes, 4000), from));
+  });
+  const asked = async (count: number) => {
+    for (let n = 0; asks.size < count && n < 1_000; n++) await new Promise((go) => setTimeout(go, 5));
+    return [...asks.values()].at(-1)!;
+  };
+  await surroundings.refresh();
+  const before = await asked(1);
+  await surroundings.refresh(); // it is being found out already
+  where.gateway = "192.168.1.254";
+  await surroundings.refresh();
+  const after = await asked(2);
+  await before();
+  await new Promise((go) => setTimeout(go, 50));
+  assert.equal(surroundings.hardness, "unknown");
+  await after();
+  await becomes(surroundings, "unsure");
+  assert.equal(asks.size, 2);
 });

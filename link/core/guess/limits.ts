@@ -24,8 +24,17 @@ export const GUESS_AFTER = 2_500;
 export const ASK_AGAIN = 3_000;
 /** Where the peer is busy, or what this machine's NAT does is not known yet, it is tried again after this time. */
 export const WHEN_BUSY = 1_000;
-/** Guesses towards one peer on one network; a pair that stays shut stays on its relay. */
+/** After so many asks in a row a busy peer is left alone for one `WHEN_BUSY` longer. */
+export const ASKS_ALIKE = 5;
+/** Asks of one attempt of ICE, whose failure is kept back while the peer is busy: 50 s of a peer that always is. */
+export const MAX_ASKS = 20;
+/** Guesses in vain towards one peer on one network; a pair that stays shut stays on its relay. */
 export const MAX_GUESSES = 3;
+/** So many that the peer broke off are not counted as in vain: it may have begun for another one meanwhile. */
+export const MAX_BROKEN_OFF = 2;
+/** Guesses with one peer on one network in an hour, whatever came of them: the peer can make a pair come and go. */
+export const MAX_AN_HOUR = 6;
+export const HOUR = 3_600_000;
 /** What NATs give out (RFC 4787 section 4.2.1 keeps them off the well-known ports). */
 export const LOWEST_PORT = 1_024;
 export const HIGHEST_PORT = 65_535;

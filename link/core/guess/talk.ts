@@ -7,9 +7,22 @@
  * Where all STUN services have one address, a mapping that depends on the address alone looks as if it depended on nothing. An end
  * that cannot rule that out opens all the same, but only after a whole attempt of ICE has failed, and the two take turns: first
  * the likelier one (`goesFirst`), then whoever has probed more often than opened.
+ *
+ * Whoever opens fills its own NAT's table, 256 mappings each time, and the peer's word makes it do so. So what the peer says, how
+ * often it begins anew and whether a pair came of it change nothing about how many guesses there are in an hour, or asks in an attempt.
  */
 import type { Hardness } from "../nat/kind.ts";
-import { ASK_AGAIN, GUESS_AFTER, MAX_GUESSES, WHEN_BUSY } from "./limits.ts";
+import {
+  ASK_AGAIN,
+  ASKS_ALIKE,
+  GUESS_AFTER,
+  HOUR,
+  MAX_AN_HOUR,
+  MAX_ASKS,
+  MAX_BROKEN_OFF,
+  MAX_GUESSES,
+  WHEN_BUSY,
+} from "./limits.ts";
 
 /** An answer: "hard" where the sender's own mapping depends on the destination, "off" where it does not guess. */
 export type Say = "yes" | "hard" | "off" | "busy";
@@ -45,11 +58,18 @@ export class GuessTalk {
   #failures = 0;
   #opened = 0;
   #probed = 0;
+  /** Asks in this attempt of ICE. */
+  #asks = 0;
+  /** Guesses on this network that the peer broke off and that were not counted. */
+  #brokenOff = 0;
+  /** When guesses on this network began, those of the last hour. */
+  #begun: number[] = [];
 
   /** ICE has begun to check. Who stands in line stays there. */
   checking(now: number): void {
     if (this.#step === "willing") return;
     this.#step = "idle";
+    this.#asks = 0;
     this.#due = now + GUESS_AFTER;
   }
 
@@ -61,11 +81,18 @@ export class GuessTalk {
     this.#due = null;
   }
 
-  /** A pair works, or the machine is on another network: what was in vain says nothing any more. */
+  /** A pair works: what was in vain before says nothing any more. */
   forget(): void {
     this.#step = "idle";
     this.#due = this.#refusal = null;
     this.#failures = this.#opened = this.#probed = 0;
+  }
+
+  /** The machine is on another network, so behind another NAT. */
+  moved(): void {
+    this.forget();
+    this.#brokenOff = 0;
+    this.#begun = [];
   }
 
   /** Whether there is something to wait for: ICE's failure is kept back as long. */
@@ -79,22 +106,29 @@ export class GuessTalk {
   }
 
   /** Another guess is allowed. */
-  get left(): boolean {
-    return this.#opened + this.#probed < MAX_GUESSES;
+  left(now: number): boolean {
+    return this.#opened + this.#probed < MAX_GUESSES && this.#lastHour(now).length < MAX_AN_HOUR;
+  }
+
+  /** A clock that was set back takes nobody's guesses away. */
+  #lastHour(now: number): number[] {
+    return this.#begun.filter((at) => Math.abs(now - at) < HOUR);
   }
 
   /**
-   * True when the peer is to be asked now.
+   * True when the peer is to be asked now. Otherwise there may be nothing to wait for any more.
    * @param o.hardness of this machine
    * @param o.first whether this end goes first where neither is sure
    */
   tick(now: number, o: { hardness: Hardness; first(): boolean }): boolean {
     if (this.#due === null || this.#due > now) return false;
     this.#due = null;
-    if (!this.left || !this.#mayOpen(o)) {
+    if (this.#asks >= MAX_ASKS || !this.left(now) || !this.#mayOpen(o)) {
+      this.#step = "idle";
       if (o.hardness === "unknown") this.#due = now + WHEN_BUSY; // it is being found out
       return false;
     }
+    this.#asks++;
     this.#step = this.#step === "busy" ? "busy" : "asked";
     this.#due = now + ASK_AGAIN;
     return true;
@@ -110,7 +144,7 @@ export class GuessTalk {
     if (this.#step !== "asked" && this.#step !== "busy") return false;
     this.#step = say === "yes" ? "willing" : say === "busy" ? "busy" : "idle";
     this.#refusal = say === "hard" || say === "off" ? say : null;
-    this.#due = say === "busy" ? now + WHEN_BUSY : null;
+    this.#due = say === "busy" ? now + WHEN_BUSY * Math.ceil(Math.max(1, this.#asks) / ASKS_ALIKE) : null;
     return say === "yes";
   }
 
@@ -124,22 +158,23 @@ export class GuessTalk {
     this.#due = now + WHEN_BUSY;
   }
 
-  /** A guess has begun: it counts as in vain until `forget`. */
-  count(side: "opened" | "probed"): void {
+  /** A guess has begun: it counts as in vain until `forget`, and for an hour in any case. */
+  count(side: "opened" | "probed", now: number): void {
+    this.#begun = [...this.#lastHour(now), now];
     if (side === "opened") this.#opened++;
     else this.#probed++;
   }
 
-  /** The peer does not probe after all: that guess does not count. */
+  /** The peer does not probe after all: that guess was not in vain, but the peer cannot say so for ever. */
   interrupted(say: Say, now: number): void {
-    this.#opened = Math.max(0, this.#opened - 1);
+    if (this.#brokenOff++ < MAX_BROKEN_OFF) this.#opened = Math.max(0, this.#opened - 1);
     this.#step = "asked";
     this.answered(say, now);
   }
 
   /** What to answer a peer that asks. */
-  reply(o: { enabled: boolean; hardness: Hardness; free: boolean }): Say {
-    if (!o.enabled || !this.left) return "off";
+  reply(now: number, o: { enabled: boolean; hardness: Hardness; free: boolean }): Say {
+    if (!o.enabled || !this.left(now)) return "off";
     if (o.hardness === "hard") return "hard";
     return o.free && o.hardness !== "unknown" ? "yes" : "busy";
   }

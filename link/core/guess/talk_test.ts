@@ -1,6 +1,16 @@
 import assert from "node:assert/strict";
 import type { Hardness } from "../nat/kind.ts";
-import { ASK_AGAIN, GUESS_AFTER, MAX_GUESSES, WHEN_BUSY } from "./limits.ts";
+import {
+  ASK_AGAIN,
+  ASKS_ALIKE,
+  GUESS_AFTER,
+  HOUR,
+  MAX_AN_HOUR,
+  MAX_ASKS,
+  MAX_BROKEN_OFF,
+  MAX_GUESSES,
+  WHEN_BUSY,
+} from "./limits.ts";
 import { goesFirst, GuessTalk, type Say } from "./talk.ts";
 import { Turns } from "./turns.ts";
 
@@ -30,7 +40,7 @@ function machine(peers: Record<string, Say | null>, hardness: Hardness = "hard")
   let now = 0;
   const begin = (peer: Peer) => {
     peer.talk.began();
-    peer.talk.count("opened");
+    peer.talk.count("opened", now);
     peer.began = now;
     assert.equal(++atOnce, 1, "two guesses at once");
     due.push({ at: now + HIT, act: () => end(peer) });
@@ -101,9 +111,9 @@ Deno.test("GuessTalk: who has been seen from one address only asks after an atte
   assert.equal(after(1).tick(GUESS_AFTER, { ...unsure, first: () => false }), false);
   const opener = after(1);
   assert.equal(opener.tick(GUESS_AFTER, unsure), true);
-  opener.count("opened");
+  opener.count("opened", 0);
   const prober = after(1);
-  prober.count("probed");
+  prober.count("probed", 0);
   for (const first of [true, false]) {
     for (const [talk, asks] of [[opener, false], [prober, true]] as const) {
       talk.stopped({ failed: true });
@@ -148,17 +158,91 @@ Deno.test("GuessTalk: a busy peer is asked again, also one that has become so, a
   assert.equal(talk.tick(GUESS_AFTER + WHEN_BUSY, hard), true);
   assert.equal(talk.answered("yes", GUESS_AFTER + WHEN_BUSY), true);
   talk.began();
-  for (let n = 0; n < MAX_GUESSES; n++) {
-    talk.count("opened");
+  for (let n = 0; n < MAX_BROKEN_OFF; n++) {
+    talk.count("opened", 0);
     talk.interrupted("busy", 0);
   }
-  assert.deepEqual([talk.left, talk.waits], [true, true]);
-  for (let n = 0; n < MAX_GUESSES; n++) talk.count("opened");
-  assert.equal(talk.left, false);
+  assert.deepEqual([talk.left(0), talk.waits], [true, true]);
+  for (let n = 0; n < MAX_GUESSES; n++) {
+    assert.equal(talk.left(0), true);
+    talk.count("opened", 0);
+  }
+  assert.equal(talk.left(0), false);
   assert.equal(talk.tick(1e9, hard), false);
-  assert.equal(talk.reply({ enabled: true, hardness: "easy", free: true }), "off");
+  assert.equal(talk.waits, false);
+  assert.equal(talk.reply(0, { enabled: true, hardness: "easy", free: true }), "off");
   talk.forget();
-  assert.equal(talk.reply({ enabled: true, hardness: "easy", free: true }), "yes");
+  assert.equal(talk.reply(0, { enabled: true, hardness: "easy", free: true }), "yes");
+});
+
+/** How often this machine opens for a peer that says yes to every ask, in so many ms; `then` is what becomes of each guess. */
+function opens(talk: GuessTalk, o: { for: number; then(now: number): void }): number {
+  let count = 0;
+  talk.checking(0);
+  for (let now = 0; now < o.for; now += 500) {
+    if (!talk.tick(now, { hardness: "hard", first: () => true }) || !talk.answered("yes", now)) {
+      if (now % ATTEMPT === 0 && !talk.waits) talk.checking(now); // a new offer, or the next attempt
+      continue;
+    }
+    talk.began();
+    talk.count("opened", now);
+    count++;
+    o.then(now);
+  }
+  return count;
+}
+
+Deno.test("GuessTalk: a peer that breaks guesses off or lets pairs come and go gets no more of them", () => {
+  const busy = new GuessTalk();
+  const most = MAX_GUESSES + MAX_BROKEN_OFF;
+  const breaksOff = { for: 3 * HOUR, then: (now: number) => busy.interrupted("busy", now) };
+  assert.equal(opens(busy, breaksOff), most);
+  busy.moved();
+  assert.equal(opens(busy, breaksOff), most);
+  for (const side of ["yes", "busy"] as const) {
+    const loop = new GuessTalk();
+    const then = (now: number) => {
+      if (side === "busy") loop.interrupted("busy", now);
+      loop.forget(); // a pair, which is lost again
+      loop.checking(now);
+    };
+    assert.equal(opens(loop, { for: HOUR, then }), MAX_AN_HOUR, side);
+    assert.equal(loop.reply(HOUR - 1, { enabled: true, hardness: "easy", free: true }), "off");
+    assert.equal(loop.left(2 * HOUR), true);
+    loop.moved();
+    assert.equal(loop.left(HOUR - 1), true);
+  }
+});
+
+Deno.test("GuessTalk probes for one peer as often in an hour as it opens", () => {
+  const talk = new GuessTalk();
+  for (let n = 0; n < MAX_AN_HOUR; n++) {
+    assert.equal(talk.left(n), true);
+    talk.count("probed", n);
+    talk.forget();
+  }
+  assert.deepEqual([talk.left(HOUR - 1), talk.left(HOUR)], [false, true]);
+});
+
+Deno.test("GuessTalk asks a peer that is always busy, or was and fell silent, less and less often, and then waits no more", () => {
+  for (const silent of [false, true]) {
+    const talk = after(0);
+    const asked: number[] = [];
+    let now = 0;
+    for (; now < HOUR; now += 500) {
+      if (!talk.tick(now, { hardness: "hard", first: () => true })) continue;
+      asked.push(now);
+      if (!silent || asked.length === 1) talk.answered("busy", now);
+      talk.stopped({ failed: true });
+    }
+    assert.deepEqual([asked.length, talk.waits, talk.nextDeadline()], [MAX_ASKS, false, null]);
+    const waits = asked.slice(1).map((at, n) => at - asked[n]!);
+    if (!silent) {
+      assert.deepEqual([waits[0], waits.at(-1)], [WHEN_BUSY, WHEN_BUSY * Math.ceil((MAX_ASKS - 1) / ASKS_ALIKE)]);
+    }
+    talk.checking(now);
+    assert.equal(talk.tick(now + GUESS_AFTER, { hardness: "hard", first: () => true }), true);
+  }
 });
 
 Deno.test("GuessTalk: a busy peer is waited for when ICE fails, and a turn also when ICE begins anew", () => {
@@ -180,8 +264,8 @@ Deno.test("GuessTalk: a busy peer is waited for when ICE fails, and a turn also 
 });
 
 Deno.test("GuessTalk answers what it would do; guess = false is off for everybody", () => {
-  const reply = (o: Partial<Parameters<GuessTalk["reply"]>[0]>) =>
-    new GuessTalk().reply({ enabled: true, hardness: "easy", free: true, ...o });
+  const reply = (o: Partial<Parameters<GuessTalk["reply"]>[1]>) =>
+    new GuessTalk().reply(0, { enabled: true, hardness: "easy", free: true, ...o });
   assert.deepEqual(
     [{}, { hardness: "unsure" as const }, { hardness: "hard" as const }, { hardness: "unknown" as const }, {
       free: false,

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { hardnessOf, isHard, type Mapping, mappingByPeer, natKind, withPeer } from "./kind.ts";
+import { agreed, hardnessOf, isHard, type Mapping, mappingByPeer, natKind, withPeer } from "./kind.ts";
 
 const BASE = { address: "10.9.1.2", port: 51820 };
 const seen = (rows: [server: string, port: number, mapped: string, mappedPort: number][]) =>
@@ -83,6 +83,22 @@ Deno.test("mappingByPeer() is what a second address has seen, and nothing where 
   assert.equal(mappingByPeer(peerSaw(4000, { mapped: "100.64.0.2" })), null); // behind the same carrier's NAT
   assert.equal(mappingByPeer(peerSaw(4000, { peer: "192.0.2.1" })), null); // at the gate
   assert.equal(mappingByPeer({ ...peerSaw(4000), observations: [] }), null);
+});
+
+Deno.test("agreed() believes two peers that say the same, no single one, and none where as many say otherwise", () => {
+  const [hard, easy] = ["address-dependent", "endpoint-independent"] as const;
+  const cases: [Mapping[], Mapping | null][] = [
+    [[], null],
+    [[hard], null],
+    [[easy], null],
+    [[hard, hard], hard],
+    [[easy, easy], easy],
+    [[hard, easy], null],
+    [[hard, easy, easy], easy],
+    [[easy, hard, "address-and-port-dependent"], hard],
+    [[easy, easy, hard, hard], null],
+  ];
+  for (const [sights, together] of cases) assert.equal(agreed(sights), together, sights.join());
 });
 
 Deno.test("hardnessOf() is unsure where one address alone has seen the mapping, until a peer has", () => {
