@@ -24,8 +24,8 @@ export interface SignalHost {
   /** The sealing key of a peer by its verified record, or undefined when it is none. */
   sealKeyOf(id: string): string | undefined;
   head(): LedgerHead;
-  /** Hands a box to whatever reaches the peer now. */
-  deliver(to: string, box: string): void;
+  /** Hands a box to whatever reaches the peer now; `kind` is what it holds. */
+  deliver(to: string, box: string, kind: SignalBody["t"]): void;
   /** `kept` is how long it lay in the mailbox, in ms. */
   received(from: string, signal: Signal, kept: number): Promise<void> | void;
   dropped(from: string, why: string): void;
@@ -59,7 +59,7 @@ export class Signals {
         from: this.#host.self,
         to: { id: to, seal },
       });
-      this.#host.deliver(to, box);
+      this.#host.deliver(to, box, body.t);
     }).catch((error) => this.#host.dropped(to, errorLine(error)));
     this.#out.set(to, next);
   }

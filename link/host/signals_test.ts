@@ -9,20 +9,25 @@ const HEAD = { seq: 3, hash: "A".repeat(43) };
 interface End {
   signals: Signals;
   got: SignalBody[];
+  /** How long each of `got` was kept. */
+  kept: number[];
   dropped: string[];
-  boxes: { to: string; box: string }[];
+  boxes: { to: string; box: string; kind: string }[];
 }
 
 async function end(id: string, peers: Record<string, string>, now: () => number): Promise<End> {
   const key = await boxer(id);
-  const e: Omit<End, "signals"> = { got: [], dropped: [], boxes: [] };
+  const e: Omit<End, "signals"> = { got: [], kept: [], dropped: [], boxes: [] };
   const signals = new Signals({
     net: NET,
     self: { id, key },
     sealKeyOf: (other) => peers[other],
     head: () => HEAD,
-    deliver: (to, box) => e.boxes.push({ to, box }),
-    received: (_from: string, signal: Signal) => void e.got.push(signal.body),
+    deliver: (to, box, kind) => e.boxes.push({ to, box, kind }),
+    received: (_from: string, signal: Signal, kept: number) => {
+      e.got.push(signal.body);
+      e.kept.push(kept);
+    },
     dropped: (_from, why) => e.dropped.push(why),
     now,
   });
@@ -46,6 +51,18 @@ Deno.test("Signals arrive once and in order", async () => {
   for (const { box } of alice.boxes) bob.signals.receive("alice", box);
   await until(() => bob.got.length === 10);
   assert.deepEqual(bob.got, Array.from({ length: 10 }, (_, n) => ({ t: "echo", n })));
+});
+
+Deno.test("Signals says what a box holds, and how long it lay in the mailbox", async () => {
+  const [alice, bob] = await pair();
+  alice.signals.send("bob", { t: "wireguard", packet: "AA" });
+  alice.signals.send("bob", { t: "echo", n: 1 });
+  await until(() => alice.boxes.length === 2);
+  assert.deepEqual(alice.boxes.map(({ kind }) => kind), ["wireguard", "echo"]);
+  bob.signals.receive("alice", alice.boxes[0]!.box, 1_234);
+  bob.signals.receive("alice", alice.boxes[1]!.box);
+  await until(() => bob.got.length === 2);
+  assert.deepEqual(bob.kept, [1_234, 0], "a gate keeps nothing");
 });
 
 Deno.test("Signals that are replayed are dropped, those that were overtaken are not", async () => {
