@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { appendLedger } from "../store/mod.ts";
 import { twin } from "../store/testing.ts";
 import { signEntry } from "../trust/ledger.ts";
-import { newApp, ok, refused, World } from "./testing.ts";
+import { newApp, ok, type Received, refused, World } from "./testing.ts";
 import { brief } from "./testing_events.ts";
 import { toNewEntry } from "./touch.ts";
 
