@@ -115,7 +115,7 @@ export class Parts {
       met: d.met,
       tellPeer: (id, word) => this.signals.send(id, { t: "meet", ...word }),
       session: d.gateSession,
-      interrupted: () => p.hub.askAgain(),
+      interrupted: () => p.hub.freshen(),
       signal: (from, box) => this.signals.receive(from, box),
       presence: (_gate, node, up) => d.presence(node, up),
       packet: (from, packet) => this.peers.all.get(from)?.relayed(packet),

@@ -92,6 +92,25 @@ Deno.test("Signals that a carrier attributes to somebody else, or that are stale
   assert.deepEqual([...bob.got, ...alice.got], []);
 });
 
+Deno.test("Signals are heard again as soon as a clock that was hours ahead is right, and before that by nobody", async () => {
+  const right = 100_000_000;
+  let now = right + 7_200_000;
+  const keys = { alice: (await boxer("alice")).public, bob: (await boxer("bob")).public };
+  const [alice, bob] = [
+    await end("alice", { bob: keys.bob }, () => now),
+    await end("bob", { alice: keys.alice }, () => right),
+  ];
+  for (const [n, ahead] of [[1, 7_200_000], [2, 0], [3, 0], [4, 200_000], [5, 0]] as const) {
+    now = right + ahead;
+    alice.signals.send("bob", { t: "echo", n });
+    await until(() => alice.boxes.length === n);
+  }
+  for (const { box } of alice.boxes) bob.signals.receive("alice", box);
+  await until(() => bob.got.length + bob.dropped.length === 5);
+  assert.deepEqual(bob.got.map((body) => body.t === "echo" && body.n), [2, 3, 4, 5]);
+  assert.match(bob.dropped[0]!, /clock that is ahead/);
+});
+
 Deno.test("Signals bounds what one peer can make it do at once", async () => {
   const [alice, bob] = await pair();
   alice.signals.send("bob", { t: "echo", n: 1 });
