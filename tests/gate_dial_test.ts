@@ -80,24 +80,32 @@ Deno.test("an admin's entries reach a gate most of whose addresses are silent, a
   });
 });
 
-/** A way to a gate's port that, once cut, carries only who comes anew: as if the gate had been started anew, without a word. */
-function wayTo(port: number): { port: number; cut(): void; [Symbol.dispose](): void } {
+/**
+ * A way to a gate's port that, once cut, carries only who comes anew: as if the gate had been started anew, without a word. Closed, it
+ * carries nobody.
+ */
+function wayTo(port: number): { port: number; cut(): void; close(): void; open(): void; [Symbol.dispose](): void } {
+  let closed = false;
   const front = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const backs = new Map<number, { socket: Deno.DatagramConn; cut: boolean }>();
   const back = (from: Deno.NetAddr) => {
     const socket = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
     const flow = { socket, cut: false };
     backs.set(from.port, flow);
-    void readDatagrams(socket, (bytes) => flow.cut || void front.send(bytes, from).catch(nothing));
+    void readDatagrams(socket, (bytes) => flow.cut || closed || void front.send(bytes, from).catch(nothing));
     return flow;
   };
   void readDatagrams(front, (bytes, from) => {
     const flow = backs.get(from.port) ?? back(from);
-    if (!flow.cut) void flow.socket.send(bytes, { transport: "udp", hostname: "127.0.0.1", port }).catch(nothing);
+    if (!flow.cut && !closed) {
+      void flow.socket.send(bytes, { transport: "udp", hostname: "127.0.0.1", port }).catch(nothing);
+    }
   });
   return {
     port: (front.addr as Deno.NetAddr).port,
     cut: () => backs.forEach((flow) => flow.cut = true),
+    close: () => closed = true,
+    open: () => closed = false,
     [Symbol.dispose]: () => [front, ...[...backs.values()].map(({ socket }) => socket)].forEach((s) => s.close()),
   };
 }
@@ -139,13 +147,39 @@ Deno.test("an idle session that does not answer once it is wanted is replaced be
   now += 9_000;
   assert.ok(keeper.used(now));
   keeper.tick(now);
-  assert.deepEqual(told, ["up"]);
-  now += 300;
-  keeper.tick(now);
+  for (const _ of [1, 2]) {
+    assert.deepEqual(told.filter((word) => word !== "doubted"), ["up"]);
+    now += 300;
+    keeper.tick(now);
+  }
   await until("another one", () => keeper.client && keeper.client !== first);
   assert.deepEqual(told, ["up", "doubted", REPLACED, "heard again", "up"]);
   keeper.leave("done");
   await until("its end", () => told.length === 6);
+});
+
+Deno.test("an idle session that answers while another one is being opened in its place goes on, and the other one is given up", async () => {
+  await using w = await GateWorld.create();
+  const node = await w.network.node("a", w.grant);
+  using way = wayTo(w.gate.port);
+  const there = gateAt(w.gate, ["127.0.0.1"]);
+  let now = 1_000_000;
+  const { keeper, told } = keep({ ...there, record: { ...there.record, quic: way.port } }, node, { now: () => now });
+  await until("the session and its first answer", () => keeper.client?.rttMs !== null && keeper.client);
+  const first = keeper.client!;
+  way.close();
+  keeper.used(now += 9_000);
+  for (const ms of [0, 300, 300]) keeper.tick(now += ms);
+  assert.deepEqual(told, ["up", "doubted"]);
+  way.open();
+  first.ping();
+  await until("an answer", () => first.heardAt === now);
+  keeper.tick(now);
+  await new Promise((resolve) => setTimeout(resolve, 1_500)); // a dial that goes on would say its first word again by then
+  assert.deepEqual(told, ["up", "doubted", "heard again"]);
+  assert.equal(keeper.client, first);
+  keeper.leave("done");
+  await until("its end", () => told.length === 4);
 });
 
 Deno.test("a dial that began long before its session is needed begins anew, and one that has just begun goes on", async () => {
@@ -158,7 +192,7 @@ Deno.test("a dial that began long before its session is needed begins anew, and 
   await until("the dial", () => silent.packets() > 0);
   gate.record.hosts[0] = "127.0.0.1";
   keeper.hurry();
-  now += 1_000;
+  now += 2_000;
   keeper.hurry();
   await until("the session", () => keeper.client);
   assert.deepEqual(told, ["up"], "nothing has failed before");

@@ -1,20 +1,17 @@
 /** What peers and this node say to each other: who carries a sealed message, and what each message brings about. */
-import type { MeshClient } from "../../mesh/client/mod.ts";
-import type { Log } from "../../mesh/host/log.ts";
-import { MAX_BOXES } from "../../mesh/wire/api.ts";
-import { errorLine } from "../../mesh/wire/errors.ts";
 import type { Signal, SignalBody } from "../../mesh/wire/signal.ts";
+import { FRESH } from "../core/handshake/post.ts";
 import type { Gates } from "./gates.ts";
 import type { Heads } from "./heads.ts";
 import type { Change, NetworkView } from "./network_view.ts";
+import type { Outbox } from "./outbox.ts";
 
 /** What a conversation needs of the daemon. */
 export interface ConversationHost {
   view: NetworkView;
   gates: Gates;
   heads: Heads;
-  mesh: MeshClient;
-  log: Log;
+  outbox: Outbox;
   meshUp(): boolean;
   /** Seals and sends. */
   send(to: string, body: SignalBody): void;
@@ -24,47 +21,19 @@ export interface ConversationHost {
   path(from: string, body: SignalBody, n: number): void;
 }
 
-/**
- * A message of WireGuard's handshake that lay in the mailbox for longer is void, in ms: it waited for a daemon that was away, and
- * whoever sent it has begun anew since. WireGuard would take an old initiation for the newest and give up its own for it.
- */
-const FRESH = 1_000;
-
 /** Carries boxes and acts on signals. */
 export class Conversation {
   readonly #o: ConversationHost;
-  /** Boxes for each peer to whom something is being mailed. */
-  readonly #mailing = new Map<string, string[]>();
 
   constructor(o: ConversationHost) {
     this.#o = o;
   }
 
-  /** Hands a box to the gate that both ends have a session with, else to the coordinator's mailbox. */
-  deliver(to: string, box: string): void {
+  /** Hands a box to the gate that both ends have a session with, else to the coordinator's mailbox. `kind` is what it holds. */
+  deliver(to: string, box: string, kind: SignalBody["t"]): void {
     const session = this.#o.gates.towards(to);
     if (session) session.send({ t: "signal", to, box });
-    else if (this.#o.meshUp()) void this.#mail(to, box);
-  }
-
-  /**
-   * What comes while something is under way to the same peer follows together, in its order, and over the connection that is there: a
-   * new one would take three round trips more.
-   */
-  async #mail(to: string, box: string): Promise<void> {
-    const waiting = this.#mailing.get(to);
-    if (waiting) {
-      if (waiting.length >= MAX_BOXES) waiting.shift(); // what matters is said again
-      return void waiting.push(box);
-    }
-    const boxes = [box];
-    this.#mailing.set(to, boxes);
-    while (boxes.length > 0) {
-      await this.#o.mesh.mail(to, boxes.splice(0)).catch((error) => {
-        this.#o.log.debug("Mail was not taken", { why: errorLine(error) });
-      });
-    }
-    this.#mailing.delete(to);
+    else if (this.#o.meshUp()) this.#o.outbox.mail(to, box, { handshake: kind === "wireguard" });
   }
 
   /**

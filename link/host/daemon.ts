@@ -287,6 +287,7 @@ export class Daemon {
   #networkMoved(): void {
     this.#parts.turn.desk.networkChanged();
     this.#parts.gates.networkChanged();
+    this.#parts.outbox.networkMoved();
     this.#streamWaits.hurry();
     this.#machine.addressesChanged();
     for (const peer of this.#parts.peers.all.values()) peer.networkChanged();

@@ -17,7 +17,7 @@ const SHORT = 60_000;
 const CLONED = 3;
 const CLONED_WAIT = 60_000;
 /** A dial under way that is older, in ms, may have begun while nothing could get through; QUIC's next word can be seconds away. */
-const OLD_DIAL = 1_000;
+const OLD_DIAL = 2_000;
 /** Somebody who sent or got data over the session this long ago may still wait for an answer, in ms. */
 const USED = 5_000;
 
@@ -92,6 +92,8 @@ export class GateKeeper {
   #usedAt = -Infinity;
   #unanswered = () => {};
   /** The dial under way. */
+  /** A session is being opened in the place of one that does not answer. */
+  #replacing = false;
   #dial: { since: number; abort: AbortController } | null = null;
 
   constructor(gate: VerifiedGate, host: KeeperHost) {
@@ -171,7 +173,9 @@ export class GateKeeper {
   /** Opens another session beside one that does not answer; null when it cannot now, and that one is still there. */
   async #replace(client: GateClient, ended: Promise<string>): Promise<Over | null> {
     const next = this.#open(false);
+    this.#replacing = true;
     const first = await Promise.race([ended, next]);
+    this.#replacing = false;
     if (typeof first === "string") return { reason: first, next };
     if (first) {
       client.close(REPLACED);
@@ -255,6 +259,7 @@ export class GateKeeper {
       this.#tell.silent(silent);
     }
     if (silent || this.#stale) this.#unanswered();
+    else if (this.#replacing) this.#dial?.abort.abort(); // it was only slow
   }
 
   /** When `tick` is due, ms; null while nobody waits for anything. */

@@ -117,7 +117,7 @@ export class PeerPackets {
     const { packet } = held;
     if (held.posted || !this.#post.take(packet, now)) return;
     held.posted = true;
-    this.#tie.left(packet, now);
+    this.#tie.left(packet, now, { posted: true });
     this.#o.post(packet);
   }
 
@@ -144,6 +144,7 @@ export class PeerPackets {
   /** A rung takes packets now. */
   carries(): void {
     for (const packet of this.#held.release(false)) this.#leave(packet);
+    this.#o.rearm(); // the answer to what went by signal is now waited for less long
   }
 
   /** WireGuard knows the peer from now on. */

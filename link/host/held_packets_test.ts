@@ -1,4 +1,6 @@
 import assert from "node:assert/strict";
+import fc from "fast-check";
+import { AGAIN, ModelWireGuard } from "../core/handshake/testing_wireguard.ts";
 import { UNDER_WAY } from "../core/handshake/tie.ts";
 import { PeerPackets } from "./held_packets.ts";
 
@@ -15,13 +17,14 @@ function end(wins: boolean, { configured = true } = {}) {
     sent: [] as Uint8Array[],
     posted: [] as Uint8Array[],
     delivered: [] as Uint8Array[],
+    rearmed: 0,
   };
   const packets = new PeerPackets({
     wins,
     send: (packet) => world.up && world.sent.push(packet) > 0,
     post: (packet) => void world.posted.push(packet),
     deliver: (packet) => void world.delivered.push(packet),
-    rearm: () => {},
+    rearm: () => void world.rearmed++,
     now: () => world.now,
   });
   if (configured) packets.configured();
@@ -117,4 +120,118 @@ Deno.test("what went by signal goes again over the rung that comes up before an 
   world.up = true;
   packets.carries();
   assert.deepEqual([world.posted, world.sent], [[INITIATION], [INITIATION]]);
+});
+
+Deno.test("once what went by signal follows over a rung, the peer's that crosses it waits as for any other", () => {
+  const { world, packets } = end(true);
+  packets.heard();
+  packets.outgoing(INITIATION);
+  packets.posted(INITIATION);
+  assert.deepEqual(world.delivered, []);
+  world.now = UNDER_WAY + 500;
+  world.up = true;
+  const before = world.rearmed;
+  packets.carries();
+  assert.equal(packets.nextDeadline(), world.now + UNDER_WAY);
+  assert.ok(world.rearmed > before);
+});
+
+/** What a model of two ends does with the real packets of both. */
+interface Meeting {
+  /** The newcomer has the smaller id. */
+  newcomerWins: boolean;
+  /** When WireGuard begins at the peer who is there, which mails its offer at 0, and at the newcomer; in ms. */
+  begins: [number, number];
+  /** One way, in ms. */
+  mail: number;
+  /** Of what is mailed, by its number. */
+  lost?: number;
+  /** When a rung comes up, in ms. */
+  rung?: number;
+}
+
+/** Lets them meet until both have keys; gives how often each has begun, and when they were done. */
+function meet({ newcomerWins, begins, mail, lost, rung = Infinity }: Meeting): { begun: number[]; done: number } {
+  let now = 0;
+  let mailed = 0;
+  const wire: { at: number; arrive: () => void }[] = [];
+  const post = (arrive: () => void) => void (mailed++ === lost || wire.push({ at: now + mail, arrive }));
+  const ends = [!newcomerWins, newcomerWins].map((wins, i) => {
+    const wireguard = new ModelWireGuard(100 * i);
+    const packets: PeerPackets = new PeerPackets({
+      wins,
+      send: (packet) => now >= rung && wire.push({ at: now + 20, arrive: () => other(i).packets.incoming(packet) }) > 0,
+      post: (packet) => post(() => other(i).packets.posted(packet)),
+      deliver: (packet) => {
+        const answer = wireguard.take(packet);
+        if (answer) packets.outgoing(answer);
+      },
+      rearm: () => {},
+      now: () => now,
+    });
+    packets.configured();
+    return { wireguard, packets };
+  });
+  const other = (i: number) => ends[1 - i]!;
+  ends[0]!.packets.heard();
+  post(() => other(0).packets.heard());
+  for (; now < 6 * AGAIN && !ends.every(({ wireguard }) => wireguard.done); now += 10) {
+    ends.forEach(({ wireguard, packets }, i) => {
+      if (now >= begins[i]! && wireguard.due(now)) packets.outgoing(wireguard.begin(now));
+      if ((packets.nextDeadline() ?? Infinity) <= now) packets.tick(now);
+      if (now === rung) packets.carries();
+    });
+    for (const m of wire.filter(({ at }) => at <= now)) {
+      wire.splice(wire.indexOf(m), 1);
+      m.arrive();
+    }
+  }
+  return { begun: ends.map(({ wireguard }) => wireguard.begun), done: now };
+}
+
+const tens = (min: number, max: number) => fc.integer({ min: min / 10, max: max / 10 }).map((n) => n * 10);
+const begins = fc.tuple(tens(0, 400), tens(0, 400));
+
+Deno.test("by signal the first handshake of a pair completes without another, however far away the mailbox is", () => {
+  for (const newcomerWins of [true, false]) {
+    for (const mail of [50, 120, 240, 480, 520, 600, 800, 1_100]) {
+      const { begun, done } = meet({ newcomerWins, begins: [0, 0], mail });
+      assert.ok(begun.every((n) => n === 1) && done < AGAIN, `${mail} ms: ${begun}, ${done}`);
+    }
+  }
+  fc.assert(fc.property(fc.boolean(), begins, tens(10, 1_100), (newcomerWins, begins, mail) => {
+    const { begun, done } = meet({ newcomerWins, begins, mail });
+    assert.ok(begun.every((n) => n <= 1), `${begun}, ${done}`);
+  }));
+});
+
+Deno.test("a rung that comes up takes the first handshake along, also when its mail is on the way or lost", () => {
+  fc.assert(
+    fc.property(
+      fc.boolean(),
+      begins,
+      tens(10, 1_100),
+      fc.option(fc.integer({ min: 0, max: 5 }), { nil: undefined }),
+      tens(0, 3_000),
+      (newcomerWins, begins, mail, lost, rung) => {
+        const { begun, done } = meet({ newcomerWins, begins, mail, ...(lost === undefined ? {} : { lost }), rung });
+        assert.ok(begun.every((n) => n <= 1), `${begun}, ${done}`);
+      },
+    ),
+  );
+});
+
+Deno.test("a mail that is lost costs the first handshake one more at most", () => {
+  fc.assert(
+    fc.property(
+      fc.boolean(),
+      begins,
+      tens(10, 1_100),
+      fc.integer({ min: 0, max: 5 }),
+      (newcomerWins, begins, mail, lost) => {
+        const { begun, done } = meet({ newcomerWins, begins, mail, lost });
+        assert.ok(begun.every((n) => n <= 2), `${begun}, ${done}`);
+      },
+    ),
+  );
 });

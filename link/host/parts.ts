@@ -25,6 +25,7 @@ import { Admissions } from "./login/admissions.ts";
 import { whyOf } from "./look.ts";
 import type { Machine } from "./machine.ts";
 import { NetworkView } from "./network_view.ts";
+import { Outbox } from "./outbox.ts";
 import type { DaemonHooks, Ground } from "./parts_host.ts";
 import { PeerTable } from "./peer_table.ts";
 import type { PortMap } from "./portmap/port_map.ts";
@@ -52,6 +53,7 @@ export class Parts {
   readonly rotator: Rotator;
   readonly heads: Heads;
   readonly desk: LedgerDesk;
+  readonly outbox: Outbox;
   readonly conversation: Conversation;
   readonly addresses: HostAddresses;
   readonly surroundings: Surroundings;
@@ -113,7 +115,7 @@ export class Parts {
       met: d.met,
       tellPeer: (id, word) => this.signals.send(id, { t: "meet", ...word }),
       session: d.gateSession,
-      interrupted: () => p.hub.askAgain(),
+      interrupted: () => p.hub.freshen(),
       signal: (from, box) => this.signals.receive(from, box),
       presence: (_gate, node, up) => d.presence(node, up),
       packet: (from, packet) => this.peers.all.get(from)?.relayed(packet),
@@ -129,7 +131,7 @@ export class Parts {
       self: { id: p.id, key: identity.seal },
       sealKeyOf: (id) => this.peers.all.has(id) ? this.view.nodes.get(id)?.verified.record.seal : undefined,
       head: () => this.view.ledger.head,
-      deliver: (to, box) => this.conversation.deliver(to, box),
+      deliver: (to, box, kind) => this.conversation.deliver(to, box, kind),
       received: (from, signal, kept) => this.conversation.received(from, signal, kept),
       dropped: (from, why) => o.log.debug("A signal was dropped", { from: this.nameOf(from), why }),
       now,
@@ -161,12 +163,12 @@ export class Parts {
       heads: () => this.heads,
       changed: d.changed,
     });
+    this.outbox = new Outbox({ mesh: this.mesh, log: o.log, now: due });
     this.conversation = new Conversation({
       view: this.view,
       gates: this.gates,
       heads: this.heads,
-      mesh: this.mesh,
-      log: o.log,
+      outbox: this.outbox,
       meshUp: d.meshUp,
       send: (to, body) => this.signals.send(to, body),
       changed: d.changed,

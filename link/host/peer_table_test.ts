@@ -66,6 +66,19 @@ Deno.test("PeerTable writes the first handshake to a newcomer, and to nobody who
   assert.deepEqual(made.told, ["bob wireguard"]);
 });
 
+Deno.test("PeerTable writes to a newcomer in a small network only: in a large one everybody would at once", async () => {
+  using made = await table();
+  for (let i = 1; i < 64; i++) await join(made.v, `old${i}`, { iat: NOW - 3_600 });
+  made.peers.sync();
+  for (const name of ["last", "late"]) {
+    const id = await join(made.v, name);
+    made.peers.sync();
+    made.peers.all.get(id)!.packets.outgoing(INITIATION);
+  }
+  assert.equal(made.peers.all.size, 65);
+  assert.deepEqual(made.told, ["last wireguard"]);
+});
+
 Deno.test("PeerTable is complete when WireGuard knows who is there; nobody waits for others", async () => {
   using made = await table();
   const signal = new AbortController().signal;

@@ -24,8 +24,8 @@ export interface SignalHost {
   /** The sealing key of a peer by its verified record, or undefined when it is none. */
   sealKeyOf(id: string): string | undefined;
   head(): LedgerHead;
-  /** Hands a box to whatever reaches the peer now. */
-  deliver(to: string, box: string): void;
+  /** Hands a box to whatever reaches the peer now; `kind` is what it holds. */
+  deliver(to: string, box: string, kind: SignalBody["t"]): void;
   /** `kept` is how long it lay in the mailbox, in ms. */
   received(from: string, signal: Signal, kept: number): Promise<void> | void;
   dropped(from: string, why: string): void;
@@ -51,7 +51,10 @@ export class Signals {
     const next = last.then(async () => {
       const seal = this.#host.sealKeyOf(to);
       if (seal === undefined) return;
-      this.#counter = Math.max(this.#host.now(), this.#counter + 1);
+      const now = this.#host.now();
+      // Numbers from a clock that was far ahead and is right again: nobody has taken any of those, nor would take the next.
+      if (this.#counter > now + MAX_AGE) this.#counter = 0;
+      this.#counter = Math.max(now, this.#counter + 1);
       const signal: Signal = { v: 1, n: this.#counter, head: shown ?? this.#host.head(), body };
       const box = await sealBox({
         plain: utf8(JSON.stringify(signal)),
@@ -59,7 +62,7 @@ export class Signals {
         from: this.#host.self,
         to: { id: to, seal },
       });
-      this.#host.deliver(to, box);
+      this.#host.deliver(to, box, body.t);
     }).catch((error) => this.#host.dropped(to, errorLine(error)));
     this.#out.set(to, next);
   }

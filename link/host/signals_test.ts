@@ -9,20 +9,25 @@ const HEAD = { seq: 3, hash: "A".repeat(43) };
 interface End {
   signals: Signals;
   got: SignalBody[];
+  /** How long each of `got` was kept. */
+  kept: number[];
   dropped: string[];
-  boxes: { to: string; box: string }[];
+  boxes: { to: string; box: string; kind: string }[];
 }
 
 async function end(id: string, peers: Record<string, string>, now: () => number): Promise<End> {
   const key = await boxer(id);
-  const e: Omit<End, "signals"> = { got: [], dropped: [], boxes: [] };
+  const e: Omit<End, "signals"> = { got: [], kept: [], dropped: [], boxes: [] };
   const signals = new Signals({
     net: NET,
     self: { id, key },
     sealKeyOf: (other) => peers[other],
     head: () => HEAD,
-    deliver: (to, box) => e.boxes.push({ to, box }),
-    received: (_from: string, signal: Signal) => void e.got.push(signal.body),
+    deliver: (to, box, kind) => e.boxes.push({ to, box, kind }),
+    received: (_from: string, signal: Signal, kept: number) => {
+      e.got.push(signal.body);
+      e.kept.push(kept);
+    },
     dropped: (_from, why) => e.dropped.push(why),
     now,
   });
@@ -46,6 +51,18 @@ Deno.test("Signals arrive once and in order", async () => {
   for (const { box } of alice.boxes) bob.signals.receive("alice", box);
   await until(() => bob.got.length === 10);
   assert.deepEqual(bob.got, Array.from({ length: 10 }, (_, n) => ({ t: "echo", n })));
+});
+
+Deno.test("Signals says what a box holds, and how long it lay in the mailbox", async () => {
+  const [alice, bob] = await pair();
+  alice.signals.send("bob", { t: "wireguard", packet: "AA" });
+  alice.signals.send("bob", { t: "echo", n: 1 });
+  await until(() => alice.boxes.length === 2);
+  assert.deepEqual(alice.boxes.map(({ kind }) => kind), ["wireguard", "echo"]);
+  bob.signals.receive("alice", alice.boxes[0]!.box, 1_234);
+  bob.signals.receive("alice", alice.boxes[1]!.box);
+  await until(() => bob.got.length === 2);
+  assert.deepEqual(bob.kept, [1_234, 0], "a gate keeps nothing");
 });
 
 Deno.test("Signals that are replayed are dropped, those that were overtaken are not", async () => {
@@ -73,6 +90,25 @@ Deno.test("Signals that a carrier attributes to somebody else, or that are stale
   await until(() => bob.dropped.length === 2);
   assert.match(bob.dropped[1]!, /old/);
   assert.deepEqual([...bob.got, ...alice.got], []);
+});
+
+Deno.test("Signals are heard again as soon as a clock that was hours ahead is right, and before that by nobody", async () => {
+  const right = 100_000_000;
+  let now = right + 7_200_000;
+  const keys = { alice: (await boxer("alice")).public, bob: (await boxer("bob")).public };
+  const [alice, bob] = [
+    await end("alice", { bob: keys.bob }, () => now),
+    await end("bob", { alice: keys.alice }, () => right),
+  ];
+  for (const [n, ahead] of [[1, 7_200_000], [2, 0], [3, 0], [4, 200_000], [5, 0]] as const) {
+    now = right + ahead;
+    alice.signals.send("bob", { t: "echo", n });
+    await until(() => alice.boxes.length === n);
+  }
+  for (const { box } of alice.boxes) bob.signals.receive("alice", box);
+  await until(() => bob.got.length + bob.dropped.length === 5);
+  assert.deepEqual(bob.got.map((body) => body.t === "echo" && body.n), [2, 3, 4, 5]);
+  assert.match(bob.dropped[0]!, /clock that is ahead/);
 });
 
 Deno.test("Signals bounds what one peer can make it do at once", async () => {

@@ -90,7 +90,7 @@ export class HttpConnection {
       reject(this.#lost(signal.reason));
       return promise;
     }
-    if (!this.#mayKeep(request)) this.#dropIdle();
+    if (!this.#mayKeep(request)) this.dropIdle();
     const tls = this.#server.protocol === "https:";
     const pinned = this.#ca === undefined ? {} : { ca: this.#ca, servername: MESH_TLS_NAME };
     const outgoing = (tls ? httpsRequest : httpRequest)({
@@ -126,7 +126,7 @@ export class HttpConnection {
   }
 
   /** What is asked next goes over a new connection, which is kept. */
-  #dropIdle(): void {
+  dropIdle(): void {
     for (const idle of Object.values(this.#agent.freeSockets)) for (const socket of [...idle ?? []]) socket.destroy();
   }
 

@@ -69,6 +69,11 @@ export class MeshClient {
     return this.#http;
   }
 
+  /** Connections that wait may lead nowhere now: what is asked next goes over a new one. */
+  networkMoved(): void {
+    this.#http.dropIdle();
+  }
+
   close(): void {
     this.#http.close();
   }
@@ -121,7 +126,7 @@ export class MeshClient {
 
   async publishNode(record: string): Promise<z.infer<typeof recordAnswer>> {
     const certificate = await this.#options.certificate?.() ?? null;
-    return parse(recordAnswer, await this.#post("/v1/nodes", { record }, certificate), "answer");
+    return parse(recordAnswer, await this.#post("/v1/nodes", { record }, { certificate }), "answer");
   }
 
   async publishGate(record: string): Promise<z.infer<typeof recordAnswer>> {
@@ -139,8 +144,8 @@ export class MeshClient {
   }
 
   /** Leaves a sealed box for a node, or several that arrive in this order. */
-  async mail(to: string, box: string | readonly string[]): Promise<void> {
-    await this.#post("/v1/mail", { to, box });
+  async mail(to: string, box: string | readonly string[], o: { signal?: AbortSignal } = {}): Promise<void> {
+    await this.#post("/v1/mail", { to, box }, o);
   }
 
   /** Tells the coordinator that a log-in is under way whose browser may come back to it; `id` is the hash of its `state`. */
@@ -247,10 +252,14 @@ export class MeshClient {
     }
   }
 
-  async #post(path: string, value: unknown, certificate: ClientCertificate | null = null): Promise<unknown> {
+  async #post(
+    path: string,
+    value: unknown,
+    o: { certificate?: ClientCertificate | null; signal?: AbortSignal } = {},
+  ): Promise<unknown> {
     const body = utf8(JSON.stringify(value));
     const headers = await this.#proof("POST", path, body);
-    return await this.#http.json({ method: "POST", path, headers, body, certificate });
+    return await this.#http.json({ method: "POST", path, headers, body, ...o });
   }
 
   async #proof(method: string, path: string, body: Bytes = utf8("")): Promise<Record<string, string>> {

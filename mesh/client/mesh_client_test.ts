@@ -90,6 +90,39 @@ Deno.test("MeshClient turns problems into the error that they tell of", async ()
   );
 });
 
+Deno.test("MeshClient.mail() is given up when told, and a network that moved takes the kept connections along", async () => {
+  const asked: { from: number; body: unknown }[] = [];
+  const hangs = Promise.withResolvers<void>();
+  const released = Promise.withResolvers<Response>();
+  const server = Deno.serve(
+    { hostname: "127.0.0.1", port: 0, onListen() {}, cert: tls.cert, key: tls.key },
+    async (request, { remoteAddr }) => {
+      const mail = request.method === "POST";
+      asked.push({ from: (remoteAddr as Deno.NetAddr).port, body: mail ? await request.json() : null });
+      if (!mail) return Response.json({ records: [] });
+      hangs.resolve();
+      return await released.promise;
+    },
+  );
+  using client = makeClient(`127.0.0.1:${server.addr.port}`, tls.ca);
+  await client.nodes();
+  await client.nodes();
+  client.networkMoved();
+  await client.nodes();
+  const [first, second, third] = asked.map(({ from }) => from);
+  assert.equal(first, second, "one connection");
+  assert.notEqual(second, third, "another network");
+  const stop = new AbortController();
+  const mail = client.mail("bob", ["1", "2"], { signal: stop.signal });
+  await hangs.promise;
+  assert.deepEqual(asked[3]!.body, { to: "bob", box: ["1", "2"] });
+  stop.abort(new Error("enough"));
+  await rejectsWith(mail, "unreachable", /enough/);
+  released.resolve(Response.json({}));
+  client.close();
+  await server.shutdown();
+});
+
 Deno.test("MeshClient.draft() is null when there is none", async () => {
   await withServer(() => {
     const problem = toProblem(new GhostError("not_found", "No draft"));

@@ -32,17 +32,17 @@ export async function postMail(
     fromOne?: number;
   },
 ): Promise<void> {
-  let waiting = boxes.length;
-  let mine = boxes.length;
-  for (const { mail } of await readMail(kv, net, { to, after: 0, now })) {
-    waiting++;
-    if (mail.from === from) mine++;
-  }
-  if (waiting > MAX_WAITING || mine > fromOne) {
-    throw new GhostError("too_many", "Too many messages wait for this node", { mend: "send again in a minute" });
-  }
-  await commit(kv, net, () =>
-    Promise.resolve({
+  const room = async () => {
+    const waiting = await readMail(kv, net, { to, after: 0, now });
+    const mine = waiting.filter(({ mail }) => mail.from === from);
+    if (waiting.length + boxes.length > MAX_WAITING || mine.length + boxes.length > fromOne) {
+      throw new GhostError("too_many", "Too many messages wait for this node", { mend: "send again in a minute" });
+    }
+  };
+  await room(); // who is refused keeps nobody else waiting
+  await commit(kv, net, async () => {
+    await room(); // of many posts at once each has found the mailbox as empty as the first
+    return {
       items: boxes.map(() => ({ t: "mail", to })),
       write: (op, first) =>
         boxes.forEach((box, i) => {
@@ -50,7 +50,8 @@ export async function postMail(
           op.set(keys.mail(net, to, first + i), mail, { expireIn: MAIL_LIFE });
         }),
       result: undefined,
-    }));
+    };
+  });
 }
 
 /** Boxes for `to` that came after feed sequence `after` and still count, oldest first; `kept` is for how long, in ms. */

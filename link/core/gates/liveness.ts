@@ -14,6 +14,8 @@ const MISSES = 5;
 /** So many, and there is reason to ask others; and so many are enough where these have the same to tell. */
 const DOUBTS = 1;
 const ACCUSED = 2;
+/** A radio or an uplink that has to wake up first answers within this, ms. */
+const WAKING = 600;
 /** A look that comes later than this after its time says more about this machine than about the gate, ms. */
 const LATE = 250;
 
@@ -39,10 +41,10 @@ export class Liveness {
     return this.#misses > DOUBTS;
   }
 
-  /** Not a word since it is wanted, though questions had time to be answered. @param rttMs its round trip, where that is known */
+  /** Not a word since it is wanted, though a question had time to be answered. @param rttMs its round trip; null says nothing */
   stale(rttMs: number | null): boolean {
-    const answerable = this.#misses > DOUBTS && (this.#misses - 1) * EVERY >= 2 * (rttMs ?? 0);
-    return this.#heardAt < this.#wantedAt && answerable;
+    if (rttMs === null || this.#heardAt >= this.#wantedAt) return false;
+    return (this.#misses - 1) * EVERY >= Math.max(WAKING, 2 * rttMs);
   }
 
   /** Somebody who has reached others through this gate reaches nobody any more. */

@@ -10,6 +10,11 @@ const HEARD = 10_000;
 /** Packets for one peer within PERIOD, in ms. */
 const MOST = 6;
 const PERIOD = 60_000;
+/**
+ * A message that was kept on its way for longer is void, in ms: it waited for a daemon that was away, or for a connection that was dead,
+ * and whoever sent it has begun anew since. WireGuard would take an old initiation for the newest and give up its own for it.
+ */
+export const FRESH = 1_000;
 /** Bytes of WireGuard's messages (whitepaper, 5.4.2, 5.4.3, and 5.4.6 without data). */
 const LENGTHS = { initiation: 148, response: 92, empty: 32 };
 const DATA = 4;

@@ -16,6 +16,11 @@
 export const ANSWERING = 250;
 /** How long an initiation that is not answered counts as under way, in ms. */
 export const UNDER_WAY = 1_000;
+/**
+ * The same where it left by signal: a mailbox that is far away, over a connection that is still to be made, takes a second or more one
+ * way. WireGuard begins anew after 5 s; what waited for this to pass can be answered until then.
+ */
+export const POSTED_UNDER_WAY = 4_000;
 
 const INITIATION = 1;
 const RESPONSE = 2;
@@ -39,8 +44,8 @@ export interface Due {
 /** The tie-break of one pair. */
 export class HandshakeTie {
   readonly #wins: boolean;
-  /** When our own initiation left that counts as under way. */
-  #sentAt: number | null = null;
+  /** Until then our own initiation that has left counts as under way. */
+  #underWay = -Infinity;
   /** Until then WireGuard has an initiation of the peer that it has not answered yet. */
   #answering = -Infinity;
   #waiting: Due & { until: number } | null = null;
@@ -61,23 +66,25 @@ export class HandshakeTie {
     return true;
   }
 
-  /** A packet has left for the peer. */
-  left(packet: Uint8Array, now: number): void {
-    if (isInitiation(packet)) this.#sentAt = now;
+  /** A packet has left for the peer, over a rung or by signal; one that went by signal may follow over a rung, which is the faster way. */
+  left(packet: Uint8Array, now: number, { posted = false }: { posted?: boolean } = {}): void {
+    if (!isInitiation(packet)) return;
+    this.#underWay = now + (posted ? POSTED_UNDER_WAY : UNDER_WAY);
+    if (this.#waiting?.inward) this.#waiting.until = this.#underWay;
   }
 
   /** Whether WireGuard is to get a packet of the peer now; the same. */
   incoming(packet: Uint8Array, now: number): boolean {
     if (isResponse(packet)) {
-      this.#sentAt = null;
+      this.#underWay = -Infinity;
       this.#answered();
     }
     if (!isInitiation(packet)) return true;
-    if (this.#wins && this.#sentAt !== null && now < this.#sentAt + UNDER_WAY) {
-      this.#waiting = { packet, inward: true, until: this.#sentAt + UNDER_WAY };
+    if (this.#wins && now < this.#underWay) {
+      this.#waiting = { packet, inward: true, until: this.#underWay };
       return false;
     }
-    this.#sentAt = null;
+    this.#underWay = -Infinity;
     this.#answering = now + ANSWERING;
     this.#waiting = null;
     return true;
