@@ -22,7 +22,7 @@ import { RouteChooser } from "./routes/chooser.ts";
 import type { Wanted, WantedPeer } from "./wanted.ts";
 import { hostPrefix, Ways } from "./ways.ts";
 import { type Device, openDevice } from "./wg_device.ts";
-import { countersOf, portInUse, WireGuard } from "./wg.ts";
+import { countersOf, whenFree, WireGuard } from "./wg.ts";
 
 export type { MachineOptions, Wanted, WantedPeer };
 
@@ -107,12 +107,15 @@ export class Machine {
   async checkPort(): Promise<void> {
     // A device of the kernel's that an earlier run left may have it already.
     if (this.#o.port === 0 || (await this.wg.show()).listenPort === this.#wgPort) return;
-    try {
-      Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: this.#wgPort }).close();
-    } catch (error) {
-      if (error instanceof Deno.errors.AddrInUse) throw portInUse(this.#wgPort);
-      throw error;
-    }
+    await whenFree(this.#wgPort, () => {
+      try {
+        Deno.listenDatagram({ transport: "udp", hostname: "0.0.0.0", port: this.#wgPort }).close();
+        return Promise.resolve(true);
+      } catch (error) {
+        if (error instanceof Deno.errors.AddrInUse) return Promise.resolve(false);
+        throw error;
+      }
+    });
   }
 
   /** The tunnel's device, once it is `opened`. */

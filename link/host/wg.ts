@@ -12,6 +12,9 @@ import { type LinkTools, MAX_TOOL_OUTPUT, toolError } from "./tools.ts";
 
 /** Peers in one call of `wg set`. */
 const BATCH_PEERS = 100;
+/** How often a port that is taken is tried, and the waits between, in ms. */
+const TRIES = 9;
+const BETWEEN_TRIES = 250;
 /** Characters of arguments in one call; the system takes 2 MiB with the environment. */
 const BATCH_CHARS = 64 * 1024;
 
@@ -53,22 +56,32 @@ export class WireGuard {
   async apply(steps: readonly WgStep[], privateKey: (publicKey: string) => string): Promise<void> {
     for (const call of wgCalls(steps)) {
       const stdin = call.publicKey === undefined ? {} : { stdin: `${toWgKey(privateKey(call.publicKey))}\n` };
-      const result = await this.#runner.run(this.#wg, ["set", this.iface, ...call.args], stdin);
-      if (result.code === 0) continue;
-      if (/address (already )?in use/i.test(result.stderr)) {
-        throw portInUse(call.listenPort ?? "of WireGuard");
-      }
-      throw toolError(result, `wg set ${this.iface}`);
+      await whenFree(call.listenPort ?? "of WireGuard", async () => {
+        const result = await this.#runner.run(this.#wg, ["set", this.iface, ...call.args], stdin);
+        if (result.code === 0) return true;
+        if (/address (already )?in use/i.test(result.stderr)) return false;
+        throw toolError(result, `wg set ${this.iface}`);
+      });
     }
   }
 }
 
-/** The one error for a tunnel's port that somebody else has. */
-export function portInUse(port: number | string): GhostError {
-  return new GhostError("port_in_use", "Another program uses WireGuard's port", {
-    place: `UDP port ${port}`,
-    mend: "stop that program, or choose another with `port` in ghostlink.toml",
-  });
+/**
+ * Takes the tunnel's port as soon as it is free. The system gives any port to whoever asks for one (a question to a name server, a
+ * probe), so one that is taken may be free a moment later.
+ * @param take true when it has it
+ * @throws GhostError `port_in_use` when somebody keeps it
+ */
+export async function whenFree(port: number | string, take: () => Promise<boolean>): Promise<void> {
+  for (let tries = 1; !await take(); tries++) {
+    if (tries === TRIES) {
+      throw new GhostError("port_in_use", "Another program uses WireGuard's port", {
+        place: `UDP port ${port}`,
+        mend: "stop that program, or choose another with `port` in ghostlink.toml",
+      });
+    }
+    await new Promise((resolve) => setTimeout(resolve, BETWEEN_TRIES));
+  }
 }
 
 /** What was observed of each peer, by its key. */

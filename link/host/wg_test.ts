@@ -102,11 +102,23 @@ Deno.test("WireGuard.apply() hands the private key over by standard input only",
   assert.equal(calls[0]!.options?.stdin, `${toWgKey(key(2))}\n`);
 });
 
-Deno.test("WireGuard.apply() says that the port is taken", async () => {
+Deno.test("WireGuard.apply() says that the port is taken, once somebody keeps it", async () => {
   const runner: Runner = {
     run: () => Promise.resolve({ code: 1, stdout: "", stderr: "Unable to modify interface: Address already in use\n" }),
     spawn: () => assert.fail("nothing to spawn"),
   };
   const wg = new WireGuard({ runner, tools: { wg: "/usr/bin/wg" }, iface: "ghost0" });
   await assert.rejects(wg.apply([{ type: "device", listenPort: 51820 }], () => ""), { code: "port_in_use" });
+});
+
+Deno.test("WireGuard.apply() takes a port that somebody had for a moment", async () => {
+  let calls = 0;
+  const taken = { code: 1, stdout: "", stderr: "Unable to modify interface: Address already in use\n" };
+  const runner: Runner = {
+    run: () => Promise.resolve(++calls < 3 ? taken : { code: 0, stdout: "", stderr: "" }),
+    spawn: () => assert.fail("nothing to spawn"),
+  };
+  const wg = new WireGuard({ runner, tools: { wg: "/usr/bin/wg" }, iface: "ghost0" });
+  await wg.apply([{ type: "device", listenPort: 51820 }], () => "");
+  assert.equal(calls, 3);
 });
