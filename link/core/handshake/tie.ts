@@ -12,8 +12,11 @@
  * Only the first byte of a packet is looked at (WireGuard, section 5.4: 1 initiation, 2 response).
  */
 
-/** WireGuard's answer to an initiation of the peer is waited for so long, in ms; what it begins itself meanwhile waits. */
-export const ANSWERING = 250;
+/**
+ * WireGuard's answer to an initiation of the peer is waited for so long, in ms; what it begins itself meanwhile waits. On a machine
+ * that starts much at once its answer took 394.
+ */
+export const ANSWERING = 1_000;
 /** How long an initiation that is not answered counts as under way, in ms. */
 export const UNDER_WAY = 1_000;
 /**
