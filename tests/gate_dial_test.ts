@@ -84,7 +84,9 @@ Deno.test("an admin's entries reach a gate most of whose addresses are silent, a
  * A way to a gate's port that, once cut, carries only who comes anew: as if the gate had been started anew, without a word. Closed, it
  * carries nobody.
  */
-function wayTo(port: number): { port: number; cut(): void; close(): void; open(): void; [Symbol.dispose](): void } {
+function wayTo(
+  port: number,
+): { port: number; cut(): void; close(): void; open(): void; callers(): number; [Symbol.dispose](): void } {
   let closed = false;
   const front = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
   const backs = new Map<number, { socket: Deno.DatagramConn; cut: boolean }>();
@@ -106,19 +108,25 @@ function wayTo(port: number): { port: number; cut(): void; close(): void; open()
     cut: () => backs.forEach((flow) => flow.cut = true),
     close: () => closed = true,
     open: () => closed = false,
+    callers: () => backs.size,
     [Symbol.dispose]: () => [front, ...[...backs.values()].map(({ socket }) => socket)].forEach((s) => s.close()),
   };
 }
 
-Deno.test("a session that goes silent is replaced by another one, long before QUIC gives it up, and that is no copy of us", async () => {
-  await using w = await GateWorld.create();
-  const node = await w.network.node("a", w.grant);
-  using way = wayTo(w.gate.port);
+/** Keeps a session over that way, up and answered once. */
+async function keepBy(way: { port: number }, w: GateWorld, now: () => number): Promise<ReturnType<typeof keep>> {
   const there = gateAt(w.gate, ["127.0.0.1"]);
   const gate = { ...there, record: { ...there.record, quic: way.port } };
+  const kept = keep(gate, await w.network.node("a", w.grant), { now });
+  await until("the session and its first answer", () => kept.keeper.client?.rttMs !== null && kept.keeper.client);
+  return kept;
+}
+
+Deno.test("a session that goes silent is replaced by another one, long before QUIC gives it up, and that is no copy of us", async () => {
+  await using w = await GateWorld.create();
+  using way = wayTo(w.gate.port);
   let now = 1_000_000;
-  const { keeper, told } = keep(gate, node, { now: () => now });
-  await until("the session and its first answer", () => keeper.client?.rttMs !== null && keeper.client);
+  const { keeper, told } = await keepBy(way, w, () => now);
   const first = keeper.client!;
   const wanted = (ms: number) => {
     keeper.used(now += ms);
@@ -136,12 +144,9 @@ Deno.test("a session that goes silent is replaced by another one, long before QU
 
 Deno.test("an idle session that does not answer once it is wanted is replaced before it counts as silent", async () => {
   await using w = await GateWorld.create();
-  const node = await w.network.node("a", w.grant);
   using way = wayTo(w.gate.port);
-  const there = gateAt(w.gate, ["127.0.0.1"]);
   let now = 1_000_000;
-  const { keeper, told } = keep({ ...there, record: { ...there.record, quic: way.port } }, node, { now: () => now });
-  await until("the session and its first answer", () => keeper.client?.rttMs !== null && keeper.client);
+  const { keeper, told } = await keepBy(way, w, () => now);
   const first = keeper.client;
   way.cut();
   now += 9_000;
@@ -160,17 +165,15 @@ Deno.test("an idle session that does not answer once it is wanted is replaced be
 
 Deno.test("an idle session that answers while another one is being opened in its place goes on, and the other one is given up", async () => {
   await using w = await GateWorld.create();
-  const node = await w.network.node("a", w.grant);
   using way = wayTo(w.gate.port);
-  const there = gateAt(w.gate, ["127.0.0.1"]);
   let now = 1_000_000;
-  const { keeper, told } = keep({ ...there, record: { ...there.record, quic: way.port } }, node, { now: () => now });
-  await until("the session and its first answer", () => keeper.client?.rttMs !== null && keeper.client);
+  const { keeper, told } = await keepBy(way, w, () => now);
   const first = keeper.client!;
   way.close();
   keeper.used(now += 9_000);
   for (const ms of [0, 300, 300]) keeper.tick(now += ms);
   assert.deepEqual(told, ["up", "doubted"]);
+  await until("the other one's first word, in vain", () => way.callers() === 2);
   way.open();
   first.ping();
   await until("an answer", () => first.heardAt === now);

@@ -91,10 +91,8 @@ export class GateKeeper {
   #silent = false;
   #usedAt = -Infinity;
   #unanswered = () => {};
-  /** The dial under way. */
-  /** A session is being opened in the place of one that does not answer. */
-  #replacing = false;
-  #dial: { since: number; abort: AbortController } | null = null;
+  /** The dial under way; beside a session it is for another one in its place, which the gate ends for it once it has `spoken`. */
+  #dial: { since: number; abort: AbortController; spoken: boolean } | null = null;
 
   constructor(gate: VerifiedGate, host: KeeperHost) {
     this.gate = gate;
@@ -173,9 +171,7 @@ export class GateKeeper {
   /** Opens another session beside one that does not answer; null when it cannot now, and that one is still there. */
   async #replace(client: GateClient, ended: Promise<string>): Promise<Over | null> {
     const next = this.#open(false);
-    this.#replacing = true;
     const first = await Promise.race([ended, next]);
-    this.#replacing = false;
     if (typeof first === "string") return { reason: first, next };
     if (first) {
       client.close(REPLACED);
@@ -197,13 +193,19 @@ export class GateKeeper {
   async #open(tells: boolean): Promise<Session | null> {
     const { promise: ended, resolve: closed } = Promise.withResolvers<string>();
     const events = { ...this.#host.events(this), closed };
-    const dial = this.#dial = { since: this.#host.now(), abort: new AbortController() };
+    const dial = { since: this.#host.now(), abort: new AbortController(), spoken: false };
+    this.#dial = dial;
     const signal = AbortSignal.any([this.#abort.signal, dial.abort.signal]);
     try {
       const client = await raceFor(await this.#host.ways(this.gate), {
         signal,
-        dial: (host, o) =>
-          GateClient.connect({ ...this.#host.dial(), ...this.#guard, ...o, gate: this.gate, host }, events),
+        dial: (host, o) => {
+          const turn = () => o.turn().then(() => void (dial.spoken = true));
+          return GateClient.connect(
+            { ...this.#host.dial(), ...this.#guard, ...o, turn, gate: this.gate, host },
+            events,
+          );
+        },
         close: (client) => client.close(),
       });
       return { client, ended };
@@ -259,7 +261,7 @@ export class GateKeeper {
       this.#tell.silent(silent);
     }
     if (silent || this.#stale) this.#unanswered();
-    else if (this.#replacing) this.#dial?.abort.abort(); // it was only slow
+    else if (this.#dial?.spoken === false) this.#dial.abort.abort(); // it was only slow
   }
 
   /** When `tick` is due, ms; null while nobody waits for anything. */
