@@ -1,13 +1,6 @@
 import assert from "node:assert/strict";
 import { ok, refused, World } from "./testing.ts";
-import { brief } from "./testing_events.ts";
-
-const POLICY = `[tags]
-web = []
-[[allow]]
-from = ["tag:web"]
-to = ["nas"]
-`;
+import { brief, POLICY } from "./testing_events.ts";
 
 Deno.test("POST /v1/mail goes to whom one may see, lives a minute and is bounded", async () => {
   using kv = await Deno.openKv(":memory:");

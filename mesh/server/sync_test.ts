@@ -3,15 +3,8 @@ import { appendLedger } from "../store/mod.ts";
 import { twin } from "../store/testing.ts";
 import { signEntry } from "../trust/ledger.ts";
 import { newApp, ok, type Received, refused, World } from "./testing.ts";
-import { brief } from "./testing_events.ts";
+import { brief, POLICY } from "./testing_events.ts";
 import { toNewEntry } from "./touch.ts";
-
-const POLICY = `[tags]
-web = []
-[[allow]]
-from = ["tag:web"]
-to = ["nas"]
-`;
 
 Deno.test("GET /v1/sync: a snapshot, then deltas, and each reader only what it may see", async () => {
   using kv = await Deno.openKv(":memory:");

@@ -1,5 +1,13 @@
-/** What tests of streams read of their events. */
+/** What tests of streams share: a policy, and how they read events. */
 import type { Machine, Received } from "./testing.ts";
+
+/** Under which "nas" sees the machines with tag:web, and they see nobody but it. */
+export const POLICY: string = `[tags]
+web = []
+[[allow]]
+from = ["tag:web"]
+to = ["nas"]
+`;
 
 /** Events as short texts: what they are and whom they concern. */
 export function brief(events: (Received | null)[], machines: Machine[]): string[] {
