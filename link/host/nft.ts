@@ -3,6 +3,7 @@
  * small changes of the bridges as elements of its maps. No other table is read or touched.
  */
 import { InTurn } from "../../mesh/wire/in_turn.ts";
+import { hasTable } from "../../mesh/host/nft.ts";
 import type { Runner } from "../../mesh/host/runner.ts";
 import {
   type Bridge,
@@ -12,7 +13,7 @@ import {
   tableName,
   type TableParts,
 } from "../core/plan/mod.ts";
-import { hasTable, type LinkTools, toolError } from "./tools.ts";
+import { type LinkTools, toolError } from "./tools.ts";
 
 /** The table of one tunnel interface. Calls are done one after another. */
 export class LinkTable {

@@ -5,6 +5,7 @@
  */
 import { createHmac } from "node:crypto";
 import type { Log } from "../../../mesh/host/log.ts";
+import { hasTable } from "../../../mesh/host/nft.ts";
 import type { Runner, RunningChild } from "../../../mesh/host/runner.ts";
 import { openPrivateDir, writeSecret } from "../../../mesh/host/state_dir.ts";
 import { errorLine, GhostError } from "../../../mesh/wire/errors.ts";
@@ -93,7 +94,7 @@ export class Coturn {
   /** Loads the egress rules again if somebody has flushed them; true when they were gone. */
   async ensureWall(): Promise<boolean> {
     const { runner, tools, plan } = this.#o;
-    if ((await runner.run(tools.nft, ["-t", "list", "table", "inet", TURN_TABLE])).code === 0) return false;
+    if (await hasTable(runner, tools.nft, TURN_TABLE)) return false;
     await this.#wall(renderWalls(plan));
     return true;
   }

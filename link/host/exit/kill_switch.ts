@@ -1,8 +1,9 @@
 /** The kill switch's table on this machine: whether it is there, loading it and taking it away. */
+import { hasTable } from "../../../mesh/host/nft.ts";
 import type { Runner } from "../../../mesh/host/runner.ts";
 import { type KillSwitch, killTable, removeKillSwitch, renderKillSwitch } from "../../core/plan/mod.ts";
 import type { LocalNetworks } from "../ip.ts";
-import { hasTable, toolError } from "../tools.ts";
+import { toolError } from "../tools.ts";
 
 /** The table of one tunnel. */
 export class KillTable {
