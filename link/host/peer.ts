@@ -70,6 +70,7 @@ export class Peer {
       rearm: () => host.rearm(),
       now: host.now,
     });
+    void this.packets.known.then(() => this.event({ kind: "wgConfigured" }));
     this.#ice = new IceAgent({ role, tieBreaker: host.tieBreaker, crypto: host.crypto, accept: host.accept });
     this.timeline = new Timeline(host.now);
     this.#guess = new PeerGuess({

@@ -9,6 +9,9 @@
  *
  * The two ends decide for themselves and tell each other with `moved`. Who hears that the peer has fallen from direct falls
  * too, although its own half may still seem to work; who hears that the peer has climbed does not wait for its own hold.
+ * Nor does WireGuard send by itself before it knows the peer: its first handshake goes through this process, where what comes too
+ * early waits and two that cross are told apart.
+ *
  * A rung that failed is held down with growing waits. A held rung is still better than none.
  */
 import { endpointText, sameAddress } from "../../../mesh/wire/stun/address.ts";
@@ -44,6 +47,7 @@ export class Path {
   readonly #ice = new IceClock();
   #now = 0;
   #online = false;
+  #configured = false;
   #bridge = false;
   #mappingChangedAt = -Infinity;
   #current: Live | null = null;
@@ -135,6 +139,9 @@ export class Path {
       case "peerMovedAck":
         this.#mover.peerAcked(event.serial, now);
         break;
+      case "wgConfigured":
+        this.#configured = true;
+        break;
       case "wgHandshakeStale":
         this.#stale(now);
         break;
@@ -199,7 +206,8 @@ export class Path {
   }
 
   #choose(now: number): void {
-    const options = [...this.#live.values()].map((live) => ({ ...live, held: this.#hold(live.rung).holds(now) }));
+    const usable = [...this.#live.values()].filter(({ wireguard }) => wireguard === null || this.#configured);
+    const options = usable.map((live) => ({ ...live, held: this.#hold(live.rung).holds(now) }));
     const choice = best(options);
     const live = choice === undefined ? null : this.#live.get(choice.rung)!;
     if (live === this.#current) return;

@@ -21,6 +21,22 @@ Deno.test("Path without a gate begins ICE as soon as somebody carries its signal
   assert.deepEqual(bench.do(selected()), ["bridge on", "use direct", "notify direct", "moved direct"]);
 });
 
+Deno.test("Path leaves nothing to WireGuard's own sending before WireGuard knows the peer", () => {
+  const bench = new Bench({ configured: false });
+  assert.deepEqual(bench.do({ kind: "peerOnline" }), ["startIce"]);
+  assert.deepEqual(bench.do(selected()), []);
+  assert.deepEqual(bench.do({ kind: "gateUp" }), ["use quic", "notify quic", "moved quic"]);
+  assert.deepEqual(bench.do({ kind: "wgConfigured" }), ["bridge on", "use direct", "notify direct", "moved direct"]);
+});
+
+Deno.test("Path that has fallen away meanwhile is not used when WireGuard knows the peer", () => {
+  const bench = new Bench({ configured: false });
+  bench.do({ kind: "gateUp" });
+  bench.do(selected());
+  assert.deepEqual(bench.do({ kind: "iceConsentLost" }), []);
+  assert.deepEqual(bench.do({ kind: "wgConfigured" }), []);
+});
+
 Deno.test("Path climbs with the bridge on before the endpoint is set, and releases the relay when both have drained", () => {
   const bench = relayed();
   assert.deepEqual(bench.do(selected()), ["bridge on", "use direct", "notify direct", "moved direct"]);

@@ -66,6 +66,7 @@ class End {
   }
 
   gateUp(): void {
+    this.tell({ kind: "wgConfigured" });
     this.tell({ kind: "relayUp", relay: { rung: "quic", rank: 2, endpoint: null, rttMs: null, wireguard: null } });
     this.tell({ kind: "peerOnline" });
   }

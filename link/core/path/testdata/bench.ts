@@ -22,11 +22,15 @@ export function eventsOf(event: PathEvent | GateEvent): PathEvent[] {
   }];
 }
 
-/** A path and its clock; `do` returns the kinds of the actions, in order. */
+/** A path to a peer whom WireGuard knows, and its clock; `do` returns the kinds of the actions, in order. */
 export class Bench {
   readonly path = new Path();
   now = T0;
   last: PathAction[] = [];
+
+  constructor({ configured = true }: { configured?: boolean } = {}) {
+    if (configured) this.do({ kind: "wgConfigured" });
+  }
 
   do(event: PathEvent | GateEvent): string[] {
     this.last = eventsOf(event).flatMap((e) => this.path.handle(e, this.now));
