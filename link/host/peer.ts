@@ -67,10 +67,10 @@ export class Peer {
       post: (packet) => host.signal(id, { t: "wireguard", packet: toBase64Url(packet) }),
       // The bridge rewrites within one family, so packets of an IPv6 pair take the IPv6 loopback.
       deliver: (packet) => this.#loopback.send(packet, this.#bridge?.remote.address.includes(":") ? 6 : 4),
+      event: (kind) => this.event({ kind }),
       rearm: () => host.rearm(),
       now: host.now,
     });
-    void this.packets.known.then(() => this.event({ kind: "wgConfigured" }));
     this.#ice = new IceAgent({ role, tieBreaker: host.tieBreaker, crypto: host.crypto, accept: host.accept });
     this.timeline = new Timeline(host.now);
     this.#guess = new PeerGuess({

@@ -9,8 +9,8 @@
  *
  * The two ends decide for themselves and tell each other with `moved`. Who hears that the peer has fallen from direct falls
  * too, although its own half may still seem to work; who hears that the peer has climbed does not wait for its own hold.
- * Nor does WireGuard send by itself before it knows the peer: its first handshake goes through this process, where what comes too
- * early waits and two that cross are told apart.
+ * Before both WireGuards know each other none sends by itself: their first handshake goes through this process, where what comes
+ * too early waits and two that cross are told apart. What WireGuard sends itself to one that does not know it yet is lost, for 5 s.
  *
  * A rung that failed is held down with growing waits. A held rung is still better than none.
  */
@@ -25,6 +25,9 @@ import { best } from "./score.ts";
 const HOLD = { firstMs: 1_000, longestMs: 60_000, healthyMs: 60_000 };
 /** A NAT that gave another address so long ago, in ms, may be what the direct path has died of. */
 const CHANGED = 10_000;
+
+/** The peer's WireGuard is waited for so long before this one sends by itself, in ms: it may have nothing to say, and no way to. */
+const UNHEARD = 1_000;
 
 /** A rung that is up; `local` is the address that WireGuard sends from where that is known. */
 interface Live extends Relay {
@@ -47,7 +50,11 @@ export class Path {
   readonly #ice = new IceClock();
   #now = 0;
   #online = false;
-  #configured = false;
+  /** WireGuard knows the peer; the peer's knows this machine. */
+  #knows = false;
+  #known = false;
+  /** When the first rung of WireGuard's own came up. */
+  #ownSince = Infinity;
   #bridge = false;
   #mappingChangedAt = -Infinity;
   #current: Live | null = null;
@@ -85,6 +92,7 @@ export class Path {
       .map((rung) => this.#hold(rung).until).filter((until) => until > this.#now);
     const next = Math.min(
       ...held,
+      this.#knows && !this.#known ? afterNow(this.#ownSince + UNHEARD, this.#now) : Infinity,
       this.#mover.nextDeadline(this.#canSignal),
       this.#ice.nextDeadline(this.#now, this.#canSignal),
     );
@@ -140,7 +148,10 @@ export class Path {
         this.#mover.peerAcked(event.serial, now);
         break;
       case "wgConfigured":
-        this.#configured = true;
+        this.#knows = true;
+        break;
+      case "wgHeard":
+        this.#known = true;
         break;
       case "wgHandshakeStale":
         this.#stale(now);
@@ -168,6 +179,7 @@ export class Path {
     if (news || serial === this.#mover.peerSerial) this.#actions.push({ kind: "sendMovedAck", rung, serial });
     if (!news) return;
     const current = this.#current?.rung;
+    if (rung === "direct" || rung === "lane") this.#known = true; // it sends there by itself
     if (rung === "direct") this.#hold("direct").lift();
     else if (rung !== before && before !== "direct" && before === current && this.#current?.wireguard) {
       this.#hold(before).fail(now);
@@ -206,7 +218,11 @@ export class Path {
   }
 
   #choose(now: number): void {
-    const usable = [...this.#live.values()].filter(({ wireguard }) => wireguard === null || this.#configured);
+    if (this.#ownSince === Infinity && [...this.#live.values()].some(({ wireguard }) => wireguard)) {
+      this.#ownSince = now;
+    }
+    const own = this.#knows && (this.#known || now >= this.#ownSince + UNHEARD);
+    const usable = [...this.#live.values()].filter(({ wireguard }) => wireguard === null || own);
     const options = usable.map((live) => ({ ...live, held: this.#hold(live.rung).holds(now) }));
     const choice = best(options);
     const live = choice === undefined ? null : this.#live.get(choice.rung)!;
@@ -241,4 +257,9 @@ export class Path {
 function sameEnd(a: Live | null, b: Live | null): boolean {
   if (!a?.wireguard || !b?.wireguard) return a?.endpoint === b?.endpoint;
   return sameAddress(a.wireguard, b.wireguard) && a.local === b.local;
+}
+
+/** A time that has passed is no deadline. */
+function afterNow(at: number, now: number): number {
+  return at > now ? at : Infinity;
 }

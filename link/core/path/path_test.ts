@@ -21,17 +21,37 @@ Deno.test("Path without a gate begins ICE as soon as somebody carries its signal
   assert.deepEqual(bench.do(selected()), ["bridge on", "use direct", "notify direct", "moved direct"]);
 });
 
-Deno.test("Path leaves nothing to WireGuard's own sending before WireGuard knows the peer", () => {
-  const bench = new Bench({ configured: false });
-  assert.deepEqual(bench.do({ kind: "peerOnline" }), ["startIce"]);
-  assert.deepEqual(bench.do(selected()), []);
-  assert.deepEqual(bench.do({ kind: "gateUp" }), ["use quic", "notify quic", "moved quic"]);
-  assert.deepEqual(bench.do({ kind: "wgConfigured" }), ["bridge on", "use direct", "notify direct", "moved direct"]);
+Deno.test("Path leaves nothing to WireGuard's own sending before both WireGuards know each other", () => {
+  const up = ["bridge on", "use direct", "notify direct", "moved direct"];
+  for (const order of [["wgConfigured", "wgHeard"], ["wgHeard", "wgConfigured"]] as const) {
+    const bench = new Bench({ strange: true });
+    assert.deepEqual(bench.do({ kind: "peerOnline" }), ["startIce"]);
+    assert.deepEqual(bench.do(selected()), []);
+    assert.deepEqual(bench.do({ kind: "gateUp" }), ["use quic", "notify quic", "moved quic"]);
+    assert.deepEqual(order.map((kind) => bench.do({ kind })), [[], up]);
+  }
+});
+
+Deno.test("Path takes the peer's word that its WireGuard sends by itself, and does not wait for ever for any word", () => {
+  const bench = () => {
+    const bench = new Bench({ strange: true });
+    bench.do({ kind: "gateUp" });
+    bench.do({ kind: "wgConfigured" });
+    bench.elapse(20_000);
+    assert.deepEqual(bench.do(selected()), []);
+    return bench;
+  };
+  assert.deepEqual(bench().do({ kind: "peerMoved", rung: "quic", serial: T0 }), ["ack quic"]);
+  const told = bench().do({ kind: "peerMoved", rung: "direct", serial: T0 });
+  assert.deepEqual(told, ["ack direct", "bridge on", "use direct", "notify direct", "moved direct"]);
+  const at = (log: [number, string][]) => log.find(([, what]) => what === "use direct")?.[0];
+  assert.equal(at(bench().elapse(5_000)), 21_000);
 });
 
 Deno.test("Path that has fallen away meanwhile is not used when WireGuard knows the peer", () => {
-  const bench = new Bench({ configured: false });
+  const bench = new Bench({ strange: true });
   bench.do({ kind: "gateUp" });
+  bench.do({ kind: "wgHeard" });
   bench.do(selected());
   assert.deepEqual(bench.do({ kind: "iceConsentLost" }), []);
   assert.deepEqual(bench.do({ kind: "wgConfigured" }), []);

@@ -22,14 +22,14 @@ export function eventsOf(event: PathEvent | GateEvent): PathEvent[] {
   }];
 }
 
-/** A path to a peer whom WireGuard knows, and its clock; `do` returns the kinds of the actions, in order. */
+/** A path between two WireGuards that know each other, and its clock; `do` returns the kinds of the actions, in order. */
 export class Bench {
   readonly path = new Path();
   now = T0;
   last: PathAction[] = [];
 
-  constructor({ configured = true }: { configured?: boolean } = {}) {
-    if (configured) this.do({ kind: "wgConfigured" });
+  constructor({ strange = false }: { strange?: boolean } = {}) {
+    if (!strange) { for (const kind of ["wgConfigured", "wgHeard"] as const) this.do({ kind }); }
   }
 
   do(event: PathEvent | GateEvent): string[] {
