@@ -12,7 +12,7 @@
  * Before both WireGuards know each other none sends by itself: their first handshake goes through this process, where what comes
  * too early waits and two that cross are told apart. What WireGuard sends itself to one that does not know it yet is lost, for 5 s.
  *
- * A rung that failed is held down with growing waits. A held rung is still better than none.
+ * A rung that failed is held down with growing waits, a relayed one at the gate where it did. A held rung is still better than none.
  */
 import { endpointText, sameAddress } from "../../../mesh/wire/stun/address.ts";
 import type { PathAction, PathEvent, Relay, Rung } from "./event.ts";
@@ -45,7 +45,8 @@ export interface PathView {
 
 export class Path {
   readonly #live = new Map<Rung, Live>();
-  readonly #holds = new Map<Rung, Hold>();
+  /** By `endOf`. */
+  readonly #holds = new Map<string, Hold>();
   readonly #mover = new Mover();
   readonly #ice = new IceClock();
   #now = 0;
@@ -88,8 +89,8 @@ export class Path {
   }
 
   nextDeadline(): number | null {
-    const held = [...this.#live.keys()].filter((rung) => rung !== this.#current?.rung)
-      .map((rung) => this.#hold(rung).until).filter((until) => until > this.#now);
+    const held = [...this.#live.values()].filter(({ rung }) => rung !== this.#current?.rung)
+      .map((live) => this.#hold(live).until).filter((until) => until > this.#now);
     const next = Math.min(
       ...held,
       this.#knows && !this.#known ? afterNow(this.#ownSince + UNHEARD, this.#now) : Infinity,
@@ -161,7 +162,7 @@ export class Path {
         this.#mend();
         break;
       case "peerMappingChanged":
-        this.#hold("direct").mend(); // its own offer begins ICE anew
+        this.#hold(DIRECT).mend(); // its own offer begins ICE anew
         break;
       case "networkChanged":
         for (const hold of this.#holds.values()) hold.reset();
@@ -178,12 +179,12 @@ export class Path {
     // An old serial is a repetition whose acknowledgement was lost, or older than what the peer has said since.
     if (news || serial === this.#mover.peerSerial) this.#actions.push({ kind: "sendMovedAck", rung, serial });
     if (!news) return;
-    const current = this.#current?.rung;
+    const current = this.#current;
     if (rung === "direct" || rung === "lane") this.#known = true; // it sends there by itself
-    if (rung === "direct") this.#hold("direct").lift();
-    else if (rung !== before && before !== "direct" && before === current && this.#current?.wireguard) {
-      this.#hold(before).fail(now);
-    } else if (before === "direct" && current === "direct") this.#lose(now);
+    if (rung === "direct") this.#hold(DIRECT).lift();
+    else if (before !== current?.rung) return;
+    else if (before === "direct") this.#lose(now);
+    else if (rung !== before && current.wireguard) this.#hold(current).fail(now);
   }
 
   /** The direct path is dead. */
@@ -195,25 +196,26 @@ export class Path {
 
   /** What the direct path has died of, if anything, is no longer so. */
   #mend(): void {
-    this.#hold("direct").mend();
+    this.#hold(DIRECT).mend();
     this.#ice.hurry();
   }
 
   /** The rung in use does not deliver. One that is the only one stays: it may come to itself. */
   #stale(now: number): void {
-    const rung = this.#current?.rung;
-    if (rung === "direct") this.#lose(now);
-    else if (rung !== undefined && this.#live.size > 1) this.#hold(rung).fail(now);
+    const current = this.#current;
+    if (current?.rung === "direct") this.#lose(now);
+    else if (current && this.#live.size > 1) this.#hold(current).fail(now);
   }
 
   #fail(rung: Rung, now: number): void {
     if (!this.#live.delete(rung)) return;
-    if (this.#current?.rung === rung) this.#hold(rung).fail(now);
+    if (this.#current?.rung === rung) this.#hold(this.#current).fail(now);
   }
 
-  #hold(rung: Rung): Hold {
-    const hold = this.#holds.get(rung) ?? new Hold(HOLD);
-    this.#holds.set(rung, hold);
+  #hold(live: Pick<Live, "rung" | "endpoint">): Hold {
+    const end = endOf(live);
+    const hold = this.#holds.get(end) ?? new Hold(HOLD);
+    this.#holds.set(end, hold);
     return hold;
   }
 
@@ -223,7 +225,7 @@ export class Path {
     }
     const own = this.#knows && (this.#known || now >= this.#ownSince + UNHEARD);
     const usable = [...this.#live.values()].filter(({ wireguard }) => wireguard === null || own);
-    const options = usable.map((live) => ({ ...live, held: this.#hold(live.rung).holds(now) }));
+    const options = usable.map((live) => ({ ...live, held: this.#hold(live).holds(now) }));
     const choice = best(options);
     const live = choice === undefined ? null : this.#live.get(choice.rung)!;
     if (live === this.#current) return;
@@ -232,7 +234,7 @@ export class Path {
     this.#current = live;
     if (!moved) return;
     if (rungChanged) this.#since = now;
-    if (live) this.#hold(live.rung).up(now);
+    if (live) this.#hold(live).up(now);
     this.#bridgeFor(live);
     this.#use();
     this.#mover.moved(live?.rung ?? "none", now);
@@ -252,6 +254,13 @@ export class Path {
     const { rung = "none", wireguard = null } = this.#current ?? {};
     this.#actions.push({ kind: "use", rung, wireguard });
   }
+}
+
+const DIRECT = { rung: "direct", endpoint: null } as const;
+
+/** What fails as one: the direct rung wherever it leads, a relayed one at one gate, which says nothing of another gate. */
+function endOf({ rung, endpoint }: Pick<Live, "rung" | "endpoint">): string {
+  return rung === "direct" ? rung : `${rung} ${endpoint}`;
 }
 
 function sameEnd(a: Live | null, b: Live | null): boolean {

@@ -217,6 +217,22 @@ Deno.test("Path tries ICE again at once when the NAT gives another address, thou
   assert.equal(bench.path.nextDeadline()! - bench.now, 300_000);
 });
 
+Deno.test("Path holds a lane down at the gate where it failed, and takes one at another gate at once", () => {
+  const bench = relayed();
+  const lane = (endpoint: string) => {
+    const wireguard = { address: "203.0.113.20", port: endpoint === "g1" ? 40_001 : 40_002 };
+    return bench.do({ kind: "relayUp", relay: { rung: "lane", rank: 1, endpoint, rttMs: 1, wireguard } });
+  };
+  const up = ["bridge on", "use lane", "notify lane", "moved lane"];
+  const down = ["bridge off", "use quic", "notify quic", "moved quic"];
+  for (const gate of ["g1", "g2"]) {
+    assert.deepEqual(lane(gate), up);
+    assert.deepEqual(bench.do({ kind: "relayDown", rung: "lane" }), down);
+  }
+  assert.deepEqual(lane("g1"), []);
+  assert.ok(bench.elapse(1_000).some(([, what]) => what === "use lane"));
+});
+
 Deno.test("Path does not hold a direct path down that a NAT's change of mind has cost, before or after it was noticed", () => {
   for (
     const order of [["mappingChanged", "iceConsentLost"], ["iceConsentLost", "mappingChanged"], [
