@@ -26,8 +26,11 @@ const HOLD = { firstMs: 1_000, longestMs: 60_000, healthyMs: 60_000 };
 /** A NAT that gave another address so long ago, in ms, may be what the direct path has died of. */
 const CHANGED = 10_000;
 
-/** The peer's WireGuard is waited for so long before this one sends by itself, in ms: it may have nothing to say, and no way to. */
-const UNHEARD = 1_000;
+/**
+ * The peer's WireGuard is waited for so long before this one sends by itself, in ms: longer than until this one begins its next handshake,
+ * which a machine that starts slowly would miss; but what it says may have come by a way that this process does not see.
+ */
+const UNHEARD = 6_000;
 
 /** A rung that is up; `local` is the address that WireGuard sends from where that is known. */
 interface Live extends Relay {

@@ -45,7 +45,7 @@ Deno.test("Path takes the peer's word that its WireGuard sends by itself, and do
   const told = bench().do({ kind: "peerMoved", rung: "direct", serial: T0 });
   assert.deepEqual(told, ["ack direct", "bridge on", "use direct", "notify direct", "moved direct"]);
   const at = (log: [number, string][]) => log.find(([, what]) => what === "use direct")?.[0];
-  assert.equal(at(bench().elapse(5_000)), 21_000);
+  assert.equal(at(bench().elapse(10_000)), 26_000);
 });
 
 Deno.test("Path that has fallen away meanwhile is not used when WireGuard knows the peer", () => {
