@@ -105,6 +105,10 @@ export class Peer {
 
   /** Gate sessions, or the peer's presence there, changed. */
   reachChanged(): void {
+    const { gates } = this.#host;
+    const there = gates.towards(this.id) !== null;
+    // Without a session of this machine's own nobody is seen, and that says nothing about them.
+    if (there || gates.connected.length > 0) this.#guess.seen(there);
     this.#rungs.each((carrier) => carrier.reachChanged());
   }
 

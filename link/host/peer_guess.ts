@@ -93,6 +93,7 @@ export class PeerGuess implements Guesser {
 
   /** Candidates of the peer's generation `ufrag`: an offer begins one, and what was named before is where the peer was. */
   named(candidates: readonly WireCandidate[], { ufrag, offer }: { ufrag: string; offer: boolean }): void {
+    this.#talk.heard();
     if (ufrag !== this.#namedBy) {
       if (!offer) return;
       this.#named.clear();
@@ -127,6 +128,12 @@ export class PeerGuess implements Guesser {
     return false;
   }
 
+  /** Whether a gate sees the peer. */
+  seen(there: boolean): void {
+    this.#talk.seen(there, this.#o.now());
+    this.#o.rearm();
+  }
+
   /** Nothing is waited for any more. */
   #leave(): void {
     if (!this.#guess.running) this.#o.desk.leave(this);
@@ -153,6 +160,7 @@ export class PeerGuess implements Guesser {
   /** The peer's word about guessing. */
   signal(body: GuessBody): void {
     const { agent, signal } = this.#o;
+    this.#talk.heard();
     switch (body.t) {
       case "guess-ask":
         return signal({ t: "guess-answer", ufrag: body.ufrag, say: this.#reply(body.ufrag) });
@@ -200,7 +208,7 @@ export class PeerGuess implements Guesser {
 
   /** The turn is this peer's: everything that a guess needs may have gone meanwhile. */
   turn(): void {
-    this.#talk.began();
+    if (!this.#talk.begins(this.#o.now())) return this.#o.rearm();
     void this.#open().catch((error) => this.#o.note(`guess: ${errorLine(error)}`)).finally(() => {
       if (!this.#guess.running) {
         if (this.#o.agent.state === "checking") this.#talk.again(this.#o.now());
@@ -221,8 +229,9 @@ export class PeerGuess implements Guesser {
     began();
   }
 
-  /** ICE's failure is not kept back for nothing. */
+  /** Neither the turn nor ICE's failure is kept for nothing. */
   #settle(): void {
+    if (!this.#talk.inLine) this.#leave();
     if (this.#keptBack?.until !== Infinity || this.#guess.running || this.join || this.#talk.waits) return;
     this.#keptBack.until = this.#o.now();
   }
@@ -244,6 +253,10 @@ export class PeerGuess implements Guesser {
       );
     if (this.#talk.tick(now, { hardness: desk.hardness, first }) && desk.enabled && this.#target()) {
       signal({ t: "guess-ask", ufrag: agent.local.ufrag });
+    }
+    if (this.#talk.gone && this.#guess.running) {
+      this.#o.note("guess: ended, the peer has gone");
+      this.#guess.stop();
     }
     this.#guess.tick();
     this.#settle();

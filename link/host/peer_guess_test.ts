@@ -3,6 +3,7 @@ import { IceAgent } from "../core/ice/mod.ts";
 import type { Hardness } from "../core/nat/kind.ts";
 import { stunCrypto } from "./crypto.ts";
 import {
+  GONE_AFTER,
   GUESS_AFTER,
   MAX_AN_HOUR,
   MAX_ASKS,
@@ -192,6 +193,36 @@ Deno.test("PeerGuess opens for those that would probe, one after the other, and 
   assert.deepEqual(said.at(-1), { to: "two", t: "guess" });
   pass(OPEN_FOR + 100);
   assert.deepEqual([one.failed, two.failed, two.guess.text], [[], ["two"], null]);
+});
+
+Deno.test("PeerGuess ends a guess for a peer that has left its gate, and asks the next one before it opens", async () => {
+  await using machine = hardMachine(["one", "two"]);
+  const { one, two, said, pass, news } = machine;
+  for (const { guess } of [one, two]) guess.seen(true);
+  pass(GUESS_AFTER + 100);
+  const first = news();
+  one.answer("yes");
+  two.answer("yes");
+  await first;
+  assert.equal(one.guess.iceFailed(), false);
+  said.length = 0;
+  one.guess.seen(false);
+  pass(GONE_AFTER + 100);
+  assert.deepEqual([one.guess.text, one.failed, said], [null, ["one"], [{ to: "two", t: "guess-ask" }]]);
+  const second = news();
+  two.answer("yes");
+  await second;
+  assert.deepEqual(said.at(-1), { to: "two", t: "guess" });
+});
+
+Deno.test("PeerGuess probes no longer for a peer that has left its gate", () => {
+  const { guess, sent, second } = easySide();
+  guess.seen(true);
+  guess.signal(told());
+  second();
+  guess.seen(false);
+  for (let s = 0; s < 5; s++) second();
+  assert.ok(sent.length < 400, `${sent.length} probes`);
 });
 
 Deno.test("PeerGuess gives its turn back where the peer has become busy, and asks it again", async () => {
