@@ -98,6 +98,8 @@ export class PeerGuess implements Guesser {
       if (!offer) return;
       this.#named.clear();
       this.#namedBy = ufrag;
+      // A peer that begins anew has dropped its half of a guess: it was started again, or is elsewhere.
+      this.#guess.stop();
       // A peer that begins anew while this end checks gets its time for ordinary checks, too.
       if (this.#o.agent.state === "checking") this.#talk.checking(this.#o.now());
     }

@@ -225,6 +225,28 @@ Deno.test("PeerGuess probes no longer for a peer that has left its gate", () => 
   assert.ok(sent.length < 400, `${sent.length} probes`);
 });
 
+Deno.test("PeerGuess ends a guess with a peer that begins anew, on either side", async () => {
+  await using machine = hardMachine(["one", "two"]);
+  const { one, two, said, pass, news } = machine;
+  pass(GUESS_AFTER + 100);
+  const first = news();
+  one.answer("yes");
+  two.answer("yes");
+  await first;
+  const second = news();
+  one.guess.named([NEAR], { ufrag: "wxyz", offer: false });
+  assert.ok(one.guess.text);
+  one.guess.named([NEAR], { ufrag: "wxyz", offer: true });
+  await second;
+  assert.deepEqual([one.guess.text, said.at(-1)], [null, { to: "two", t: "guess" }]);
+  const easy = easySide();
+  easy.guess.signal(told());
+  easy.second();
+  easy.guess.named([NAMED], { ufrag: "wxyz", offer: true });
+  easy.second();
+  assert.equal(easy.sent.length, 100);
+});
+
 Deno.test("PeerGuess gives its turn back where the peer has become busy, and asks it again", async () => {
   await using machine = hardMachine(["one", "two"]);
   const { one, two, said, pass, news } = machine;
