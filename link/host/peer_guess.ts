@@ -28,6 +28,8 @@ export interface PeerGuessHost {
   send(to: TransportAddress, bytes: Uint8Array): void;
   datagram(from: TransportAddress, bytes: Uint8Array): void;
   signal(body: SignalBody): void;
+  /** Somebody sends data to the peer. */
+  wanted(): boolean;
   /** The machine is to be brought in line with `join`. */
   changed(): Promise<void>;
   /** A guess has begun: ICE goes on for longer. */
@@ -74,6 +76,10 @@ export class PeerGuess implements Guesser {
 
   get join(): Join | null {
     return this.#guess.join;
+  }
+
+  get wanted(): boolean {
+    return this.#o.wanted();
   }
 
   /** What is being done, for people; null when nothing is. */

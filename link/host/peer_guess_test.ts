@@ -40,6 +40,7 @@ function easySide(o: { enabled?: boolean; hardness?: Hardness } = {}) {
     send: (to) => sent.push(to),
     datagram: () => {},
     signal: (body) => body.t === "guess-answer" && answers.push(body.say),
+    wanted: () => false,
     changed: () => Promise.resolve(),
     began: () => {},
     failed: () => {},
@@ -110,7 +111,7 @@ type Said = { to: string; t: string };
 /** Peers of one machine behind a hard NAT, each with an attempt of ICE under way; `said` is what they were told. */
 function hardMachine<Name extends string>(names: readonly Name[]) {
   const server = stunServer();
-  const known = { serverKnown: true };
+  const known = { serverKnown: true, wanted: null as Name | null };
   const desk = new GuessDesk({
     enabled: () => true,
     hardness: () => "hard",
@@ -133,6 +134,7 @@ function hardMachine<Name extends string>(names: readonly Name[]) {
         datagram: () => {},
         began: () => {},
         rearm: () => {},
+        wanted: () => name === known.wanted,
       },
       signal: ({ t }) => {
         said.push({ to: name, t });
@@ -245,6 +247,20 @@ Deno.test("PeerGuess ends a guess with a peer that begins anew, on either side",
   easy.guess.named([NAMED], { ufrag: "wxyz", offer: true });
   easy.second();
   assert.equal(easy.sent.length, 100);
+});
+
+Deno.test("PeerGuess: a peer that somebody sends data to does not wait behind others", async () => {
+  await using machine = hardMachine(["one", "two", "three"]);
+  const { one, two, three, said, pass, news } = machine;
+  pass(GUESS_AFTER + 100);
+  const first = news();
+  for (const { answer } of [one, two, three]) answer("yes");
+  await first;
+  machine.wanted = "three";
+  const second = news();
+  one.guess.iceState("connected");
+  await second;
+  assert.deepEqual(said.at(-1), { to: "three", t: "guess" });
 });
 
 Deno.test("PeerGuess gives its turn back where the peer has become busy, and asks it again", async () => {

@@ -35,11 +35,16 @@ interface World {
   hardness?: Hardness;
   /** When a peer leaves its gate, by its name: a guess with it goes on and never hits. */
   leaves?: Record<string, number>;
+  /** To whom somebody sends data. */
+  wanted?: string;
 }
 
 /** A machine behind a hard NAT checks paths to all of these at once; what they say to its asks, null for nothing. */
-function machine(peers: Record<string, Say | null | (Say | null)[]>, { hardness = "hard", leaves = {} }: World = {}) {
-  const turns = new Turns<Peer>();
+function machine(
+  peers: Record<string, Say | null | (Say | null)[]>,
+  { hardness = "hard", leaves = {}, wanted }: World = {},
+) {
+  const turns = new Turns<Peer>({ first: ({ name }) => name === wanted });
   const all = Object.entries(peers).map(([name, says]): Peer => (
     { name, says: [says].flat(), talk: new GuessTalk(), attempts: 1, began: null, done: null }
   ));
@@ -114,6 +119,13 @@ Deno.test("GuessTalk: the turn is not held for a peer that leaves while it is gu
     assert.ok(two.began !== null && two.began <= most, `began at ${two.began}, not by ${most}`);
     assert.deepEqual([two.attempts, two.done !== null], [1, true]);
   }
+});
+
+Deno.test("GuessTalk: of many peers the one that somebody sends data to is guessed for second at the latest", () => {
+  const many = Object.fromEntries(Array.from({ length: 12 }, (_, n) => [`peer${n}`, "yes" as const]));
+  const { of } = machine(many, { wanted: "peer11" });
+  const before = Object.keys(many).filter((name) => of(name).began! < of("peer11").began!);
+  assert.deepEqual(before, ["peer0"]);
 });
 
 Deno.test("GuessTalk asks once more where the turn comes later than the peer's yes: it may be busy by then, or silent", () => {
@@ -340,7 +352,7 @@ Deno.test("GuessTalk answers what it would do; guess = false is off for everybod
 });
 
 Deno.test("Turns gives the turn in the order of asking, and to none that has left", () => {
-  const turns = new Turns<string>();
+  const turns = new Turns<string>({ first: () => false });
   assert.deepEqual(["a", "b", "c", "d"].map((who) => turns.ask(who)), [true, false, false, false]);
   assert.equal(turns.seize("e"), false);
   assert.equal(turns.leave("b"), null);
