@@ -19,6 +19,8 @@ const SAMPLES = 4;
 export interface Guesser {
   /** It is yours now. */
   turn(): void;
+  /** Somebody sends data to the peer: others can wait. */
+  readonly wanted: boolean;
 }
 
 export interface GuessDeskOptions {
@@ -33,7 +35,7 @@ export interface GuessDeskOptions {
 
 /** What all guesses of a daemon share. */
 export class GuessDesk {
-  readonly #turns = new Turns<Guesser>();
+  readonly #turns = new Turns<Guesser>({ first: ({ wanted }) => wanted });
   readonly #o: GuessDeskOptions;
 
   constructor(o: GuessDeskOptions) {

@@ -57,7 +57,13 @@ export class Peer {
   constructor(id: string, host: PeerHost) {
     this.id = id;
     this.#host = host;
-    this.#loopback = new Loopback({ wgPort: host.wgPort, received: (packet) => this.packets.outgoing(packet) });
+    this.#loopback = new Loopback({
+      wgPort: host.wgPort,
+      received: (packet) => {
+        this.#traffic.packet(packet, host.now());
+        this.packets.outgoing(packet);
+      },
+    });
     // One side has to decide; ids differ, so exactly one is smaller.
     const smaller = host.selfId < id;
     const role = smaller ? "controlling" : "controlled";
@@ -80,6 +86,7 @@ export class Peer {
       send: (to, bytes) => host.hub.send(to, bytes, this),
       datagram: (from, bytes) => this.datagram(from, bytes),
       signal: (body) => host.signal(id, body),
+      wanted: () => this.#traffic.used(host.now()),
       began: () => this.event({ kind: "iceStarted" }),
       failed: () => this.event({ kind: "iceFailed" }),
       note: (what) => this.timeline.note(what),
@@ -105,6 +112,10 @@ export class Peer {
 
   /** Gate sessions, or the peer's presence there, changed. */
   reachChanged(): void {
+    const { gates } = this.#host;
+    const there = gates.towards(this.id) !== null;
+    // Without a session of this machine's own nobody is seen, and that says nothing about them.
+    if (there || gates.connected.length > 0) this.#guess.seen(there);
     this.#rungs.each((carrier) => carrier.reachChanged());
   }
 

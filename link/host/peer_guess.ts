@@ -28,6 +28,8 @@ export interface PeerGuessHost {
   send(to: TransportAddress, bytes: Uint8Array): void;
   datagram(from: TransportAddress, bytes: Uint8Array): void;
   signal(body: SignalBody): void;
+  /** Somebody sends data to the peer. */
+  wanted(): boolean;
   /** The machine is to be brought in line with `join`. */
   changed(): Promise<void>;
   /** A guess has begun: ICE goes on for longer. */
@@ -76,6 +78,10 @@ export class PeerGuess implements Guesser {
     return this.#guess.join;
   }
 
+  get wanted(): boolean {
+    return this.#o.wanted();
+  }
+
   /** What is being done, for people; null when nothing is. */
   get text(): string | null {
     return this.#guess.text ?? (this.#talk.waits ? "its turn to guess ports is waited for" : null);
@@ -93,10 +99,13 @@ export class PeerGuess implements Guesser {
 
   /** Candidates of the peer's generation `ufrag`: an offer begins one, and what was named before is where the peer was. */
   named(candidates: readonly WireCandidate[], { ufrag, offer }: { ufrag: string; offer: boolean }): void {
+    this.#talk.heard();
     if (ufrag !== this.#namedBy) {
       if (!offer) return;
       this.#named.clear();
       this.#namedBy = ufrag;
+      // A peer that begins anew has dropped its half of a guess: it was started again, or is elsewhere.
+      this.#guess.stop();
       // A peer that begins anew while this end checks gets its time for ordinary checks, too.
       if (this.#o.agent.state === "checking") this.#talk.checking(this.#o.now());
     }
@@ -127,6 +136,12 @@ export class PeerGuess implements Guesser {
     return false;
   }
 
+  /** Whether a gate sees the peer. */
+  seen(there: boolean): void {
+    this.#talk.seen(there, this.#o.now());
+    this.#o.rearm();
+  }
+
   /** Nothing is waited for any more. */
   #leave(): void {
     if (!this.#guess.running) this.#o.desk.leave(this);
@@ -153,6 +168,7 @@ export class PeerGuess implements Guesser {
   /** The peer's word about guessing. */
   signal(body: GuessBody): void {
     const { agent, signal } = this.#o;
+    this.#talk.heard();
     switch (body.t) {
       case "guess-ask":
         return signal({ t: "guess-answer", ufrag: body.ufrag, say: this.#reply(body.ufrag) });
@@ -200,7 +216,7 @@ export class PeerGuess implements Guesser {
 
   /** The turn is this peer's: everything that a guess needs may have gone meanwhile. */
   turn(): void {
-    this.#talk.began();
+    if (!this.#talk.begins(this.#o.now())) return this.#o.rearm();
     void this.#open().catch((error) => this.#o.note(`guess: ${errorLine(error)}`)).finally(() => {
       if (!this.#guess.running) {
         if (this.#o.agent.state === "checking") this.#talk.again(this.#o.now());
@@ -221,8 +237,9 @@ export class PeerGuess implements Guesser {
     began();
   }
 
-  /** ICE's failure is not kept back for nothing. */
+  /** Neither the turn nor ICE's failure is kept for nothing. */
   #settle(): void {
+    if (!this.#talk.inLine) this.#leave();
     if (this.#keptBack?.until !== Infinity || this.#guess.running || this.join || this.#talk.waits) return;
     this.#keptBack.until = this.#o.now();
   }
@@ -244,6 +261,10 @@ export class PeerGuess implements Guesser {
       );
     if (this.#talk.tick(now, { hardness: desk.hardness, first }) && desk.enabled && this.#target()) {
       signal({ t: "guess-ask", ufrag: agent.local.ufrag });
+    }
+    if (this.#talk.gone && this.#guess.running) {
+      this.#o.note("guess: ended, the peer has gone");
+      this.#guess.stop();
     }
     this.#guess.tick();
     this.#settle();

@@ -3,6 +3,7 @@ import { IceAgent } from "../core/ice/mod.ts";
 import type { Hardness } from "../core/nat/kind.ts";
 import { stunCrypto } from "./crypto.ts";
 import {
+  GONE_AFTER,
   GUESS_AFTER,
   MAX_AN_HOUR,
   MAX_ASKS,
@@ -39,6 +40,7 @@ function easySide(o: { enabled?: boolean; hardness?: Hardness } = {}) {
     send: (to) => sent.push(to),
     datagram: () => {},
     signal: (body) => body.t === "guess-answer" && answers.push(body.say),
+    wanted: () => false,
     changed: () => Promise.resolve(),
     began: () => {},
     failed: () => {},
@@ -109,7 +111,7 @@ type Said = { to: string; t: string };
 /** Peers of one machine behind a hard NAT, each with an attempt of ICE under way; `said` is what they were told. */
 function hardMachine<Name extends string>(names: readonly Name[]) {
   const server = stunServer();
-  const known = { serverKnown: true };
+  const known = { serverKnown: true, wanted: null as Name | null };
   const desk = new GuessDesk({
     enabled: () => true,
     hardness: () => "hard",
@@ -132,6 +134,7 @@ function hardMachine<Name extends string>(names: readonly Name[]) {
         datagram: () => {},
         began: () => {},
         rearm: () => {},
+        wanted: () => name === known.wanted,
       },
       signal: ({ t }) => {
         said.push({ to: name, t });
@@ -192,6 +195,72 @@ Deno.test("PeerGuess opens for those that would probe, one after the other, and 
   assert.deepEqual(said.at(-1), { to: "two", t: "guess" });
   pass(OPEN_FOR + 100);
   assert.deepEqual([one.failed, two.failed, two.guess.text], [[], ["two"], null]);
+});
+
+Deno.test("PeerGuess ends a guess for a peer that has left its gate, and asks the next one before it opens", async () => {
+  await using machine = hardMachine(["one", "two"]);
+  const { one, two, said, pass, news } = machine;
+  for (const { guess } of [one, two]) guess.seen(true);
+  pass(GUESS_AFTER + 100);
+  const first = news();
+  one.answer("yes");
+  two.answer("yes");
+  await first;
+  assert.equal(one.guess.iceFailed(), false);
+  said.length = 0;
+  one.guess.seen(false);
+  pass(GONE_AFTER + 100);
+  assert.deepEqual([one.guess.text, one.failed, said], [null, ["one"], [{ to: "two", t: "guess-ask" }]]);
+  const second = news();
+  two.answer("yes");
+  await second;
+  assert.deepEqual(said.at(-1), { to: "two", t: "guess" });
+});
+
+Deno.test("PeerGuess probes no longer for a peer that has left its gate", () => {
+  const { guess, sent, second } = easySide();
+  guess.seen(true);
+  guess.signal(told());
+  second();
+  guess.seen(false);
+  for (let s = 0; s < 5; s++) second();
+  assert.ok(sent.length < 400, `${sent.length} probes`);
+});
+
+Deno.test("PeerGuess ends a guess with a peer that begins anew, on either side", async () => {
+  await using machine = hardMachine(["one", "two"]);
+  const { one, two, said, pass, news } = machine;
+  pass(GUESS_AFTER + 100);
+  const first = news();
+  one.answer("yes");
+  two.answer("yes");
+  await first;
+  const second = news();
+  one.guess.named([NEAR], { ufrag: "wxyz", offer: false });
+  assert.ok(one.guess.text);
+  one.guess.named([NEAR], { ufrag: "wxyz", offer: true });
+  await second;
+  assert.deepEqual([one.guess.text, said.at(-1)], [null, { to: "two", t: "guess" }]);
+  const easy = easySide();
+  easy.guess.signal(told());
+  easy.second();
+  easy.guess.named([NAMED], { ufrag: "wxyz", offer: true });
+  easy.second();
+  assert.equal(easy.sent.length, 100);
+});
+
+Deno.test("PeerGuess: a peer that somebody sends data to does not wait behind others", async () => {
+  await using machine = hardMachine(["one", "two", "three"]);
+  const { one, two, three, said, pass, news } = machine;
+  pass(GUESS_AFTER + 100);
+  const first = news();
+  for (const { answer } of [one, two, three]) answer("yes");
+  await first;
+  machine.wanted = "three";
+  const second = news();
+  one.guess.iceState("connected");
+  await second;
+  assert.deepEqual(said.at(-1), { to: "three", t: "guess" });
 });
 
 Deno.test("PeerGuess gives its turn back where the peer has become busy, and asks it again", async () => {

@@ -24,6 +24,12 @@ export const GUESS_AFTER = 2_500;
 export const ASK_AGAIN = 3_000;
 /** Where the peer is busy, or what this machine's NAT does is not known yet, it is tried again after this time. */
 export const WHEN_BUSY = 1_000;
+/** A yes that is older when the turn comes is asked for once more: the peer may be busy by now, or off. */
+export const FRESH = 500;
+/** The turn is held so long for the answer to that. */
+export const HELD_FOR = 1_500;
+/** A peer that has left its gate has gone, unless it is back within this time. */
+export const GONE_AFTER = 2_000;
 /** After so many asks in a row a busy peer is left alone for one `WHEN_BUSY` longer. */
 export const ASKS_ALIKE = 5;
 /** Asks of one attempt of ICE, whose failure is kept back while the peer is busy: 50 s of a peer that always is. */

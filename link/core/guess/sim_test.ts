@@ -35,7 +35,7 @@ function guess(seed: number, hard: NatKind, easy: NatKind, roles: [boolean, bool
 const SEEDS = 100;
 
 for (const [name, easy] of Object.entries({ eim_apdf: NATS.eim_apdf, not_preserving: NATS.eim_apdf_not_preserving })) {
-  Deno.test(`guessing joins a symmetric NAT with ${name}: half by 200 probes, all but one of a hundred by the cap`, () => {
+  Deno.test(`guessing joins a symmetric NAT with ${name}: half by 200 probes, nine of ten by 850, all but one of a hundred by the cap`, () => {
     const probes: number[] = [];
     const missed: number[] = [];
     for (let seed = 0; seed < SEEDS; seed++) {
@@ -46,6 +46,9 @@ for (const [name, easy] of Object.entries({ eim_apdf: NATS.eim_apdf, not_preserv
     assert.ok(missed.length <= 1, `seeds ${missed} missed`);
     const median = probes.sort((a, b) => a - b)[Math.floor(probes.length / 2)]!;
     assert.ok(median > 100 && median < 300, `median ${median}`);
+    // In theory each has a hit within 850 with 96.7%, and fewer than 91 of a hundred have in one case of 500.
+    const soon = probes.filter((sent) => sent <= 850).length;
+    assert.ok(soon >= 91, `${soon} of ${SEEDS} by 850 probes`);
   });
 }
 

@@ -3,7 +3,9 @@ import type { Hardness } from "../nat/kind.ts";
 import {
   ASK_AGAIN,
   ASKS_ALIKE,
+  GONE_AFTER,
   GUESS_AFTER,
+  HELD_FOR,
   HOUR,
   MAX_AN_HOUR,
   MAX_ASKS,
@@ -22,53 +24,77 @@ const HIT = 2_500;
 interface Peer {
   name: string;
   talk: GuessTalk;
-  says: Say | null;
+  /** Its answers, one after the other; the last one stays. */
+  says: (Say | null)[];
   attempts: number;
   began: number | null;
   done: number | null;
 }
 
+interface World {
+  hardness?: Hardness;
+  /** When a peer leaves its gate, by its name: a guess with it goes on and never hits. */
+  leaves?: Record<string, number>;
+  /** To whom somebody sends data. */
+  wanted?: string;
+}
+
 /** A machine behind a hard NAT checks paths to all of these at once; what they say to its asks, null for nothing. */
-function machine(peers: Record<string, Say | null>, hardness: Hardness = "hard") {
-  const turns = new Turns<Peer>();
+function machine(
+  peers: Record<string, Say | null | (Say | null)[]>,
+  { hardness = "hard", leaves = {}, wanted }: World = {},
+) {
+  const turns = new Turns<Peer>({ first: ({ name }) => name === wanted });
   const all = Object.entries(peers).map(([name, says]): Peer => (
-    { name, says, talk: new GuessTalk(), attempts: 1, began: null, done: null }
+    { name, says: [says].flat(), talk: new GuessTalk(), attempts: 1, began: null, done: null }
   ));
   const asked: string[] = [];
   let due: { at: number; act(): void }[] = [];
-  let atOnce = 0;
+  let opening: Peer | null = null;
   let now = 0;
-  const begin = (peer: Peer) => {
-    peer.talk.began();
+  const absent = ({ name }: Peer) => now >= (leaves[name] ?? Infinity);
+  const turn = (peer: Peer) => {
+    if (!peer.talk.begins(now)) return;
+    assert.equal(opening, null, "two guesses at once");
+    opening = peer;
     peer.talk.count("opened", now);
     peer.began = now;
-    assert.equal(++atOnce, 1, "two guesses at once");
-    due.push({ at: now + HIT, act: () => end(peer) });
+    due.push({ at: now + HIT, act: () => !absent(peer) && end(peer) });
   };
   const end = (peer: Peer) => {
-    atOnce--;
+    opening = null;
     peer.done = now;
     peer.talk.forget();
-    const next = turns.leave(peer);
-    if (next) begin(next);
+    leave(peer);
   };
-  for (const peer of all) peer.talk.checking(0);
+  const leave = (peer: Peer) => {
+    const next = turns.leave(peer);
+    if (next) turn(next);
+  };
+  for (const peer of all) {
+    peer.talk.seen(true, 0);
+    peer.talk.checking(0);
+  }
   for (; now < 60_000; now += 20) {
     const ready = due.filter(({ at }) => at <= now);
     due = due.filter(({ at }) => at > now);
     for (const { act } of ready) act();
     for (const peer of all) {
       if (peer.done !== null) continue;
+      if (absent(peer)) peer.talk.seen(false, now);
       if (now > 0 && now % ATTEMPT === 0 && peer.began === null && !peer.talk.waits) {
         peer.talk.stopped({ failed: true });
         peer.talk.checking(now);
         peer.attempts++;
       }
-      if (!peer.talk.tick(now, { hardness, first: () => true })) continue;
+      const asks = peer.talk.tick(now, { hardness, first: () => true });
+      if (peer.talk.gone && opening === peer) end(peer);
+      if (!peer.talk.inLine && opening !== peer) leave(peer);
+      if (!asks) continue;
       asked.push(peer.name);
-      const { says } = peer;
-      if (says === null) continue;
-      const answer = () => peer.talk.answered(says, now) && turns.ask(peer) && begin(peer);
+      const says = peer.says.length > 1 ? peer.says.shift()! : peer.says[0]!;
+      if (says === null || absent(peer)) continue;
+      const answer = () => peer.talk.answered(says, now) && turns.ask(peer) && turn(peer);
       due.push({ at: now + 2 * SIGNAL, act: answer });
     }
   }
@@ -83,6 +109,56 @@ Deno.test("GuessTalk: every peer that would probe is guessed for in its first at
   assert.equal(of("refuses").talk.refusal, "off");
 });
 
+Deno.test("GuessTalk: the turn is not held for a peer that leaves while it is guessed for, or while it stands in line", () => {
+  const early = GUESS_AFTER + 5 * SIGNAL;
+  for (const leaves of [{ one: early, leaver: early }, { leaver: early + HIT + 5 * SIGNAL }]) {
+    const { of } = machine({ one: "yes", leaver: "yes", two: "yes" }, { leaves });
+    const [one, leaver, two] = [of("one"), of("leaver"), of("two")];
+    assert.deepEqual([one.began !== null, leaver.began !== null], [true, !("one" in leaves)]);
+    const most = leaves.leaver + GONE_AFTER + HELD_FOR;
+    assert.ok(two.began !== null && two.began <= most, `began at ${two.began}, not by ${most}`);
+    assert.deepEqual([two.attempts, two.done !== null], [1, true]);
+  }
+});
+
+Deno.test("GuessTalk: of many peers the one that somebody sends data to is guessed for second at the latest", () => {
+  const many = Object.fromEntries(Array.from({ length: 12 }, (_, n) => [`peer${n}`, "yes" as const]));
+  const { of } = machine(many, { wanted: "peer11" });
+  const before = Object.keys(many).filter((name) => of(name).began! < of("peer11").began!);
+  assert.deepEqual(before, ["peer0"]);
+});
+
+Deno.test("GuessTalk asks once more where the turn comes later than the peer's yes: it may be busy by then, or silent", () => {
+  const { of, asked } = machine({ one: "yes", busy: ["yes", "busy", "yes"], silent: ["yes", null], two: "yes" });
+  const began = ["one", "busy", "silent", "two"].map((name) => of(name).began);
+  const [one, busy, silent, two] = began;
+  assert.equal(silent, null);
+  assert.ok(one! < two! && two! < busy! && two! <= one! + HIT + HELD_FOR + 10 * SIGNAL, `${began}`);
+  assert.deepEqual(asked.slice(0, 6), ["one", "busy", "silent", "two", "busy", "silent"]);
+  assert.deepEqual(["one", "busy", "two"].filter((name) => of(name).done === null), []);
+});
+
+Deno.test("GuessTalk: a peer that is back in time was never gone, one that is back later is asked in the same attempt", () => {
+  const hard = { hardness: "hard" as const, first: () => true };
+  for (const away of [GONE_AFTER - 1, GONE_AFTER]) {
+    const talk = after(0);
+    talk.seen(true, 0);
+    talk.seen(false, 100);
+    assert.equal(talk.tick(100 + away, hard), false);
+    assert.equal(talk.gone, away === GONE_AFTER);
+    talk.seen(true, 100 + away);
+    assert.equal(talk.nextDeadline(), away === GONE_AFTER ? 100 + away + GUESS_AFTER : GUESS_AFTER);
+  }
+  const mailed = after(0);
+  mailed.seen(false, 0); // it was never seen at a gate, and is there all the same
+  assert.equal(mailed.tick(GUESS_AFTER, hard), true);
+  mailed.seen(true, GUESS_AFTER);
+  mailed.seen(false, GUESS_AFTER);
+  mailed.heard();
+  mailed.tick(GUESS_AFTER + GONE_AFTER, hard);
+  assert.equal(mailed.gone, false);
+});
+
 Deno.test("GuessTalk asks a silent peer a few times in an attempt, and a peer behind such a NAT once", () => {
   const { asked } = machine({ off: null, hard: "hard" });
   const attempts = 60_000 / ATTEMPT;
@@ -91,7 +167,7 @@ Deno.test("GuessTalk asks a silent peer a few times in an attempt, and a peer be
 });
 
 Deno.test("GuessTalk asks nobody where this machine's NAT gives all destinations one port", () => {
-  assert.deepEqual(machine({ one: "yes" }, "easy").asked, []);
+  assert.deepEqual(machine({ one: "yes" }, { hardness: "easy" }).asked, []);
 });
 
 /** One end's talk after `failures` attempts in vain, when it may ask. */
@@ -157,7 +233,7 @@ Deno.test("GuessTalk: a busy peer is asked again, also one that has become so, a
   assert.equal(talk.waits, true);
   assert.equal(talk.tick(GUESS_AFTER + WHEN_BUSY, hard), true);
   assert.equal(talk.answered("yes", GUESS_AFTER + WHEN_BUSY), true);
-  talk.began();
+  assert.equal(talk.begins(GUESS_AFTER + WHEN_BUSY), true);
   for (let n = 0; n < MAX_BROKEN_OFF; n++) {
     talk.count("opened", 0);
     talk.interrupted("busy", 0);
@@ -184,7 +260,7 @@ function opens(talk: GuessTalk, o: { for: number; then(now: number): void }): nu
       if (now % ATTEMPT === 0 && !talk.waits) talk.checking(now); // a new offer, or the next attempt
       continue;
     }
-    talk.began();
+    assert.equal(talk.begins(now), true);
     talk.count("opened", now);
     count++;
     o.then(now);
@@ -276,7 +352,7 @@ Deno.test("GuessTalk answers what it would do; guess = false is off for everybod
 });
 
 Deno.test("Turns gives the turn in the order of asking, and to none that has left", () => {
-  const turns = new Turns<string>();
+  const turns = new Turns<string>({ first: () => false });
   assert.deepEqual(["a", "b", "c", "d"].map((who) => turns.ask(who)), [true, false, false, false]);
   assert.equal(turns.seize("e"), false);
   assert.equal(turns.leave("b"), null);

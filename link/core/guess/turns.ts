@@ -1,10 +1,17 @@
 /**
  * Whose turn it is: a machine guesses for one peer at a time, so that the pace holds for the machine as a whole. Who finds the turn
- * taken waits in a line and is not sent away: to come again at the next attempt of ICE takes a quarter of a minute and more.
+ * taken waits in a line and is not sent away: to come again at the next attempt of ICE takes a quarter of a minute and more. Where
+ * there are many, those that somebody sends data to come first: with twenty peers the last one's turn comes after a minute.
  */
 export class Turns<T> {
   #holder: T | null = null;
   readonly #line = new Set<T>();
+  readonly #first: (who: T) => boolean;
+
+  /** @param o.first who comes before the others, asked when a turn begins */
+  constructor(o: { first: (who: T) => boolean }) {
+    this.#first = o.first;
+  }
 
   /** Nobody has the turn. */
   get free(): boolean {
@@ -28,7 +35,8 @@ export class Turns<T> {
   leave(who: T): T | null {
     this.#line.delete(who);
     if (this.#holder !== who) return null;
-    const [next = null] = this.#line;
+    const line = [...this.#line];
+    const next = line.find(this.#first) ?? line[0] ?? null;
     if (next !== null) this.#line.delete(next);
     return this.#holder = next;
   }

@@ -9,6 +9,10 @@ const BUSY = 15_000;
 /** Counters that were read longer ago, in ms, do not tell what came just now. */
 const FRESH = 1_500;
 
+/** WireGuard's packets of data begin with this byte, and those without any have this length. */
+const DATA_PACKET = 4;
+const EMPTY = 32;
+
 /** What one look told. */
 export interface Seen {
   /** Somebody sends data to the peer. */
@@ -21,6 +25,17 @@ export class Traffic {
   #last: Counters & { at: number } | null = null;
   #mark: { txBytes: number; at: number } | null = null;
   #busyUntil = -Infinity;
+  #packetAt = -Infinity;
+
+  /** Whether anything at all was sent to the peer lately; a single packet that no counter was read for counts too. */
+  used(now: number): boolean {
+    return now < Math.max(this.#busyUntil, this.#packetAt + BUSY);
+  }
+
+  /** WireGuard has sent a packet by way of this process. */
+  packet(packet: Uint8Array, now: number): void {
+    if (packet[0] === DATA_PACKET && packet.length > EMPTY) this.#packetAt = now;
+  }
 
   /** Reads the counters. */
   read({ rxBytes, txBytes }: Counters, now: number): Seen {

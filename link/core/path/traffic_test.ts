@@ -26,3 +26,15 @@ Deno.test("Traffic is not confused by the counters of a device that was made ane
 Deno.test("Traffic hears the peer only when it has looked a moment ago", () => {
   assert.deepEqual(seen([[0, 0, 0], [10, 500, 0], [10.3, 500, 0], [10.6, 532, 0], [20, 900, 0]]).heard, [10.6]);
 });
+
+Deno.test("Traffic: a peer is used from the first packet that crosses this process, or that counters show, never for keepalives", () => {
+  const traffic = new Traffic();
+  const packet = (type: number, length: number) => traffic.packet(new Uint8Array(length).fill(type, 0, 1), 1_000);
+  packet(1, 148);
+  packet(4, 32);
+  assert.equal(traffic.used(1_000), false);
+  packet(4, 48);
+  assert.deepEqual([1_000, 15_999, 16_000].map((now) => traffic.used(now)), [true, true, false]);
+  for (const txBytes of [0, 1_000]) traffic.read({ rxBytes: 0, txBytes }, 20_000);
+  assert.equal(traffic.used(20_000), true);
+});
