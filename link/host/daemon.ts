@@ -7,6 +7,7 @@
  * paths go on by themselves.
  */
 import { errorLine } from "../../mesh/wire/errors.ts";
+import { Audits } from "./audits.ts";
 import { Coalesced, DeadlineTimer } from "./coalesced.ts";
 import { STREAM_WAITS } from "./follow.ts";
 import { followMesh } from "./follow_mesh.ts";
@@ -30,11 +31,6 @@ import { UP_PATIENCE, UpWait } from "./up_wait.ts";
 import { wantedNow } from "./wanted_now.ts";
 import { Waits } from "./waits.ts";
 
-/** How often the machine is compared with what it should be even if nothing is known to have changed, in ms. */
-const AUDIT_EVERY = 10_000;
-/** Every so many of those take nothing on trust: `ip monitor` may have missed something. */
-const THOROUGH_EVERY = 6;
-
 /** The client daemon of one node. */
 export class Daemon {
   readonly #o: DaemonOptions;
@@ -55,11 +51,11 @@ export class Daemon {
   readonly #streamWaits = new Waits(STREAM_WAITS);
   /** Something is known to have changed, or may have. */
   #thorough = true;
-  #audits = 0;
   /** What the last run threw, or null. */
   #fault: unknown = null;
   readonly #runs = new Coalesced(() => this.#reconcile().then(() => true, (error) => this.#failed(error)));
   readonly #looks: Looks;
+  readonly #audits: Audits;
   readonly #timer = new DeadlineTimer(() => [
     this.#hub.nextDeadline(),
     this.#parts.rotator.nextDeadline(),
@@ -111,6 +107,20 @@ export class Daemon {
       changed: (change) => this.#changed(change),
       moved: (id) => this.#news.home(id),
     });
+    this.#audits = new Audits({
+      id: p.id,
+      parts: this.#parts,
+      machine: p.machine,
+      hub: p.hub,
+      looks: this.#looks,
+      teller: this.#teller,
+      grace: () => this.#grace,
+      certificate: () => this.#certificate,
+      meshUp: () => this.#meshUp,
+      glance: () => this.#runs.request(),
+      reconcile: () => this.reconcile(),
+      changed: (change) => this.#changed(change),
+    });
   }
 
   /**
@@ -147,7 +157,6 @@ export class Daemon {
     this.#grace.check();
     this.#parts.peers.sync();
     let monitor: IpMonitor | null = null;
-    let audit: ReturnType<typeof setInterval> | undefined;
     try {
       // Beside the first run; but past an exit node, or a kill switch, only that leads.
       let following = await past ? this.#goOut() : null;
@@ -161,7 +170,7 @@ export class Daemon {
         onChange: () => void this.#looks.request().then(() => this.reconcile()),
         onTouched: () => void this.reconcile(),
       });
-      audit = setInterval(() => void this.#audit(), AUDIT_EVERY);
+      this.#audits.start();
       await this.#o.attach(sessionOf(this.#parts, {
         ...this.#o,
         own: this.#own,
@@ -177,7 +186,7 @@ export class Daemon {
       await this.#sayUp();
       await Promise.race([following, aborted(this.#o.signal)]);
     } finally {
-      clearInterval(audit);
+      this.#audits.stop();
       await this.#o.attach(null);
       await monitor?.stop();
       await this.#parts.saver.close();
@@ -317,24 +326,6 @@ export class Daemon {
     this.#parts.peers.counted(this.#machine.counters);
     void this.#parts.names.refresh();
     this.#timer.arm();
-  }
-
-  async #audit(): Promise<void> {
-    this.#machine.doubtTable();
-    // Before all that waits for the coordinator.
-    await (++this.#audits % THOROUGH_EVERY === 0 ? this.reconcile() : this.#runs.request());
-    // Behind a kill switch names resolve once our resolver serves them, and the coordinator is reached once its name resolves.
-    if (this.#parts.surroundings.unresolved) void this.#looks.request();
-    void this.#parts.foreign.refresh();
-    void this.#parts.admissions.review();
-    await this.#parts.publisher.renew();
-    if (await this.#certificate?.renew()) await this.#teller.renewed();
-    // What a wrong clock kept out, or let in, is looked at again: it may have been set.
-    this.#changed(this.#parts.view.nodes.has(this.#id) ? this.#parts.view.lookAtClock() : await this.#teller.take());
-    if (await this.#parts.view.saved.retry()) this.#changed("nodes");
-    this.#parts.saver.ledger();
-    if (this.#meshUp) await Promise.all([this.#parts.publisher.publish(), this.#grace?.contact()]);
-    else this.#grace?.check();
   }
 
   #tick(): void {

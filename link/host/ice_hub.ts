@@ -6,7 +6,7 @@
 import { receiverOf } from "../core/ice/mod.ts";
 import { type BindingAction, StunBinding } from "../core/nat/binding.ts";
 import type { Observation } from "../core/nat/kind.ts";
-import { type StunCrypto, type TransportAddress, tryDecodeStun } from "../../mesh/wire/stun/mod.ts";
+import { encodeStun, type StunCrypto, type TransportAddress, tryDecodeStun } from "../../mesh/wire/stun/mod.ts";
 import { MAX_DATAGRAM } from "../../mesh/host/datagrams.ts";
 import type { Log } from "../../mesh/host/log.ts";
 import { errorLine } from "../../mesh/wire/errors.ts";
@@ -22,6 +22,9 @@ const MAX_HELD = 256;
 const LATELY = 2_000;
 /** User name fragments of one receiver. */
 const MAX_UFRAGS = 4;
+/** Where this socket reaches itself, and for how long that is waited for, in ms. */
+const LOOPBACK = "127.0.0.1";
+const PATIENCE = 250;
 
 /** Takes datagrams that belong to one peer. */
 export interface StunReceiver {
@@ -130,12 +133,18 @@ export class IceHub {
 
   /** Sends a STUN message; answers to a request go to `owner`. */
   send(to: TransportAddress, bytes: Uint8Array, owner: StunReceiver): void {
-    if ((bytes[0]! & 0x01) === 0 && (bytes[1]! & 0x10) === 0) {
-      if (this.#byTransaction.size >= MAX_TRANSACTIONS) {
-        this.#byTransaction.delete(this.#byTransaction.keys().next().value!);
-      }
-      this.#byTransaction.set(transactionOf(bytes), owner);
+    if ((bytes[0]! & 0x01) === 0 && (bytes[1]! & 0x10) === 0) this.#await(bytes, owner);
+    this.#send(to, bytes);
+  }
+
+  #await(bytes: Uint8Array, owner: StunReceiver): void {
+    if (this.#byTransaction.size >= MAX_TRANSACTIONS) {
+      this.#byTransaction.delete(this.#byTransaction.keys().next().value!);
     }
+    this.#byTransaction.set(transactionOf(bytes), owner);
+  }
+
+  #send(to: TransportAddress, bytes: Uint8Array): void {
     const v6 = to.address.includes(":");
     if (v6 && !this.#dualStack) return;
     const hostname = v6 || !this.#dualStack ? to.address : `::ffff:${to.address}`;
@@ -145,6 +154,26 @@ export class IceHub {
     if (!this.#held) return send();
     if (this.#held.length >= MAX_HELD) this.#held.shift();
     this.#held.push(send);
+  }
+
+  /**
+   * Whether what leaves here has WireGuard's port outside, as nftables makes it: the socket sends itself an answer to a question that
+   * nobody else knows, and looks from where it comes. No program is run for that. False as well when nothing comes.
+   */
+  async sharesPort(): Promise<boolean> {
+    const { promise, resolve } = Promise.withResolvers<boolean>();
+    const bytes = encodeStun({ class: "success", transaction: this.#crypto.random(12), fields: [] });
+    const late = setTimeout(() => resolve(false), PATIENCE);
+    this.#await(bytes, {
+      datagram: ({ address, port }) => resolve(address === LOOPBACK && port === this.#wgPort),
+    });
+    this.#send({ address: LOOPBACK, port: this.port }, bytes);
+    try {
+      return await promise;
+    } finally {
+      clearTimeout(late);
+      this.#byTransaction.delete(transactionOf(bytes));
+    }
   }
 
   /** The port is shared: what was held leaves, and whatever comes leaves at once. */

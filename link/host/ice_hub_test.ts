@@ -147,3 +147,18 @@ Deno.test("IceHub keeps what a STUN service said last while none speaks, and no 
   for (const one of [a, b]) one.close();
   close();
 });
+
+Deno.test("IceHub sees by which port it leaves, and a stranger's word from that port does not count", async () => {
+  const { hub, close } = world();
+  const stranger = Deno.listenDatagram({ transport: "udp", hostname: "127.0.0.1", port: 0 });
+  const { port } = stranger.addr as Deno.NetAddr;
+  hub.setHost([], hub.port);
+  assert.equal(await hub.sharesPort(), true);
+  hub.setHost([], port);
+  const answer = hub.sharesPort();
+  const guess = encodeStun({ class: "success", transaction: stunCrypto.random(12), fields: [] });
+  await stranger.send(guess, { transport: "udp", hostname: "127.0.0.1", port: hub.port });
+  assert.equal(await answer, false);
+  stranger.close();
+  close();
+});

@@ -146,10 +146,12 @@ export class Peer {
     this.event({ kind: "wgHandshakeStale" });
   }
 
-  /** A STUN datagram for this peer's agent. */
+  /** A STUN datagram for this peer's agent; with its answer a check is waited for no longer. */
   datagram(from: TransportAddress, bytes: Uint8Array): void {
+    const due = this.nextDeadline();
     this.#guess.datagram(from, bytes);
     this.#iceEvent({ kind: "datagram", from, to: null, bytes });
+    if (this.nextDeadline() !== due) this.#host.rearm();
   }
 
   /** Tells the path machine that something happened. */
@@ -184,8 +186,7 @@ export class Peer {
       case "guess":
       case "guess-ask":
       case "guess-answer":
-        if (!this.#host.direct) return;
-        return this.#guess.signal(body);
+        return this.#host.direct ? this.#guess.signal(body) : undefined;
       case "moved":
         return this.event({ kind: "peerMoved", rung: body.rung as Rung, serial: body.serial });
       case "moved-ack":

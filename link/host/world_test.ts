@@ -41,6 +41,7 @@ const TITLES: Record<string, string> = {
   refusals: "what is missing is told in one line",
   tableOnly: "the nftables table is replaced whole or not at all",
   stunSharing: "STUN and WireGuard share a port behind a host firewall",
+  portShared: "whether the table is in force is seen without asking nftables",
   forwarding: "a carried prefix is reached, forwarding is put back",
   routesOfOthers: "routes of others stay and win",
   newPeer: "a new peer's routes are there before WireGuard knows it",

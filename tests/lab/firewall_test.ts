@@ -109,6 +109,16 @@ test("rules drop, limit and log, open flows included, and counters and log tell 
   await held.line(/answered/, { from: held.lines.length });
 });
 
+test("a table that somebody has removed is back at the next look", async ({ alice, bob, link }) => {
+  const port = ["nft", "list", "chain", "inet", "ghostlink_ghost0", "stun_out"];
+  const before = (await bob.run(port)).stdout;
+  const from = link.lines.length;
+  await bob.sh("nft delete table inet ghostlink_ghost0");
+  await link.line(/nftables table was gone and has been loaded again/, { from });
+  assert.equal((await bob.run(port)).stdout, before);
+  await waitForRung(alice, "bob", "direct");
+});
+
 test("root's program is told each filter, and one that is not root's alone is not run", async (net) => {
   const { alice, bob } = net;
   // As "deno task install --on-change" would have it; the lab's machines run the clone, whose permission set is covered here.

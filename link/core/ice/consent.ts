@@ -27,6 +27,8 @@ export interface ConsentTiming {
 /** Other evidence than an answer counts for so long after the last one, ms (RFC 7675 section 5.1). */
 const CONSENT = 30_000;
 
+/** The shortest wait, as a part of the usual one (RFC 7675 section 5.1). */
+const SOONEST = 0.8;
 /** An answer is given at least this long before the next check, and twice its usual time. */
 const PATIENCE = 200;
 /** A look that comes later than this after its time says more about this machine than about the path. */
@@ -63,9 +65,12 @@ export class Consent {
     return this.#lost;
   }
 
+  get #every(): number {
+    return this.#busy ? this.#timing.busyMs : this.#timing.everyMs;
+  }
+
   #wait(): number {
-    const { everyMs, busyMs } = this.#timing;
-    return (this.#busy ? busyMs : everyMs) * (0.8 + 0.4 * this.#random());
+    return this.#every * (SOONEST + 0.4 * this.#random());
   }
 
   get #expiresAt(): number {
@@ -128,6 +133,11 @@ export class Consent {
     this.#busy = busy;
     if (!busy || this.#lost) return;
     this.#due = Math.min(this.#due, now + (this.#unanswered > 0 ? this.#timing.busyRetryMs : this.#wait()));
+  }
+
+  /** The peer has just asked us: both then ask at about the same time, and are woken half as often by each other. */
+  asked(now: number): void {
+    if (this.#unanswered === 0 && now - this.#sentAt >= this.#every * SOONEST) this.#due = Math.min(this.#due, now);
   }
 
   /** Ask now: there is a reason to doubt it. */

@@ -127,3 +127,18 @@ Deno.test("Consent learns nothing from the looks of a machine that is late itsel
   for (; it.now < end; it.now += 600) it.look();
   assert.equal(it.lost, 0);
 });
+
+Deno.test("Consent asks along with the peer where it is nearly time, and not before that nor while an answer is due", () => {
+  const asks = (after: number, o: { busy?: boolean } = {}) => {
+    const { consent } = line(5, { busy: o.busy ?? false });
+    consent.asked(after);
+    return consent.step(after) === "check";
+  };
+  assert.deepEqual([1_990, 2_000].map((after) => asks(after)), [false, true]);
+  assert.deepEqual([630, 640].map((after) => asks(after, { busy: true })), [false, true]);
+  const { consent } = line(5, { busy: false });
+  consent.asked(2_000);
+  consent.sent(2_000, 60);
+  consent.asked(2_010);
+  assert.equal(consent.due, 2_200);
+});

@@ -150,6 +150,7 @@ export class Generation {
     }
     const pair = this.checklist.find(base, from);
     if (pair === undefined) return;
+    if (pair === this.#selected) this.#consent?.asked(now);
     const { controlling } = this.#context.role;
     if (!controlling && check.nominates) this.#follow(pair, check.nomination, now);
     const worse = controlling && this.#selected !== null && this.connected &&

@@ -6,7 +6,7 @@ import { glance, lastResort, newPeer } from "./scenarios_machine.ts";
 import { bridge4, bridge6, rotation } from "./scenarios_paths.ts";
 import { forwarding, monitor, routesOfOthers } from "./scenarios_routes.ts";
 import { leftovers, refusals, restart, tableOnly, tunnel } from "./scenarios_tunnel.ts";
-import { stunSharing } from "./scenarios_stun.ts";
+import { portShared, stunSharing } from "./scenarios_stun.ts";
 
 const SCENARIOS: Record<string, (programs?: readonly string[]) => Promise<void>> = {
   bridge4,
@@ -17,6 +17,7 @@ const SCENARIOS: Record<string, (programs?: readonly string[]) => Promise<void>>
   leftovers,
   monitor,
   newPeer,
+  portShared,
   refusals,
   restart,
   rotation,

@@ -1,6 +1,12 @@
 /** WireGuard and ICE on one port, behind a host firewall that lets only answers in. */
 import assert from "node:assert/strict";
-import { connected } from "./scenarios_tunnel.ts";
+import { createLog } from "../../../mesh/host/log.ts";
+import { systemRunner } from "../../../mesh/host/runner.ts";
+import { stunCrypto } from "../crypto.ts";
+import { IceHub } from "../ice_hub.ts";
+import { LinkTable } from "../nft.ts";
+import { checkTools, runTool } from "../tools.ts";
+import { connected, NO_PARTS } from "./scenarios_tunnel.ts";
 import { helper, WG_PORT } from "./world.ts";
 
 /** What ufw and firewalld come down to. */
@@ -41,4 +47,33 @@ export async function stunSharing(programs?: readonly string[]): Promise<void> {
   }
   await a.close();
   await b.close();
+}
+
+/** The hub tells by itself whether the table is in force: not when it was removed, emptied, or made to sleep. */
+export async function portShared(): Promise<void> {
+  const tools = await checkTools(systemRunner);
+  const run = async (tool: "ip" | "nft", args: string) =>
+    void await runTool(systemRunner, [tools[tool], ...args.split(" ")]);
+  await run("ip", "link set lo up");
+  const hub = new IceHub({ log: createLog("hub", { level: "error" }), crypto: stunCrypto, clock: () => 0 });
+  hub.setHost([], WG_PORT);
+  const table = new LinkTable({ runner: systemRunner, tools, iface: "ghost0" });
+  const load = () => table.load({ ...NO_PARTS, wgPort: WG_PORT, stunPort: hub.port });
+  assert.equal(await hub.sharesPort(), false);
+  await load();
+  assert.equal(await hub.sharesPort(), true);
+  await run("nft", "flush ruleset");
+  assert.equal(await hub.sharesPort(), false);
+  assert.equal(await table.ensure(), true);
+  assert.equal(await hub.sharesPort(), true);
+  await run("nft", "flush table inet ghostlink_ghost0");
+  assert.equal(await hub.sharesPort(), false);
+  await table.remove();
+  await load();
+  await run("nft", "add table inet ghostlink_ghost0 { flags dormant; }");
+  assert.equal(await hub.sharesPort(), false);
+  await table.remove();
+  await run("ip", "link set lo down");
+  assert.equal(await hub.sharesPort(), false, "nothing comes");
+  hub.close();
 }

@@ -1,0 +1,76 @@
+/**
+ * What the daemon looks after even if nothing is known to have changed. Every look but the thorough ones runs one program, which tells
+ * what WireGuard counts: an idle daemon is to cost next to nothing.
+ */
+import type { Grace } from "./grace.ts";
+import type { IceHub } from "./ice_hub.ts";
+import type { CertificateKeeper } from "./login/certificate_keeper.ts";
+import type { Looks } from "./looks.ts";
+import type { Machine } from "./machine.ts";
+import type { Change } from "./network_view.ts";
+import type { OwnTeller } from "./own_teller.ts";
+import type { Parts } from "./parts.ts";
+
+/** Between two looks, in ms: a table that somebody flushed is missed for so long. */
+const EVERY = 10_000;
+/** Every so many of them take nothing on trust: `ip monitor` may have missed something. */
+const THOROUGH_EVERY = 6;
+
+/** What is looked after, and who brings the machine in line. */
+export interface AuditsHost {
+  /** This node's id. */
+  id: string;
+  parts: Pick<Parts, "surroundings" | "foreign" | "admissions" | "publisher" | "view" | "saver">;
+  machine: Pick<Machine, "doubtTable">;
+  hub: Pick<IceHub, "sharesPort">;
+  looks: Pick<Looks, "request">;
+  teller: Pick<OwnTeller, "renewed" | "take">;
+  grace(): Pick<Grace, "contact" | "check"> | null;
+  certificate(): Pick<CertificateKeeper, "renew"> | null;
+  meshUp(): boolean;
+  /** Brings in line what changes without anybody telling of it, or (`reconcile`) all of the machine. */
+  glance(): Promise<void>;
+  reconcile(): Promise<void>;
+  changed(change: Change): void;
+}
+
+/** See the head of this file. */
+export class Audits {
+  readonly #o: AuditsHost;
+  #timer: ReturnType<typeof setInterval> | undefined;
+  #count = 0;
+
+  constructor(o: AuditsHost) {
+    this.#o = o;
+  }
+
+  start(): void {
+    this.#timer = setInterval(() => void this.audit(), EVERY);
+  }
+
+  stop(): void {
+    clearInterval(this.#timer);
+  }
+
+  /** One look. */
+  async audit(): Promise<void> {
+    const { parts, hub, machine, looks, teller } = this.#o;
+    const thorough = ++this.#count % THOROUGH_EVERY === 0;
+    // The table that shares WireGuard's port is the one with the policy: while the port is shared, it is in force.
+    if (thorough || !await hub.sharesPort()) machine.doubtTable();
+    // Before all that waits for the coordinator.
+    await (thorough ? this.#o.reconcile() : this.#o.glance());
+    // Behind a kill switch names resolve once our resolver serves them, and the coordinator is reached once its name resolves.
+    if (parts.surroundings.unresolved) void looks.request();
+    void parts.foreign.refresh();
+    void parts.admissions.review();
+    await parts.publisher.renew();
+    if (await this.#o.certificate()?.renew()) await teller.renewed();
+    // What a wrong clock kept out, or let in, is looked at again: it may have been set.
+    this.#o.changed(parts.view.nodes.has(this.#o.id) ? parts.view.lookAtClock() : await teller.take());
+    if (await parts.view.saved.retry()) this.#o.changed("nodes");
+    parts.saver.ledger();
+    if (this.#o.meshUp()) await Promise.all([parts.publisher.publish(), this.#o.grace()?.contact()]);
+    else this.#o.grace()?.check();
+  }
+}
