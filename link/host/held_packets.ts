@@ -73,6 +73,8 @@ export interface PeerPacketsOptions {
   post(packet: Uint8Array): void;
   /** Hands a packet of the peer to WireGuard. */
   deliver(packet: Uint8Array): void;
+  /** One of the two WireGuards knows the other from now on (core/path/event.ts). */
+  event(kind: "wgConfigured" | "wgHeard"): void;
   /** `nextDeadline` is sooner than it was. */
   rearm(): void;
   /** ms since 1970. */
@@ -87,6 +89,7 @@ export class PeerPackets {
   readonly #post = new HandshakePost();
   readonly #known = Promise.withResolvers<void>();
   #configured = false;
+  #heard = false;
 
   constructor(o: PeerPacketsOptions) {
     this.#o = o;
@@ -123,6 +126,10 @@ export class PeerPackets {
 
   /** The peer sent this. */
   incoming(packet: Uint8Array): void {
+    if (!this.#heard) {
+      this.#heard = true;
+      this.#o.event("wgHeard");
+    }
     if (!this.#configured) return void this.#held.hold(packet, true);
     if (!this.#tie.incoming(packet, this.#o.now())) return this.#o.rearm();
     if (isInitiation(packet) || isResponse(packet)) this.#held.dropInitiation(false);
@@ -152,6 +159,7 @@ export class PeerPackets {
     this.#configured = true;
     this.#known.resolve();
     for (const packet of this.#held.release(true)) this.incoming(packet);
+    this.#o.event("wgConfigured");
   }
 
   /** Time has passed, in ms since 1970. */

@@ -17,6 +17,7 @@ function end(wins: boolean, { configured = true } = {}) {
     sent: [] as Uint8Array[],
     posted: [] as Uint8Array[],
     delivered: [] as Uint8Array[],
+    events: [] as string[],
     rearmed: 0,
   };
   const packets = new PeerPackets({
@@ -24,6 +25,7 @@ function end(wins: boolean, { configured = true } = {}) {
     send: (packet) => world.up && world.sent.push(packet) > 0,
     post: (packet) => void world.posted.push(packet),
     deliver: (packet) => void world.delivered.push(packet),
+    event: (kind) => void world.events.push(kind),
     rearm: () => void world.rearmed++,
     now: () => world.now,
   });
@@ -166,6 +168,7 @@ function meet({ newcomerWins, begins, mail, lost, rung = Infinity }: Meeting): {
         const answer = wireguard.take(packet);
         if (answer) packets.outgoing(answer);
       },
+      event: () => {},
       rearm: () => {},
       now: () => now,
     });
@@ -234,4 +237,17 @@ Deno.test("a mail that is lost costs the first handshake one more at most", () =
       },
     ),
   );
+});
+
+Deno.test("what says that one WireGuard knows the other is told once: a packet of ours, and one of the peer's by whatever way", () => {
+  for (const way of ["incoming", "posted"] as const) {
+    const { world, packets } = end(true, { configured: false });
+    packets.posted(new Uint8Array(96).fill(4, 0, 1)); // what may not come by signal says nothing
+    assert.deepEqual(world.events, []);
+    packets[way](INITIATION);
+    assert.deepEqual([world.events, world.delivered], [["wgHeard"], []]);
+    packets.outgoing(INITIATION);
+    packets[way](INITIATION);
+    assert.deepEqual(world.events, ["wgHeard", "wgConfigured"]);
+  }
 });

@@ -16,6 +16,7 @@ import type { Rung } from "../../mesh/wire/local.ts";
 import type { SignalBody, WireCandidate } from "../../mesh/wire/signal.ts";
 import { PeerPackets } from "./held_packets.ts";
 import { Loopback } from "./loopback.ts";
+import { Moves } from "./moves.ts";
 import type { PathState, PeerHost } from "./peer_host.ts";
 import { PeerGuess } from "./peer_guess.ts";
 import { PeerRungs } from "./peer_rungs.ts";
@@ -36,10 +37,7 @@ export class Peer {
   readonly #rungs: PeerRungs;
   readonly packets: PeerPackets;
   #use: { rung: Rung; wireguard: Endpoint | null } = { rung: "none", wireguard: null };
-  /** Resolves when the machine is in line with the newest `use`. */
-  #settled: Promise<void> = Promise.resolve();
-  /** Serial of the `moved` that waits for that. */
-  #untold: number | null = null;
+  readonly #moves: Moves;
   #bridge: { remote: TransportAddress; local: string | null } | null = null;
   /** The generation whose `ice` message has been sent; later candidates trickle. */
   #offered: string | null = null;
@@ -73,8 +71,15 @@ export class Peer {
       post: (packet) => host.signal(id, { t: "wireguard", packet: toBase64Url(packet) }),
       // The bridge rewrites within one family, so packets of an IPv6 pair take the IPv6 loopback.
       deliver: (packet) => this.#loopback.send(packet, this.#bridge?.remote.address.includes(":") ? 6 : 4),
+      event: (kind) => this.event({ kind }),
       rearm: () => host.rearm(),
       now: host.now,
+    });
+    this.#moves = new Moves({
+      ...host,
+      inUse: () => this.#use.rung,
+      tell: (rung, serial) => host.signal(id, { t: "moved", rung, serial }),
+      release: (rung) => this.#rungs.release(rung),
     });
     this.#ice = new IceAgent({ role, tieBreaker: host.tieBreaker, crypto: host.crypto, accept: host.accept });
     this.timeline = new Timeline(host.now);
@@ -267,33 +272,28 @@ export class Peer {
       switch (action.kind) {
         case "use":
           this.#use = { rung: action.rung, wireguard: action.wireguard };
-          this.#settled = this.#host.changed();
+          this.#moves.changed();
           break;
         case "bridgeLateRelayed":
           this.#bridge = action.on ? { remote: action.remote, local: action.local } : null;
-          this.#settled = this.#host.changed();
+          this.#moves.changed();
           break;
         case "sendMoved":
-          this.#tellMoved(action.rung, action.serial);
+          this.#moves.tell(action.rung, action.serial);
           break;
         case "sendMovedAck":
           this.#host.signal(this.id, { t: "moved-ack", rung: action.rung, serial: action.serial });
           break;
         case "startIce":
         case "offerAgain":
-          if (this.#host.direct) this.#sendIce(false);
-          break;
         case "restartIce":
           if (!this.#host.direct) break;
-          this.#iceEvent({ kind: "restart" });
+          if (action.kind === "restartIce") this.#iceEvent({ kind: "restart" });
           this.#sendIce(false);
           break;
-        case "release": {
-          // Only when WireGuard has been set once more: what was late may have made it roam back.
-          const { rung } = action;
-          void this.#settled.then(() => rung !== this.#use.rung && this.#rungs.release(rung));
+        case "release":
+          this.#moves.release(action.rung);
           break;
-        }
         case "notify":
           this.#state = { rung: action.rung, endpoint: action.endpoint, rttMs: action.rttMs, since: action.since };
           this.#watch.moved();
@@ -303,17 +303,6 @@ export class Peer {
           break;
       }
     }
-  }
-
-  /** Only when it is true: after WireGuard sends on the new rung. A run that failed keeps it back, and its repetitions. */
-  #tellMoved(rung: Rung, serial: number): void {
-    if (this.#untold === serial) return;
-    this.#untold = serial;
-    void this.#settled.then(() => {
-      if (this.#untold !== serial) return; // moved on meanwhile
-      this.#untold = null;
-      if (rung === this.#use.rung) this.#host.signal(this.id, { t: "moved", rung, serial });
-    });
   }
 
   /** What there is to see, for people. */

@@ -97,7 +97,7 @@ export class PeerTable {
     });
     this.#peers.set(id, peer);
     if (this.#isNewcomer(id)) peer.packets.heard();
-    void host.changed().then(() => peer.packets.configured());
+    void host.changed().then(() => this.#peers.get(id) === peer && peer.packets.configured());
     queueMicrotask(() => this.tellReach(id));
   }
 

@@ -15,7 +15,7 @@ async function table() {
   const inLine = Promise.withResolvers<void>();
   const told: string[] = [];
   const there = new Set<string>();
-  const gates = { towards: (id: string) => there.has(id) ? {} : null, watch: () => {} };
+  const gates = { towards: (id: string) => there.has(id) ? {} : null, connected: [], watch: () => {} };
   const host = {
     hub,
     direct: false,

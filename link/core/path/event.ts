@@ -34,6 +34,10 @@ export type PathEvent =
   /** The peer's `moved` and `moved-ack` signals; a peer of a later version may name rungs that are unknown here. */
   | { kind: "peerMoved"; rung: string; serial: number }
   | { kind: "peerMovedAck"; serial: number }
+  /** WireGuard knows the peer from now on. */
+  | { kind: "wgConfigured" }
+  /** A packet of the peer's WireGuard has come through this process, so that one knows this machine. */
+  | { kind: "wgHeard" }
   /** WireGuard wants a handshake and gets none over the rung in use. */
   | { kind: "wgHandshakeStale" }
   /** The NAT before this machine gives it another address than before: a way that was not there when ICE failed. */

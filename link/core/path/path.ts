@@ -9,7 +9,10 @@
  *
  * The two ends decide for themselves and tell each other with `moved`. Who hears that the peer has fallen from direct falls
  * too, although its own half may still seem to work; who hears that the peer has climbed does not wait for its own hold.
- * A rung that failed is held down with growing waits. A held rung is still better than none.
+ * Before both WireGuards know each other none sends by itself: their first handshake goes through this process, where what comes
+ * too early waits and two that cross are told apart. What WireGuard sends itself to one that does not know it yet is lost, for 5 s.
+ *
+ * A rung that failed is held down with growing waits, a relayed one at the gate where it did. A held rung is still better than none.
  */
 import { endpointText, sameAddress } from "../../../mesh/wire/stun/address.ts";
 import type { PathAction, PathEvent, Relay, Rung } from "./event.ts";
@@ -22,6 +25,12 @@ import { best } from "./score.ts";
 const HOLD = { firstMs: 1_000, longestMs: 60_000, healthyMs: 60_000 };
 /** A NAT that gave another address so long ago, in ms, may be what the direct path has died of. */
 const CHANGED = 10_000;
+
+/**
+ * The peer's WireGuard is waited for so long before this one sends by itself, in ms: longer than until this one begins its next handshake,
+ * which a machine that starts slowly would miss; but what it says may have come by a way that this process does not see.
+ */
+const UNHEARD = 6_000;
 
 /** A rung that is up; `local` is the address that WireGuard sends from where that is known. */
 interface Live extends Relay {
@@ -39,11 +48,17 @@ export interface PathView {
 
 export class Path {
   readonly #live = new Map<Rung, Live>();
-  readonly #holds = new Map<Rung, Hold>();
+  /** By `endOf`. */
+  readonly #holds = new Map<string, Hold>();
   readonly #mover = new Mover();
   readonly #ice = new IceClock();
   #now = 0;
   #online = false;
+  /** WireGuard knows the peer; the peer's knows this machine. */
+  #knows = false;
+  #known = false;
+  /** When the first rung of WireGuard's own came up. */
+  #ownSince = Infinity;
   #bridge = false;
   #mappingChangedAt = -Infinity;
   #current: Live | null = null;
@@ -77,10 +92,11 @@ export class Path {
   }
 
   nextDeadline(): number | null {
-    const held = [...this.#live.keys()].filter((rung) => rung !== this.#current?.rung)
-      .map((rung) => this.#hold(rung).until).filter((until) => until > this.#now);
+    const held = [...this.#live.values()].filter(({ rung }) => rung !== this.#current?.rung)
+      .map((live) => this.#hold(live).until).filter((until) => until > this.#now);
     const next = Math.min(
       ...held,
+      this.#knows && !this.#known ? afterNow(this.#ownSince + UNHEARD, this.#now) : Infinity,
       this.#mover.nextDeadline(this.#canSignal),
       this.#ice.nextDeadline(this.#now, this.#canSignal),
     );
@@ -135,6 +151,12 @@ export class Path {
       case "peerMovedAck":
         this.#mover.peerAcked(event.serial, now);
         break;
+      case "wgConfigured":
+        this.#knows = true;
+        break;
+      case "wgHeard":
+        this.#known = true;
+        break;
       case "wgHandshakeStale":
         this.#stale(now);
         break;
@@ -143,7 +165,7 @@ export class Path {
         this.#mend();
         break;
       case "peerMappingChanged":
-        this.#hold("direct").mend(); // its own offer begins ICE anew
+        this.#hold(DIRECT).mend(); // its own offer begins ICE anew
         break;
       case "networkChanged":
         for (const hold of this.#holds.values()) hold.reset();
@@ -160,11 +182,12 @@ export class Path {
     // An old serial is a repetition whose acknowledgement was lost, or older than what the peer has said since.
     if (news || serial === this.#mover.peerSerial) this.#actions.push({ kind: "sendMovedAck", rung, serial });
     if (!news) return;
-    const current = this.#current?.rung;
-    if (rung === "direct") this.#hold("direct").lift();
-    else if (rung !== before && before !== "direct" && before === current && this.#current?.wireguard) {
-      this.#hold(before).fail(now);
-    } else if (before === "direct" && current === "direct") this.#lose(now);
+    const current = this.#current;
+    if (rung === "direct" || rung === "lane") this.#known = true; // it sends there by itself
+    if (rung === "direct") this.#hold(DIRECT).lift();
+    else if (before !== current?.rung) return;
+    else if (before === "direct") this.#lose(now);
+    else if (rung !== before && current.wireguard) this.#hold(current).fail(now);
   }
 
   /** The direct path is dead. */
@@ -176,30 +199,36 @@ export class Path {
 
   /** What the direct path has died of, if anything, is no longer so. */
   #mend(): void {
-    this.#hold("direct").mend();
+    this.#hold(DIRECT).mend();
     this.#ice.hurry();
   }
 
   /** The rung in use does not deliver. One that is the only one stays: it may come to itself. */
   #stale(now: number): void {
-    const rung = this.#current?.rung;
-    if (rung === "direct") this.#lose(now);
-    else if (rung !== undefined && this.#live.size > 1) this.#hold(rung).fail(now);
+    const current = this.#current;
+    if (current?.rung === "direct") this.#lose(now);
+    else if (current && this.#live.size > 1) this.#hold(current).fail(now);
   }
 
   #fail(rung: Rung, now: number): void {
     if (!this.#live.delete(rung)) return;
-    if (this.#current?.rung === rung) this.#hold(rung).fail(now);
+    if (this.#current?.rung === rung) this.#hold(this.#current).fail(now);
   }
 
-  #hold(rung: Rung): Hold {
-    const hold = this.#holds.get(rung) ?? new Hold(HOLD);
-    this.#holds.set(rung, hold);
+  #hold(live: Pick<Live, "rung" | "endpoint">): Hold {
+    const end = endOf(live);
+    const hold = this.#holds.get(end) ?? new Hold(HOLD);
+    this.#holds.set(end, hold);
     return hold;
   }
 
   #choose(now: number): void {
-    const options = [...this.#live.values()].map((live) => ({ ...live, held: this.#hold(live.rung).holds(now) }));
+    if (this.#ownSince === Infinity && [...this.#live.values()].some(({ wireguard }) => wireguard)) {
+      this.#ownSince = now;
+    }
+    const own = this.#knows && (this.#known || now >= this.#ownSince + UNHEARD);
+    const usable = [...this.#live.values()].filter(({ wireguard }) => wireguard === null || own);
+    const options = usable.map((live) => ({ ...live, held: this.#hold(live).holds(now) }));
     const choice = best(options);
     const live = choice === undefined ? null : this.#live.get(choice.rung)!;
     if (live === this.#current) return;
@@ -208,7 +237,7 @@ export class Path {
     this.#current = live;
     if (!moved) return;
     if (rungChanged) this.#since = now;
-    if (live) this.#hold(live.rung).up(now);
+    if (live) this.#hold(live).up(now);
     this.#bridgeFor(live);
     this.#use();
     this.#mover.moved(live?.rung ?? "none", now);
@@ -230,7 +259,19 @@ export class Path {
   }
 }
 
+const DIRECT = { rung: "direct", endpoint: null } as const;
+
+/** What fails as one: the direct rung wherever it leads, a relayed one at one gate, which says nothing of another gate. */
+function endOf({ rung, endpoint }: Pick<Live, "rung" | "endpoint">): string {
+  return rung === "direct" ? rung : `${rung} ${endpoint}`;
+}
+
 function sameEnd(a: Live | null, b: Live | null): boolean {
   if (!a?.wireguard || !b?.wireguard) return a?.endpoint === b?.endpoint;
   return sameAddress(a.wireguard, b.wireguard) && a.local === b.local;
+}
+
+/** A time that has passed is no deadline. */
+function afterNow(at: number, now: number): number {
+  return at > now ? at : Infinity;
 }

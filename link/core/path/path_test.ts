@@ -21,6 +21,42 @@ Deno.test("Path without a gate begins ICE as soon as somebody carries its signal
   assert.deepEqual(bench.do(selected()), ["bridge on", "use direct", "notify direct", "moved direct"]);
 });
 
+Deno.test("Path leaves nothing to WireGuard's own sending before both WireGuards know each other", () => {
+  const up = ["bridge on", "use direct", "notify direct", "moved direct"];
+  for (const order of [["wgConfigured", "wgHeard"], ["wgHeard", "wgConfigured"]] as const) {
+    const bench = new Bench({ strange: true });
+    assert.deepEqual(bench.do({ kind: "peerOnline" }), ["startIce"]);
+    assert.deepEqual(bench.do(selected()), []);
+    assert.deepEqual(bench.do({ kind: "gateUp" }), ["use quic", "notify quic", "moved quic"]);
+    assert.deepEqual(order.map((kind) => bench.do({ kind })), [[], up]);
+  }
+});
+
+Deno.test("Path takes the peer's word that its WireGuard sends by itself, and does not wait for ever for any word", () => {
+  const bench = () => {
+    const bench = new Bench({ strange: true });
+    bench.do({ kind: "gateUp" });
+    bench.do({ kind: "wgConfigured" });
+    bench.elapse(20_000);
+    assert.deepEqual(bench.do(selected()), []);
+    return bench;
+  };
+  assert.deepEqual(bench().do({ kind: "peerMoved", rung: "quic", serial: T0 }), ["ack quic"]);
+  const told = bench().do({ kind: "peerMoved", rung: "direct", serial: T0 });
+  assert.deepEqual(told, ["ack direct", "bridge on", "use direct", "notify direct", "moved direct"]);
+  const at = (log: [number, string][]) => log.find(([, what]) => what === "use direct")?.[0];
+  assert.equal(at(bench().elapse(10_000)), 26_000);
+});
+
+Deno.test("Path that has fallen away meanwhile is not used when WireGuard knows the peer", () => {
+  const bench = new Bench({ strange: true });
+  bench.do({ kind: "gateUp" });
+  bench.do({ kind: "wgHeard" });
+  bench.do(selected());
+  assert.deepEqual(bench.do({ kind: "iceConsentLost" }), []);
+  assert.deepEqual(bench.do({ kind: "wgConfigured" }), []);
+});
+
 Deno.test("Path climbs with the bridge on before the endpoint is set, and releases the relay when both have drained", () => {
   const bench = relayed();
   assert.deepEqual(bench.do(selected()), ["bridge on", "use direct", "notify direct", "moved direct"]);
@@ -179,6 +215,22 @@ Deno.test("Path tries ICE again at once when the NAT gives another address, thou
   assert.deepEqual(bench.do({ kind: "mappingChanged" }), ["restartIce"]);
   bench.do({ kind: "iceFailed" });
   assert.equal(bench.path.nextDeadline()! - bench.now, 300_000);
+});
+
+Deno.test("Path holds a lane down at the gate where it failed, and takes one at another gate at once", () => {
+  const bench = relayed();
+  const lane = (endpoint: string) => {
+    const wireguard = { address: "203.0.113.20", port: endpoint === "g1" ? 40_001 : 40_002 };
+    return bench.do({ kind: "relayUp", relay: { rung: "lane", rank: 1, endpoint, rttMs: 1, wireguard } });
+  };
+  const up = ["bridge on", "use lane", "notify lane", "moved lane"];
+  const down = ["bridge off", "use quic", "notify quic", "moved quic"];
+  for (const gate of ["g1", "g2"]) {
+    assert.deepEqual(lane(gate), up);
+    assert.deepEqual(bench.do({ kind: "relayDown", rung: "lane" }), down);
+  }
+  assert.deepEqual(lane("g1"), []);
+  assert.ok(bench.elapse(1_000).some(([, what]) => what === "use lane"));
 });
 
 Deno.test("Path does not hold a direct path down that a NAT's change of mind has cost, before or after it was noticed", () => {

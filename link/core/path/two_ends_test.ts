@@ -66,6 +66,7 @@ class End {
   }
 
   gateUp(): void {
+    for (const kind of ["wgConfigured", "wgHeard"] as const) this.tell({ kind });
     this.tell({ kind: "relayUp", relay: { rung: "quic", rank: 2, endpoint: null, rttMs: null, wireguard: null } });
     this.tell({ kind: "peerOnline" });
   }

@@ -22,11 +22,15 @@ export function eventsOf(event: PathEvent | GateEvent): PathEvent[] {
   }];
 }
 
-/** A path and its clock; `do` returns the kinds of the actions, in order. */
+/** A path between two WireGuards that know each other, and its clock; `do` returns the kinds of the actions, in order. */
 export class Bench {
   readonly path = new Path();
   now = T0;
   last: PathAction[] = [];
+
+  constructor({ strange = false }: { strange?: boolean } = {}) {
+    if (!strange) { for (const kind of ["wgConfigured", "wgHeard"] as const) this.do({ kind }); }
+  }
 
   do(event: PathEvent | GateEvent): string[] {
     this.last = eventsOf(event).flatMap((e) => this.path.handle(e, this.now));
