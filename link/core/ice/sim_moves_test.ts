@@ -313,11 +313,11 @@ Deno.test("IceAgent where UDP is blocked fails and says so", () => {
   assert.deepEqual([s.a.failed, s.b.failed], [1, 1]);
 });
 
-Deno.test("IceAgent is quiet when all is well: a check every two and a half seconds each way", () => {
+Deno.test("IceAgent is quiet when all is well: a check every five seconds each way", () => {
   const s = met(5);
   run(s, 15_000);
   const before = s.world.sent;
   runUntil(s.world, [s.a, s.b], { ms: 100_000 });
-  // 40 checks and 40 answers each way, and a STUN request every 20 s at each end.
-  assert.ok(Math.abs(s.world.sent - before - 180) < 20, `${s.world.sent - before} packets`);
+  // 20 checks and 20 answers each way, or a few more as both ask together, and a STUN request every 20 s at each end.
+  assert.ok(Math.abs(s.world.sent - before - 100) < 15, `${s.world.sent - before} packets`);
 });
