@@ -29,6 +29,8 @@ export interface GatePairsHost {
 interface Pair {
   meeting: Meeting;
   keeper: GateKeeper | null;
+  /** It is at none of the gates, and the last one has said so itself. */
+  left: boolean;
   /** Last time that something was to go to it. */
   demandAt: number;
   lookedAt: number;
@@ -54,13 +56,33 @@ export class GatePairs {
     for (const id of nodes) {
       if (this.#pairs.has(id)) continue;
       const meeting = new Meeting({ leads: this.#o.selfId < id });
-      this.#pairs.set(id, { meeting, keeper: null, demandAt: -Infinity, lookedAt: -Infinity, unanswered: 0 });
+      this.#pairs.set(id, {
+        meeting,
+        keeper: null,
+        left: false,
+        demandAt: -Infinity,
+        lookedAt: -Infinity,
+        unanswered: 0,
+      });
     }
     this.changed();
   }
 
   keeperOf(node: string): GateKeeper | null {
     return this.#pairs.get(node)?.keeper ?? null;
+  }
+
+  /** A gate says whether a node is there. */
+  seen(keeper: GateKeeper, node: string, up: boolean): void {
+    const pair = this.#pairs.get(node);
+    if (up) keeper.present.add(node);
+    const gone = !up && keeper.present.delete(node);
+    if (pair && (up || gone)) pair.left = gone && this.#options(node).length === 0;
+    this.changed(node);
+  }
+
+  hasLeft(node: string): boolean {
+    return this.#pairs.get(node)?.left ?? false;
   }
 
   /** Where a node is met may have changed; without a node, where any of them is. */

@@ -90,3 +90,24 @@ Deno.test("GatePairs moves all pairs off a gate that is drained, and none to whe
   assert.deepEqual([s.at("b"), s.at("c")], ["other", "old"]);
   assert.deepEqual(s.met.filter((node) => node === "b").length, 2);
 });
+
+Deno.test("GatePairs: a peer has left when the last gate that saw it says so, not when a session ends or a gate never saw it", async () => {
+  const s = new Scene({ g1: { rtt: 1, present: [] }, g2: { rtt: 80, present: [] } });
+  const [g1, g2] = [...s.keepers.values()] as [GateKeeper, GateKeeper];
+  s.pairs.watch(["b"]);
+  await looked();
+  const left = (gate: GateKeeper, up: boolean) => {
+    s.pairs.seen(gate, "b", up);
+    return s.pairs.hasLeft("b");
+  };
+  assert.equal(left(g1, true), false);
+  g1.present.clear(); // the session has ended
+  s.pairs.changed("b");
+  assert.deepEqual([s.at("b"), s.pairs.hasLeft("b")], [undefined, false]);
+  assert.equal(left(g1, false), false, "the gate, started anew, has not seen it yet");
+  assert.equal(left(g2, false), false);
+  assert.deepEqual([left(g1, true), left(g2, true), left(g1, false), s.at("b")], [false, false, false, "g2"]);
+  assert.deepEqual([left(g2, false), s.at("b")], [true, undefined]);
+  assert.equal(left(g1, false), true);
+  assert.equal(left(g2, true), false);
+});

@@ -208,9 +208,7 @@ export class Gates {
 
   #presence(keeper: GateKeeper, node: string, up: boolean): void {
     if (!this.#watched.has(node)) return; // not asked for, or no longer
-    if (up) keeper.present.add(node);
-    else keeper.present.delete(node);
-    this.#pairs.changed(node);
+    this.#pairs.seen(keeper, node, up);
     this.#host.presence(keeper.id, node, up);
   }
 
@@ -257,6 +255,11 @@ export class Gates {
   /** The session over which `node` is met now. */
   towards(node: string): GateClient | null {
     return this.#pairs.keeperOf(node)?.client ?? null;
+  }
+
+  /** True when the last gate at which `node` was seen has said that it is there no more; false where the session ended instead. */
+  hasLeft(node: string): boolean {
+    return this.#pairs.hasLeft(node);
   }
 
   /** The session with this gate, when `node` is there too. */

@@ -119,8 +119,8 @@ export class Peer {
   reachChanged(): void {
     const { gates } = this.#host;
     const there = gates.towards(this.id) !== null;
-    // Without a session of this machine's own nobody is seen, and that says nothing about them.
-    if (there || gates.connected.length > 0) this.#guess.seen(there);
+    // Where only a session of this machine's own has ended, that says nothing about the peer.
+    if (there || gates.hasLeft(this.id)) this.#guess.seen(there);
     this.#rungs.each((carrier) => carrier.reachChanged());
   }
 

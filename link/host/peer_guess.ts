@@ -99,12 +99,13 @@ export class PeerGuess implements Guesser {
 
   /** Candidates of the peer's generation `ufrag`: an offer begins one, and what was named before is where the peer was. */
   named(candidates: readonly WireCandidate[], { ufrag, offer }: { ufrag: string; offer: boolean }): void {
-    this.#talk.heard();
+    this.#talk.heard(this.#o.now());
     if (ufrag !== this.#namedBy) {
       if (!offer) return;
       this.#named.clear();
       this.#namedBy = ufrag;
-      // A peer that begins anew has dropped its half of a guess: it was started again, or is elsewhere.
+      // A peer that begins anew has dropped its half of a guess: it was started again, or is elsewhere. So that was not in vain.
+      if (this.#guess.opening) this.#talk.interrupted("busy", this.#o.now());
       this.#guess.stop();
       // A peer that begins anew while this end checks gets its time for ordinary checks, too.
       if (this.#o.agent.state === "checking") this.#talk.checking(this.#o.now());
@@ -168,7 +169,7 @@ export class PeerGuess implements Guesser {
   /** The peer's word about guessing. */
   signal(body: GuessBody): void {
     const { agent, signal } = this.#o;
-    this.#talk.heard();
+    this.#talk.heard(this.#o.now());
     switch (body.t) {
       case "guess-ask":
         return signal({ t: "guess-answer", ufrag: body.ufrag, say: this.#reply(body.ufrag) });

@@ -305,6 +305,7 @@ Deno.test("PeerGuess gives ordinary checks their time when the peer begins anew,
 for (
   const [what, end, most] of [
     ["breaks guesses off and begins anew", "busy", MAX_GUESSES + MAX_BROKEN_OFF],
+    ["begins anew while this end opens", null, MAX_GUESSES + MAX_BROKEN_OFF],
     ["lets pairs come and go", "connected", MAX_AN_HOUR],
   ] as const
 ) {
@@ -322,7 +323,9 @@ for (
       }
       assert.equal(said.length > 0, round < most, `round ${round}`);
       if (end === "busy") one.answer("busy");
-      else for (const state of ["connected", "checking"] as const) one.guess.iceState(state);
+      else if (end === "connected") {
+        for (const state of ["connected", "checking"] as const) one.guess.iceState(state);
+      }
       one.guess.named([NEAR], { ufrag: `offer${round}`, offer: true });
     }
     one.guess.networkChanged();
@@ -366,4 +369,24 @@ Deno.test("PeerGuess keeps ICE's failure back no longer where a peer breaks the 
   said.length = 0;
   pass(10_000);
   assert.deepEqual([said, one.failed], [[], ["one"]]);
+});
+
+Deno.test("PeerGuess holds the turn for a peer that is silent when it has come, and gives it to the next one then", async () => {
+  await using machine = hardMachine(["one", "silent", "two"]);
+  const { one, silent, two, said, pass, news } = machine;
+  pass(GUESS_AFTER + 100);
+  const first = news();
+  for (const { answer } of [one, silent, two]) answer("yes");
+  await first;
+  pass(600);
+  said.length = 0;
+  one.guess.iceState("connected");
+  pass(100);
+  assert.deepEqual(said, [{ to: "silent", t: "guess-ask" }]);
+  pass(1_700);
+  assert.deepEqual(said.map(({ to, t }) => `${to} ${t}`), ["silent guess-ask", "silent guess-ask", "two guess-ask"]);
+  const second = news();
+  two.answer("yes");
+  await second;
+  assert.deepEqual(said.at(-1), { to: "two", t: "guess" });
 });

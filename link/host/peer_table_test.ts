@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { GONE_AFTER } from "../core/guess/limits.ts";
 import { createLog } from "../../mesh/host/log.ts";
 import { NOW } from "../../mesh/trust/testdata/network.ts";
 import { stunCrypto } from "./crypto.ts";
@@ -7,7 +8,7 @@ import { IceHub } from "./ice_hub.ts";
 import { PeerTable, type PeerTableOptions } from "./peer_table.ts";
 import { join, view } from "./testing_view.ts";
 
-/** The table of `alice`, whose machine is in line when the test says so; `there` are the peers at her gates. */
+/** The table of `alice`, whose machine is in line when the test says so; `there` are the peers at her gates, `left` those that have left. */
 async function table() {
   const v = await view();
   const log = createLog("test", { write: () => {} });
@@ -15,7 +16,12 @@ async function table() {
   const inLine = Promise.withResolvers<void>();
   const told: string[] = [];
   const there = new Set<string>();
-  const gates = { towards: (id: string) => there.has(id) ? {} : null, connected: [], watch: () => {} };
+  const left = new Set<string>();
+  const gates = {
+    towards: (id: string) => there.has(id) ? {} : null,
+    hasLeft: (id: string) => left.has(id),
+    watch: () => {},
+  };
   const host = {
     hub,
     direct: false,
@@ -46,6 +52,7 @@ async function table() {
     v,
     peers,
     there,
+    left,
     told,
     inLine,
     [Symbol.dispose]: () => {
@@ -93,4 +100,21 @@ Deno.test("PeerTable is complete when WireGuard knows who is there; nobody waits
   made.inLine.resolve();
   await complete;
   assert.deepEqual(order, ["in line", "complete"]);
+});
+
+Deno.test("PeerTable: a peer that is met nowhere has gone only where a gate has said so", async () => {
+  using made = await table();
+  const bob = await join(made.v, "bob");
+  made.peers.sync();
+  const { guess } = made.peers.all.get(bob)!.inside();
+  const goneAt = () => {
+    made.peers.tellReach(bob);
+    return guess.nextDeadline();
+  };
+  made.there.add(bob);
+  assert.equal(goneAt(), null);
+  made.there.clear();
+  assert.equal(goneAt(), null, "a session has ended");
+  made.left.add(bob);
+  assert.equal(goneAt(), NOW * 1000 + GONE_AFTER);
 });

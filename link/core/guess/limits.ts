@@ -28,6 +28,10 @@ export const WHEN_BUSY = 1_000;
 export const FRESH = 500;
 /** The turn is held so long for the answer to that. */
 export const HELD_FOR = 1_500;
+/** So many turns held in vain are forgiven a peer. */
+export const MAX_HELD_IN_VAIN = 2;
+/** With that many, and after each further one, it is not asked for so long. */
+export const LEFT_ALONE = 60_000;
 /** A peer that has left its gate has gone, unless it is back within this time. */
 export const GONE_AFTER = 2_000;
 /** After so many asks in a row a busy peer is left alone for one `WHEN_BUSY` longer. */

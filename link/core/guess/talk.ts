@@ -12,6 +12,7 @@
  *
  * Whoever opens fills its own NAT's table, 256 mappings each time, and the peer's word makes it do so. So what the peer says, how
  * often it begins anew and whether a pair came of it change nothing about how many guesses there are in an hour, or asks in an attempt.
+ * Nor about how often the turn is held for a peer that says yes and is silent then.
  */
 import type { Hardness } from "../nat/kind.ts";
 import {
@@ -22,10 +23,12 @@ import {
   GUESS_AFTER,
   HELD_FOR,
   HOUR,
+  LEFT_ALONE,
   MAX_AN_HOUR,
   MAX_ASKS,
   MAX_BROKEN_OFF,
   MAX_GUESSES,
+  MAX_HELD_IN_VAIN,
   WHEN_BUSY,
 } from "./limits.ts";
 
@@ -74,6 +77,9 @@ export class GuessTalk {
   #asks = 0;
   /** Guesses on this network that the peer broke off and that were not counted. */
   #brokenOff = 0;
+  /** How often the turn was held in vain on this network since a guess began, and when that was too often. */
+  #heldInVain = 0;
+  #leftAloneAt = -Infinity;
   /** When guesses on this network began, those of the last hour. */
   #begun: number[] = [];
 
@@ -83,7 +89,18 @@ export class GuessTalk {
     if (this.inLine) return;
     this.#step = "idle";
     this.#asks = 0;
-    this.#due = now + GUESS_AFTER;
+    const alone = this.#leftAloneAt + LEFT_ALONE - now;
+    // A clock that was set back lets nobody wait for longer.
+    this.#due = now + (alone <= LEFT_ALONE ? Math.max(alone, GUESS_AFTER) : GUESS_AFTER);
+  }
+
+  /** The turn was held, and the peer did not say yes once more. True when it is left alone now. */
+  #vain(now: number): boolean {
+    if (++this.#heldInVain < MAX_HELD_IN_VAIN) return false;
+    this.#leftAloneAt = now;
+    this.#step = "idle";
+    this.#due = this.#checks ? now + LEFT_ALONE : null;
+    return true;
   }
 
   /** ICE has stopped checking, without a pair. What is waited for outlasts its failure, and only a turn its restart. */
@@ -106,7 +123,8 @@ export class GuessTalk {
   /** The machine is on another network, so behind another NAT. */
   moved(): void {
     this.forget();
-    this.#brokenOff = 0;
+    this.#brokenOff = this.#heldInVain = 0;
+    this.#leftAloneAt = -Infinity;
     this.#begun = [];
   }
 
@@ -127,15 +145,19 @@ export class GuessTalk {
 
   /** Whether the peer is seen at a gate. Who never was may still be reached by the coordinator's mailbox. */
   seen(there: boolean, now: number): void {
-    if (there) {
-      const back = this.gone && this.#checks;
-      this.#presence = "there";
-      this.#goneAt = Infinity;
-      if (back) this.checking(now);
-    } else if (this.#presence === "there") {
+    if (there) this.#back("there", now);
+    else if (this.#presence === "there") {
       this.#presence = "leaving";
       this.#goneAt = now + GONE_AFTER;
     }
+  }
+
+  /** The peer is there. One that had gone gets its time for ordinary checks, and is asked then. */
+  #back(presence: "there" | null, now: number): void {
+    const back = this.gone && this.#checks;
+    this.#presence = presence;
+    this.#goneAt = Infinity;
+    if (back) this.checking(now);
   }
 
   /** Why the peer would not probe, and nothing else is under way. */
@@ -154,10 +176,8 @@ export class GuessTalk {
   }
 
   /** A word of the peer has come: it is there, whatever gates see. */
-  heard(): void {
-    if (this.#presence === "there") return;
-    this.#presence = null;
-    this.#goneAt = Infinity;
+  heard(now: number): void {
+    if (this.#presence !== "there") this.#back(null, now);
   }
 
   /**
@@ -167,6 +187,7 @@ export class GuessTalk {
    */
   tick(now: number, o: { hardness: Hardness; first(): boolean }): boolean {
     if (this.#goneAt <= now) {
+      if (this.#step === "held") this.#vain(now);
       this.#goneAt = Infinity;
       this.#presence = "gone";
       this.#step = "idle";
@@ -174,6 +195,7 @@ export class GuessTalk {
     }
     if (this.#due === null || this.#due > now) return false;
     this.#due = null;
+    if (this.#step === "held" && this.#vain(now)) return false;
     if (this.#asks >= MAX_ASKS || !this.left(now) || !this.#mayOpen(o)) {
       this.#step = "idle";
       if (o.hardness === "unknown") this.#due = now + WHEN_BUSY; // it is being found out
@@ -193,10 +215,12 @@ export class GuessTalk {
   /** The peer's answer. True when the peer would probe: this machine's turn may be asked for. */
   answered(say: Say, now: number): boolean {
     if (this.#step !== "asked" && this.#step !== "busy" && this.#step !== "held") return false;
+    const late = this.#step === "held" && this.#due !== null && this.#due - now < HELD_FOR - FRESH;
     this.#saidAt = now;
     this.#step = say === "yes" ? "willing" : say === "busy" ? "busy" : "idle";
     this.#refusal = say === "hard" || say === "off" ? say : null;
     this.#due = say === "busy" ? now + WHEN_BUSY * Math.ceil(Math.max(1, this.#asks) / ASKS_ALIKE) : null;
+    if (late && say !== "yes") this.#vain(now); // as good as silent
     return say === "yes";
   }
 
@@ -216,6 +240,7 @@ export class GuessTalk {
   /** A guess has begun: it counts as in vain until `forget`, and for an hour in any case. */
   count(side: "opened" | "probed", now: number): void {
     this.#begun = [...this.#lastHour(now), now];
+    this.#heldInVain = 0;
     if (side === "opened") this.#opened++;
     else this.#probed++;
   }
