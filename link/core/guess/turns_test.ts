@@ -130,7 +130,7 @@ Deno.test("GuessTalk leaves a peer alone for a minute for which the turn was hel
   assert.equal(talk.tick(first, HARD), true, "it is asked once more");
   talk.stopped({ failed: true });
   const second = held(talk, first) + HELD_FOR;
-  assert.deepEqual([talk.tick(second, HARD), talk.waits], [false, false]);
+  assert.deepEqual([talk.tick(second, HARD), talk.waits, talk.nextDeadline()], [false, false, second + LEFT_ALONE]);
   assert.equal(talk.answered("yes", second), false);
   assert.equal(wait(talk, second + 1_000), LEFT_ALONE - 1_000);
   talk.forget(); // a pair that is lost again
@@ -141,6 +141,8 @@ Deno.test("GuessTalk leaves a peer alone for a minute for which the turn was hel
   assert.equal(wait(talk, third), LEFT_ALONE, "each further one counts");
   talk.moved();
   assert.equal(wait(talk, third), GUESS_AFTER);
+  const elsewhere = held(talk, third) + HELD_FOR;
+  assert.equal(talk.tick(elsewhere, HARD), true, "on another network it begins anew");
 });
 
 Deno.test("GuessTalk: a guess makes good for a turn held in vain, an answer in time is none, and going away is no way out", () => {
@@ -150,25 +152,18 @@ Deno.test("GuessTalk: a guess makes good for a turn held in vain, an answer in t
   const yes = held(talk, 10_000) + FRESH;
   assert.deepEqual([talk.answered("yes", yes), talk.begins(yes)], [true, true]);
   talk.count("opened", yes);
+  assert.equal(talk.tick(held(talk, 15_000) + HELD_FOR, HARD), true);
+  talk.stopped({ failed: true });
   for (let n = 0; n < MAX_HELD_IN_VAIN; n++) {
     talk.answered("busy", held(talk, 20_000 + n * 10_000) + FRESH);
     talk.stopped({ failed: false });
   }
   assert.equal(wait(talk, 50_000), GUESS_AFTER);
-  talk.stopped({ failed: false });
-  for (let n = 0; n < MAX_HELD_IN_VAIN; n++) {
-    const from = 60_000 + n * 10_000;
-    talk.seen(true, from);
-    talk.checking(from);
-    const asked = from + GUESS_AFTER;
-    talk.tick(asked, HARD);
-    talk.answered("yes", asked);
-    talk.seen(false, asked);
-    talk.begins(asked + FRESH + 1);
-    talk.tick(asked + FRESH + 1, HARD);
-    assert.equal(talk.tick(asked + GONE_AFTER, HARD), false);
-    assert.equal(talk.gone, true);
-    talk.stopped({ failed: false });
-  }
-  assert.ok(wait(talk, 80_000) > GUESS_AFTER);
+  talk.seen(true, 60_000);
+  const last = held(talk, 60_000);
+  talk.seen(false, last - FRESH);
+  const gone = last - FRESH + GONE_AFTER;
+  assert.deepEqual([talk.tick(gone, HARD), talk.gone, talk.nextDeadline()], [false, true, null]);
+  talk.seen(true, gone + 1_000);
+  assert.equal(talk.nextDeadline(), gone + LEFT_ALONE);
 });
