@@ -81,6 +81,7 @@ export class GatePairs {
     this.changed(node);
   }
 
+  /** The last gate at which a node was seen has said that it is there no more. */
   hasLeft(node: string): boolean {
     return this.#pairs.get(node)?.left ?? false;
   }

@@ -154,11 +154,9 @@ Deno.test("GuessTalk: a guess makes good for a turn held in vain, an answer in t
   talk.count("opened", yes);
   assert.equal(talk.tick(held(talk, 15_000) + HELD_FOR, HARD), true);
   talk.stopped({ failed: true });
-  for (let n = 0; n < MAX_HELD_IN_VAIN; n++) {
-    talk.answered("busy", held(talk, 20_000 + n * 10_000) + FRESH);
-    talk.stopped({ failed: false });
-  }
-  assert.equal(wait(talk, 50_000), GUESS_AFTER);
+  const busy = held(talk, 30_000) + FRESH;
+  assert.equal(talk.answered("busy", busy), false);
+  assert.equal(wait(talk, busy), GUESS_AFTER);
   talk.seen(true, 60_000);
   const last = held(talk, 60_000);
   talk.seen(false, last - FRESH);
