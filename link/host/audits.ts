@@ -11,18 +11,20 @@ import type { Change } from "./network_view.ts";
 import type { OwnTeller } from "./own_teller.ts";
 import type { Parts } from "./parts.ts";
 
-/** Between two looks, in ms: a table that somebody flushed is missed for so long. */
+/** Between two looks, in ms: a table that somebody removed, flushed or put to sleep is missed for so long. */
 const EVERY = 10_000;
 /** Every so many of them take nothing on trust: `ip monitor` may have missed something. */
 const THOROUGH_EVERY = 6;
+/** A port that is not shared is looked at again after so many ms. */
+const SECOND_LOOK = 500;
 
 /** What is looked after, and who brings the machine in line. */
 export interface AuditsHost {
   /** This node's id. */
   id: string;
   parts: Pick<Parts, "surroundings" | "foreign" | "admissions" | "publisher" | "view" | "saver">;
-  machine: Pick<Machine, "doubtTable">;
-  hub: Pick<IceHub, "sharesPort">;
+  machine: Pick<Machine, "doubtTable" | "tableLoads">;
+  hub: Pick<IceHub, "portSeen">;
   looks: Pick<Looks, "request">;
   teller: Pick<OwnTeller, "renewed" | "take">;
   grace(): Pick<Grace, "contact" | "check"> | null;
@@ -38,10 +40,15 @@ export interface AuditsHost {
 export class Audits {
   readonly #o: AuditsHost;
   #timer: ReturnType<typeof setInterval> | undefined;
+  readonly #pause: (ms: number) => Promise<void>;
   #count = 0;
+  /** The table was loaded anew because the port was not shared, and it has not been seen shared since. */
+  #inVain = false;
 
-  constructor(o: AuditsHost) {
+  /** @param pause how a look waits before it looks again */
+  constructor(o: AuditsHost, pause: (ms: number) => Promise<void> = delay) {
     this.#o = o;
+    this.#pause = pause;
   }
 
   start(): void {
@@ -54,10 +61,9 @@ export class Audits {
 
   /** One look. */
   async audit(): Promise<void> {
-    const { parts, hub, machine, looks, teller } = this.#o;
+    const { parts, looks, teller } = this.#o;
     const thorough = ++this.#count % THOROUGH_EVERY === 0;
-    // The table that shares WireGuard's port is the one with the policy: while the port is shared, it is in force.
-    if (thorough || !await hub.sharesPort()) machine.doubtTable();
+    await this.#lookAtTable(thorough);
     // Before all that waits for the coordinator.
     await (thorough ? this.#o.reconcile() : this.#o.glance());
     // Behind a kill switch names resolve once our resolver serves them, and the coordinator is reached once its name resolves.
@@ -73,4 +79,29 @@ export class Audits {
     if (this.#o.meshUp()) await Promise.all([parts.publisher.publish(), this.#o.grace()?.contact()]);
     else this.#o.grace()?.check();
   }
+
+  /**
+   * The chain that shares WireGuard's port is in the table with the policy, so a port that is not shared tells of a table that was
+   * removed, flushed or made dormant. That of `stun_out` tells of no other chain: whoever may change nftables and flushes the
+   * policy's alone, or adds a rule there, is not noticed; the next load, with the next change of policy or peers, undoes it.
+   */
+  async #lookAtTable(thorough: boolean): Promise<void> {
+    const { hub, machine } = this.#o;
+    const emptiedAt = machine.tableLoads;
+    let seen = await hub.portSeen();
+    if (seen === "other") {
+      await this.#pause(SECOND_LOOK);
+      seen = await hub.portSeen();
+    }
+    if (seen === "shared") this.#inVain = false;
+    // Where somebody else's rules change the port a load mends nothing: it is tried once a minute then.
+    if (seen === "other" && (thorough || !this.#inVain)) {
+      this.#inVain = true;
+      machine.doubtTable({ emptiedAt });
+    } else if (seen !== "shared" || thorough) machine.doubtTable();
+  }
+}
+
+function delay(ms: number): Promise<void> {
+  return new Promise((resolve) => setTimeout(resolve, ms));
 }
