@@ -42,7 +42,7 @@ export class Audits {
   #timer: ReturnType<typeof setInterval> | undefined;
   readonly #pause: (ms: number) => Promise<void>;
   #count = 0;
-  /** The table was loaded anew because the port was not shared, and it has not been seen shared since. */
+  /** The table was loaded anew because the port was not shared, and then it was not either. */
   #inVain = false;
 
   /** @param pause how a look waits before it looks again */
@@ -61,11 +61,12 @@ export class Audits {
 
   /** One look. */
   async audit(): Promise<void> {
-    const { parts, looks, teller } = this.#o;
+    const { parts, hub, looks, teller } = this.#o;
     const thorough = ++this.#count % THOROUGH_EVERY === 0;
-    await this.#lookAtTable(thorough);
+    const emptied = await this.#lookAtTable(thorough);
     // Before all that waits for the coordinator.
     await (thorough ? this.#o.reconcile() : this.#o.glance());
+    if (emptied) this.#inVain = await hub.portSeen() === "other";
     // Behind a kill switch names resolve once our resolver serves them, and the coordinator is reached once its name resolves.
     if (parts.surroundings.unresolved) void looks.request();
     void parts.foreign.refresh();
@@ -83,9 +84,10 @@ export class Audits {
   /**
    * The chain that shares WireGuard's port is in the table with the policy, so a port that is not shared tells of a table that was
    * removed, flushed or made dormant. That of `stun_out` tells of no other chain: whoever may change nftables and flushes the
-   * policy's alone, or adds a rule there, is not noticed; the next load, with the next change of policy or peers, undoes it.
+   * policy's alone, or adds a rule there, is not noticed; the next load of the whole table undoes it.
+   * @returns true when the next run loads the table anew
    */
-  async #lookAtTable(thorough: boolean): Promise<void> {
+  async #lookAtTable(thorough: boolean): Promise<boolean> {
     const { hub, machine } = this.#o;
     const emptiedAt = machine.tableLoads;
     let seen = await hub.portSeen();
@@ -95,10 +97,10 @@ export class Audits {
     }
     if (seen === "shared") this.#inVain = false;
     // Where somebody else's rules change the port a load mends nothing: it is tried once a minute then.
-    if (seen === "other" && (thorough || !this.#inVain)) {
-      this.#inVain = true;
-      machine.doubtTable({ emptiedAt });
-    } else if (seen !== "shared" || thorough) machine.doubtTable();
+    const emptied = seen === "other" && (thorough || !this.#inVain);
+    if (emptied) machine.doubtTable({ emptiedAt });
+    else if (seen !== "shared" || thorough) machine.doubtTable();
+    return emptied;
   }
 }
 

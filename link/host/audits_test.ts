@@ -60,8 +60,12 @@ Deno.test("Audits take the table to be emptied, as of before they looked, when a
   assert.equal(await world("other", "other", "shared").run(2), "wait 500 emptied@4 glance glance");
   assert.equal(await world("other", "shared").run(1), "wait 500 glance");
   assert.equal(await world("other", "none", "shared").run(1), "wait 500 doubt glance");
-  const often = world(...(["other", "other", "shared", "other", "other", "shared"] as const));
-  assert.equal(await often.run(3), "wait 500 emptied@4 glance glance wait 500 emptied@6 glance");
+  const again = world("other", "other", "shared", "other", "other", "shared");
+  assert.equal(
+    await again.run(2),
+    "wait 500 emptied@4 glance wait 500 emptied@6 glance",
+    "it helped, so it is done again",
+  );
 });
 
 Deno.test("Audits see an emptied table at a thorough look too", async () => {
