@@ -82,9 +82,9 @@ export class Audits {
   }
 
   /**
-   * The chain that shares WireGuard's port is in the table with the policy, so a port that is not shared tells of a table that was
-   * removed, flushed or made dormant. That of `stun_out` tells of no other chain: whoever may change nftables and flushes the
-   * policy's alone, or adds a rule there, is not noticed; the next load of the whole table undoes it.
+   * Sees whether the table was removed, flushed or made dormant: the rule that gives what leaves here WireGuard's port (`stun_out`)
+   * is in the table with the policy. It tells of no other chain. Who flushes or deletes one of those alone, or changes a rule there,
+   * is not noticed, not by a thorough look either; the next load of the whole table undoes it.
    * @returns true when the next run loads the table anew
    */
   async #lookAtTable(thorough: boolean): Promise<boolean> {
