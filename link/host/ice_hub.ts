@@ -39,6 +39,9 @@ export interface LocalCandidate {
   base: TransportAddress;
 }
 
+/** By which port a datagram of the hub's came to itself: WireGuard's, another one; or none came. */
+export type PortSeen = "shared" | "other" | "none";
+
 interface Binding {
   machine: StunBinding;
   mapped: TransportAddress | null;
@@ -158,14 +161,15 @@ export class IceHub {
 
   /**
    * Whether what leaves here has WireGuard's port outside, as nftables makes it: the socket sends itself an answer to a question that
-   * nobody else knows, and looks from where it comes. No program is run for that. False as well when nothing comes.
+   * nobody else knows, and looks from where it comes. No program is run for that. While WireGuard's port is not known: `none`.
    */
-  async sharesPort(): Promise<boolean> {
-    const { promise, resolve } = Promise.withResolvers<boolean>();
+  async portSeen(): Promise<PortSeen> {
+    if (this.#wgPort === 0) return "none";
+    const { promise, resolve } = Promise.withResolvers<PortSeen>();
     const bytes = encodeStun({ class: "success", transaction: this.#crypto.random(12), fields: [] });
-    const late = setTimeout(() => resolve(false), PATIENCE);
+    const late = setTimeout(() => resolve("none"), PATIENCE);
     this.#await(bytes, {
-      datagram: ({ address, port }) => resolve(address === LOOPBACK && port === this.#wgPort),
+      datagram: ({ address, port }) => resolve(address === LOOPBACK && port === this.#wgPort ? "shared" : "other"),
     });
     this.#send({ address: LOOPBACK, port: this.port }, bytes);
     try {

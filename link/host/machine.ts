@@ -138,9 +138,17 @@ export class Machine {
     return this.#filter.firewall;
   }
 
-  /** The next run sees whether somebody flushed the table. */
-  doubtTable(): void {
-    this.#filter.doubt();
+  /** @see LinkTable.loads */
+  get tableLoads(): number {
+    return this.#filter.loads;
+  }
+
+  /**
+   * The next run sees whether somebody removed the table.
+   * @param o.emptiedAt `tableLoads` before it was seen not to work, though it may be there: the next run loads it anew
+   */
+  doubtTable({ emptiedAt = null }: { emptiedAt?: number | null } = {}): void {
+    this.#filter.doubt(emptiedAt);
   }
 
   /** WireGuard's UDP port. */

@@ -9,7 +9,7 @@ import { egressOf } from "./egress.ts";
 import type { FirewallDesk } from "./firewall/desk.ts";
 import type { IpTool } from "./ip.ts";
 import type { MachineOptions } from "./machine_options.ts";
-import { LinkTable } from "./nft.ts";
+import { LinkTable, type TableLoss } from "./nft.ts";
 import type { Wanted, WantedPeer } from "./wanted.ts";
 
 export interface MachineFilterOptions
@@ -19,6 +19,12 @@ export interface MachineFilterOptions
   wgPort: number;
   firewall: FirewallDesk;
 }
+
+/** What the log says of a table that was not in force. */
+const LOST: Record<TableLoss, string> = {
+  gone: "The link's nftables table was gone and has been loaded again",
+  emptied: "The link's nftables table was emptied or dormant and has been loaded again",
+};
 
 /** See the head of this file. */
 export class MachineFilter {
@@ -30,8 +36,8 @@ export class MachineFilter {
   #guarded: readonly Egress[] = [];
   /** The address that this machine sends from towards the far end of each bridge. */
   readonly #sources = new Map<string, string | null>();
-  /** Somebody may have removed the table; the next run looks. */
-  #doubt = false;
+  /** Somebody may have removed the table, or emptied it since so many loads; the next run looks. */
+  #doubt: { emptiedAt: number | null } | null = null;
 
   constructor(o: MachineFilterOptions) {
     this.#o = o;
@@ -50,9 +56,14 @@ export class MachineFilter {
     this.#sources.clear();
   }
 
-  /** Somebody may have flushed the table: the next run looks. */
-  doubt(): void {
-    this.#doubt = true;
+  /** @see LinkTable.loads */
+  get loads(): number {
+    return this.#table.loads;
+  }
+
+  /** Somebody may have removed the table, or emptied it (`LinkTable.ensure`): the next run looks. */
+  doubt(emptiedAt: number | null): void {
+    this.#doubt = { emptiedAt: emptiedAt ?? this.#doubt?.emptiedAt ?? null };
   }
 
   /** The steps that take it all away. The table goes after the forwarding that it guards. */
@@ -95,12 +106,12 @@ export class MachineFilter {
     this.firewall.taken(filter, wanted.policy);
   }
 
-  /** Puts the table back if it is gone. */
+  /** Puts the table back if it is gone or empty. */
   async #ensureTable(): Promise<void> {
     if (!this.#doubt) return;
-    const gone = await this.#table.ensure();
-    this.#doubt = false;
-    if (gone) this.#o.log.warn("The link's nftables table was gone and has been loaded again");
+    const loss = await this.#table.ensure(this.#doubt);
+    this.#doubt = null;
+    if (loss) this.#o.log.warn(LOST[loss]);
   }
 
   /** The bridges, each with the address that this machine really sends from towards the peer. */

@@ -15,6 +15,9 @@ import {
 } from "../core/plan/mod.ts";
 import { type LinkTools, toolError } from "./tools.ts";
 
+/** What had become of the table: somebody removed it, or took its rules out or put it to sleep. */
+export type TableLoss = "gone" | "emptied";
+
 /** The table of one tunnel interface. Calls are done one after another. */
 export class LinkTable {
   readonly iface: string;
@@ -23,6 +26,7 @@ export class LinkTable {
   readonly #beforeLoad: () => Promise<void>;
   #loaded: { text: string; parts: TableParts } | null = null;
   readonly #turns = new InTurn();
+  #loads = 0;
 
   /** @param o.beforeLoad called before the table is replaced: its counters are lost then */
   constructor(
@@ -39,6 +43,11 @@ export class LinkTable {
     return this.#loaded !== null;
   }
 
+  /** Loads that began and loads that ended, counted together. */
+  get loads(): number {
+    return this.#loads;
+  }
+
   /**
    * Makes the table say exactly `parts`, and what a crashed daemon left is replaced with it. Only bridges changed: elements
    * are changed and nothing is reloaded.
@@ -50,17 +59,20 @@ export class LinkTable {
   }
 
   /**
-   * Loads the table again if somebody removed it (`nft flush ruleset`, a restart of the host's firewall): without it the
-   * policy would not be enforced.
-   * @returns true when it was gone
+   * Loads the table again if somebody removed it (`nft flush ruleset`, a restart of the host's firewall) or emptied it: without it
+   * the policy would not be enforced.
+   * @param o.emptiedAt `loads` before the table was seen not to work; what was seen does not count if it was loaded since
+   * @returns what had become of it, and null when nothing had
    */
-  ensure(): Promise<boolean> {
+  ensure({ emptiedAt = null }: { emptiedAt?: number | null } = {}): Promise<TableLoss | null> {
     return this.#turns.run(async () => {
-      if (!this.#loaded) return false;
-      if (await hasTable(this.#runner, this.#nft, tableName(this.iface))) return false;
+      if (!this.#loaded) return null;
+      const there = await hasTable(this.#runner, this.#nft, tableName(this.iface));
+      if (there && emptiedAt !== this.#loads) return null;
       const { parts } = this.#loaded;
       this.#loaded = null;
-      return await this.#load(parts);
+      await this.#load(parts);
+      return there ? "emptied" : "gone";
     });
   }
 
@@ -93,7 +105,8 @@ export class LinkTable {
   }
 
   async #apply(text: string): Promise<void> {
-    const result = await this.#runner.run(this.#nft, ["-f", "-"], { stdin: text });
+    this.#loads++;
+    const result = await this.#runner.run(this.#nft, ["-f", "-"], { stdin: text }).finally(() => this.#loads++);
     if (result.code !== 0) throw toolError(result, `nft table inet ${tableName(this.iface)}`);
   }
 }

@@ -77,3 +77,17 @@ Deno.test("Peer's first handshake goes by signal while no rung is there, both wa
   made.peer.signal({ t: "wireguard", packet: toBase64Url(packet(2, 92)) }, 2);
   assert.deepEqual(await made.receive(), packet(2, 92));
 });
+
+Deno.test("Peer leaves packets to WireGuard's own sending once a packet of the peer's WireGuard has come", async () => {
+  const wireguard = { address: "203.0.113.20", port: 40_001 };
+  const toy: Transport = {
+    rung: "lane",
+    rank: 1,
+    open: (host) => ({ reachChanged: () => host.up({ endpoint: "g1", rttMs: 1, wireguard }), close: () => {} }),
+  };
+  using made = await machine(["a", "b"], [toy]);
+  made.peer.reachChanged();
+  assert.equal(made.peer.wanted().endpoint.address, "127.0.0.1");
+  made.peer.relayed(new Uint8Array(148).fill(1, 0, 1));
+  assert.deepEqual(made.peer.wanted().endpoint, wireguard);
+});

@@ -109,13 +109,15 @@ test("rules drop, limit and log, open flows included, and counters and log tell 
   await held.line(/answered/, { from: held.lines.length });
 });
 
-test("a table that somebody has removed is back at the next look", async ({ alice, bob, link }) => {
+test("a table that somebody has removed or flushed is back at the next look", async ({ alice, bob, link }) => {
   const port = ["nft", "list", "chain", "inet", "ghostlink_ghost0", "stun_out"];
   const before = (await bob.run(port)).stdout;
-  const from = link.lines.length;
-  await bob.sh("nft delete table inet ghostlink_ghost0");
-  await link.line(/nftables table was gone and has been loaded again/, { from });
-  assert.equal((await bob.run(port)).stdout, before);
+  for (const [harm, loss] of [["delete", "gone"], ["flush", "emptied or dormant"]] as const) {
+    const from = link.lines.length;
+    await bob.run(["nft", harm, "table", "inet", "ghostlink_ghost0"]);
+    await link.line(new RegExp(`nftables table was ${loss} and has been loaded again`), { from });
+    assert.equal((await bob.run(port)).stdout, before);
+  }
   await waitForRung(alice, "bob", "direct");
 });
 

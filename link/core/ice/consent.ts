@@ -137,7 +137,7 @@ export class Consent {
 
   /** The peer has just asked us: both then ask at about the same time, and are woken half as often by each other. */
   asked(now: number): void {
-    if (this.#unanswered === 0 && now - this.#sentAt >= this.#every * SOONEST) this.#due = Math.min(this.#due, now);
+    if (now - this.#sentAt >= this.#every * SOONEST) this.#due = Math.min(this.#due, now);
   }
 
   /** Ask now: there is a reason to doubt it. */

@@ -9,8 +9,9 @@
  *
  * The two ends decide for themselves and tell each other with `moved`. Who hears that the peer has fallen from direct falls
  * too, although its own half may still seem to work; who hears that the peer has climbed does not wait for its own hold.
- * Before both WireGuards know each other none sends by itself: their first handshake goes through this process, where what comes
- * too early waits and two that cross are told apart. What WireGuard sends itself to one that does not know it yet is lost, for 5 s.
+ * When two daemons meet first, WireGuard sends by itself once each of the two knows the other (or that is not to be learnt for some
+ * seconds): their first handshake goes through this process, where what comes too early waits and two that cross are told apart. What
+ * WireGuard sends itself to one that does not know it yet is lost, for 5 s.
  *
  * A rung that failed is held down with growing waits, a relayed one at the gate where it did. A held rung is still better than none.
  */
@@ -60,6 +61,8 @@ export class Path {
   /** When the first rung of WireGuard's own came up. */
   #ownSince = Infinity;
   #bridge = false;
+  /** The peer has made an offer since a pair was selected last. */
+  #peerBegan = false;
   #mappingChangedAt = -Infinity;
   #current: Live | null = null;
   #since: number | null = null;
@@ -124,20 +127,13 @@ export class Path {
         break;
       case "iceStarted":
         this.#ice.started(now);
+        this.#peerBegan = true;
         break;
       case "iceAnswered":
         this.#ice.answered();
         break;
       case "iceSelected":
-        this.#ice.succeeded(now);
-        this.#live.set("direct", {
-          rung: "direct",
-          rank: 0,
-          endpoint: endpointText(event.pair.remote),
-          rttMs: event.rttMs,
-          wireguard: event.pair.remote,
-          local: event.pair.local.base.address,
-        });
+        this.#selected(event, now);
         break;
       case "iceConsentLost":
         this.#lose(now);
@@ -174,6 +170,24 @@ export class Path {
       case "tick":
         break;
     }
+  }
+
+  #selected({ pair, rttMs }: Extract<PathEvent, { kind: "iceSelected" }>, now: number): void {
+    this.#ice.succeeded(now);
+    const direct: Live = {
+      rung: "direct",
+      rank: 0,
+      endpoint: endpointText(pair.remote),
+      rttMs,
+      wireguard: pair.remote,
+      local: pair.local.base.address,
+    };
+    this.#live.set("direct", direct);
+    // A peer that was started anew has not heard that this end sends there, and its process sees none of the packets.
+    if (this.#peerBegan && this.#current?.rung === "direct" && sameEnd(direct, this.#current)) {
+      this.#mover.moved("direct", now);
+    }
+    this.#peerBegan = false;
   }
 
   #peerMoved(rung: string, serial: number, now: number): void {

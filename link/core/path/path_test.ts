@@ -42,10 +42,21 @@ Deno.test("Path takes the peer's word that its WireGuard sends by itself, and do
     return bench;
   };
   assert.deepEqual(bench().do({ kind: "peerMoved", rung: "quic", serial: T0 }), ["ack quic"]);
-  const told = bench().do({ kind: "peerMoved", rung: "direct", serial: T0 });
-  assert.deepEqual(told, ["ack direct", "bridge on", "use direct", "notify direct", "moved direct"]);
+  for (const rung of ["direct", "lane"]) {
+    const told = bench().do({ kind: "peerMoved", rung, serial: T0 });
+    assert.deepEqual(told, [`ack ${rung}`, "bridge on", "use direct", "notify direct", "moved direct"]);
+  }
   const at = (log: [number, string][]) => log.find(([, what]) => what === "use direct")?.[0];
   assert.equal(at(bench().elapse(10_000)), 26_000);
+});
+
+Deno.test("Path says anew that it is direct when the peer has begun anew and the pair is the same one, once", () => {
+  const bench = direct();
+  assert.deepEqual(bench.do(selected()), []);
+  bench.do({ kind: "iceStarted" });
+  assert.deepEqual(bench.do(selected()), ["moved direct"]);
+  bench.follow("direct");
+  assert.deepEqual(bench.do(selected()), []);
 });
 
 Deno.test("Path that has fallen away meanwhile is not used when WireGuard knows the peer", () => {

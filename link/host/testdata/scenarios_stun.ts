@@ -49,7 +49,7 @@ export async function stunSharing(programs?: readonly string[]): Promise<void> {
   await b.close();
 }
 
-/** The hub tells by itself whether the table is in force: not when it was removed, emptied, or made to sleep. */
+/** The hub tells by itself whether the table is in force: not when it was removed, emptied, or made to sleep; each is mended. */
 export async function portShared(): Promise<void> {
   const tools = await checkTools(systemRunner);
   const run = async (tool: "ip" | "nft", args: string) =>
@@ -58,22 +58,37 @@ export async function portShared(): Promise<void> {
   const hub = new IceHub({ log: createLog("hub", { level: "error" }), crypto: stunCrypto, clock: () => 0 });
   hub.setHost([], WG_PORT);
   const table = new LinkTable({ runner: systemRunner, tools, iface: "ghost0" });
-  const load = () => table.load({ ...NO_PARTS, wgPort: WG_PORT, stunPort: hub.port });
-  assert.equal(await hub.sharesPort(), false);
-  await load();
-  assert.equal(await hub.sharesPort(), true);
-  await run("nft", "flush ruleset");
-  assert.equal(await hub.sharesPort(), false);
-  assert.equal(await table.ensure(), true);
-  assert.equal(await hub.sharesPort(), true);
-  await run("nft", "flush table inet ghostlink_ghost0");
-  assert.equal(await hub.sharesPort(), false);
-  await table.remove();
-  await load();
-  await run("nft", "add table inet ghostlink_ghost0 { flags dormant; }");
-  assert.equal(await hub.sharesPort(), false);
-  await table.remove();
+  const parts = { ...NO_PARTS, wgPort: WG_PORT, stunPort: hub.port };
+  const list = async () => (await systemRunner.run(tools.nft, ["list", "table", "inet", "ghostlink_ghost0"])).stdout;
+  assert.equal(await hub.portSeen(), "other");
+  await table.load(parts);
+  assert.equal(await hub.portSeen(), "shared");
+  const whole = await list();
+  for (
+    const [harm, loss] of [
+      ["flush ruleset", "gone"],
+      ["delete table inet ghostlink_ghost0", "gone"],
+      ["flush table inet ghostlink_ghost0", "emptied"],
+      ["add table inet ghostlink_ghost0 { flags dormant; }", "emptied"],
+    ] as const
+  ) {
+    await run("nft", harm);
+    assert.notEqual(await list(), whole, harm);
+    assert.equal(await hub.portSeen(), "other", harm);
+    assert.equal(await table.ensure({ emptiedAt: table.loads }), loss);
+    assert.equal(await hub.portSeen(), "shared", harm);
+    assert.equal(await list(), whole, harm);
+  }
+  assert.equal(await table.ensure(), null);
+  const { loads } = table;
+  await table.load({ ...parts, carried: [{ prefix: "10.1.0.0/16", snat: false }] });
+  assert.equal(await table.ensure({ emptiedAt: loads }), null, "loaded since");
+  const loading = table.load(parts);
+  await Promise.resolve();
+  const during = table.loads;
+  await loading;
+  assert.equal(await table.ensure({ emptiedAt: during }), null, "a load was under way");
   await run("ip", "link set lo down");
-  assert.equal(await hub.sharesPort(), false, "nothing comes");
+  assert.equal(await hub.portSeen(), "none");
   hub.close();
 }
