@@ -14,11 +14,11 @@ import {
   WHEN_BUSY,
 } from "./limits.ts";
 import { goesFirst, GuessTalk, type Say } from "./talk.ts";
+import { after, ATTEMPT, opens } from "./testing_talk.ts";
 import { Turns } from "./turns.ts";
 
 /** How long a signal is under way, an attempt of ICE takes, and a guess that hits, in ms. */
 const SIGNAL = 40;
-const ATTEMPT = 10_000;
 const HIT = 2_500;
 
 interface Peer {
@@ -172,17 +172,6 @@ Deno.test("GuessTalk asks nobody where this machine's NAT gives all destinations
   assert.deepEqual(machine({ one: "yes" }, { hardness: "easy" }).asked, []);
 });
 
-/** One end's talk after `failures` attempts in vain, when it may ask. */
-function after(failures: number): GuessTalk {
-  const talk = new GuessTalk();
-  for (let n = 0; n < failures; n++) {
-    talk.checking(0);
-    talk.stopped({ failed: true });
-  }
-  talk.checking(0);
-  return talk;
-}
-
 Deno.test("GuessTalk: who has been seen from one address only asks after an attempt in vain, and takes turns with the peer", () => {
   const unsure = { hardness: "unsure" as const, first: () => true };
   assert.equal(after(0).tick(GUESS_AFTER, unsure), false);
@@ -252,23 +241,6 @@ Deno.test("GuessTalk: a busy peer is asked again, also one that has become so, a
   talk.forget();
   assert.equal(talk.reply(0, { enabled: true, hardness: "easy", free: true }), "yes");
 });
-
-/** How often this machine opens for a peer that says yes to every ask, in so many ms; `then` is what becomes of each guess. */
-function opens(talk: GuessTalk, o: { for: number; then(now: number): void }): number {
-  let count = 0;
-  talk.checking(0);
-  for (let now = 0; now < o.for; now += 500) {
-    if (!talk.tick(now, { hardness: "hard", first: () => true }) || !talk.answered("yes", now)) {
-      if (now % ATTEMPT === 0 && !talk.waits) talk.checking(now); // a new offer, or the next attempt
-      continue;
-    }
-    assert.equal(talk.begins(now), true);
-    talk.count("opened", now);
-    count++;
-    o.then(now);
-  }
-  return count;
-}
 
 Deno.test("GuessTalk: a peer that breaks guesses off or lets pairs come and go gets no more of them", () => {
   const busy = new GuessTalk();
