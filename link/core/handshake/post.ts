@@ -19,6 +19,11 @@ export const FRESH = 1_000;
 const LENGTHS = { initiation: 148, response: 92, empty: 32 };
 const DATA = 4;
 
+/** True for a packet of WireGuard's with data in it, which a keepalive is not. */
+export function carriesData(packet: Uint8Array): boolean {
+  return packet[0] === DATA && packet.length > LENGTHS.empty;
+}
+
 /** True for what goes by signal: an initiation, its response, and the empty packet that confirms it. */
 export function mayGoBySignal(packet: Uint8Array): boolean {
   if (isInitiation(packet)) return packet.length === LENGTHS.initiation;

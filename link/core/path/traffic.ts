@@ -1,4 +1,5 @@
 /** What WireGuard's counters tell of one peer: whether data goes to it, and whether something has come from it just now. */
+import { carriesData } from "../handshake/post.ts";
 import type { Counters } from "./tunnel_watch.ts";
 
 /** More than handshakes and keepalives, in bytes within WITHIN. */
@@ -8,10 +9,6 @@ const WITHIN = 10_000;
 const BUSY = 15_000;
 /** Counters that were read longer ago, in ms, do not tell what came just now. */
 const FRESH = 1_500;
-
-/** WireGuard's packets of data begin with this byte, and those without any have this length. */
-const DATA_PACKET = 4;
-const EMPTY = 32;
 
 /** What one look told. */
 export interface Seen {
@@ -34,7 +31,7 @@ export class Traffic {
 
   /** WireGuard has sent a packet by way of this process. */
   packet(packet: Uint8Array, now: number): void {
-    if (packet[0] === DATA_PACKET && packet.length > EMPTY) this.#packetAt = now;
+    if (carriesData(packet)) this.#packetAt = now;
   }
 
   /** Reads the counters. */
