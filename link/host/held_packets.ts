@@ -104,7 +104,7 @@ export class PeerPackets {
 
   /** WireGuard sent this, so it knows the peer. */
   outgoing(packet: Uint8Array): void {
-    if (!this.#configured) this.configured();
+    this.configured();
     this.#leave(packet);
   }
 
@@ -156,6 +156,7 @@ export class PeerPackets {
 
   /** WireGuard knows the peer from now on. */
   configured(): void {
+    if (this.#configured) return;
     this.#configured = true;
     this.#known.resolve();
     for (const packet of this.#held.release(true)) this.incoming(packet);

@@ -247,6 +247,7 @@ Deno.test("what says that one WireGuard knows the other is told once: a packet o
     packets[way](INITIATION);
     assert.deepEqual([world.events, world.delivered], [["wgHeard"], []]);
     packets.outgoing(INITIATION);
+    packets.configured();
     packets[way](INITIATION);
     assert.deepEqual(world.events, ["wgHeard", "wgConfigured"]);
   }

@@ -95,11 +95,11 @@ export class Path {
   }
 
   nextDeadline(): number | null {
-    const held = [...this.#live.values()].filter(({ rung }) => rung !== this.#current?.rung)
-      .map((live) => this.#hold(live).until).filter((until) => until > this.#now);
+    const waits = [...this.#live.values()].filter(({ rung }) => rung !== this.#current?.rung)
+      .map((live) => this.#hold(live).until);
+    if (this.#knows && !this.#known) waits.push(this.#ownSince + UNHEARD);
     const next = Math.min(
-      ...held,
-      this.#knows && !this.#known ? afterNow(this.#ownSince + UNHEARD, this.#now) : Infinity,
+      ...waits.filter((at) => at > this.#now),
       this.#mover.nextDeadline(this.#canSignal),
       this.#ice.nextDeadline(this.#now, this.#canSignal),
     );
@@ -283,9 +283,4 @@ function endOf({ rung, endpoint }: Pick<Live, "rung" | "endpoint">): string {
 function sameEnd(a: Live | null, b: Live | null): boolean {
   if (!a?.wireguard || !b?.wireguard) return a?.endpoint === b?.endpoint;
   return sameAddress(a.wireguard, b.wireguard) && a.local === b.local;
-}
-
-/** A time that has passed is no deadline. */
-function afterNow(at: number, now: number): number {
-  return at > now ? at : Infinity;
 }
