@@ -8,7 +8,7 @@ export interface IceTiming {
   nominationWaitMs: number;
   /**
    * When the selected pair is checked, and when it counts as dead. RFC 7675 allows 30 s; a tunnel wants its fallback sooner. Idle pairs
-   * are asked as section 5.1 has it; those that carry data more often than it allows, for which they pay with a thousandth of that.
+   * are asked as section 5.1 has it; those that carry data more often than it allows: whoever sends does not wait ten seconds for the fallback.
    */
   consent: ConsentTiming;
 }
